@@ -1,0 +1,12 @@
+//! rosterd: identity provisioning for firms that sell people's time.
+//!
+//! A request enters at the edge ([`http`]), is parsed into values ([`scim`], [`idp`]), and is handed to the [`roster`],
+//! which answers with a unit of writes and the facts they stand on; the [`store`] makes it durable, all or nothing.
+//! `docs/ARCHITECTURE.md` draws the picture. Rooms import inwards only:
+//! `main > cli > app > {http, audit, demo, config, telemetry, store engines} > roster > idp > scim > ids`,
+//! and what stands left of `roster` is compiled only with the feature `daemon`.
+
+pub mod chance;
+pub mod clock;
+pub mod ids;
+pub mod store;

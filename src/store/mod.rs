@@ -1,0 +1,251 @@
+//! Where everything is kept, and the contract that every engine keeps.
+//!
+//! Read in this order: [`unit`] (what is written at once), [`log`] (a tenant's history), this file (the traits),
+//! `codec` (bytes of a record), `kv` (the contract over an ordered key-value engine: the one place that knows the key layout),
+//! `writer` (group commit), `redb` (the embedded default), `memory` (a simple second opinion, for tests), `suite` (what
+//! every store must pass), `check` (cross-check of everything held twice).
+//!
+//! # The contract
+//!
+//! 1. **A unit is atomic, isolated and durable.** [`Store::commit`] returns [`Outcome::Committed`] only when the
+//!    unit would survive a power loss. It is all there, in every view of it (document, keys, index, edges, history), or not at all.
+//! 2. **Facts are checked against the state the unit is applied to**, in the same transaction, before its first write. The first that does
+//!    not hold is returned as [`Outcome::Lost`], and nothing is written. A unit that fails is refused alone: its neighbours in a batch commit.
+//! 3. **Unique means unique** also when the caller stated no fact: a [`Write::Put`] whose key another record of the tenant
+//!    holds is `Lost(Given::Free(..))`. Keys of one tenant never meet those of another.
+//! 4. **Numbers are gap-free**: the nth unit with a log entry of a tenant has [`Seq`] n. The log row of a unit is chained to that of the unit before it.
+//! 5. **A snapshot is a moment**: all reads of one [`Snapshot`] see the same state. A snapshot taken after a commit returned sees that commit.
+//! 6. **Versions**: a record's version is the number of the last unit that put it. A group's edges have a version of their own
+//!    ([`Touched`]), so that a membership change rewrites no document; it changes neither the members' versions nor their times.
+//! 7. **Errors say what to do** ([`StoreError`]). After an I/O error no later commit is acknowledged before the engine has been reopened and found sound.
+//!
+//! Knows nothing of HTTP, SCIM or JSON beyond carrying it.
+
+pub mod log;
+pub mod unit;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use log::{Action, Actor, Change, Entry, Facts, Link, LogRow, Values};
+pub use unit::{Given, IndexEntry, IndexId, Outcome, Record, Segment, Seq, Space, UniqueKey, Unit, Write};
+
+use crate::ids::{Address, KindId, ResourceId, TenantId};
+
+/// Longest folded value in a unique key, an index entry or a small key. Longer ones are for the roster to digest or cut.
+pub const KEY_BYTES_MAX: usize = 1024;
+/// Most rows that one call of a paged read returns, whatever was asked for.
+pub const PAGE_ROWS_MAX: usize = 10_000;
+
+/// A store of units. Shared by every thread; blocking.
+pub trait Store: Send + Sync {
+    /// Writes a unit, and returns when it is durable (or when one of its facts turned out not to hold).
+    fn commit(&self, tenant: TenantId, unit: Unit) -> Result<Outcome, StoreError>;
+
+    /// Returns a view of the latest committed state. Cheap.
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
+
+    /// Says how the store feels, for `/readyz` and metrics.
+    fn health(&self) -> Health;
+
+    /// Reads everything, and reports what does not fit together. `progress` is told how many rows have been read.
+    fn check(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Finding>, StoreError>;
+}
+
+/// One moment of the store.
+pub trait Snapshot: Send + Sync {
+    /// Reads a record.
+    fn get(&self, tenant: TenantId, at: Address) -> Result<Option<Stored>, StoreError>;
+
+    /// Tells whether a record exists, without reading it.
+    fn exists(&self, tenant: TenantId, at: Address) -> Result<bool, StoreError>;
+
+    /// Finds who holds a unique value.
+    fn by_unique(&self, tenant: TenantId, key: &UniqueKey) -> Result<Option<Address>, StoreError>;
+
+    /// Reads an index in order of (value, id), from just after `range.after`.
+    fn index_range(
+        &self,
+        tenant: TenantId,
+        range: &IndexRange,
+        limit: usize,
+    ) -> Result<Vec<IndexRow>, StoreError>;
+
+    /// Counts the records of a kind (a kept count; reads one value).
+    fn count(&self, tenant: TenantId, kind: KindId) -> Result<u64, StoreError>;
+
+    /// Lists the ids of a kind in order of creation, from just after `after`, leaving out the first `skip` of them.
+    fn ids(
+        &self,
+        tenant: TenantId,
+        kind: KindId,
+        after: Option<ResourceId>,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError>;
+
+    /// Lists a group's members in order of (kind, id), from just after `after`.
+    fn members(
+        &self,
+        tenant: TenantId,
+        group: ResourceId,
+        after: Option<Address>,
+        limit: usize,
+    ) -> Result<Vec<Address>, StoreError>;
+
+    /// Lists the groups a user or group is a direct member of, in order of id, from just after `after`.
+    fn groups_of(
+        &self,
+        tenant: TenantId,
+        member: Address,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError>;
+
+    /// Tells whether one edge exists.
+    fn is_member(&self, tenant: TenantId, group: ResourceId, member: Address) -> Result<bool, StoreError>;
+
+    /// Says when a group's edges last changed, and how many there are; `None` when it never had one.
+    fn touched(&self, tenant: TenantId, group: ResourceId) -> Result<Option<Touched>, StoreError>;
+
+    /// Reads a small value.
+    fn small(&self, tenant: TenantId, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Lists small values whose key begins with `prefix`, in order of key, from just after `after`.
+    fn small_range(
+        &self,
+        tenant: TenantId,
+        space: Space,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<SmallRow>, StoreError>;
+
+    /// Reads a tenant's history after a number, oldest first.
+    fn changes(&self, tenant: TenantId, after: Seq, limit: usize) -> Result<Vec<LogRow>, StoreError>;
+
+    /// Says where a tenant's history stands.
+    fn head(&self, tenant: TenantId) -> Result<Head, StoreError>;
+}
+
+/// A record as it was read: its bytes, and where things lie in them. Parses no JSON.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The number of the unit that last put it.
+    pub version: Seq,
+    /// The record.
+    pub record: Record,
+}
+
+/// A stretch of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexRange {
+    /// Which kind of record.
+    pub kind: KindId,
+    /// Which index.
+    pub index: IndexId,
+    /// Lowest value, inclusive; `None` from the start.
+    pub from: Option<Vec<u8>>,
+    /// Highest value, inclusive; `None` to the end.
+    pub to: Option<Vec<u8>>,
+    /// Where the page before this one ended.
+    pub after: Option<IndexRow>,
+}
+
+impl IndexRange {
+    /// The stretch of exactly one value.
+    pub fn exactly(kind: KindId, index: IndexId, value: Vec<u8>) -> Self {
+        Self { kind, index, from: Some(value.clone()), to: Some(value), after: None }
+    }
+}
+
+/// One entry of an index.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IndexRow {
+    /// The folded value.
+    pub value: Vec<u8>,
+    /// Whose it is.
+    pub id: ResourceId,
+}
+
+/// One small value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmallRow {
+    /// The key within its space.
+    pub key: Vec<u8>,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+/// The edges of a group, as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Touched {
+    /// The number of the unit that last added or removed an edge.
+    pub seq: Seq,
+    /// When that was. Never goes back.
+    pub at: Timestamp,
+    /// How many members there are.
+    pub count: u64,
+}
+
+/// Where a tenant's history stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    /// The number of the latest unit.
+    pub seq: Seq,
+    /// Its link in the hash chain.
+    pub link: Link,
+}
+
+/// How the store feels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// What it is able to do.
+    pub state: State,
+    /// Units waiting to be written.
+    pub queued: usize,
+    /// The most that may wait.
+    pub queue_max: usize,
+    /// Batches made durable since the start (each one costs the engine's flushes).
+    pub batches: u64,
+    /// Units committed since the start.
+    pub units: u64,
+}
+
+/// What a store is able to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Reads and writes.
+    Ready,
+    /// Reads only: an I/O error was met, and the engine is being reopened.
+    Poisoned,
+    /// Reads only: the disk is full.
+    Full,
+}
+
+/// Why the store did not do what it was asked. The text is for the log; callers choose their own words.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was written; the same call may succeed shortly (the queue is full, the engine is being reopened).
+    #[error("the store is busy: {0}")]
+    Retry(String),
+    /// Nothing was written; the disk has no room.
+    #[error("the store's disk is full: {0}")]
+    Full(String),
+    /// What was read is not what was written.
+    #[error("the store is damaged: {0}")]
+    Corrupt(String),
+    /// It is not known whether it was written; the store must be reopened.
+    #[error("the store failed: {0}")]
+    Fatal(String),
+}
+
+/// Something that [`Store::check`] found not to fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whose data.
+    pub tenant: TenantId,
+    /// What was expected and what was found, in a sentence without personal data.
+    pub what: String,
+}
