@@ -1,0 +1,65 @@
+//! Who is asking: the one `Authorization: Bearer` field of a request (RFC 6750 §2.1), and nothing else (X5).
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use super::edge::Edge;
+use super::layers::RequestTag;
+use super::problem::Problem;
+use crate::roster::Caller;
+
+/// A request whose credential is good. Handlers that take one cannot be reached without.
+#[derive(Debug, Clone)]
+pub struct Bearer(pub Caller);
+
+impl FromRequestParts<Edge> for Bearer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
+        let token = token(&parts.headers).ok_or_else(Problem::unauthorized)?;
+        let request = RequestTag::of(&parts.extensions);
+        let caller = edge.read(|roster| roster.authenticate(token, request))?;
+        caller.map(Self).ok_or_else(Problem::unauthorized)
+    }
+}
+
+/// Reads the token. The scheme's name is compared without regard to case; exactly one space follows it.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let mut fields = headers.get_all(AUTHORIZATION).iter();
+    let (Some(only), None) = (fields.next(), fields.next()) else { return None };
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    let sound = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains([' ', '\t', ',']);
+    sound.then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x5_one_bearer_field_and_nothing_else_is_a_credential() {
+        let read = |values: &[&str]| {
+            let headers = HeaderMap::from_iter(values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())));
+            token(&headers).map(str::to_owned)
+        };
+        assert_eq!(read(&["Bearer abc"]).as_deref(), Some("abc"));
+        assert_eq!(read(&["bEARER abc"]).as_deref(), Some("abc"));
+        for wrong in [
+            &[][..],
+            &["abc"],
+            &["Bearer"],
+            &["Bearer "],
+            &["Bearer  abc"],
+            &["Bearer abc "],
+            &["Bearer a b"],
+            &["Bearer abc, Bearer def"],
+            &["Basic abc"],
+            &["Bearerabc"],
+            &["Bearer abc", "Bearer abc"],
+        ] {
+            assert_eq!(read(wrong), None, "{wrong:?}");
+        }
+    }
+}

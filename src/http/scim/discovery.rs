@@ -1,0 +1,66 @@
+//! What the server says of itself (RFC 7644 §4). Needs the same credentials as the rest (S183); takes no filter (S184).
+
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::parameters::Parameters;
+use super::reply;
+use crate::http::auth::Bearer;
+use crate::http::edge::Edge;
+use crate::http::problem::Problem;
+use crate::roster::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use crate::scim::discovery::{self, Facts};
+
+/// Describes the server.
+pub async fn service_provider_config(State(edge): State<Edge>, _: Bearer, request: Request) -> Result<Response, Problem> {
+    refuse_filter(&request)?;
+    let facts = Facts {
+        base: edge.base_url(),
+        bulk: None,
+        results_max: PAGE_SIZE_MAX,
+        results_default: PAGE_SIZE_DEFAULT,
+        sort: false,
+    };
+    Ok(reply::value(&discovery::service_provider_config(&facts)))
+}
+
+/// Lists the schemas.
+pub async fn schemas(State(edge): State<Edge>, _: Bearer, request: Request) -> Result<Response, Problem> {
+    refuse_filter(&request)?;
+    Ok(reply::value(&discovery::schemas(edge.roster().kinds(), edge.base_url())))
+}
+
+/// Describes one schema.
+pub async fn schema(State(edge): State<Edge>, _: Bearer, at: RawPathParams) -> Result<Response, Problem> {
+    let found = discovery::schema(edge.roster().kinds(), name(&at), edge.base_url());
+    found.map(|found| reply::value(&found)).ok_or_else(Problem::not_found)
+}
+
+/// Lists the kinds of resource.
+pub async fn resource_types(State(edge): State<Edge>, _: Bearer, request: Request) -> Result<Response, Problem> {
+    refuse_filter(&request)?;
+    Ok(reply::value(&discovery::resource_types(edge.roster().kinds(), edge.base_url())))
+}
+
+/// Describes one kind of resource.
+pub async fn resource_type(State(edge): State<Edge>, _: Bearer, at: RawPathParams) -> Result<Response, Problem> {
+    let found = discovery::resource_type(edge.roster().kinds(), name(&at), edge.base_url());
+    found.map(|found| reply::value(&found)).ok_or_else(Problem::not_found)
+}
+
+/// Says that the caller is no person: tokens of IdPs belong to none (RFC 7644 §3.11, S190).
+pub async fn me(_: Bearer) -> Problem {
+    Problem::not_implemented("/Me: this token belongs to a connection and not to a person")
+}
+
+fn name(at: &RawPathParams) -> &str {
+    at.iter().next().map_or("", |(_, name)| name)
+}
+
+fn refuse_filter(request: &Request) -> Result<(), Problem> {
+    match Parameters::decode(request.uri().query()).filter {
+        Some(_) => Err(Problem::new(StatusCode::FORBIDDEN, "discovery endpoints take no filter")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,74 @@
+//! The first administrators: made by whoever may read the data folder.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::commit::{Plan, hex};
+use super::create::changes;
+use super::error::RosterError;
+use super::rows::{self, ADMINISTRATORS, AdministratorRow, INVITATIONS, InvitationRow};
+use super::{Caller, Roster};
+use crate::idp::normalise;
+use crate::idp::profile::AUTO;
+use crate::ids::{Address, KindId, ResourceId};
+use crate::scim::Document;
+use crate::store::{Action, Change, Given, Write};
+
+/// How long an invitation stays good (T02).
+const INVITATION_DAYS: i64 = 7;
+
+/// A new administrator, and the secret of the invitation that lets them in once.
+pub struct Invitation {
+    /// Who.
+    pub person: ResourceId,
+    /// The secret, shown once and kept as a hash.
+    pub secret: Zeroizing<String>,
+    /// When it stops working.
+    pub expires: Timestamp,
+}
+
+impl Roster {
+    /// Makes a person who administers the tenant, and an invitation for them, in one unit.
+    pub fn create_administrator(&self, caller: &Caller, user_name: &str, display_name: Option<&str>) -> Result<Invitation, RosterError> {
+        let Some(kind) = self.kinds.by_id(KindId::USER) else {
+            return Err(RosterError::Broken("the kind User is not registered".to_owned()));
+        };
+        let mut body = json!({ "userName": user_name, "active": true });
+        if let (Some(name), Some(body)) = (display_name, body.as_object_mut()) {
+            body.insert("displayName".to_owned(), name.into());
+        }
+        if let (true, Some(body)) = (user_name.contains('@'), body.as_object_mut()) {
+            body.insert("emails".to_owned(), json!([{ "value": user_name, "type": "work", "primary": true }]));
+        }
+        let document = normalise::resource(body, kind, &AUTO)?.create(kind, &AUTO)?;
+        let at = Address { kind: kind.id, id: ResourceId::new(self.chance.uuid(caller.now)) };
+        let secret = Zeroizing::new(hex(&self.chance.secret()));
+        let expires = caller
+            .now
+            .checked_add(SignedDuration::from_hours(24 * INVITATION_DAYS))
+            .map_err(|error| RosterError::Broken(format!("the clock stands at the end of the calendar: {error}")))?;
+        self.carry_out(caller, Action::AdminCreate, |snapshot| {
+            let record = self.record(snapshot, caller, kind, at, &document, None)?;
+            let small = |space, key: &[u8], value| Write::Small { space, key: key.to_vec(), value: Some(value) };
+            let administrator = rows::encode(&AdministratorRow { since: caller.now })?;
+            let invitation = rows::encode(&InvitationRow { person: at.id, expires })?;
+            let mut changes = changes(&Document::default(), &document);
+            changes.push(Change { attribute: "administrator".to_owned(), old: None, new: Some(true.into()) });
+            let plan = Plan {
+                given: vec![Given::Absent(at)],
+                writes: vec![
+                    Write::Put(Box::new(record)),
+                    small(ADMINISTRATORS, at.id.as_bytes(), administrator),
+                    small(INVITATIONS, &Sha256::digest(secret.as_bytes()), invitation),
+                ],
+                subject: Some(at),
+                changes,
+                notes: vec![],
+            };
+            Ok((Some(plan), ()))
+        })?;
+        Ok(Invitation { person: at.id, secret, expires })
+    }
+}

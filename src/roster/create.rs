@@ -1,0 +1,106 @@
+//! POST: a new resource (RFC 7644 §3.3).
+
+use serde_json::Value;
+
+use super::commit::Plan;
+use super::error::RosterError;
+use super::members::Memberships;
+use super::scope::Scope;
+use super::view::{Edges, View, view};
+use super::{Caller, Roster, index};
+use crate::idp::{Incoming, normalise};
+use crate::ids::{Address, KindId, ResourceId};
+use crate::scim::patch::MemberChange;
+use crate::scim::schema::Kind;
+use crate::scim::doc::Difference;
+use crate::scim::{Document, Refusal, Why};
+use crate::store::{Action, Change, Given, Record, Segment, Snapshot, Stored, UniqueKey, Write};
+
+impl Roster {
+    /// Makes a resource of a kind from the body of a POST, and returns it as it was written.
+    ///
+    /// # Errors
+    /// [`Why::Uniqueness`] when somebody holds its userName, externalId or group name; what the body itself may have wrong.
+    pub fn create(&self, caller: &Caller, kind: &Kind, body: Value, edges: Edges) -> Result<View, RosterError> {
+        caller.needs(Scope::writes(kind.id))?;
+        let mut incoming = normalise::resource(body, kind, caller.profile)?;
+        let document = incoming.create(kind, caller.profile)?;
+        let at = Address { kind: kind.id, id: ResourceId::new(self.chance.uuid(caller.now)) };
+        self.carry_out(caller, Action::Create, |snapshot| {
+            let record = self.record(snapshot, caller, kind, at, &document, None)?;
+            let mut plan = Plan {
+                given: vec![Given::Absent(at)],
+                writes: vec![Write::Put(Box::new(record))],
+                subject: Some(at),
+                changes: changes(&Document::default(), &document),
+                notes: notes(&incoming),
+            };
+            if let Some(members) = &incoming.members {
+                let mut memberships = Memberships::new(snapshot, caller, at.id);
+                memberships.apply(&MemberChange::Add(members.clone()))?;
+                memberships.finish(&mut plan)?;
+            }
+            Ok((Some(plan), ()))
+        })?;
+        self.after(caller, at, edges)
+    }
+
+    /// Reads what a write left behind.
+    pub(super) fn after(&self, caller: &Caller, at: Address, edges: Edges) -> Result<View, RosterError> {
+        view(&self.store.snapshot()?, caller, at, edges)?.ok_or(RosterError::NotFound)
+    }
+
+    /// Builds the record of a document, in place of an earlier one or new, and refuses when a value is taken.
+    pub(super) fn record(
+        &self,
+        snapshot: &dyn Snapshot,
+        caller: &Caller,
+        kind: &Kind,
+        at: Address,
+        document: &Document,
+        before: Option<&Stored>,
+    ) -> Result<Record, RosterError> {
+        let connection = before.map_or(Some(caller.connection), Stored::connection);
+        let keys = index::keys(at, connection.unwrap_or(super::LOCAL), caller.profile, document)?;
+        for key in &keys.unique {
+            refuse_if_taken(snapshot, caller, key, at)?;
+        }
+        let segments = document.to_segments(kind).into_iter().map(|(urn, json)| Segment { urn, json }).collect();
+        Ok(Record {
+            at,
+            connection,
+            created: before.map_or(caller.now, Stored::created),
+            modified: before.map_or(caller.now, |before| before.modified().max(caller.now)),
+            display: display(at.kind, document).to_owned(),
+            segments,
+            unique: keys.unique,
+            index: keys.index,
+        })
+    }
+}
+
+fn refuse_if_taken(snapshot: &dyn Snapshot, caller: &Caller, key: &UniqueKey, by: Address) -> Result<(), RosterError> {
+    match snapshot.by_unique(caller.tenant, key)? {
+        Some(holder) if holder != by => {
+            let detail = format!("{} is already in use", index::attribute(key.index));
+            Err(Refusal::new(Why::Uniqueness, detail).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What others show for a resource: its display name, else its login.
+fn display(kind: KindId, document: &Document) -> &str {
+    let fallback = if kind == KindId::USER { document.user_name() } else { None };
+    document.display_name().or(fallback).unwrap_or_default()
+}
+
+/// Says what differs between two documents, in the history's words.
+pub(super) fn changes(old: &Document, new: &Document) -> Vec<Change> {
+    Document::diff(old, new).into_iter().map(|Difference { name, old, new }| Change { attribute: name, old, new }).collect()
+}
+
+/// Says which leniencies a body needed.
+pub(super) fn notes(incoming: &Incoming) -> Vec<String> {
+    incoming.notes.iter().map(|rule| rule.as_str().to_owned()).collect()
+}

@@ -1,0 +1,351 @@
+//! Bearer tokens: made once, kept as a hash, looked up on every request.
+//!
+//! A token's hash leads through the system tenant to the tenant's own row, and that row alone decides: revoking is one unit, and an
+//! orphaned pointer opens nothing. What was looked up is remembered in memory; any change of any token empties that memory
+//! before the change is acknowledged.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::commit::{Plan, hex};
+use super::error::RosterError;
+use super::rows::{self, ConnectionRow, TOKEN_POINTERS, TOKEN_USE, TOKENS, TokenPointer, TokenRow, TokensRow};
+use super::scope::{Caller, Scopes};
+use super::{LOCAL, Roster};
+use crate::idp::Profile;
+use crate::idp::profile::AUTO;
+use crate::ids::{ConnectionId, RequestId, TenantId, TokenId};
+use crate::store::{Action, Actor, Change, Given, Snapshot, Unit, Write};
+
+/// What begins every token that is made here, so that secret scanners know it.
+pub const TOKEN_PREFIX: &str = "rost_";
+/// The shortest token that an operator may bring (X2).
+pub const TOKEN_CHARACTERS_MIN: usize = 32;
+/// The longest token that is looked up at all.
+pub const TOKEN_CHARACTERS_MAX: usize = 1024;
+/// How many live tokens a connection may have: one in use, and one to rotate to (X3).
+pub const TOKENS_PER_CONNECTION_MAX: usize = 2;
+/// How many credentials are remembered.
+const REMEMBERED_MAX: usize = 10_000;
+
+/// A token that has just been made. The secret is shown once and is nowhere afterwards.
+pub struct Issued {
+    /// Its id, by which it is listed and revoked.
+    pub id: TokenId,
+    /// The secret, for the `Authorization: Bearer` header.
+    pub secret: Zeroizing<String>,
+    /// When it stops working.
+    pub expires: Option<Timestamp>,
+}
+
+/// A live token as it is listed.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+pub struct TokenView {
+    /// Its id.
+    pub id: TokenId,
+    /// The name of its connection.
+    pub connection: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it stops working.
+    pub expires: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub last_used: Option<Timestamp>,
+}
+
+/// A token as it was looked up.
+#[derive(Debug)]
+struct Credential {
+    tenant: TenantId,
+    connection: ConnectionId,
+    token: TokenId,
+    scopes: Scopes,
+    profile: &'static Profile,
+    expires: Option<Timestamp>,
+    /// Second of the last request, and the one last written down.
+    used: AtomicI64,
+    written: AtomicI64,
+}
+
+/// The credentials that were looked up since the last change of any token.
+#[derive(Debug, Default)]
+pub(super) struct Credentials {
+    known: RwLock<HashMap<[u8; 32], Arc<Credential>>>,
+    generation: AtomicU64,
+}
+
+impl Credentials {
+    fn find(&self, hash: &[u8; 32]) -> Option<Arc<Credential>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+    }
+
+    /// Remembers a credential, unless some token changed since `generation` was read.
+    fn remember(&self, hash: [u8; 32], credential: &Arc<Credential>, generation: u64) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if self.generation.load(Ordering::Acquire) == generation {
+            if known.len() >= REMEMBERED_MAX {
+                known.clear();
+            }
+            known.insert(hash, Arc::clone(credential));
+        }
+    }
+
+    fn forget_all(&self) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        known.clear();
+    }
+}
+
+impl Roster {
+    /// Finds out who presents a bearer token; `None` when nobody may.
+    pub fn authenticate(&self, presented: &str, request: RequestId) -> Result<Option<Caller>, RosterError> {
+        if presented.len() > TOKEN_CHARACTERS_MAX {
+            return Ok(None);
+        }
+        let hash = hash(presented);
+        let credential = match self.credentials.find(&hash) {
+            Some(known) => known,
+            None => match self.look_up(hash)? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+        };
+        let now = self.clock.now();
+        if credential.expires.is_some_and(|end| now >= end) {
+            return Ok(None);
+        }
+        credential.used.store(now.as_second(), Ordering::Relaxed);
+        Ok(Some(Caller {
+            tenant: credential.tenant,
+            connection: credential.connection,
+            scopes: credential.scopes.clone(),
+            who: Actor::Token(credential.token),
+            request,
+            now,
+            profile: credential.profile,
+        }))
+    }
+
+    fn look_up(&self, hash: [u8; 32]) -> Result<Option<Arc<Credential>>, RosterError> {
+        let generation = self.credentials.generation.load(Ordering::Acquire);
+        let snapshot = self.store.snapshot()?;
+        let Some(pointer) = snapshot.small(TenantId::SYSTEM, TOKEN_POINTERS, &hash)? else { return Ok(None) };
+        let TokenPointer { tenant, connection } = rows::decode(&pointer)?;
+        let Some(row) = tokens_of(snapshot.as_ref(), tenant, connection)? else { return Ok(None) };
+        let wanted = hex(&hash);
+        let Some(token) = row.tokens.into_iter().find(|token| token.hash.as_bytes().ct_eq(wanted.as_bytes()).into()) else {
+            return Ok(None);
+        };
+        let profile = match self.connection_row(snapshot.as_ref(), tenant, &row.connection)? {
+            Some(connection) => Profile::by_name(&connection.profile).unwrap_or(&AUTO),
+            None => &AUTO,
+        };
+        let credential = Arc::new(Credential {
+            tenant,
+            connection,
+            token: token.id,
+            scopes: token.scopes,
+            profile,
+            expires: token.expires,
+            used: AtomicI64::new(0),
+            written: AtomicI64::new(0),
+        });
+        self.credentials.remember(hash, &credential, generation);
+        Ok(Some(credential))
+    }
+
+    /// Makes a token for a connection, random or (`brought`) the operator's own.
+    pub fn create_token(
+        &self,
+        caller: &Caller,
+        connection: &str,
+        scopes: &Scopes,
+        lifetime: Option<SignedDuration>,
+        brought: Option<&str>,
+    ) -> Result<Issued, RosterError> {
+        let id = self.connection_id(caller, connection)?;
+        let secret = match brought {
+            Some(text) => Zeroizing::new(check_brought(text)?.to_owned()),
+            None => Zeroizing::new(format!("{TOKEN_PREFIX}{}", hex(&self.chance.secret()))),
+        };
+        let expires = match lifetime {
+            Some(lifetime) => Some(caller.now.checked_add(lifetime).map_err(|_| {
+                RosterError::Unfit("the token's lifetime ends beyond the calendar; give fewer days".to_owned())
+            })?),
+            None => None,
+        };
+        let hash = hash(&secret);
+        let row = TokenRow { id: TokenId::new(self.chance.uuid(caller.now)), hash: hex(&hash), scopes: scopes.clone(), created: caller.now, expires };
+        self.point(hash, caller.tenant, id)?;
+        self.carry_out(caller, Action::TokenCreate, |snapshot| {
+            let before = snapshot.small(caller.tenant, TOKENS, id.as_bytes())?;
+            let mut tokens = match &before {
+                Some(bytes) => rows::decode::<TokensRow>(bytes)?.tokens,
+                None => Vec::new(),
+            };
+            tokens.retain(|token| token.expires.is_none_or(|end| end > caller.now));
+            if tokens.len() >= TOKENS_PER_CONNECTION_MAX {
+                return Err(RosterError::Unfit(format!(
+                    "connection \"{connection}\" has {TOKENS_PER_CONNECTION_MAX} live tokens already; revoke one first (rosterd token list, rosterd token revoke ID)"
+                )));
+            }
+            tokens.push(row.clone());
+            let after = rows::encode(&TokensRow { connection: connection.to_owned(), tokens })?;
+            Ok((Some(tokens_plan(id, before, after, "token", None, Some(row.id))), ()))
+        })?;
+        self.credentials.forget_all();
+        Ok(Issued { id: row.id, secret, expires })
+    }
+
+    /// Writes where a token's row will live. Before the row itself, so that a crash between leaves only a pointer to nothing.
+    fn point(&self, hash: [u8; 32], tenant: TenantId, connection: ConnectionId) -> Result<(), RosterError> {
+        let taken = self.store.snapshot()?.small(TenantId::SYSTEM, TOKEN_POINTERS, &hash)?;
+        if let Some(taken) = &taken {
+            let pointer: TokenPointer = rows::decode(taken)?;
+            if pointer != (TokenPointer { tenant, connection }) || self.look_up(hash)?.is_some() {
+                return Err(RosterError::Unfit("this token is in use already; bring another, or let rosterd make one".to_owned()));
+            }
+        }
+        let value = Some(rows::encode(&TokenPointer { tenant, connection })?);
+        let write = Write::Small { space: TOKEN_POINTERS, key: hash.to_vec(), value };
+        let given = vec![Given::Small(TOKEN_POINTERS, hash.to_vec(), taken)];
+        match self.store.commit(TenantId::SYSTEM, Unit { given, writes: vec![write], log: None })? {
+            crate::store::Outcome::Committed { .. } => Ok(()),
+            crate::store::Outcome::Lost(_) => Err(RosterError::Busy),
+        }
+    }
+
+    /// Ends a token at once.
+    pub fn revoke_token(&self, caller: &Caller, token: TokenId) -> Result<(), RosterError> {
+        let (_, hash) = self.carry_out(caller, Action::TokenRevoke, |snapshot| {
+            for (connection, before) in all_tokens(snapshot, caller.tenant)? {
+                let mut row: TokensRow = rows::decode(&before)?;
+                let Some(at) = row.tokens.iter().position(|known| known.id == token) else { continue };
+                let hash = row.tokens.remove(at).hash;
+                let after = rows::encode(&row)?;
+                return Ok((Some(tokens_plan(connection, Some(before), after, "token", Some(token), None)), hash));
+            }
+            Err(RosterError::Unfit(format!("no live token has the id {token}; rosterd token list shows them")))
+        })?;
+        self.credentials.forget_all();
+        if let Some(key) = unhex(&hash) {
+            let write = Write::Small { space: TOKEN_POINTERS, key, value: None };
+            self.store.commit(TenantId::SYSTEM, Unit { given: vec![], writes: vec![write], log: None })?;
+        }
+        Ok(())
+    }
+
+    /// Lists a tenant's tokens that have not been revoked.
+    pub fn tokens(&self, caller: &Caller) -> Result<Vec<TokenView>, RosterError> {
+        self.write_down_token_use();
+        let snapshot = self.store.snapshot()?;
+        let mut views = Vec::new();
+        for (_, bytes) in all_tokens(snapshot.as_ref(), caller.tenant)? {
+            let row: TokensRow = rows::decode(&bytes)?;
+            for token in row.tokens {
+                let last_used = match snapshot.small(caller.tenant, TOKEN_USE, token.id.as_bytes())? {
+                    Some(bytes) => Some(rows::decode(&bytes)?),
+                    None => None,
+                };
+                views.push(TokenView {
+                    id: token.id,
+                    connection: row.connection.clone(),
+                    scopes: token.scopes,
+                    created: token.created,
+                    expires: token.expires,
+                    last_used,
+                });
+            }
+        }
+        Ok(views)
+    }
+
+    /// Writes down when tokens were last used. Called every minute and at the end; losing the last minute is harmless.
+    pub fn write_down_token_use(&self) {
+        let known: Vec<_> = self.credentials.known.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for credential in known {
+            let used = credential.used.load(Ordering::Relaxed);
+            if used.saturating_sub(credential.written.swap(used, Ordering::Relaxed)) < 1 {
+                continue;
+            }
+            let Ok(value) = Timestamp::from_second(used).map_err(|error| error.to_string()).and_then(|at| serde_json::to_vec(&at).map_err(|error| error.to_string())) else {
+                continue;
+            };
+            let write = Write::Small { space: TOKEN_USE, key: credential.token.as_bytes().to_vec(), value: Some(value) };
+            if let Err(error) = self.store.commit(credential.tenant, Unit { given: vec![], writes: vec![write], log: None }) {
+                tracing::warn!(%error, "when a token was last used could not be written down");
+            }
+        }
+    }
+
+    fn connection_id(&self, caller: &Caller, name: &str) -> Result<ConnectionId, RosterError> {
+        if name == super::LOCAL_NAME {
+            return Ok(LOCAL);
+        }
+        let row: Option<ConnectionRow> = self.connection_row(self.store.snapshot()?.as_ref(), caller.tenant, name)?;
+        row.map(|row| row.id).ok_or_else(|| {
+            RosterError::Unfit(format!("no connection is named \"{name}\"; rosterd connection list shows them, rosterd connection create {name} makes it"))
+        })
+    }
+}
+
+fn tokens_of(snapshot: &dyn Snapshot, tenant: TenantId, connection: ConnectionId) -> Result<Option<TokensRow>, RosterError> {
+    snapshot.small(tenant, TOKENS, connection.as_bytes())?.map(|bytes| rows::decode(&bytes)).transpose()
+}
+
+fn all_tokens(snapshot: &dyn Snapshot, tenant: TenantId) -> Result<Vec<(ConnectionId, Vec<u8>)>, RosterError> {
+    let rows = super::all_small(snapshot, tenant, TOKENS)?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| Some((ConnectionId::from_bytes(row.key.try_into().ok()?), row.value)))
+        .collect())
+}
+
+fn tokens_plan(connection: ConnectionId, before: Option<Vec<u8>>, after: Vec<u8>, what: &str, old: Option<TokenId>, new: Option<TokenId>) -> Plan {
+    let key = connection.as_bytes().to_vec();
+    let named = |id: Option<TokenId>| id.map(|id| id.to_string().into());
+    Plan {
+        given: vec![Given::Small(TOKENS, key.clone(), before)],
+        writes: vec![Write::Small { space: TOKENS, key, value: Some(after) }],
+        subject: None,
+        changes: vec![Change { attribute: what.to_owned(), old: named(old), new: named(new) }],
+        notes: vec![],
+    }
+}
+
+/// Refuses a token of the operator's own that is too short to be safe, or that no header can carry.
+fn check_brought(text: &str) -> Result<&str, RosterError> {
+    let length = text.chars().count();
+    if !(TOKEN_CHARACTERS_MIN..=TOKEN_CHARACTERS_MAX).contains(&length) {
+        return Err(RosterError::Unfit(format!(
+            "the token has {length} characters; expected {TOKEN_CHARACTERS_MIN} to {TOKEN_CHARACTERS_MAX} random ones (openssl rand -hex 32 makes some)"
+        )));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)) {
+        return Err(RosterError::Unfit(
+            "the token holds characters that an Authorization header cannot carry; expected letters, digits and -._~+/= only (RFC 6750 section 2.1)".to_owned(),
+        ));
+    }
+    Ok(text)
+}
+
+fn hash(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}

@@ -1,0 +1,57 @@
+//! Why a use case did not do what it was asked.
+//!
+//! Named by what the caller can do about it. Carries no status code: the edge gives each its number.
+
+use crate::scim::Refusal;
+use crate::store::StoreError;
+
+/// Why a use case did not do what it was asked. In every case nothing was changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RosterError {
+    /// The request itself is wrong, or collides with what is there (RFC 7644 §3.12).
+    #[error("{}", .0.detail)]
+    Refused(Refusal),
+    /// Nothing lives there, or nothing that this caller may know of.
+    #[error("no such resource")]
+    NotFound,
+    /// The caller's precondition (`If-Match`) names another version (RFC 7644 §3.14).
+    #[error("the resource is at version {current}, which is not among those given")]
+    Stale {
+        /// The version that would have matched.
+        current: String,
+    },
+    /// The credential lacks a scope.
+    #[error("this token lacks the scope {needs}")]
+    Forbidden {
+        /// The scope that is missing.
+        needs: &'static str,
+    },
+    /// An operator's command that does not fit what is there; says what was expected and what to do.
+    #[error("{0}")]
+    Unfit(String),
+    /// Try again shortly: the store is busy or being reopened.
+    #[error("the store is busy; try again shortly")]
+    Busy,
+    /// The disk is full; reads go on.
+    #[error("the disk is full; nothing was changed")]
+    Full,
+    /// Something a person must look at. The text is for the log only.
+    #[error("internal error")]
+    Broken(String),
+}
+
+impl From<Refusal> for RosterError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<StoreError> for RosterError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Retry(_) => Self::Busy,
+            StoreError::Full(_) => Self::Full,
+            StoreError::Corrupt(cause) | StoreError::Fatal(cause) => Self::Broken(cause),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Under which values a record is found, and which of them nobody else may hold.
+//!
+//! Values are folded here once; the store compares bytes. A value too long for a key is cut and carries its digest, so
+//! that equal values still meet. Index numbers never change their meaning.
+
+use sha2::{Digest, Sha256};
+
+use crate::idp::Profile;
+use crate::idp::profile::GroupNames;
+use crate::ids::{Address, ConnectionId, KindId};
+use crate::scim::{Document, Refusal, fold, precis};
+use crate::store::{IndexEntry, IndexId, UniqueKey};
+
+/// `userName`, unique in the tenant (X26 folding).
+pub const USER_NAME: IndexId = IndexId(1);
+/// `externalId`, unique per connection and kind (X27).
+pub const EXTERNAL_ID: IndexId = IndexId(2);
+/// A group's `displayName`, unique per connection where its profile says so.
+pub const GROUP_NAME: IndexId = IndexId(3);
+/// `emails.value`.
+pub const EMAIL: IndexId = IndexId(4);
+/// `displayName`.
+pub const DISPLAY_NAME: IndexId = IndexId(5);
+
+/// Longest value that is kept as it is.
+const PLAIN_BYTES_MAX: usize = 512;
+/// How much of a longer value stays in front of its digest.
+const CUT_BYTES: usize = 256;
+
+/// Every key of a record.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// Held by nobody else.
+    pub unique: Vec<UniqueKey>,
+    /// Shared.
+    pub index: Vec<IndexEntry>,
+}
+
+/// Computes the keys of a document.
+pub fn keys(at: Address, connection: ConnectionId, profile: &Profile, document: &Document) -> Result<Keys, Refusal> {
+    let mut keys = Keys::default();
+    if let Some(external) = document.external_id() {
+        keys.unique.push(external_id(at.kind, connection, external));
+    }
+    if let Some(display) = document.display_name() {
+        keys.index.push(IndexEntry { index: DISPLAY_NAME, value: folded(display) });
+        if at.kind == KindId::GROUP && profile.group_names == GroupNames::Unique {
+            keys.unique.push(group_name(connection, display));
+        }
+    }
+    if let Some(name) = document.user_name() {
+        keys.unique.push(user_name(name)?);
+    }
+    for address in document.values("emails") {
+        let entry = IndexEntry { index: EMAIL, value: folded(address) };
+        if !keys.index.contains(&entry) {
+            keys.index.push(entry);
+        }
+    }
+    Ok(keys)
+}
+
+/// The key that a `userName` claims.
+pub fn user_name(name: &str) -> Result<UniqueKey, Refusal> {
+    Ok(UniqueKey { index: USER_NAME, value: short(precis::user_name(name)?.as_str().as_bytes().to_vec()) })
+}
+
+/// The key that an `externalId` claims.
+pub fn external_id(kind: KindId, connection: ConnectionId, external: &str) -> UniqueKey {
+    let mut value = connection.as_bytes().to_vec();
+    value.push(kind.0);
+    value.extend(short(external.as_bytes().to_vec()));
+    UniqueKey { index: EXTERNAL_ID, value }
+}
+
+/// The key that a group's `displayName` claims.
+pub fn group_name(connection: ConnectionId, display: &str) -> UniqueKey {
+    let mut value = connection.as_bytes().to_vec();
+    value.extend(folded(display));
+    UniqueKey { index: GROUP_NAME, value }
+}
+
+/// The index value of an attribute that is compared without regard to case.
+pub fn folded(value: &str) -> Vec<u8> {
+    short(fold::fold(value).into_owned().into_bytes())
+}
+
+fn short(value: Vec<u8>) -> Vec<u8> {
+    if value.len() <= PLAIN_BYTES_MAX {
+        return value;
+    }
+    let digest = Sha256::digest(&value);
+    let mut cut: Vec<u8> = value.into_iter().take(CUT_BYTES).collect();
+    cut.extend(digest);
+    cut
+}
+
+/// Says in the requester's words which attribute a key belongs to.
+pub const fn attribute(index: IndexId) -> &'static str {
+    match index {
+        USER_NAME => "userName",
+        EXTERNAL_ID => "externalId",
+        _ => "displayName",
+    }
+}

@@ -1,0 +1,174 @@
+//! Memberships: from what a request asks to the edges that change.
+//!
+//! Only edges that really change are written, each on the fact that the member exists, so that a membership costs what it
+//! changes and never what the group holds. A full list is the exception: it is compared with the edges as a whole.
+
+use std::collections::BTreeSet;
+
+use super::error::RosterError;
+use super::view::all_members;
+use super::{Caller, commit::Plan};
+use crate::idp::profile::UnknownMember;
+use crate::ids::{Address, KindId, ResourceId};
+use crate::scim::patch::{MemberChange, MemberRef};
+use crate::scim::{Refusal, Why};
+use crate::store::{Change, Given, Seq, Snapshot, Write};
+
+/// The edges that a request changes, in the making.
+pub(super) struct Memberships<'a> {
+    snapshot: &'a dyn Snapshot,
+    caller: &'a Caller,
+    group: ResourceId,
+    /// The edges as the changes so far would leave them, where they differ from the store.
+    added: BTreeSet<Address>,
+    removed: BTreeSet<Address>,
+    /// Set when the whole list was looked at, so that it must not change meanwhile.
+    whole: bool,
+    unknown: Vec<String>,
+}
+
+impl<'a> Memberships<'a> {
+    pub(super) const fn new(snapshot: &'a dyn Snapshot, caller: &'a Caller, group: ResourceId) -> Self {
+        Self { snapshot, caller, group, added: BTreeSet::new(), removed: BTreeSet::new(), whole: false, unknown: Vec::new() }
+    }
+
+    /// Applies one change to what the ones before it left.
+    pub(super) fn apply(&mut self, change: &MemberChange) -> Result<(), RosterError> {
+        match change {
+            MemberChange::Add(members) => self.add(members),
+            MemberChange::Remove(members) => self.remove(members),
+            MemberChange::Replace(members) => {
+                let wanted = self.resolve(members)?;
+                self.keep_only(|member| wanted.contains(&member))?;
+                wanted.iter().try_for_each(|member| self.link(*member))
+            }
+            MemberChange::RemoveAll => self.keep_only(|_| false),
+            MemberChange::RemoveWhere(filter) => {
+                self.keep_only(|member| !filter.matches_member(&member.id.to_string(), kind_name(member.kind)))
+            }
+        }
+    }
+
+    fn add(&mut self, members: &[MemberRef]) -> Result<(), RosterError> {
+        for member in self.resolve(members)? {
+            self.link(member)?;
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, member: Address) -> Result<(), RosterError> {
+        if !self.removed.remove(&member) && !self.snapshot.is_member(self.caller.tenant, self.group, member)? {
+            self.added.insert(member);
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, members: &[MemberRef]) -> Result<(), RosterError> {
+        for member in members {
+            let Ok(id) = ResourceId::parse(&member.value) else { continue };
+            for at in [Address::user(id), Address::group(id)] {
+                self.unlink(at)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unlink(&mut self, member: Address) -> Result<(), RosterError> {
+        if !self.added.remove(&member) && self.snapshot.is_member(self.caller.tenant, self.group, member)? {
+            self.removed.insert(member);
+        }
+        Ok(())
+    }
+
+    fn keep_only(&mut self, stays: impl Fn(Address) -> bool) -> Result<(), RosterError> {
+        self.whole = true;
+        self.added.retain(|member| stays(*member));
+        for member in all_members(self.snapshot, self.caller, self.group)? {
+            if !stays(member) {
+                self.removed.insert(member);
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds out what the references mean. Unknown ones are refused or set aside, as the profile says (S131).
+    fn resolve(&mut self, members: &[MemberRef]) -> Result<BTreeSet<Address>, RosterError> {
+        let mut known = BTreeSet::new();
+        let mut unknown = Vec::new();
+        for member in members {
+            match self.find(&member.value)? {
+                Some(at) => {
+                    known.insert(at);
+                }
+                None => unknown.push(member.value.chars().take(64).collect()),
+            }
+        }
+        if !unknown.is_empty() && self.caller.profile.unknown_member == UnknownMember::Refuse {
+            let detail = format!("members: no user or group has the id {}", listed(&unknown));
+            return Err(Refusal::new(Why::InvalidValue, detail).into());
+        }
+        self.unknown.extend(unknown);
+        Ok(known)
+    }
+
+    fn find(&self, value: &str) -> Result<Option<Address>, RosterError> {
+        let Ok(id) = ResourceId::parse(value) else { return Ok(None) };
+        if id == self.group {
+            return Err(Refusal::new(Why::InvalidValue, "members: a group cannot be a member of itself".to_owned()).into());
+        }
+        for at in [Address::user(id), Address::group(id)] {
+            if self.snapshot.exists(self.caller.tenant, at)? {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Adds what changes to a plan; tells whether anything does.
+    pub(super) fn finish(self, plan: &mut Plan) -> Result<bool, RosterError> {
+        if !self.unknown.is_empty() {
+            plan.notes.push(format!("S131: unknown members left out: {}", listed(&self.unknown)));
+        }
+        if self.added.is_empty() && self.removed.is_empty() {
+            return Ok(false);
+        }
+        if self.whole {
+            plan.given.push(self.as_they_stand()?);
+        }
+        let ids = |members: &BTreeSet<Address>| -> Option<serde_json::Value> {
+            (!members.is_empty()).then(|| members.iter().map(|member| member.id.to_string()).collect())
+        };
+        plan.changes.push(Change { attribute: "members".to_owned(), old: ids(&self.removed), new: ids(&self.added) });
+        plan.given.extend(self.added.iter().map(|member| Given::Exists(*member)));
+        let edge = |member: &Address, add| Write::Edge { group: self.group, member: *member, add };
+        plan.writes.extend(self.removed.iter().map(|member| edge(member, false)));
+        plan.writes.extend(self.added.iter().map(|member| edge(member, true)));
+        Ok(true)
+    }
+
+    fn as_they_stand(&self) -> Result<Given, RosterError> {
+        let touched = self.snapshot.touched(self.caller.tenant, self.group)?;
+        Ok(Given::Members(self.group, touched.map_or(Seq::ZERO, |touched| touched.seq)))
+    }
+}
+
+/// The fact that a group's edges are as they were read.
+pub(super) fn as_read(snapshot: &dyn Snapshot, caller: &Caller, group: ResourceId) -> Result<Given, RosterError> {
+    Memberships::new(snapshot, caller, group).as_they_stand()
+}
+
+const fn kind_name(kind: KindId) -> &'static str {
+    match kind {
+        KindId::GROUP => "Group",
+        _ => "User",
+    }
+}
+
+fn listed(values: &[String]) -> String {
+    const SHOWN_MAX: usize = 20;
+    let shown = values.iter().take(SHOWN_MAX).map(|value| value.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
+    match values.len().checked_sub(SHOWN_MAX) {
+        Some(more) if more > 0 => format!("{shown} and {more} more"),
+        _ => shown,
+    }
+}

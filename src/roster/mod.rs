@@ -1,0 +1,99 @@
+//! The use cases: what one may do with a firm's people, each in a file of its own.
+//!
+//! Read in this order: [`scope`] (who is asking), [`credentials`] (how that is found out), [`commit`] (how an answer
+//! becomes durable), [`view`] (what is given back), then the use cases `create`, `replace`, `patch`, `remove`, `query`, with `members` (edges),
+//! `index` (under which values a record is found); `tenants` and `admins` for the operator, `operate` for the operator's commands as plain data.
+//!
+//! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
+//! makes the caller.
+
+mod admins;
+mod commit;
+mod create;
+mod credentials;
+mod error;
+mod index;
+mod members;
+mod operate;
+mod patch;
+mod query;
+mod remove;
+mod replace;
+mod rows;
+mod scope;
+mod tenants;
+mod view;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use admins::Invitation;
+pub use credentials::{Issued, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_PER_CONNECTION_MAX, TokenView};
+pub use error::RosterError;
+pub use operate::{Command, Reply};
+pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Query};
+pub use scope::{Caller, Scope, Scopes};
+pub use tenants::{ConnectionView, TenantView};
+pub use view::{Edges, MemberFace, Precondition, View};
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::ids::{ConnectionId, RequestId, TenantId};
+use crate::scim::schema::Kinds;
+use crate::store::{PAGE_ROWS_MAX, SmallRow, Snapshot, Space, Store};
+
+/// The built-in connection of every tenant, through which its own administrators work.
+pub const LOCAL: ConnectionId = ConnectionId::from_bytes([0; 16]);
+/// Its name.
+pub const LOCAL_NAME: &str = "local";
+
+/// A firm's people, and everything one may do with them. Shared by every thread.
+pub struct Roster {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    kinds: Kinds,
+    credentials: credentials::Credentials,
+}
+
+impl fmt::Debug for Roster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Roster").finish_non_exhaustive()
+    }
+}
+
+impl Roster {
+    /// Opens the roster that a store holds.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
+        Self { store, clock, chance, kinds: Kinds::standard(), credentials: credentials::Credentials::default() }
+    }
+
+    /// Lists the kinds of resource.
+    pub const fn kinds(&self) -> &Kinds {
+        &self.kinds
+    }
+
+    /// Returns the store, for health and checks.
+    pub fn store(&self) -> &dyn Store {
+        self.store.as_ref()
+    }
+
+    /// Makes the name of a request.
+    pub fn request_id(&self) -> RequestId {
+        RequestId::new(self.chance.uuid(self.clock.now()))
+    }
+}
+
+/// Reads a whole drawer. For drawers that operators fill, which are small.
+fn all_small(snapshot: &dyn Snapshot, tenant: TenantId, space: Space) -> Result<Vec<SmallRow>, RosterError> {
+    let mut rows: Vec<SmallRow> = Vec::new();
+    loop {
+        let after = rows.last().map(|row| row.key.clone());
+        let page = snapshot.small_range(tenant, space, &[], after.as_deref(), PAGE_ROWS_MAX)?;
+        let last = page.len() < PAGE_ROWS_MAX;
+        rows.extend(page);
+        if last {
+            return Ok(rows);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! PATCH: a resource in part (RFC 7644 §3.5.2).
+
+use serde_json::Value;
+
+use super::commit::Plan;
+use super::create::changes;
+use super::error::RosterError;
+use super::members::Memberships;
+use super::scope::Scope;
+use super::view::{Edges, Precondition, View};
+use super::{Caller, Roster};
+use crate::idp::normalise;
+use crate::ids::Address;
+use crate::scim::schema::Kind;
+use crate::scim::patch;
+use crate::store::{Action, Given, Write};
+
+impl Roster {
+    /// Applies the operations of a PATCH in order, all or none. Operations that change nothing write nothing.
+    ///
+    /// Members are changed one edge at a time; a request that changes members only stands on no version of the group, so that any number
+    /// of such requests can run side by side (S130).
+    pub fn patch(&self, caller: &Caller, kind: &Kind, at: Address, given: &Precondition, body: Value, edges: Edges) -> Result<View, RosterError> {
+        caller.needs(Scope::writes(kind.id))?;
+        let incoming = normalise::patch(body, kind, caller.profile)?;
+        self.carry_out(caller, Action::Patch, |snapshot| {
+            let (stored, before, facts) = self.found(snapshot, caller, kind, at, given)?;
+            let patched = patch::apply(&before, &incoming.operations, kind, &caller.profile.policy)?;
+            let wanted = patched.document;
+            let mut used = incoming.notes.clone();
+            used.merge(&patched.notes);
+            let notes = used.iter().map(|rule| rule.as_str().to_owned()).collect();
+            let mut plan = Plan { subject: Some(at), notes, ..Plan::default() };
+            let mut memberships = Memberships::new(snapshot, caller, at.id);
+            patched.members.iter().try_for_each(|change| memberships.apply(change))?;
+            let mut changed = memberships.finish(&mut plan)?;
+            if wanted != before {
+                let record = self.record(snapshot, caller, kind, at, &wanted, Some(&stored))?;
+                plan.writes.insert(0, Write::Put(Box::new(record)));
+                plan.changes.splice(0..0, changes(&before, &wanted));
+                plan.given.extend(facts);
+                changed = true;
+            } else if *given == Precondition::None {
+                plan.given.push(Given::Exists(at));
+            } else {
+                plan.given.extend(facts);
+            }
+            Ok((changed.then_some(plan), ()))
+        })?;
+        self.after(caller, at, edges)
+    }
+}

@@ -1,0 +1,220 @@
+//! Lists: which resources a filter means, and a page of them (RFC 7644 §3.4.2).
+//!
+//! An equality on an indexed attribute, alone or under `and`, leads to a few candidates; the whole filter then judges each. A filter
+//! without one is answered by reading every record, up to a bound, and refused beyond it (X32): never ignored.
+
+use std::sync::Arc;
+
+use super::error::RosterError;
+use super::scope::Scope;
+use super::view::{Edges, View, view};
+use super::{Caller, LOCAL, Roster, index};
+use crate::ids::{Address, KindId, ResourceId};
+use crate::scim::filter::{Computed, Filter};
+use crate::scim::schema::Kind;
+use crate::scim::{Document, Refusal, Why};
+use crate::store::{IndexId, IndexRange, PAGE_ROWS_MAX, Snapshot};
+
+/// Resources in a page when the client does not say.
+pub const PAGE_SIZE_DEFAULT: u64 = 100;
+/// Most resources in a page.
+pub const PAGE_SIZE_MAX: u64 = 1000;
+/// Most records that a filter without an index may read.
+const SCAN_ROWS_MAX: usize = 20_000;
+/// Most candidates that an index may yield before the filter is refused.
+const CANDIDATES_MAX: usize = 100_000;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// Which resources; all of the kind where `None`.
+    pub filter: Option<Filter>,
+    /// The first one wanted, counted from 1.
+    pub start_index: u64,
+    /// How many; the default where `None`.
+    pub count: Option<u64>,
+    /// What of the edges to read.
+    pub edges: Edges,
+}
+
+/// A page of an answer.
+#[derive(Debug)]
+pub struct Page {
+    /// How many resources match in all.
+    pub total: u64,
+    /// The index of the first resource in the page.
+    pub start_index: u64,
+    /// The resources.
+    pub views: Vec<View>,
+}
+
+impl Roster {
+    /// Lists resources of a kind, in order of creation.
+    pub fn query(&self, caller: &Caller, kind: &Kind, query: &Query) -> Result<Page, RosterError> {
+        caller.needs(Scope::reads(kind.id))?;
+        let snapshot = self.store.snapshot()?;
+        let count = query.count.unwrap_or(PAGE_SIZE_DEFAULT).min(PAGE_SIZE_MAX);
+        let limit = usize::try_from(count).unwrap_or(usize::MAX);
+        let skip = query.start_index.saturating_sub(1);
+        let (total, ids) = match &query.filter {
+            None => {
+                let total = snapshot.count(caller.tenant, kind.id)?;
+                let beyond = limit == 0 || skip >= total;
+                (total, if beyond { vec![] } else { snapshot.ids(caller.tenant, kind.id, None, skip, limit)? })
+            }
+            Some(filter) => {
+                let matching = matching(&snapshot, caller, kind, filter)?;
+                let total = matching.len() as u64;
+                let from = usize::try_from(skip).unwrap_or(usize::MAX);
+                (total, matching.into_iter().skip(from).take(limit).collect())
+            }
+        };
+        let views = ids
+            .into_iter()
+            .filter_map(|id| view(&snapshot, caller, Address { kind: kind.id, id }, query.edges).transpose())
+            .collect::<Result<_, _>>()?;
+        Ok(Page { total, start_index: query.start_index, views })
+    }
+}
+
+/// Finds every id that the filter means, in order of creation.
+fn matching(
+    snapshot: &Arc<dyn Snapshot>,
+    caller: &Caller,
+    kind: &Kind,
+    filter: &Filter,
+) -> Result<Vec<ResourceId>, RosterError> {
+    let candidates = match candidates(snapshot.as_ref(), caller, kind, filter)? {
+        Some(candidates) => candidates,
+        None => everything(snapshot.as_ref(), caller, kind)?,
+    };
+    let needs = Edges { members: filter.mentions("members"), groups: filter.mentions("groups") };
+    let mut ids = Vec::new();
+    for id in candidates {
+        let Some(view) = view(snapshot, caller, Address { kind: kind.id, id }, needs)? else { continue };
+        let document = Document::from_segments(view.stored.segments())
+            .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
+        if judge(filter, kind, &view, &document) {
+            ids.push(id);
+        }
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// Uses an index where the filter has an equality that every match must satisfy; `None` where it has none.
+fn candidates(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    kind: &Kind,
+    filter: &Filter,
+) -> Result<Option<Vec<ResourceId>>, RosterError> {
+    for (path, value) in filter.conjuncts().iter().filter_map(Filter::as_text_equality) {
+        if path.extension.is_some() {
+            continue;
+        }
+        let found = match (kind.id, path.name.as_str(), path.sub.as_deref()) {
+            (_, "id", None) => Some(ResourceId::parse(value).ok().into_iter().collect()),
+            // A name that no person can have is nobody's.
+            (KindId::USER, "userName", None) => match index::user_name(value) {
+                Ok(key) => Some(snapshot.by_unique(caller.tenant, &key)?.map(|at| at.id).into_iter().collect()),
+                Err(_) => Some(vec![]),
+            },
+            (_, "externalId", None) if caller.connection != LOCAL => {
+                let key = index::external_id(kind.id, caller.connection, value);
+                Some(snapshot.by_unique(caller.tenant, &key)?.map(|at| at.id).into_iter().collect())
+            }
+            (KindId::USER, "emails", None | Some("value")) => Some(indexed(snapshot, caller, kind, index::EMAIL, value)?),
+            (_, "displayName", None) => Some(indexed(snapshot, caller, kind, index::DISPLAY_NAME, value)?),
+            (KindId::GROUP, "members", None | Some("value")) => Some(match ResourceId::parse(value) {
+                Ok(id) => {
+                    let mut groups = groups_with(snapshot, caller, Address::user(id))?;
+                    groups.extend(groups_with(snapshot, caller, Address::group(id))?);
+                    groups
+                }
+                Err(_) => vec![],
+            }),
+            _ => None,
+        };
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+/// Lets the filter judge a resource as it would be shown.
+fn judge(filter: &Filter, kind: &Kind, view: &View, document: &Document) -> bool {
+    let text = |ids: Vec<ResourceId>| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let members = text(view.members.iter().flatten().map(|member| member.id).collect());
+    let groups = text(view.groups.iter().flatten().map(|group| group.id).collect());
+    let subject = Computed {
+        document,
+        id: &view.stored.at().id.to_string(),
+        resource_type: &kind.name,
+        created: view.stored.created(),
+        modified: view.modified,
+        version: view.version.0,
+        groups: &groups.iter().map(String::as_str).collect::<Vec<_>>(),
+        members: &members.iter().map(String::as_str).collect::<Vec<_>>(),
+    };
+    filter.matches(&subject, kind)
+}
+
+fn indexed(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    kind: &Kind,
+    index: IndexId,
+    value: &str,
+) -> Result<Vec<ResourceId>, RosterError> {
+    let mut range = IndexRange::exactly(kind.id, index, index::folded(value));
+    let mut ids = Vec::new();
+    loop {
+        let page = snapshot.index_range(caller.tenant, &range, PAGE_ROWS_MAX)?;
+        let last = page.len() < PAGE_ROWS_MAX;
+        range.after = page.last().cloned();
+        ids.extend(page.into_iter().map(|row| row.id));
+        if last {
+            return Ok(ids);
+        }
+        if ids.len() >= CANDIDATES_MAX {
+            return Err(too_many(CANDIDATES_MAX));
+        }
+    }
+}
+
+fn groups_with(snapshot: &dyn Snapshot, caller: &Caller, member: Address) -> Result<Vec<ResourceId>, RosterError> {
+    let mut ids: Vec<ResourceId> = Vec::new();
+    loop {
+        let page = snapshot.groups_of(caller.tenant, member, ids.last().copied(), PAGE_ROWS_MAX)?;
+        let last = page.len() < PAGE_ROWS_MAX;
+        ids.extend(page);
+        if last {
+            return Ok(ids);
+        }
+    }
+}
+
+fn everything(snapshot: &dyn Snapshot, caller: &Caller, kind: &Kind) -> Result<Vec<ResourceId>, RosterError> {
+    if snapshot.count(caller.tenant, kind.id)? > SCAN_ROWS_MAX as u64 {
+        return Err(too_many(SCAN_ROWS_MAX));
+    }
+    let mut ids: Vec<ResourceId> = Vec::new();
+    loop {
+        let page = snapshot.ids(caller.tenant, kind.id, ids.last().copied(), 0, PAGE_ROWS_MAX)?;
+        let last = page.len() < PAGE_ROWS_MAX;
+        ids.extend(page);
+        if last {
+            return Ok(ids);
+        }
+    }
+}
+
+fn too_many(bound: usize) -> RosterError {
+    let detail = format!(
+        "the filter would read more than {bound} resources; compare userName, externalId, displayName, emails.value or id with eq"
+    );
+    Refusal::new(Why::TooMany, detail).into()
+}

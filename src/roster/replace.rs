@@ -1,0 +1,72 @@
+//! PUT: a resource as a whole (RFC 7644 §3.5.1).
+
+use serde_json::Value;
+
+use super::commit::Plan;
+use super::create::{changes, notes};
+use super::error::RosterError;
+use super::members::{Memberships, as_read};
+use super::scope::Scope;
+use super::view::{Edges, Precondition, View};
+use super::{Caller, Roster};
+use crate::idp::normalise;
+use crate::ids::{Address, KindId};
+use crate::scim::patch::MemberChange;
+use crate::scim::schema::Kind;
+use crate::scim::Document;
+use crate::store::{Action, Given, Seq, Snapshot, Stored, Write};
+
+impl Roster {
+    /// Replaces a resource by the body of a PUT, and returns it as it stands then. Never creates one.
+    ///
+    /// What the body leaves out is cleared, but for `active` (S52) and `members` (S104). A body that changes nothing
+    /// writes nothing (S105).
+    pub fn replace(&self, caller: &Caller, kind: &Kind, at: Address, given: &Precondition, body: Value, edges: Edges) -> Result<View, RosterError> {
+        caller.needs(Scope::writes(kind.id))?;
+        let incoming = normalise::resource(body, kind, caller.profile)?;
+        self.carry_out(caller, Action::Replace, |snapshot| {
+            let (stored, before, mut facts) = self.found(snapshot, caller, kind, at, given)?;
+            let mut incoming = incoming.clone();
+            let wanted = incoming.replace(&before, kind, caller.profile)?;
+            let mut plan = Plan { subject: Some(at), notes: notes(&incoming), ..Plan::default() };
+            let mut changed = false;
+            if let Some(members) = &incoming.members {
+                let mut memberships = Memberships::new(snapshot, caller, at.id);
+                memberships.apply(&MemberChange::Replace(members.clone()))?;
+                changed = memberships.finish(&mut plan)?;
+            }
+            if wanted != before {
+                let record = self.record(snapshot, caller, kind, at, &wanted, Some(&stored))?;
+                plan.writes.insert(0, Write::Put(Box::new(record)));
+                plan.changes.splice(0..0, changes(&before, &wanted));
+                changed = true;
+            }
+            plan.given.append(&mut facts);
+            Ok((changed.then_some(plan), ()))
+        })?;
+        self.after(caller, at, edges)
+    }
+
+    /// Reads what a change starts from, checks the caller's precondition, and says which facts that stands on.
+    pub(super) fn found(
+        &self,
+        snapshot: &dyn Snapshot,
+        caller: &Caller,
+        kind: &Kind,
+        at: Address,
+        given: &Precondition,
+    ) -> Result<(Stored, Document, Vec<Given>), RosterError> {
+        let stored = snapshot.get(caller.tenant, at)?.ok_or(RosterError::NotFound)?;
+        let mut facts = vec![Given::Version(at, stored.version())];
+        let mut version = stored.version();
+        if kind.id == KindId::GROUP && *given != Precondition::None {
+            let touched = snapshot.touched(caller.tenant, at.id)?;
+            version = version.max(touched.map_or(Seq::ZERO, |touched| touched.seq));
+            facts.push(as_read(snapshot, caller, at.id)?);
+        }
+        given.check(version)?;
+        let document = Document::from_segments(stored.segments())
+            .map_err(|error| RosterError::Broken(format!("{}: {error}", at.id)))?;
+        Ok((stored, document, facts))
+    }
+}

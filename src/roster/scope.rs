@@ -1,0 +1,176 @@
+//! What a credential may do: scopes, and the caller that only authentication makes.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::error::RosterError;
+use crate::idp::Profile;
+use crate::ids::{ConnectionId, KindId, RequestId, TenantId};
+use crate::store::Actor;
+
+/// One right of a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Scope {
+    /// Reads users.
+    #[serde(rename = "users:read")]
+    UsersRead,
+    /// Creates, changes and removes users.
+    #[serde(rename = "users:write")]
+    UsersWrite,
+    /// Reads groups.
+    #[serde(rename = "groups:read")]
+    GroupsRead,
+    /// Creates, changes and removes groups and memberships.
+    #[serde(rename = "groups:write")]
+    GroupsWrite,
+    /// Sends Bulk requests.
+    #[serde(rename = "bulk")]
+    Bulk,
+    /// Reads the firm's own kinds.
+    #[serde(rename = "kinds:read")]
+    KindsRead,
+    /// Changes the firm's own kinds.
+    #[serde(rename = "kinds:write")]
+    KindsWrite,
+    /// Sees money.
+    #[serde(rename = "financials")]
+    Financials,
+    /// Reads the audit trail.
+    #[serde(rename = "audit")]
+    Audit,
+    /// Administers the tenant.
+    #[serde(rename = "admin")]
+    Admin,
+}
+
+impl Scope {
+    /// Every scope there is.
+    pub const ALL: [Self; 10] = [
+        Self::UsersRead,
+        Self::UsersWrite,
+        Self::GroupsRead,
+        Self::GroupsWrite,
+        Self::Bulk,
+        Self::KindsRead,
+        Self::KindsWrite,
+        Self::Financials,
+        Self::Audit,
+        Self::Admin,
+    ];
+
+    /// Returns the name as it is written on the command line and in rows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UsersRead => "users:read",
+            Self::UsersWrite => "users:write",
+            Self::GroupsRead => "groups:read",
+            Self::GroupsWrite => "groups:write",
+            Self::Bulk => "bulk",
+            Self::KindsRead => "kinds:read",
+            Self::KindsWrite => "kinds:write",
+            Self::Financials => "financials",
+            Self::Audit => "audit",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Result<Self, RosterError> {
+        Self::ALL.into_iter().find(|scope| scope.name() == name).ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            RosterError::Unfit(format!("unknown scope \"{name}\"; expected one of: {known}"))
+        })
+    }
+
+    /// Returns the scope that reading a kind needs.
+    pub const fn reads(kind: KindId) -> Self {
+        match kind {
+            KindId::USER => Self::UsersRead,
+            KindId::GROUP => Self::GroupsRead,
+            _ => Self::KindsRead,
+        }
+    }
+
+    /// Returns the scope that changing a kind needs.
+    pub const fn writes(kind: KindId) -> Self {
+        match kind {
+            KindId::USER => Self::UsersWrite,
+            KindId::GROUP => Self::GroupsWrite,
+            _ => Self::KindsWrite,
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A set of scopes, in their own order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Scopes(Vec<Scope>);
+
+impl Scopes {
+    /// What an IdP's token has: people and groups, and Bulk.
+    pub fn idp() -> Self {
+        Self(vec![Scope::UsersRead, Scope::UsersWrite, Scope::GroupsRead, Scope::GroupsWrite, Scope::Bulk])
+    }
+
+    /// Makes a set of any scopes.
+    pub fn of(scopes: impl IntoIterator<Item = Scope>) -> Self {
+        let mut list: Vec<Scope> = scopes.into_iter().collect();
+        list.sort_unstable();
+        list.dedup();
+        Self(list)
+    }
+
+    /// Tells whether a scope is in the set.
+    pub fn has(&self, scope: Scope) -> bool {
+        self.0.contains(&scope)
+    }
+
+    /// Lists the scopes.
+    pub fn iter(&self) -> impl Iterator<Item = Scope> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+/// Who is asking, for which tenant, through which connection, when, on which request.
+///
+/// Only authentication makes one ([`super::Roster::authenticate`], [`super::Roster::operator`]), so that code which holds a
+/// caller has authenticated it, and the tenant it works for cannot come from anywhere else (X14):
+/// ```compile_fail
+/// use rosterd::roster::Caller;
+/// fn forged(of: &Caller) -> Caller { Caller { ..of.clone() } }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub(super) tenant: TenantId,
+    pub(super) connection: ConnectionId,
+    pub(super) scopes: Scopes,
+    pub(super) who: Actor,
+    pub(super) request: RequestId,
+    pub(super) now: Timestamp,
+    pub(super) profile: &'static Profile,
+}
+
+impl Caller {
+    /// Refuses unless the credential has the scope.
+    pub fn needs(&self, scope: Scope) -> Result<(), RosterError> {
+        if self.scopes.has(scope) { Ok(()) } else { Err(RosterError::Forbidden { needs: scope.name() }) }
+    }
+
+    /// Tells whether the credential has the scope.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.has(scope)
+    }
+
+    /// Returns the policies of the caller's connection.
+    pub const fn profile(&self) -> &'static Profile {
+        self.profile
+    }
+}
