@@ -8,5 +8,7 @@
 
 pub mod chance;
 pub mod clock;
+pub mod idp;
 pub mod ids;
+pub mod scim;
 pub mod store;

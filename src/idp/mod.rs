@@ -1,0 +1,14 @@
+//! From any identity provider's dialect to one canonical change.
+//!
+//! [`profile`] holds what differs between providers, as policies; [`normalise`] is the pipeline for bodies and for PATCH,
+//! in steps: `schemas`, names, types (`coerce`), mutability, lowering of PATCH (`lower`). [`incoming`] turns a normalised
+//! body into the document to write. Everything a dialect needed is noted by rule, so that an operator sees it.
+//!
+//! Pure, and knows no vendor by name outside [`profile`].
+
+pub mod incoming;
+pub mod normalise;
+pub mod profile;
+
+pub use incoming::{Incoming, IncomingPatch};
+pub use profile::Profile;

@@ -1,0 +1,140 @@
+//! What differs between identity providers: a profile is a list of answers, nothing else.
+
+use crate::scim::policy::Policy;
+
+/// What happens to an attribute the schema does not know (S33).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// Kept beside the document, for audit and mapping; never answered.
+    Keep,
+    /// Left out of bodies; refused in PATCH paths.
+    Ignore,
+    /// Refused.
+    Refuse,
+}
+
+/// Whether values of a wrong but obvious type are put right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Types {
+    /// Wrong types are refused.
+    Exact,
+    /// Strings for booleans, numbers for strings, strings for complex values, single values for lists.
+    Coerce,
+}
+
+/// What an empty string means for an attribute that is not required.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Empty {
+    /// An empty string.
+    Value,
+    /// No value.
+    Unassigned,
+}
+
+/// Whether a body must say which schemas it follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schemas {
+    /// 400 invalidSyntax without it.
+    Required,
+    /// The endpoint says enough.
+    Optional,
+}
+
+/// What a PUT does to attributes it does not mention (S102).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PutOmitted {
+    /// They are unassigned.
+    Clear,
+    /// They stay.
+    Keep,
+}
+
+/// What happens when a group gets a member that does not exist (S131).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownMember {
+    /// 400 invalidValue, and nothing is applied.
+    Refuse,
+    /// The others are applied, and the audit tells.
+    Skip,
+}
+
+/// Whether two groups of one connection may bear one name (D-E11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupNames {
+    /// Any number.
+    Free,
+    /// 409 uniqueness.
+    Unique,
+}
+
+/// What a removal without a path means (S117).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemoveWithoutPath {
+    /// 400 noTarget.
+    Refuse,
+    /// What the value lists goes.
+    Listed,
+}
+
+/// The leniencies of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Profile {
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// See [`Policy`].
+    pub policy: Policy,
+    /// See [`Unknown`].
+    pub unknown: Unknown,
+    /// See [`Types`].
+    pub types: Types,
+    /// See [`Empty`].
+    pub empty: Empty,
+    /// See [`Schemas`].
+    pub schemas: Schemas,
+    /// See [`PutOmitted`].
+    pub put_omitted: PutOmitted,
+    /// See [`UnknownMember`].
+    pub unknown_member: UnknownMember,
+    /// See [`GroupNames`].
+    pub group_names: GroupNames,
+    /// See [`RemoveWithoutPath`].
+    pub remove_without_path: RemoveWithoutPath,
+}
+
+/// Safe for every identity provider at once: the default.
+pub const AUTO: Profile = Profile {
+    name: "auto",
+    policy: Policy::AUTO,
+    unknown: Unknown::Keep,
+    types: Types::Coerce,
+    empty: Empty::Unassigned,
+    schemas: Schemas::Optional,
+    put_omitted: PutOmitted::Clear,
+    unknown_member: UnknownMember::Skip,
+    group_names: GroupNames::Unique,
+    remove_without_path: RemoveWithoutPath::Listed,
+};
+
+/// The RFC and nothing beside it.
+pub const STRICT: Profile = Profile {
+    name: "strict",
+    policy: Policy::STRICT,
+    unknown: Unknown::Ignore,
+    types: Types::Exact,
+    empty: Empty::Value,
+    schemas: Schemas::Required,
+    put_omitted: PutOmitted::Clear,
+    unknown_member: UnknownMember::Refuse,
+    group_names: GroupNames::Free,
+    remove_without_path: RemoveWithoutPath::Refuse,
+};
+
+impl Profile {
+    /// Every profile there is.
+    pub const ALL: [&'static Self; 2] = [&AUTO, &STRICT];
+
+    /// Finds a profile by name.
+    pub fn by_name(name: &str) -> Option<&'static Self> {
+        Self::ALL.into_iter().find(|profile| profile.name == name)
+    }
+}

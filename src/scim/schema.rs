@@ -1,0 +1,336 @@
+//! Schemas as data: every rule of the engine asks an [`Attribute`] for its characteristics (RFC 7643 §2.2, §7).
+//!
+//! [`Kind`] is a resource type with its schemas, [`Kinds`] the registry. The schemas of User, Group and EnterpriseUser
+//! stand in `user`, `group` and `enterprise`, written with the few words of `build`. All values are owned, so that
+//! schemas read at run time can join; a new kind is data and nothing else.
+
+mod build;
+mod enterprise;
+mod group;
+mod user;
+
+use std::sync::Arc;
+
+use super::urn;
+use crate::ids::KindId;
+
+/// A data type (RFC 7643 §2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// Text.
+    String,
+    /// True or false.
+    Boolean,
+    /// A number with a fraction.
+    Decimal,
+    /// A whole number.
+    Integer,
+    /// An instant, written as xsd:dateTime.
+    DateTime,
+    /// Bytes in base64.
+    Binary,
+    /// A URI.
+    Reference,
+    /// An object of sub-attributes.
+    Complex,
+}
+
+impl Type {
+    /// Returns the word used in schema documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Boolean => "boolean",
+            Self::Decimal => "decimal",
+            Self::Integer => "integer",
+            Self::DateTime => "dateTime",
+            Self::Binary => "binary",
+            Self::Reference => "reference",
+            Self::Complex => "complex",
+        }
+    }
+}
+
+/// Who may write an attribute, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutability {
+    /// The server only.
+    ReadOnly,
+    /// Anybody who may write the resource.
+    ReadWrite,
+    /// Whoever creates the value; afterwards nobody.
+    Immutable,
+    /// Anybody who may write the resource; nobody reads it.
+    WriteOnly,
+}
+
+impl Mutability {
+    /// Returns the word used in schema documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "readOnly",
+            Self::ReadWrite => "readWrite",
+            Self::Immutable => "immutable",
+            Self::WriteOnly => "writeOnly",
+        }
+    }
+}
+
+/// When an attribute is part of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Returned {
+    /// Whatever the projection says.
+    Always,
+    /// Never, under no spelling.
+    Never,
+    /// Unless the projection leaves it out.
+    Default,
+    /// Only when the projection names it.
+    Request,
+}
+
+impl Returned {
+    /// Returns the word used in schema documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Never => "never",
+            Self::Default => "default",
+            Self::Request => "request",
+        }
+    }
+}
+
+/// Among whom a value may occur once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uniqueness {
+    /// Nobody cares.
+    None,
+    /// The tenant.
+    Server,
+    /// The world.
+    Global,
+}
+
+impl Uniqueness {
+    /// Returns the word used in schema documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Server => "server",
+            Self::Global => "global",
+        }
+    }
+}
+
+/// Whether the canonical values of an attribute are a closed list (S45).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Canonical {
+    /// Suggestions; anything goes.
+    Suggested,
+    /// Nothing else is accepted.
+    Enforced,
+}
+
+/// What `null` and removal do to an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clearing {
+    /// They unassign it.
+    Allowed,
+    /// `null` leaves it as it is (S52, X29), omission likewise (S102), and removing it is refused.
+    Never,
+}
+
+/// One attribute or sub-attribute, with its characteristics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attribute {
+    /// The canonical spelling.
+    pub name: String,
+    /// The data type.
+    pub kind: Type,
+    /// Whether it holds a list.
+    pub multi_valued: bool,
+    /// Whether a resource must have it.
+    pub required: bool,
+    /// Whether comparison minds the case of letters.
+    pub case_exact: bool,
+    /// Who may write it.
+    pub mutability: Mutability,
+    /// When it is part of an answer.
+    pub returned: Returned,
+    /// Among whom its value may occur once.
+    pub uniqueness: Uniqueness,
+    /// Well-known values.
+    pub canonical_values: Vec<String>,
+    /// Whether those are a closed list.
+    pub canonical: Canonical,
+    /// What a reference may point to: names of kinds, `uri` or `external`.
+    pub reference_types: Vec<String>,
+    /// What `null` does to it.
+    pub clearing: Clearing,
+    /// What it means, for people.
+    pub description: String,
+    /// The parts of a complex value.
+    pub sub_attributes: Vec<Attribute>,
+}
+
+impl Attribute {
+    /// Finds a sub-attribute by name, whatever the case of letters.
+    pub fn sub(&self, name: &str) -> Option<&Attribute> {
+        find(&self.sub_attributes, name)
+    }
+
+    /// Tells whether clients may write it.
+    pub fn is_read_only(&self) -> bool {
+        self.mutability == Mutability::ReadOnly
+    }
+
+    /// Tells whether it must not be seen, compared or sorted by (X25).
+    pub fn is_secret(&self) -> bool {
+        self.returned == Returned::Never || self.mutability == Mutability::WriteOnly
+    }
+}
+
+/// Finds an attribute by folded name. A dozen comparisons of lengths cost less than hashing the name.
+fn find<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a Attribute> {
+    attributes
+        .iter()
+        .find(|attribute| attribute.name.len() == name.len() && attribute.name.eq_ignore_ascii_case(name))
+}
+
+/// A schema: a URN and the attributes it defines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schema {
+    /// The URN.
+    pub id: String,
+    /// A short name for people.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// The attributes in the order in which they are rendered and listed.
+    pub attributes: Vec<Attribute>,
+}
+
+impl Schema {
+    /// Finds an attribute by name, whatever the case of letters.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        find(&self.attributes, name)
+    }
+}
+
+/// A kind of resource: what the RFC calls a resource type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kind {
+    /// Its number in the store.
+    pub id: KindId,
+    /// Its name, as in `meta.resourceType`.
+    pub name: String,
+    /// Its endpoint below the base URL, with the slash: `/Users`.
+    pub endpoint: String,
+    /// What it is for.
+    pub description: String,
+    /// `id`, `externalId` and `meta`: what every resource has beside its schemas (RFC 7643 §3.1).
+    pub common: Vec<Attribute>,
+    /// The core schema.
+    pub core: Schema,
+    /// The extensions it may carry.
+    pub extensions: Vec<Schema>,
+}
+
+impl Kind {
+    /// Finds a schema of this kind by URN, whatever the case of letters.
+    pub fn schema(&self, id: &str) -> Option<&Schema> {
+        if urn::same(&self.core.id, id) { Some(&self.core) } else { self.extension(id) }
+    }
+
+    /// Finds an extension of this kind by URN, whatever the case of letters.
+    pub fn extension(&self, id: &str) -> Option<&Schema> {
+        self.extensions.iter().find(|schema| urn::same(&schema.id, id))
+    }
+
+    /// Finds an attribute of the core schema or a common attribute by name.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.core.attribute(name).or_else(|| find(&self.common, name))
+    }
+
+    /// Finds an attribute of an extension (`Some(urn)`) or of the core schema (`None`).
+    pub fn attribute_of(&self, extension: Option<&str>, name: &str) -> Option<&Attribute> {
+        match extension {
+            None => self.attribute(name),
+            Some(id) => self.extension(id)?.attribute(name),
+        }
+    }
+
+    /// Tells whether its members are kept as edges beside the document.
+    pub fn has_members(&self) -> bool {
+        self.core.attribute("members").is_some()
+    }
+
+    /// Tells whether the groups it belongs to are part of its representation.
+    pub fn has_groups(&self) -> bool {
+        self.core.attribute("groups").is_some()
+    }
+}
+
+/// Makes the kind `User` with the enterprise extension (RFC 7643 §4.1, §4.3).
+pub fn user() -> Kind {
+    Kind {
+        id: KindId::USER,
+        name: "User".into(),
+        endpoint: "/Users".into(),
+        description: "A person".into(),
+        common: build::common(),
+        core: user::schema(),
+        extensions: vec![enterprise::schema()],
+    }
+}
+
+/// Makes the kind `Group` (RFC 7643 §4.2).
+pub fn group() -> Kind {
+    Kind {
+        id: KindId::GROUP,
+        name: "Group".into(),
+        endpoint: "/Groups".into(),
+        description: "A group of people".into(),
+        common: build::common(),
+        core: group::schema(),
+        extensions: Vec::new(),
+    }
+}
+
+/// The registry of kinds.
+#[derive(Debug, Clone)]
+pub struct Kinds(Vec<Arc<Kind>>);
+
+impl Kinds {
+    /// Registers kinds in the order in which discovery lists them.
+    pub fn new(kinds: impl IntoIterator<Item = Kind>) -> Self {
+        Self(kinds.into_iter().map(Arc::new).collect())
+    }
+
+    /// Registers User and Group.
+    pub fn standard() -> Self {
+        Self::new([user(), group()])
+    }
+
+    /// Finds a kind by its number.
+    pub fn by_id(&self, id: KindId) -> Option<&Arc<Kind>> {
+        self.0.iter().find(|kind| kind.id == id)
+    }
+
+    /// Finds a kind by its name, whatever the case of letters.
+    pub fn by_name(&self, name: &str) -> Option<&Arc<Kind>> {
+        self.0.iter().find(|kind| urn::same(&kind.name, name))
+    }
+
+    /// Finds a kind by its endpoint, with or without the slash. Paths mind the case of letters.
+    pub fn by_endpoint(&self, endpoint: &str) -> Option<&Arc<Kind>> {
+        let wanted = endpoint.trim_start_matches('/');
+        self.0.iter().find(|kind| kind.endpoint.trim_start_matches('/') == wanted)
+    }
+
+    /// Lists the kinds.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Kind>> {
+        self.0.iter()
+    }
+}

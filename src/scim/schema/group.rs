@@ -1,0 +1,33 @@
+//! The core schema of Group (RFC 7643 §4.2, §8.7.1).
+
+use super::build::{complex, reference, string};
+use super::{Attribute, Schema};
+use crate::scim::urn;
+
+/// Makes the schema.
+pub(super) fn schema() -> Schema {
+    Schema {
+        id: urn::GROUP.into(),
+        name: "Group".into(),
+        description: "A group of people".into(),
+        attributes: vec![
+            string("displayName", "The name of the group; unique within a connection").required(),
+            members(),
+        ],
+    }
+}
+
+/// Members: kept as edges in the store. Their parts are immutable: a member is added or removed, never edited (S49).
+fn members() -> Attribute {
+    complex(
+        "members",
+        "Who belongs to the group",
+        vec![
+            string("value", "The id of the member").case_exact().immutable(),
+            reference("$ref", &["User", "Group"], "The URL of the member").immutable(),
+            string("type", "The kind of the member").canonical(&["User", "Group"]).immutable(),
+            string("display", "The name of the member, for people").read_only(),
+        ],
+    )
+    .many()
+}
