@@ -1,9 +1,10 @@
 //! Where everything is kept, and the contract that every engine keeps.
 //!
 //! Read in this order: [`unit`] (what is written at once), [`log`] (a tenant's history), this file (the traits),
-//! `codec` (bytes of a record), `kv` (the contract over an ordered key-value engine: the one place that knows the key layout),
-//! `writer` (group commit), `redb` (the embedded default), `memory` (a simple second opinion, for tests), `suite` (what
-//! every store must pass), `check` (cross-check of everything held twice).
+//! [`codec`] (bytes of a record), [`seal`] (checksums), [`kv`] (the contract over an ordered key-value engine: the one place
+//! that knows the key layout, and `kv::check` for everything held twice), [`writer`] (group commit), `redb` (the embedded
+//! default) and [`folder`] (its place on disk). For tests: `memory` (a simple second opinion), `suite` (what every store must
+//! pass), `failpoints` (faults on demand).
 //!
 //! # The contract
 //!
@@ -12,7 +13,9 @@
 //! 2. **Facts are checked against the state the unit is applied to**, in the same transaction, before its first write. The first that does
 //!    not hold is returned as [`Outcome::Lost`], and nothing is written. A unit that fails is refused alone: its neighbours in a batch commit.
 //! 3. **Unique means unique** also when the caller stated no fact: a [`Write::Put`] whose key another record of the tenant
-//!    holds is `Lost(Given::Free(..))`. Keys of one tenant never meet those of another.
+//!    holds is `Lost(Given::Free(..))`. Likewise an edge that is added needs both its ends: else the unit is `Lost(Given::Exists(..))`.
+//!    Both are judged in the order of the writes, so a unit may delete a record and give its name to another. Keys of one
+//!    tenant never meet those of another.
 //! 4. **Numbers are gap-free**: the nth unit with a log entry of a tenant has [`Seq`] n. The log row of a unit is chained to that of the unit before it.
 //! 5. **A snapshot is a moment**: all reads of one [`Snapshot`] see the same state. A snapshot taken after a commit returned sees that commit.
 //! 6. **Versions**: a record's version is the number of the last unit that put it. A group's edges have a version of their own
@@ -21,13 +24,25 @@
 //!
 //! Knows nothing of HTTP, SCIM or JSON beyond carrying it.
 
+pub mod codec;
+pub mod folder;
+pub mod kv;
 pub mod log;
+#[cfg(any(test, feature = "testing"))]
+pub mod memory;
+#[cfg(feature = "redb")]
+pub mod redb;
+pub mod seal;
+#[cfg(any(test, feature = "testing"))]
+pub mod suite;
 pub mod unit;
+pub mod writer;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use codec::Stored;
 pub use log::{Action, Actor, Change, Entry, Facts, Link, LogRow, Values};
 pub use unit::{Given, IndexEntry, IndexId, Outcome, Record, Segment, Seq, Space, UniqueKey, Unit, Write};
 
@@ -129,15 +144,6 @@ pub trait Snapshot: Send + Sync {
     fn head(&self, tenant: TenantId) -> Result<Head, StoreError>;
 }
 
-/// A record as it was read: its bytes, and where things lie in them. Parses no JSON.
-#[derive(Debug, Clone)]
-pub struct Stored {
-    /// The number of the unit that last put it.
-    pub version: Seq,
-    /// The record.
-    pub record: Record,
-}
-
 /// A stretch of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexRange {
@@ -233,6 +239,9 @@ pub enum StoreError {
     /// Nothing was written; the disk has no room.
     #[error("the store's disk is full: {0}")]
     Full(String),
+    /// Nothing was written; the unit breaks the contract (a key too long, a change without a log entry). A defect of the caller.
+    #[error("the store was asked for what it does not do: {0}")]
+    Invalid(String),
     /// What was read is not what was written.
     #[error("the store is damaged: {0}")]
     Corrupt(String),

@@ -1,0 +1,171 @@
+//! The data folder: made, locked and labelled.
+//!
+//! The lock is the kernel's, on an open file, so it ends with its holder however that ended (R10). The file's text is
+//! only for people: it names the holder. `FORMAT` says which build's layout the folder has; a newer one is refused (R12).
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The layout that this build writes.
+const FORMAT: u32 = 1;
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+/// More than a holder's line or a format's number takes.
+const LABEL_BYTES_MAX: u64 = 256;
+
+/// Why a folder cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum FolderError {
+    /// Somebody else has it.
+    #[error("the data folder {} is in use by {holder}; stop that first, or choose another folder", path.display())]
+    Held {
+        /// The folder.
+        path: PathBuf,
+        /// Who has it.
+        holder: String,
+    },
+    /// A newer build wrote it.
+    #[error(
+        "the data folder {} has format {found}, and this build knows formats up to {FORMAT}; use the newer build",
+        path.display()
+    )]
+    Newer {
+        /// The folder.
+        path: PathBuf,
+        /// The format found.
+        found: u32,
+    },
+    /// Its label makes no sense.
+    #[error("{} should hold a format number such as {FORMAT}, and holds {found:?}", path.display())]
+    Label {
+        /// The label's file.
+        path: PathBuf,
+        /// What it holds.
+        found: String,
+    },
+    /// The disk refused.
+    #[error("cannot {doing} {}: {why}", path.display())]
+    Disk {
+        /// What was attempted, as a verb.
+        doing: &'static str,
+        /// On which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
+    },
+}
+
+/// A data folder that is ours until this value is dropped.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Keeps the lock.
+    _lock: File,
+}
+
+impl Folder {
+    /// Makes the folder if there is none, locks it, and checks its format.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        make_folder(path)?;
+        let lock = lock(path)?;
+        let folder = Self { path: path.into(), _lock: lock };
+        folder.check_format()?;
+        Ok(folder)
+    }
+
+    /// Returns the path of a file in the folder; it is made, empty and readable by its owner only, if there is none.
+    pub fn file(&self, name: &str) -> Result<PathBuf, FolderError> {
+        let path = self.path.join(name);
+        make_file(&path)?;
+        // The file's name must survive a power loss as its contents do.
+        sync_folder(&self.path)?;
+        Ok(path)
+    }
+
+    fn check_format(&self) -> Result<(), FolderError> {
+        let path = self.path.join("FORMAT");
+        let mut file = make_file(&path)?;
+        let found = read_label(&mut file).map_err(disk("read", &path))?;
+        if found.is_empty() {
+            write_label(&mut file, &FORMAT.to_string()).map_err(disk("write", &path))?;
+            return sync_folder(&self.path);
+        }
+        match found.parse::<u32>() {
+            Ok(known) if (1..=FORMAT).contains(&known) => Ok(()),
+            Ok(newer) if newer > FORMAT => Err(FolderError::Newer { path: self.path.clone(), found: newer }),
+            _ => Err(FolderError::Label { path, found }),
+        }
+    }
+}
+
+fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+    let path = path.to_path_buf();
+    move |error| FolderError::Disk { doing, path, why: error.to_string() }
+}
+
+fn make_folder(path: &Path) -> Result<(), FolderError> {
+    match path.metadata() {
+        Ok(found) if !found.is_dir() => {
+            let why = "there is a file of that name".to_owned();
+            return Err(FolderError::Disk { doing: "use the folder", path: path.into(), why });
+        }
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+            // Somebody made it for us with the usual mask; nobody else has business in it.
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(FOLDER_MODE))
+                .map_err(disk("close to others the folder", path))?;
+        }
+        Ok(_) => {}
+        Err(_) => {
+            let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path);
+            made.map_err(disk("make the folder", path))?;
+            if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                sync_folder(parent)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn make_file(path: &Path) -> Result<File, FolderError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
+    options.open(path).map_err(disk("open", path))
+}
+
+fn lock(folder: &Path) -> Result<File, FolderError> {
+    let path = folder.join("LOCK");
+    let mut file = make_file(&path)?;
+    match file.try_lock() {
+        Ok(()) => {
+            let holder = format!("process {}", std::process::id());
+            write_label(&mut file, &holder).map_err(disk("write", &path))?;
+            Ok(file)
+        }
+        Err(TryLockError::WouldBlock) => {
+            let named = read_label(&mut file).unwrap_or_default();
+            let holder = if named.is_empty() { "another process".to_owned() } else { named };
+            Err(FolderError::Held { path: folder.into(), holder })
+        }
+        Err(TryLockError::Error(error)) => Err(disk("lock", &path)(error)),
+    }
+}
+
+fn read_label(file: &mut File) -> io::Result<String> {
+    let mut text = Vec::new();
+    file.rewind()?;
+    file.take(LABEL_BYTES_MAX).read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).trim().to_owned())
+}
+
+fn write_label(file: &mut File, text: &str) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}
+
+fn sync_folder(path: &Path) -> Result<(), FolderError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(disk("flush the folder", path))
+}

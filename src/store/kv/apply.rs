@@ -1,0 +1,253 @@
+//! A unit becomes changes: its facts are checked, its writes are drafted, its history is chained.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+
+use super::draft::{Batch, Changes, Draft};
+use super::keys;
+use super::{KvRead, read, rows};
+use crate::ids::{Address, KindId, ResourceId, TenantId};
+use crate::store::codec::{self, Stored};
+use crate::store::log::{Entry, LogRow};
+use crate::store::unit::{Given, IndexId, Record, Seq, Unit, Write};
+use crate::store::{Head, KEY_BYTES_MAX, StoreError, Touched};
+
+/// What became of a unit that was applied to a batch.
+pub(crate) enum Applied {
+    /// It may be written; its number, and what it comes to.
+    Done(Seq, Changes),
+    /// A fact did not hold.
+    Lost(Given),
+}
+
+/// Applies a unit to what its batch has come to so far.
+pub(crate) fn apply(batch: &Batch<'_>, tenant: TenantId, unit: &Unit) -> Result<Applied, StoreError> {
+    validate(unit)?;
+    for given in &unit.given {
+        if !holds(batch, tenant, given)? {
+            return Ok(Applied::Lost(given.clone()));
+        }
+    }
+    let head = read::head(batch, tenant)?;
+    let draft = batch.draft();
+    let (seq, when) = match &unit.log {
+        Some(entry) => (Seq(head.seq.0 + 1), entry.facts.when),
+        // Only small values are written, which have neither number nor time.
+        None => (head.seq, Timestamp::UNIX_EPOCH),
+    };
+    let mut applying = Applying { draft, tenant, seq, when };
+    if let ControlFlow::Break(lost) = applying.write_all(&unit.writes)? {
+        return Ok(Applied::Lost(lost));
+    }
+    if let Some(entry) = &unit.log {
+        applying.chain(head, entry)?;
+    }
+    Ok(Applied::Done(seq, applying.draft.into_changes()))
+}
+
+/// Refuses what the contract does not allow, whatever the state.
+fn validate(unit: &Unit) -> Result<(), StoreError> {
+    let key_fits = |key: &[u8], what: &str| {
+        if key.len() <= KEY_BYTES_MAX {
+            return Ok(());
+        }
+        let length = key.len();
+        Err(StoreError::Invalid(format!("{what} of {length} bytes, the most is {KEY_BYTES_MAX}")))
+    };
+    for write in &unit.writes {
+        match write {
+            Write::Small { key, .. } => key_fits(key, "a small key")?,
+            _ if unit.log.is_none() => {
+                return Err(StoreError::Invalid("a change of records or edges without a log entry".into()));
+            }
+            Write::Put(record) => {
+                record.unique.iter().try_for_each(|key| key_fits(&key.value, "a unique key"))?;
+                record.index.iter().try_for_each(|entry| key_fits(&entry.value, "an index value"))?;
+            }
+            Write::Delete(_) | Write::Edge { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+fn holds(kv: &dyn KvRead, tenant: TenantId, given: &Given) -> Result<bool, StoreError> {
+    Ok(match given {
+        Given::Version(at, version) => {
+            read::get(kv, tenant, *at)?.is_some_and(|stored| stored.version() == *version)
+        }
+        Given::Exists(at) => rows::exists(kv, &keys::id(tenant, *at))?,
+        Given::Absent(at) => !rows::exists(kv, &keys::id(tenant, *at))?,
+        Given::Free(key, at) => {
+            read::by_unique(kv, tenant, key.index, &key.value)?.is_none_or(|holder| holder == *at)
+        }
+        Given::Members(group, seq) => {
+            read::touched(kv, tenant, *group)?.map_or(Seq::ZERO, |it| it.seq) == *seq
+        }
+        Given::Small(space, key, value) => read::small(kv, tenant, *space, key)? == *value,
+    })
+}
+
+/// A unit on its way: it has a number and a time, and what it wrote so far.
+struct Applying<'a> {
+    draft: Draft<'a>,
+    tenant: TenantId,
+    seq: Seq,
+    when: Timestamp,
+}
+
+/// Goes on, or breaks off because of a fact that a write implies.
+type Step = Result<ControlFlow<Given>, StoreError>;
+const ON: Step = Ok(ControlFlow::Continue(()));
+
+impl Applying<'_> {
+    fn write_all(&mut self, writes: &[Write]) -> Step {
+        for write in writes {
+            let step = match write {
+                Write::Put(record) => self.put(record),
+                Write::Delete(at) => self.delete(*at),
+                Write::Edge { group, member, add: true } => self.add_edge(*group, *member),
+                Write::Edge { group, member, add: false } => self.remove_edge(*group, *member),
+                Write::Small { space, key, value } => {
+                    let key = keys::small(self.tenant, *space, key);
+                    match value {
+                        Some(value) => self.draft.put(key, value),
+                        None => self.draft.remove(key),
+                    }
+                    ON
+                }
+            }?;
+            if step.is_break() {
+                return Ok(step);
+            }
+        }
+        ON
+    }
+
+    fn put(&mut self, record: &Record) -> Step {
+        let at = record.at;
+        let old = read::get(&self.draft, self.tenant, at)?;
+        let old_unique: BTreeSet<_> = old.iter().flat_map(Stored::unique).collect();
+        let new_unique: BTreeSet<_> =
+            record.unique.iter().map(|key| (key.index, key.value.as_slice())).collect();
+        for key in &record.unique {
+            if !old_unique.contains(&(key.index, key.value.as_slice()))
+                && read::by_unique(&self.draft, self.tenant, key.index, &key.value)?.is_some()
+            {
+                return Ok(ControlFlow::Break(Given::Free(key.clone(), at)));
+            }
+        }
+        for (index, value) in old_unique.difference(&new_unique) {
+            self.draft.remove(keys::unique(self.tenant, *index, value));
+        }
+        for (index, value) in new_unique.difference(&old_unique) {
+            self.draft.put(keys::unique(self.tenant, *index, value), &rows::address(at));
+        }
+        let old_index: BTreeSet<_> = old.iter().flat_map(Stored::index).collect();
+        let new_index: BTreeSet<_> =
+            record.index.iter().map(|entry| (entry.index, entry.value.as_slice())).collect();
+        for (index, value) in old_index.difference(&new_index) {
+            self.draft.remove(self.index_key(at, *index, value));
+        }
+        for (index, value) in new_index.difference(&old_index) {
+            self.draft.put(self.index_key(at, *index, value), rows::NOTHING);
+        }
+        if old.is_none() {
+            self.draft.put(keys::id(self.tenant, at), rows::NOTHING);
+            self.count(at.kind, 1)?;
+        }
+        let bytes = codec::encode(self.tenant, self.seq, record);
+        self.draft.put_document(&keys::document(self.tenant, at), bytes);
+        ON
+    }
+
+    fn delete(&mut self, at: Address) -> Step {
+        let Some(old) = read::get(&self.draft, self.tenant, at)? else { return ON };
+        for (index, value) in old.unique() {
+            self.draft.remove(keys::unique(self.tenant, index, value));
+        }
+        for (index, value) in old.index() {
+            self.draft.remove(self.index_key(at, index, value));
+        }
+        self.draft.remove_document(&keys::document(self.tenant, at));
+        self.draft.remove(keys::id(self.tenant, at));
+        self.count(at.kind, -1)?;
+        if at.kind == KindId::GROUP {
+            for member in read::all_members(&self.draft, self.tenant, at.id)? {
+                self.cut(at.id, member);
+            }
+            self.draft.remove(keys::touched(self.tenant, at.id));
+        }
+        for group in read::all_groups_of(&self.draft, self.tenant, at)? {
+            self.cut(group, at);
+            self.touch(group, -1)?;
+        }
+        ON
+    }
+
+    fn add_edge(&mut self, group: ResourceId, member: Address) -> Step {
+        let key = keys::member(self.tenant, group, member);
+        if rows::exists(&self.draft, &key)? {
+            return ON;
+        }
+        for end in [Address::group(group), member] {
+            if !rows::exists(&self.draft, &keys::id(self.tenant, end))? {
+                return Ok(ControlFlow::Break(Given::Exists(end)));
+            }
+        }
+        self.draft.put(key, rows::NOTHING);
+        self.draft.put(keys::group(self.tenant, member, group), rows::NOTHING);
+        self.touch(group, 1)?;
+        ON
+    }
+
+    fn remove_edge(&mut self, group: ResourceId, member: Address) -> Step {
+        if rows::exists(&self.draft, &keys::member(self.tenant, group, member))? {
+            self.cut(group, member);
+            self.touch(group, -1)?;
+        }
+        ON
+    }
+
+    /// Removes both rows of an edge.
+    fn cut(&mut self, group: ResourceId, member: Address) {
+        self.draft.remove(keys::member(self.tenant, group, member));
+        self.draft.remove(keys::group(self.tenant, member, group));
+    }
+
+    fn touch(&mut self, group: ResourceId, change: i64) -> Result<(), StoreError> {
+        let before = read::touched(&self.draft, self.tenant, group)?;
+        let (at, count) = before.map_or((self.when, 0), |it| (it.at.max(self.when), it.count));
+        let count = changed(count, change, "members of a group")?;
+        let touched = Touched { seq: self.seq, at, count };
+        self.draft.put(keys::touched(self.tenant, group), &rows::touched(&touched));
+        Ok(())
+    }
+
+    fn count(&mut self, kind: KindId, change: i64) -> Result<(), StoreError> {
+        let count = changed(read::count(&self.draft, self.tenant, kind)?, change, "records of a kind")?;
+        self.draft.put(keys::count(self.tenant, kind), &count.to_le_bytes());
+        Ok(())
+    }
+
+    fn chain(&mut self, head: Head, entry: &Entry) -> Result<(), StoreError> {
+        let row = LogRow::chain(head.link, self.seq, entry)
+            .map_err(|error| StoreError::Invalid(format!("a log entry that is no JSON: {error}")))?;
+        self.draft.put(keys::log(self.tenant, self.seq), &rows::log(&row));
+        let head = Head { seq: self.seq, link: row.link };
+        self.draft.put(keys::head(self.tenant), &rows::head(&head));
+        Ok(())
+    }
+
+    fn index_key(&self, at: Address, index: IndexId, value: &[u8]) -> Vec<u8> {
+        keys::index_entry(self.tenant, at.kind, index, value, at.id)
+    }
+}
+
+/// Adds to a kept count, which neither sinks below nothing nor overflows unless it is damaged.
+fn changed(count: u64, change: i64, what: &str) -> Result<u64, StoreError> {
+    count.checked_add_signed(change).ok_or_else(|| {
+        StoreError::Corrupt(format!("the kept number of {what} is {count}, changing by {change}"))
+    })
+}

@@ -1,0 +1,259 @@
+//! The key layout: the one file that knows it.
+//!
+//! Two tables. `Documents` holds records under tenant ‖ kind ‖ id. `Small` holds everything else under tenant ‖ drawer
+//! letter ‖ …, so that what is read together lies together. Numbers are big-endian, so that bytes sort as they do.
+//!
+//! | drawer | key after tenant and letter | value |
+//! |---|---|---|
+//! | `u` unique | index ‖ value | kind ‖ id of the holder |
+//! | `i` index | kind ‖ index ‖ escaped value ‖ id | nothing |
+//! | `k` ids | kind ‖ id | nothing |
+//! | `c` counts | kind | number of records |
+//! | `m` members | group ‖ member's kind ‖ id | nothing |
+//! | `g` groups | member's kind ‖ id ‖ group | nothing |
+//! | `t` touched | group | seq, time, number of members |
+//! | `s` small | space ‖ key | as given |
+//! | `l` log | seq | entry |
+//! | `h` head | nothing | seq, link |
+//!
+//! An index value may hold any byte and be the beginning of another. It is escaped (0 becomes 0 255) and ended by
+//! 0 0, which keeps the order of (value, id).
+
+use crate::ids::{Address, KindId, ResourceId, TenantId};
+use crate::store::unit::{IndexId, Seq, Space};
+
+/// Which table a key belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Table {
+    /// Records.
+    Documents,
+    /// Everything else.
+    Small,
+}
+
+/// A row that belongs to no tenant: what the writer writes to learn whether the disk has room again.
+pub(crate) const PROBE: [u8; 5] = *b"\xff\xff\xff\xffP";
+
+/// Drawers of the small table.
+pub(super) mod drawer {
+    pub(crate) const UNIQUE: u8 = b'u';
+    pub(crate) const INDEX: u8 = b'i';
+    pub(crate) const IDS: u8 = b'k';
+    pub(crate) const COUNT: u8 = b'c';
+    pub(crate) const MEMBERS: u8 = b'm';
+    pub(crate) const GROUPS: u8 = b'g';
+    pub(crate) const TOUCHED: u8 = b't';
+    pub(crate) const SMALL: u8 = b's';
+    pub(crate) const LOG: u8 = b'l';
+    pub(crate) const HEAD: u8 = b'h';
+}
+
+fn begin(tenant: TenantId, drawer: u8, room: usize) -> Vec<u8> {
+    let mut key = Vec::with_capacity(5 + room);
+    key.extend_from_slice(&tenant.number().to_be_bytes());
+    key.push(drawer);
+    key
+}
+
+fn push_address(key: &mut Vec<u8>, at: Address) {
+    key.push(at.kind.0);
+    key.extend_from_slice(at.id.as_bytes());
+}
+
+/// The key of a record.
+pub(super) fn document(tenant: TenantId, at: Address) -> [u8; 21] {
+    let mut key = [0; 21];
+    let [t0, t1, t2, t3, kind, id @ ..] = &mut key;
+    [*t0, *t1, *t2, *t3] = tenant.number().to_be_bytes();
+    *kind = at.kind.0;
+    *id = *at.id.as_bytes();
+    key
+}
+
+pub(super) fn unique(tenant: TenantId, index: IndexId, value: &[u8]) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::UNIQUE, 1 + value.len());
+    key.push(index.0);
+    key.extend_from_slice(value);
+    key
+}
+
+/// Where the entries of an index begin.
+pub(super) fn index(tenant: TenantId, kind: KindId, index: IndexId) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::INDEX, 64);
+    key.push(kind.0);
+    key.push(index.0);
+    key
+}
+
+/// Where the entries of one value begin.
+pub(super) fn index_value(tenant: TenantId, kind: KindId, id: IndexId, value: &[u8]) -> Vec<u8> {
+    let mut key = index(tenant, kind, id);
+    for &byte in value {
+        key.push(byte);
+        if byte == 0 {
+            key.push(0xff);
+        }
+    }
+    key.extend_from_slice(&[0, 0]);
+    key
+}
+
+pub(super) fn index_entry(
+    tenant: TenantId,
+    kind: KindId,
+    index: IndexId,
+    value: &[u8],
+    id: ResourceId,
+) -> Vec<u8> {
+    let mut key = index_value(tenant, kind, index, value);
+    key.extend_from_slice(id.as_bytes());
+    key
+}
+
+/// Reads value and id from what follows the tenant, letter, kind and index of an entry.
+pub(super) fn parse_index_tail(tail: &[u8]) -> Option<(Vec<u8>, ResourceId)> {
+    let (escaped, id) = tail.split_last_chunk::<16>()?;
+    let escaped = escaped.strip_suffix(&[0, 0])?;
+    let mut value = Vec::with_capacity(escaped.len());
+    let mut bytes = escaped.iter();
+    while let Some(&byte) = bytes.next() {
+        value.push(byte);
+        if byte == 0 && bytes.next() != Some(&0xff) {
+            return None;
+        }
+    }
+    Some((value, ResourceId::from_bytes(*id)))
+}
+
+pub(super) fn ids(tenant: TenantId, kind: KindId) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::IDS, 17);
+    key.push(kind.0);
+    key
+}
+
+pub(super) fn id(tenant: TenantId, at: Address) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::IDS, 17);
+    push_address(&mut key, at);
+    key
+}
+
+pub(super) fn count(tenant: TenantId, kind: KindId) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::COUNT, 1);
+    key.push(kind.0);
+    key
+}
+
+pub(super) fn members(tenant: TenantId, group: ResourceId) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::MEMBERS, 33);
+    key.extend_from_slice(group.as_bytes());
+    key
+}
+
+pub(super) fn member(tenant: TenantId, group: ResourceId, member: Address) -> Vec<u8> {
+    let mut key = members(tenant, group);
+    push_address(&mut key, member);
+    key
+}
+
+pub(super) fn groups(tenant: TenantId, member: Address) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::GROUPS, 33);
+    push_address(&mut key, member);
+    key
+}
+
+pub(super) fn group(tenant: TenantId, member: Address, group: ResourceId) -> Vec<u8> {
+    let mut key = groups(tenant, member);
+    key.extend_from_slice(group.as_bytes());
+    key
+}
+
+pub(super) fn touched(tenant: TenantId, group: ResourceId) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::TOUCHED, 16);
+    key.extend_from_slice(group.as_bytes());
+    key
+}
+
+pub(super) fn small(tenant: TenantId, space: Space, rest: &[u8]) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::SMALL, 1 + rest.len());
+    key.push(space.0);
+    key.extend_from_slice(rest);
+    key
+}
+
+pub(super) fn log(tenant: TenantId, seq: Seq) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::LOG, 8);
+    key.extend_from_slice(&seq.0.to_be_bytes());
+    key
+}
+
+/// Where a tenant's history begins.
+pub(super) fn logs(tenant: TenantId) -> Vec<u8> {
+    begin(tenant, drawer::LOG, 0)
+}
+
+pub(super) fn head(tenant: TenantId) -> Vec<u8> {
+    begin(tenant, drawer::HEAD, 0)
+}
+
+/// The first key that follows every key with this beginning.
+pub(super) fn end_of(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            return end;
+        }
+    }
+    // A beginning of 255s only: no tenant and drawer spells that. Nothing lies beyond it.
+    vec![u8::MAX; prefix.len() + 1]
+}
+
+/// The first key after this one.
+pub(super) fn just_after(mut key: Vec<u8>) -> Vec<u8> {
+    key.push(0);
+    key
+}
+
+/// Reads kind and id from seventeen bytes.
+pub(super) fn parse_address(bytes: &[u8]) -> Option<Address> {
+    let (kind, id) = bytes.split_first()?;
+    Some(Address { kind: KindId(*kind), id: ResourceId::from_bytes(id.try_into().ok()?) })
+}
+
+/// Reads an id from the end of a key.
+pub(super) fn parse_id(bytes: &[u8]) -> Option<ResourceId> {
+    Some(ResourceId::from_bytes(bytes.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const T: TenantId = TenantId::new(1);
+
+    fn entry(value: &[u8], id: u8) -> Vec<u8> {
+        index_entry(T, KindId::USER, IndexId(1), value, ResourceId::from_bytes([id; 16]))
+    }
+
+    proptest! {
+        #[test]
+        fn index_keys_sort_as_value_then_id(
+            a in prop::collection::vec(prop_oneof![Just(0), Just(1), Just(255), any::<u8>()], 0..6),
+            b in prop::collection::vec(prop_oneof![Just(0), Just(1), Just(255), any::<u8>()], 0..6),
+            i in any::<u8>(), j in any::<u8>(),
+        ) {
+            prop_assert_eq!(entry(&a, i).cmp(&entry(&b, j)), (&a, i).cmp(&(&b, j)));
+            let tail = entry(&a, i).split_off(7);
+            prop_assert_eq!(parse_index_tail(&tail), Some((a, ResourceId::from_bytes([i; 16]))));
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_beginning_is_just_beyond_its_last_key() {
+        assert_eq!(end_of(b"ab"), b"ac");
+        assert_eq!(end_of(b"a\xff\xff"), b"b");
+        assert!(end_of(b"\xff\xff") > vec![255, 255]);
+    }
+}

@@ -1,0 +1,95 @@
+//! The store's contract over an ordered key-value engine.
+//!
+//! Read in this order: this file (what an engine must do, and the store that stands on one), [`keys`] (the key layout),
+//! `rows` (the values), `draft` (changes that are not written yet), `apply` (a unit becomes changes),
+//! `read` (a snapshot), `check` (everything held twice compared).
+//!
+//! Units are applied to *drafts* in memory over the engine's last committed state. So a unit that fails
+//! leaves no trace whatever it did before it failed, the engine gets one sorted list of changes per batch, and an engine need only
+//! be able to read, and to write one such list durably.
+
+mod apply;
+mod check;
+mod draft;
+pub mod keys;
+mod read;
+mod rows;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+pub use draft::Changes;
+pub use keys::Table;
+pub use read::KvSnapshot;
+
+pub(crate) use apply::{Applied, apply};
+pub(crate) use draft::Batch;
+
+use super::unit::{Outcome, Unit};
+use super::writer::{Writer, WriterOptions};
+use super::{Finding, Health, Snapshot, Store, StoreError};
+use crate::ids::TenantId;
+
+/// What the visitor of a scan says after each row.
+pub type Visit = Result<ControlFlow<()>, StoreError>;
+
+/// One committed state of an engine. Stays as it is while the engine goes on.
+pub trait KvRead: Send + Sync {
+    /// Reads the value of a key.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError>;
+
+    /// Shows every row from `from` (inclusive) to `to` (exclusive), in order of key, until the visitor breaks off.
+    fn scan(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError>;
+}
+
+/// An ordered key-value engine with two tables, used by one thread.
+pub trait KvEngine: Send {
+    /// Makes the changes durable, all or none, and returns the new state.
+    ///
+    /// After an error nothing is known of the changes, and only [`KvEngine::reopen`] may be called;
+    /// [`StoreError::Full`] says that the disk's lack of room was the reason and that nothing was written.
+    fn commit(&mut self, changes: &Changes) -> Result<Arc<dyn KvRead>, StoreError>;
+
+    /// Closes and opens the engine after an error, with whatever check it needs to be sound, and returns its state.
+    fn reopen(&mut self) -> Result<Arc<dyn KvRead>, StoreError>;
+}
+
+/// A store on a key-value engine.
+pub struct KvStore {
+    writer: Writer,
+}
+
+impl KvStore {
+    /// Starts a store on an engine whose committed state is `state`.
+    pub fn start(
+        engine: Box<dyn KvEngine>,
+        state: Arc<dyn KvRead>,
+        options: WriterOptions,
+    ) -> Result<Self, StoreError> {
+        Ok(Self { writer: Writer::start(engine, state, options)? })
+    }
+}
+
+impl Store for KvStore {
+    fn commit(&self, tenant: TenantId, unit: Unit) -> Result<Outcome, StoreError> {
+        self.writer.commit(tenant, unit)
+    }
+
+    fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+        Ok(self.writer.latest())
+    }
+
+    fn health(&self) -> Health {
+        self.writer.health()
+    }
+
+    fn check(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Finding>, StoreError> {
+        check::check(self.writer.latest().state(), progress)
+    }
+}

@@ -1,0 +1,251 @@
+//! A snapshot: the contract's reads over one state of the engine. Each names its keys, and reads nothing else.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::KvRead;
+use super::keys::{self, Table};
+use super::rows::{self, damaged};
+use crate::ids::{Address, KindId, ResourceId, TenantId};
+use crate::store::codec::Stored;
+use crate::store::log::LogRow;
+use crate::store::seal::unseal;
+use crate::store::unit::{IndexId, Seq, Space, UniqueKey};
+use crate::store::{Head, IndexRange, IndexRow, PAGE_ROWS_MAX, SmallRow, Snapshot, StoreError, Touched};
+
+/// Reads a record.
+pub(super) fn get(kv: &dyn KvRead, tenant: TenantId, at: Address) -> Result<Option<Stored>, StoreError> {
+    let bytes = kv.get(Table::Documents, &keys::document(tenant, at))?;
+    bytes.map(|bytes| Stored::decode(tenant, at, bytes)).transpose()
+}
+
+pub(super) fn by_unique(
+    kv: &dyn KvRead,
+    tenant: TenantId,
+    index: IndexId,
+    value: &[u8],
+) -> Result<Option<Address>, StoreError> {
+    rows::read(kv, &keys::unique(tenant, index, value), rows::open_address)
+}
+
+pub(super) fn touched(
+    kv: &dyn KvRead,
+    tenant: TenantId,
+    group: ResourceId,
+) -> Result<Option<Touched>, StoreError> {
+    rows::read(kv, &keys::touched(tenant, group), rows::open_touched)
+}
+
+pub(super) fn small(
+    kv: &dyn KvRead,
+    tenant: TenantId,
+    space: Space,
+    key: &[u8],
+) -> Result<Option<Vec<u8>>, StoreError> {
+    rows::read(kv, &keys::small(tenant, space, key), |value| Some(value.to_vec()))
+}
+
+pub(super) fn count(kv: &dyn KvRead, tenant: TenantId, kind: KindId) -> Result<u64, StoreError> {
+    Ok(rows::read(kv, &keys::count(tenant, kind), rows::open_number)?.unwrap_or(0))
+}
+
+pub(super) fn head(kv: &dyn KvRead, tenant: TenantId) -> Result<Head, StoreError> {
+    Ok(rows::read(kv, &keys::head(tenant), rows::open_head)?.unwrap_or_default())
+}
+
+/// Lists every member of a group, for its deletion.
+pub(super) fn all_members(
+    kv: &dyn KvRead,
+    tenant: TenantId,
+    group: ResourceId,
+) -> Result<Vec<Address>, StoreError> {
+    Stretch::all(keys::members(tenant, group)).collect(kv, |tail, _| keys::parse_address(tail))
+}
+
+/// Lists every group of a member, for its deletion.
+pub(super) fn all_groups_of(
+    kv: &dyn KvRead,
+    tenant: TenantId,
+    member: Address,
+) -> Result<Vec<ResourceId>, StoreError> {
+    Stretch::all(keys::groups(tenant, member)).collect(kv, |tail, _| keys::parse_id(tail))
+}
+
+/// Rows of the small table that begin alike.
+struct Stretch {
+    prefix: Vec<u8>,
+    from: Vec<u8>,
+    to: Vec<u8>,
+    skip: u64,
+    limit: usize,
+}
+
+impl Stretch {
+    fn all(prefix: Vec<u8>) -> Self {
+        let (from, to) = (prefix.clone(), keys::end_of(&prefix));
+        Self { prefix, from, to, skip: 0, limit: usize::MAX }
+    }
+
+    fn page(prefix: Vec<u8>, after: Option<Vec<u8>>, limit: usize) -> Self {
+        let mut page = Self::all(prefix);
+        page.limit = limit.min(PAGE_ROWS_MAX);
+        if let Some(after) = after {
+            page.from = page.from.max(keys::just_after(after));
+        }
+        page
+    }
+
+    /// Reads each row from what follows the prefix in its key, and from its value.
+    fn collect<T>(
+        self,
+        kv: &dyn KvRead,
+        mut parse: impl FnMut(&[u8], &[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut found = Vec::new();
+        let mut skip = self.skip;
+        if self.from >= self.to || self.limit == 0 {
+            return Ok(found);
+        }
+        kv.scan(Table::Small, &self.from, &self.to, &mut |key, sealed| {
+            if skip > 0 {
+                skip -= 1;
+                return Ok(ControlFlow::Continue(()));
+            }
+            let value = unseal(key, sealed)?;
+            let tail = key.get(self.prefix.len()..).unwrap_or_default();
+            found.push(parse(tail, value).ok_or_else(|| damaged(key))?);
+            Ok(if found.len() < self.limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(found)
+    }
+}
+
+/// The contract's reads over one state of a key-value engine.
+pub struct KvSnapshot(Arc<dyn KvRead>);
+
+impl KvSnapshot {
+    /// Wraps a state.
+    pub fn new(state: Arc<dyn KvRead>) -> Self {
+        Self(state)
+    }
+
+    /// The state as rows.
+    pub fn state(&self) -> &dyn KvRead {
+        &*self.0
+    }
+}
+
+impl Snapshot for KvSnapshot {
+    fn get(&self, tenant: TenantId, at: Address) -> Result<Option<Stored>, StoreError> {
+        get(self.state(), tenant, at)
+    }
+
+    fn exists(&self, tenant: TenantId, at: Address) -> Result<bool, StoreError> {
+        rows::exists(self.state(), &keys::id(tenant, at))
+    }
+
+    fn by_unique(&self, tenant: TenantId, key: &UniqueKey) -> Result<Option<Address>, StoreError> {
+        by_unique(self.state(), tenant, key.index, &key.value)
+    }
+
+    fn index_range(
+        &self,
+        tenant: TenantId,
+        range: &IndexRange,
+        limit: usize,
+    ) -> Result<Vec<IndexRow>, StoreError> {
+        let IndexRange { kind, index, from, to, after } = range;
+        let after = after.as_ref().map(|row| keys::index_entry(tenant, *kind, *index, &row.value, row.id));
+        let mut page = Stretch::page(keys::index(tenant, *kind, *index), after, limit);
+        if let Some(from) = from {
+            page.from = page.from.max(keys::index_value(tenant, *kind, *index, from));
+        }
+        if let Some(to) = to {
+            page.to = keys::end_of(&keys::index_value(tenant, *kind, *index, to));
+        }
+        page.collect(self.state(), |tail, _| {
+            keys::parse_index_tail(tail).map(|(value, id)| IndexRow { value, id })
+        })
+    }
+
+    fn count(&self, tenant: TenantId, kind: KindId) -> Result<u64, StoreError> {
+        count(self.state(), tenant, kind)
+    }
+
+    fn ids(
+        &self,
+        tenant: TenantId,
+        kind: KindId,
+        after: Option<ResourceId>,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        // Skipping counts keys, so a deep page costs what lies before it. Counted blocks of about 1,024 keys come later.
+        let after = after.map(|id| keys::id(tenant, Address { kind, id }));
+        let mut page = Stretch::page(keys::ids(tenant, kind), after, limit);
+        page.skip = skip;
+        page.collect(self.state(), |tail, _| keys::parse_id(tail))
+    }
+
+    fn members(
+        &self,
+        tenant: TenantId,
+        group: ResourceId,
+        after: Option<Address>,
+        limit: usize,
+    ) -> Result<Vec<Address>, StoreError> {
+        let after = after.map(|member| keys::member(tenant, group, member));
+        let page = Stretch::page(keys::members(tenant, group), after, limit);
+        page.collect(self.state(), |tail, _| keys::parse_address(tail))
+    }
+
+    fn groups_of(
+        &self,
+        tenant: TenantId,
+        member: Address,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        let after = after.map(|group| keys::group(tenant, member, group));
+        let page = Stretch::page(keys::groups(tenant, member), after, limit);
+        page.collect(self.state(), |tail, _| keys::parse_id(tail))
+    }
+
+    fn is_member(&self, tenant: TenantId, group: ResourceId, member: Address) -> Result<bool, StoreError> {
+        rows::exists(self.state(), &keys::member(tenant, group, member))
+    }
+
+    fn touched(&self, tenant: TenantId, group: ResourceId) -> Result<Option<Touched>, StoreError> {
+        touched(self.state(), tenant, group)
+    }
+
+    fn small(&self, tenant: TenantId, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        small(self.state(), tenant, space, key)
+    }
+
+    fn small_range(
+        &self,
+        tenant: TenantId,
+        space: Space,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<SmallRow>, StoreError> {
+        let after = after.map(|key| keys::small(tenant, space, key));
+        let page = Stretch::page(keys::small(tenant, space, prefix), after, limit);
+        page.collect(self.state(), |tail, value| {
+            Some(SmallRow { key: [prefix, tail].concat(), value: value.to_vec() })
+        })
+    }
+
+    fn changes(&self, tenant: TenantId, after: Seq, limit: usize) -> Result<Vec<LogRow>, StoreError> {
+        let page = Stretch::page(keys::logs(tenant), Some(keys::log(tenant, after)), limit);
+        page.collect(self.state(), |tail, value| {
+            rows::open_log(Seq(u64::from_be_bytes(tail.try_into().ok()?)), value)
+        })
+    }
+
+    fn head(&self, tenant: TenantId) -> Result<Head, StoreError> {
+        head(self.state(), tenant)
+    }
+}

@@ -1,0 +1,185 @@
+//! The embedded default engine: redb, pinned to one release.
+//!
+//! Every commit is durable before it returns (`Durability::Immediate`), and carries the allocator's state along
+//! (quick repair), so that opening after a kill takes milliseconds at any size; that also makes every
+//! commit a two-phase one: the pages are flushed before the one byte flips that makes them count.
+//!
+//! Opening tables costs as much as a read. So a published state is one read transaction with both tables open, shared by
+//! every reader until the next commit replaces it. It pins the pages of one commit only.
+//!
+//! After a failed flush the system's cache may hold pages that the disk does not. That is no danger here: the pages of a commit that
+//! did not flip the byte are not referenced, and a flipped byte that was not flushed is written and flushed anew by the
+//! reopening, before any page that it freed can be used again.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
+
+use super::StoreError;
+use super::folder::{Folder, FolderError};
+use super::kv::{Changes, KvEngine, KvRead, KvStore, Table, Visit};
+use super::writer::WriterOptions;
+
+type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+const DOCUMENTS: Definition = TableDefinition::new("documents");
+const SMALL: Definition = TableDefinition::new("small");
+/// The database's file within the folder.
+const FILE: &str = "roster.redb";
+
+/// How the engine is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RedbOptions {
+    /// Memory for pages, in bytes.
+    pub cache_bytes: usize,
+    /// How the writer behaves.
+    pub writer: WriterOptions,
+}
+
+impl Default for RedbOptions {
+    fn default() -> Self {
+        Self { cache_bytes: 64 << 20, writer: WriterOptions::default() }
+    }
+}
+
+/// Why a store was not opened.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OpenError {
+    /// The folder is not fit, or is in use.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The engine refused.
+    #[error("{}: {why}", path.display())]
+    Engine {
+        /// The database's file.
+        path: PathBuf,
+        /// What the engine said.
+        why: StoreError,
+    },
+}
+
+/// Opens the store in a folder, which is made if there is none, and holds the folder's lock until the store is dropped.
+pub fn open(folder: &Path, options: &RedbOptions) -> Result<KvStore, OpenError> {
+    let folder = Folder::open(folder)?;
+    let path = folder.file(FILE)?;
+    let named = |why| OpenError::Engine { path: path.clone(), why };
+    let mut engine =
+        Engine { path: path.clone(), cache_bytes: options.cache_bytes, database: None, _folder: folder };
+    let state = engine.reopen().map_err(named)?;
+    KvStore::start(Box::new(engine), state, options.writer).map_err(named)
+}
+
+struct Engine {
+    path: PathBuf,
+    cache_bytes: usize,
+    /// Absent after an attempt to reopen it failed.
+    database: Option<Database>,
+    /// Last, so that the lock goes after the database.
+    _folder: Folder,
+}
+
+impl Engine {
+    fn database(&self) -> Result<&Database, StoreError> {
+        self.database.as_ref().ok_or_else(|| StoreError::Retry("the engine is not open".into()))
+    }
+
+    fn state(&self) -> Result<Arc<dyn KvRead>, StoreError> {
+        let transaction = self.database()?.begin_read().map_err(failed)?;
+        let documents = transaction.open_table(DOCUMENTS).map_err(failed)?;
+        let small = transaction.open_table(SMALL).map_err(failed)?;
+        Ok(Arc::new(Open { documents, small }))
+    }
+
+    fn write(&self, changes: &Changes) -> Result<(), StoreError> {
+        let mut transaction = self.database()?.begin_write().map_err(failed)?;
+        transaction.set_quick_repair(true);
+        for (definition, table) in [(DOCUMENTS, Table::Documents), (SMALL, Table::Small)] {
+            let mut open = transaction.open_table(definition).map_err(failed)?;
+            for (key, value) in changes.of(table) {
+                match value {
+                    Some(value) => open.insert(key, value).map(drop),
+                    None => open.remove(key).map(drop),
+                }
+                .map_err(failed)?;
+            }
+        }
+        transaction.commit().map_err(failed)
+    }
+}
+
+impl KvEngine for Engine {
+    fn commit(&mut self, changes: &Changes) -> Result<Arc<dyn KvRead>, StoreError> {
+        self.write(changes)?;
+        self.state()
+    }
+
+    fn reopen(&mut self) -> Result<Arc<dyn KvRead>, StoreError> {
+        // The old one goes first: it holds the file's lock.
+        drop(self.database.take());
+        let database =
+            Database::builder().set_cache_size(self.cache_bytes).create(&self.path).map_err(failed)?;
+        self.database = Some(database);
+        // Makes the tables of a new file.
+        self.write(&Changes::default())?;
+        self.state()
+    }
+}
+
+/// A read transaction with its tables open.
+struct Open {
+    documents: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    small: ReadOnlyTable<&'static [u8], &'static [u8]>,
+}
+
+impl Open {
+    const fn table(&self, table: Table) -> &ReadOnlyTable<&'static [u8], &'static [u8]> {
+        match table {
+            Table::Documents => &self.documents,
+            Table::Small => &self.small,
+        }
+    }
+}
+
+impl KvRead for Open {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError> {
+        let found = self.table(table).get(key).map_err(failed)?;
+        Ok(found.map(|guard| Arc::from(guard.value())))
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError> {
+        for row in self.table(table).range(from..to).map_err(failed)? {
+            let (key, value) = row.map_err(failed)?;
+            if let ControlFlow::Break(()) = visit(key.value(), value.value())? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Turns what the engine says into what is to be done.
+fn failed(error: impl Into<redb::Error>) -> StoreError {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    match error.into() {
+        redb::Error::Io(error) if matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge) => {
+            StoreError::Full(error.to_string())
+        }
+        redb::Error::Corrupted(what) => StoreError::Corrupt(what),
+        // What a reader of a state sees whose engine has failed or was replaced under it.
+        error @ (redb::Error::PreviousIo | redb::Error::DatabaseClosed) => {
+            StoreError::Retry(error.to_string())
+        }
+        error => StoreError::Fatal(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+#[path = "redb_tests.rs"]
+mod tests;

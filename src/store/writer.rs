@@ -1,0 +1,341 @@
+//! Group commit: one thread that writes for everybody.
+//!
+//! The thread takes what is queued, applies each unit in order to one batch, makes the batch durable in one engine
+//! commit, publishes the new state, and only then acknowledges. There is no timer: while the engine flushes, the
+//! next batch gathers. The queue is bounded; who finds it full is told to come back.
+//!
+//! After an error of the engine nothing more is written before it was reopened: the units of the failed batch get
+//! the error, the queue is told to retry, and reading goes on from the last published state.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::kv::{Applied, Batch, Changes, KvEngine, KvRead, KvSnapshot, Table, apply, keys};
+use super::unit::{Outcome, Unit, Write};
+use super::{Health, State, StoreError};
+use crate::ids::TenantId;
+
+/// Most units in one batch.
+const BATCH_UNITS_MAX: usize = 256;
+/// Bytes of units at which a batch takes no more.
+const BATCH_BYTES_MAX: usize = 2 << 20;
+/// What the writer writes to learn whether the disk has room again.
+const PROBE_BYTES: usize = 64 << 10;
+/// Longest pause between two attempts to reopen the engine.
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How the writer behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriterOptions {
+    /// Most units that may wait to be written.
+    pub queue_max: usize,
+    /// Pause before the second attempt to reopen a failed engine; it doubles with every further one, up to five seconds.
+    pub pause: Duration,
+}
+
+impl Default for WriterOptions {
+    fn default() -> Self {
+        Self { queue_max: 1024, pause: Duration::from_millis(50) }
+    }
+}
+
+/// A unit on its way, and where its answer is awaited.
+struct Job {
+    tenant: TenantId,
+    unit: Unit,
+    bytes: usize,
+    answer: SyncSender<Result<Outcome, StoreError>>,
+}
+
+/// What callers and the thread share.
+struct Shared {
+    latest: RwLock<Arc<KvSnapshot>>,
+    state: AtomicU8,
+    queued: AtomicUsize,
+    queue_max: usize,
+    batches: AtomicU64,
+    units: AtomicU64,
+}
+
+/// The writer as its callers see it. Dropping it writes what is queued, and stops the thread.
+pub struct Writer {
+    queue: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+}
+
+impl Writer {
+    /// Starts the thread on an engine whose committed state is `state`.
+    pub fn start(
+        engine: Box<dyn KvEngine>,
+        state: Arc<dyn KvRead>,
+        options: WriterOptions,
+    ) -> Result<Self, StoreError> {
+        let shared = Arc::new(Shared {
+            latest: RwLock::new(Arc::new(KvSnapshot::new(state))),
+            state: AtomicU8::new(READY),
+            queued: AtomicUsize::new(0),
+            queue_max: options.queue_max,
+            batches: AtomicU64::new(0),
+            units: AtomicU64::new(0),
+        });
+        let (queue, jobs) = sync_channel(options.queue_max);
+        let work = Work { engine, jobs, shared: Arc::clone(&shared), pause: options.pause };
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || work.run(options.pause))
+            .map_err(|error| StoreError::Fatal(format!("the writer's thread cannot start: {error}")))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), shared })
+    }
+
+    /// Queues a unit, and waits until it is durable or refused.
+    pub fn commit(&self, tenant: TenantId, unit: Unit) -> Result<Outcome, StoreError> {
+        self.shared.refuse_unless_writable()?;
+        let (answer, answered) = sync_channel(1);
+        let job = Job { tenant, bytes: weight(&unit), unit, answer };
+        let stopped = || StoreError::Fatal("the writer has stopped".into());
+        self.shared.queued.fetch_add(1, Ordering::Relaxed);
+        if let Err(refused) = self.queue.as_ref().ok_or_else(stopped)?.try_send(job) {
+            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+            return Err(match refused {
+                TrySendError::Full(_) => {
+                    StoreError::Retry(format!("{} units are waiting to be written", self.shared.queue_max))
+                }
+                TrySendError::Disconnected(_) => stopped(),
+            });
+        }
+        answered.recv().unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Returns the latest committed state.
+    pub fn latest(&self) -> Arc<KvSnapshot> {
+        self.shared.latest()
+    }
+
+    /// Says how the store feels.
+    pub fn health(&self) -> Health {
+        Health {
+            state: self.shared.state(),
+            queued: self.shared.queued.load(Ordering::Relaxed),
+            queue_max: self.shared.queue_max,
+            batches: self.shared.batches.load(Ordering::Relaxed),
+            units: self.shared.units.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Closing the queue lets the thread finish what is in it, and then end.
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the store's writer ended by a panic");
+        }
+    }
+}
+
+const READY: u8 = 0;
+const POISONED: u8 = 1;
+const FULL: u8 = 2;
+
+impl Shared {
+    fn latest(&self) -> Arc<KvSnapshot> {
+        // Whoever panicked held the lock for one assignment, so what is in there is whole.
+        Arc::clone(&self.latest.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn publish(&self, state: Arc<dyn KvRead>) {
+        let fresh = Arc::new(KvSnapshot::new(state));
+        let old = {
+            let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *latest, fresh)
+        };
+        // Dropped outside of the lock: closing a state may take the engine a moment.
+        drop(old);
+    }
+
+    fn state(&self) -> State {
+        match self.state.load(Ordering::Acquire) {
+            READY => State::Ready,
+            FULL => State::Full,
+            _ => State::Poisoned,
+        }
+    }
+
+    fn refuse_unless_writable(&self) -> Result<(), StoreError> {
+        match self.state() {
+            State::Ready => Ok(()),
+            State::Poisoned => Err(StoreError::Retry("the engine is being reopened after an error".into())),
+            State::Full => Err(StoreError::Full("waiting for room".into())),
+        }
+    }
+}
+
+/// The thread's side.
+struct Work {
+    engine: Box<dyn KvEngine>,
+    jobs: Receiver<Job>,
+    shared: Arc<Shared>,
+    pause: Duration,
+}
+
+impl Work {
+    fn run(mut self, first_pause: Duration) {
+        loop {
+            if self.shared.state() == State::Ready {
+                self.pause = first_pause;
+                match self.jobs.recv() {
+                    Ok(job) => self.write_batch(job),
+                    Err(_) => return,
+                }
+            } else {
+                // Callers are refused at the door by now; this answers those who had slipped in.
+                match self.jobs.recv_timeout(self.pause) {
+                    Ok(job) => self.refuse(job),
+                    Err(RecvTimeoutError::Disconnected) => return,
+                    Err(RecvTimeoutError::Timeout) => {
+                        self.pause = (self.pause * 2).min(PAUSE_MAX);
+                        self.recover();
+                    }
+                }
+            }
+        }
+    }
+
+    fn refuse(&self, job: Job) {
+        self.shared.queued.fetch_sub(1, Ordering::Relaxed);
+        let refusal = self.shared.refuse_unless_writable().err();
+        let refusal = refusal.unwrap_or_else(|| StoreError::Retry("the engine was being reopened".into()));
+        answer(&job, Err(refusal));
+    }
+
+    fn write_batch(&mut self, first: Job) {
+        let jobs = self.gather(first);
+        let latest = self.shared.latest();
+        let mut batch = Batch::over(latest.state());
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in &jobs {
+            answers.push(apply_one(&mut batch, job));
+        }
+        let changes = batch.into_changes();
+        if !changes.is_empty()
+            && let Err(error) = self.make_durable(&changes)
+        {
+            // Also those that were refused: the state that they were judged by does not exist.
+            answers.fill_with(|| Err(error.clone()));
+            for (job, given) in jobs.iter().zip(answers) {
+                answer(job, given);
+            }
+            return self.fail(&error);
+        }
+        let committed = answers.iter().filter(|one| matches!(one, Ok(Outcome::Committed { .. }))).count();
+        self.shared.units.fetch_add(committed as u64, Ordering::Relaxed);
+        for (job, given) in jobs.iter().zip(answers) {
+            answer(job, given);
+        }
+    }
+
+    /// Takes what is queued, up to what one batch may hold.
+    fn gather(&self, first: Job) -> Vec<Job> {
+        let mut bytes = first.bytes;
+        let mut jobs = vec![first];
+        while jobs.len() < BATCH_UNITS_MAX && bytes < BATCH_BYTES_MAX {
+            match self.jobs.try_recv() {
+                Ok(job) => {
+                    bytes += job.bytes;
+                    jobs.push(job);
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        self.shared.queued.fetch_sub(jobs.len(), Ordering::Relaxed);
+        jobs
+    }
+
+    /// Commits and publishes.
+    fn make_durable(&mut self, changes: &Changes) -> Result<(), StoreError> {
+        let state = catch_unwind(AssertUnwindSafe(|| self.engine.commit(changes)))
+            .unwrap_or_else(|_| Err(StoreError::Fatal("the engine panicked while it committed".into())))?;
+        self.shared.batches.fetch_add(1, Ordering::Relaxed);
+        self.shared.publish(state);
+        Ok(())
+    }
+
+    /// Stops writing, and makes the first attempt to go on.
+    fn fail(&mut self, error: &StoreError) {
+        let full = matches!(error, StoreError::Full(_));
+        self.shared.state.store(if full { FULL } else { POISONED }, Ordering::Release);
+        tracing::error!(%error, "the store stopped writing; it reads on and tries to recover");
+        if !full {
+            self.recover();
+        }
+    }
+
+    /// Reopens the engine; after a full disk also writes something, to see whether it can.
+    fn recover(&mut self) {
+        match self.try_recover() {
+            Ok(()) => {
+                self.shared.state.store(READY, Ordering::Release);
+                tracing::warn!("the store writes again");
+            }
+            Err(error) => {
+                tracing::warn!(%error, again_in = ?self.pause, "the store cannot write yet");
+            }
+        }
+    }
+
+    fn try_recover(&mut self) -> Result<(), StoreError> {
+        let reopened = catch_unwind(AssertUnwindSafe(|| self.engine.reopen()))
+            .unwrap_or_else(|_| Err(StoreError::Fatal("the engine panicked while it reopened".into())))?;
+        self.shared.publish(reopened);
+        if self.shared.state() == State::Full {
+            let mut probe = Changes::default();
+            probe.set(Table::Small, keys::PROBE.into(), Some(vec![0; PROBE_BYTES].into()));
+            self.make_durable(&probe)?;
+            let mut undo = Changes::default();
+            undo.set(Table::Small, keys::PROBE.into(), None);
+            self.make_durable(&undo)?;
+        }
+        Ok(())
+    }
+}
+
+fn apply_one(batch: &mut Batch<'_>, job: &Job) -> Result<Outcome, StoreError> {
+    // A unit's draft is dropped by a panic, so the batch is what it was before.
+    let applied = catch_unwind(AssertUnwindSafe(|| apply(batch, job.tenant, &job.unit)))
+        .unwrap_or_else(|_| Err(StoreError::Invalid("a unit that made the store panic".into())))?;
+    Ok(match applied {
+        Applied::Done(seq, changes) => {
+            batch.absorb(changes);
+            Outcome::Committed { seq }
+        }
+        Applied::Lost(given) => Outcome::Lost(given),
+    })
+}
+
+fn answer(job: &Job, answer: Result<Outcome, StoreError>) {
+    // Nobody waits any more when the caller's thread died.
+    let _ = job.answer.try_send(answer);
+}
+
+/// Estimates how many bytes a unit will write.
+fn weight(unit: &Unit) -> usize {
+    let log = if unit.log.is_some() { 512 } else { 0 };
+    let writes = unit.writes.iter().map(|write| match write {
+        Write::Put(record) => {
+            let text: usize = record.segments.iter().map(|segment| segment.json.len()).sum();
+            let index: usize = record.index.iter().map(|entry| entry.value.len() + 48).sum();
+            256 + text + index
+        }
+        Write::Delete(_) => 256,
+        Write::Edge { .. } => 128,
+        Write::Small { key, value, .. } => 16 + key.len() + value.as_ref().map_or(0, Vec::len),
+    });
+    log + writes.sum::<usize>()
+}
