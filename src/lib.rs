@@ -10,5 +10,6 @@ pub mod chance;
 pub mod clock;
 pub mod idp;
 pub mod ids;
+pub mod roster;
 pub mod scim;
 pub mod store;

@@ -6,23 +6,36 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
 use super::edge::Edge;
-use super::layers::RequestTag;
+use super::layers::Arrival;
+use super::limits::Share;
 use super::problem::Problem;
+use crate::ids::{RequestId, TenantId};
 use crate::roster::Caller;
 
 /// A request whose credential is good. Handlers that take one cannot be reached without.
-#[derive(Debug, Clone)]
-pub struct Bearer(pub Caller);
+pub struct Bearer {
+    /// Who it is.
+    pub caller: Caller,
+    /// One of the tenant's requests in flight (R23).
+    _place: Share<TenantId>,
+}
 
 impl FromRequestParts<Edge> for Bearer {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
-        let token = token(&parts.headers).ok_or_else(Problem::unauthorized)?;
-        let request = RequestTag::of(&parts.extensions);
-        let caller = edge.read(|roster| roster.authenticate(token, request))?;
-        caller.map(Self).ok_or_else(Problem::unauthorized)
+        let arrival = Arrival::from_request_parts(parts, edge).await?;
+        let caller = caller(edge, &parts.headers, arrival.request_id)?;
+        let place = arrival.enter(caller.tenant())?;
+        Ok(Self { caller, _place: place })
     }
+}
+
+/// Finds out who is asking; the same 401 whatever is wrong with the credential.
+pub fn caller(edge: &Edge, headers: &HeaderMap, request: RequestId) -> Result<Caller, Problem> {
+    let token = token(headers).ok_or_else(Problem::unauthorized)?;
+    let caller = edge.read(|roster| roster.authenticate(token, request))?;
+    caller.ok_or_else(Problem::unauthorized)
 }
 
 /// Reads the token. The scheme's name is compared without regard to case; exactly one space follows it.

@@ -51,7 +51,7 @@ impl From<StoreError> for RosterError {
         match error {
             StoreError::Retry(_) => Self::Busy,
             StoreError::Full(_) => Self::Full,
-            StoreError::Corrupt(cause) | StoreError::Fatal(cause) => Self::Broken(cause),
+            StoreError::Invalid(cause) | StoreError::Corrupt(cause) | StoreError::Fatal(cause) => Self::Broken(cause),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::scope::Scope;
 use super::view::{Edges, View, view};
 use super::{Caller, LOCAL, Roster, index};
 use crate::ids::{Address, KindId, ResourceId};
+use crate::scim::attr::AttrPath;
 use crate::scim::filter::{Computed, Filter};
 use crate::scim::schema::Kind;
 use crate::scim::{Document, Refusal, Why};
@@ -49,6 +50,18 @@ pub struct Page {
 }
 
 impl Roster {
+    /// Tells whether a query is sure to read a few records only, so that it may be answered where it stands.
+    pub fn is_quick(&self, kind: &Kind, query: &Query) -> bool {
+        const FEW: u64 = 200;
+        let few = query.count.unwrap_or(PAGE_SIZE_DEFAULT) <= FEW && query.start_index <= FEW;
+        let unique = |filter: &Filter| {
+            filter.conjuncts().iter().filter_map(Filter::as_text_equality).any(|(path, _)| {
+                path.is("id") || path.is("externalId") || (kind.id == KindId::USER && path.is("userName"))
+            })
+        };
+        few && query.filter.as_ref().is_none_or(unique) && !query.edges.members
+    }
+
     /// Lists resources of a kind, in order of creation.
     pub fn query(&self, caller: &Caller, kind: &Kind, query: &Query) -> Result<Page, RosterError> {
         caller.needs(Scope::reads(kind.id))?;
@@ -88,7 +101,7 @@ fn matching(
         Some(candidates) => candidates,
         None => everything(snapshot.as_ref(), caller, kind)?,
     };
-    let needs = Edges { members: filter.mentions("members"), groups: filter.mentions("groups") };
+    let needs = Edges { members: mentions(filter, "members"), groups: mentions(filter, "groups") };
     let mut ids = Vec::new();
     for id in candidates {
         let Some(view) = view(snapshot, caller, Address { kind: kind.id, id }, needs)? else { continue };
@@ -217,4 +230,14 @@ fn too_many(bound: usize) -> RosterError {
         "the filter would read more than {bound} resources; compare userName, externalId, displayName, emails.value or id with eq"
     );
     Refusal::new(Why::TooMany, detail).into()
+}
+
+/// Tells whether a filter speaks of an attribute of the core schema.
+fn mentions(filter: &Filter, name: &str) -> bool {
+    let is = |path: &AttrPath| path.extension.is_none() && path.name == name;
+    match filter {
+        Filter::Compare { path, .. } | Filter::Present(path) | Filter::Element { path, .. } => is(path),
+        Filter::And(operands) | Filter::Or(operands) => operands.iter().any(|operand| mentions(operand, name)),
+        Filter::Not(inner) => mentions(inner, name),
+    }
 }

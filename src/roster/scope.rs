@@ -169,6 +169,11 @@ impl Caller {
         self.scopes.has(scope)
     }
 
+    /// Returns the tenant, for counting its requests. Nobody can turn it into a caller.
+    pub const fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
     /// Returns the policies of the caller's connection.
     pub const fn profile(&self) -> &'static Profile {
         self.profile

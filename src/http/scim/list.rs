@@ -15,7 +15,7 @@ use crate::scim::Filter;
 /// Lists the resources of a kind that a filter means, a page at a time.
 pub async fn get(
     State(edge): State<Edge>,
-    Bearer(caller): Bearer,
+    bearer: Bearer,
     Collection(kind): Collection,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -28,10 +28,10 @@ pub async fn get(
         edges: wanted.edges(),
     };
     let page = if edge.roster().is_quick(&kind, &query) {
-        edge.read(|roster| roster.query(&caller, &kind, &query))?
+        edge.read(|roster| roster.query(&bearer.caller, &kind, &query))?
     } else {
         let of = std::sync::Arc::clone(&kind);
-        edge.run(move |roster| roster.query(&caller, &of, &query)).await?
+        edge.run(move |roster| roster.query(&bearer.caller, &of, &query)).await?
     };
     Ok(reply::page(&edge, &kind, &page, &wanted))
 }

@@ -20,12 +20,12 @@ use crate::roster::Edges;
 /// Reads a resource.
 pub async fn get(
     State(edge): State<Edge>,
-    Bearer(caller): Bearer,
+    bearer: Bearer,
     at: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
     let wanted = Wanted::of(&at.kind, request.uri())?;
-    let view = edge.read(|roster| roster.read(&caller, at.address, wanted.edges()))?;
+    let view = edge.read(|roster| roster.read(&bearer.caller, at.address, wanted.edges()))?;
     if etag::is_known(request.headers(), view.version) {
         return Ok(reply::not_modified(view.version));
     }
@@ -35,21 +35,21 @@ pub async fn get(
 /// Creates a resource.
 pub async fn post(
     State(edge): State<Edge>,
-    Bearer(caller): Bearer,
+    bearer: Bearer,
     Collection(kind): Collection,
     request: Request,
 ) -> Result<Response, Problem> {
     let wanted = Wanted::of(&kind, request.uri())?;
     let body = json::read(&edge, &kind, request).await?;
     let (of, edges) = (Arc::clone(&kind), wanted.edges());
-    let view = edge.run(move |roster| roster.create(&caller, &of, body, edges)).await?;
+    let view = edge.run(move |roster| roster.create(&bearer.caller, &of, body, edges)).await?;
     Ok(reply::resource(&edge, StatusCode::CREATED, &kind, &view, &wanted))
 }
 
 /// Replaces a resource.
 pub async fn put(
     State(edge): State<Edge>,
-    Bearer(caller): Bearer,
+    bearer: Bearer,
     Resource { kind, address }: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -57,14 +57,14 @@ pub async fn put(
     let given = etag::if_match(request.headers());
     let body = json::read(&edge, &kind, request).await?;
     let (of, edges) = (Arc::clone(&kind), wanted.edges());
-    let view = edge.run(move |roster| roster.replace(&caller, &of, address, &given, body, edges)).await?;
+    let view = edge.run(move |roster| roster.replace(&bearer.caller, &of, address, &given, body, edges)).await?;
     Ok(reply::resource(&edge, StatusCode::OK, &kind, &view, &wanted))
 }
 
 /// Changes a resource in part. A group answers without a body unless the request asks for attributes (S113).
 pub async fn patch(
     State(edge): State<Edge>,
-    Bearer(caller): Bearer,
+    bearer: Bearer,
     Resource { kind, address }: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -73,7 +73,7 @@ pub async fn patch(
     let given = etag::if_match(request.headers());
     let body = json::read(&edge, &kind, request).await?;
     let (of, edges) = (Arc::clone(&kind), if bare { Edges::NONE } else { wanted.edges() });
-    let view = edge.run(move |roster| roster.patch(&caller, &of, address, &given, body, edges)).await?;
+    let view = edge.run(move |roster| roster.patch(&bearer.caller, &of, address, &given, body, edges)).await?;
     if bare {
         return Ok(reply::no_content(Some(view.version)));
     }
@@ -83,11 +83,11 @@ pub async fn patch(
 /// Removes a resource.
 pub async fn delete(
     State(edge): State<Edge>,
-    Bearer(caller): Bearer,
+    bearer: Bearer,
     Resource { kind, address }: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
     let given = etag::if_match(request.headers());
-    edge.run(move |roster| roster.remove(&caller, &kind, address, &given)).await?;
+    edge.run(move |roster| roster.remove(&bearer.caller, &kind, address, &given)).await?;
     Ok(reply::no_content(None))
 }

@@ -1,0 +1,49 @@
+//! The operator's commands over the admin socket: the command line speaks to a running daemon through it.
+//!
+//! No credential is asked for: only the owner of the data folder can open the socket, and could as well open the folder.
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+
+use super::body::read_body;
+use super::edge::Edge;
+use super::layers::Arrival;
+use super::problem::Problem;
+use crate::roster::{Command, Reply, RosterError};
+
+/// Where the command line sends its commands.
+pub const OPERATE_PATH: &str = "/admin/v1/operate";
+
+/// Does what an operator asks for.
+pub async fn operate(State(edge): State<Edge>, arrival: Arrival, request: Request) -> Result<Json<Reply>, Problem> {
+    let bytes = read_body(request.into_body(), edge.body_sizes().usual, edge.bodies()).await?;
+    let command: Command = serde_json::from_slice(&bytes)
+        .map_err(|error| Problem::bad_request(format!("this daemon does not know such a command: {error}; are program and daemon of one version?")))?;
+    let reply = edge.run(move |roster| roster.operate(command, arrival.request_id)).await?;
+    Ok(Json(reply))
+}
+
+/// Answers for every path that no route has. Whether it exists is nobody's business without a credential, so SCIM paths ask for one first (X8).
+pub async fn nothing_here(State(edge): State<Edge>, arrival: Arrival, request: Request) -> Problem {
+    let is_scim = request.uri().path().starts_with("/scim");
+    match super::auth::caller(&edge, request.headers(), arrival.request_id) {
+        Err(problem) if is_scim => problem,
+        _ => Problem::not_found(),
+    }
+}
+
+impl From<RosterError> for Problem {
+    fn from(error: RosterError) -> Self {
+        match error {
+            RosterError::Refused(refusal) => refusal.into(),
+            RosterError::NotFound => Self::not_found(),
+            RosterError::Stale { .. } => Self::precondition_failed(),
+            RosterError::Forbidden { .. } => Self::forbidden(error.to_string()),
+            RosterError::Unfit(detail) => Self::new(StatusCode::CONFLICT, detail),
+            RosterError::Busy => Self::busy(1),
+            RosterError::Full => Self::full(60),
+            RosterError::Broken(cause) => Self::internal(cause),
+        }
+    }
+}

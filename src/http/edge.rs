@@ -1,0 +1,90 @@
+//! Between the async edge and the synchronous roster: what every handler is given, and how it hands work over.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use super::body::Bodies;
+use super::problem::Problem;
+use crate::roster::{Roster, RosterError};
+
+/// Pieces of work that may wait for the disk at once; more are told to come back.
+pub const WRITES_AT_ONCE_MAX: usize = 256;
+
+/// How large a body may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodySizes {
+    /// Of most requests.
+    pub usual: u64,
+    /// Of groups and Bulk.
+    pub large: u64,
+}
+
+/// What every handler is given. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Edge(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    roster: Arc<Roster>,
+    base_url: String,
+    sizes: BodySizes,
+    bodies: Bodies,
+    places: Arc<Semaphore>,
+}
+
+impl Edge {
+    /// Puts an edge around a roster. `base_url` is the public URL of `/scim/v2`, from the configuration only (X37).
+    pub fn new(roster: Arc<Roster>, base_url: String, sizes: BodySizes, bodies: Bodies) -> Self {
+        let places = Arc::new(Semaphore::new(WRITES_AT_ONCE_MAX));
+        Self(Arc::new(Inner { roster, base_url, sizes, bodies, places }))
+    }
+
+    /// Returns the roster, for what needs no work.
+    pub fn roster(&self) -> &Roster {
+        &self.0.roster
+    }
+
+    /// Returns the public URL that every location begins with.
+    pub fn base_url(&self) -> &str {
+        &self.0.base_url
+    }
+
+    /// Returns how large bodies may be.
+    pub fn body_sizes(&self) -> BodySizes {
+        self.0.sizes
+    }
+
+    /// Returns the room that all bodies share.
+    pub fn bodies(&self) -> &Bodies {
+        &self.0.bodies
+    }
+
+    /// Does quick reading where it stands: an embedded engine answers in microseconds.
+    pub fn read<T>(&self, work: impl FnOnce(&Roster) -> Result<T, RosterError>) -> Result<T, Problem> {
+        Ok(work(&self.0.roster)?)
+    }
+
+    /// Does work that may wait for the disk, on a thread that may wait. Refuses when all such threads are taken.
+    pub async fn run<T, F>(&self, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Roster) -> Result<T, RosterError> + Send + 'static,
+    {
+        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else { return Err(Problem::busy(1)) };
+        let roster = Arc::clone(&self.0.roster);
+        let done = spawn_blocking(move || {
+            let _held = place;
+            work(&roster)
+        });
+        match done.await {
+            Ok(done) => Ok(done?),
+            Err(failed) => match failed.try_into_panic() {
+                // The net around the handler catches it, and counts it once.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Problem::busy(1)),
+            },
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Every route, and nothing else. A route is here, in [`PUBLIC`] or [`ADMIN`] (from which logs, metrics and tests know it), or it does not exist (X73).
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use super::edge::Edge;
+use super::health::{self, AskReadiness};
+use super::drain::Drain;
+use super::metrics::Metrics;
+use super::scim::{discovery, list, resource};
+use super::{admin, metrics};
+use std::sync::Arc;
+
+/// The templates of the public listener.
+pub const PUBLIC: [&str; 12] = [
+    "/livez",
+    "/readyz",
+    "/scim/v2/ServiceProviderConfig",
+    "/scim/v2/Schemas",
+    "/scim/v2/Schemas/{id}",
+    "/scim/v2/ResourceTypes",
+    "/scim/v2/ResourceTypes/{id}",
+    "/scim/v2/Me",
+    "/scim/v2/Users",
+    "/scim/v2/Users/{id}",
+    "/scim/v2/Groups",
+    "/scim/v2/Groups/{id}",
+];
+
+/// The templates that the admin listener and the admin socket add.
+pub const ADMIN: [&str; 2] = ["/metrics", "/admin/v1/operate"];
+
+/// Serves the public listener.
+pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
+    let mut scim = Router::new()
+        .route("/scim/v2/ServiceProviderConfig", get(discovery::service_provider_config))
+        .route("/scim/v2/Schemas", get(discovery::schemas))
+        .route("/scim/v2/Schemas/{id}", get(discovery::schema))
+        .route("/scim/v2/ResourceTypes", get(discovery::resource_types))
+        .route("/scim/v2/ResourceTypes/{id}", get(discovery::resource_type))
+        .route("/scim/v2/Me", get(discovery::me));
+    for kind in edge.roster().kinds().iter() {
+        let collection = get(list::get).post(resource::post);
+        let one = get(resource::get).put(resource::put).patch(resource::patch).delete(resource::delete);
+        scim = scim
+            .route(&format!("/scim/v2{}", kind.endpoint), collection)
+            .route(&format!("/scim/v2{}/{{id}}", kind.endpoint), one);
+    }
+    scim.fallback(admin::nothing_here).with_state(edge).merge(health::router(ready, drain))
+}
+
+/// Serves the admin listener: probes and metrics. What changes things needs the socket.
+pub fn admin_listener(metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) -> Router {
+    health::router(ready, drain).merge(metrics::router(metrics))
+}
+
+/// Serves the admin socket, which only the owner of the data folder can open.
+pub fn admin_socket(edge: Edge, metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) -> Router {
+    Router::new()
+        .route("/admin/v1/operate", post(admin::operate))
+        .layer(DefaultBodyLimit::disable())
+        .with_state(edge)
+        .merge(admin_listener(metrics, ready, drain))
+}
