@@ -8,5 +8,9 @@
 
 pub mod chance;
 pub mod clock;
+#[cfg(feature = "daemon")]
+pub mod http;
 pub mod ids;
 pub mod store;
+#[cfg(feature = "daemon")]
+pub mod telemetry;
