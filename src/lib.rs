@@ -8,8 +8,12 @@
 
 pub mod chance;
 pub mod clock;
+#[cfg(feature = "daemon")]
+pub mod http;
 pub mod idp;
 pub mod ids;
 pub mod roster;
 pub mod scim;
 pub mod store;
+#[cfg(feature = "daemon")]
+pub mod telemetry;

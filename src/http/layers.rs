@@ -1,0 +1,492 @@
+//! The one wrapper around a listener's router: everything that holds for every request, whoever handles it.
+//!
+//! In order: request id, refusals ([`super::refuse`]), cap on requests in flight, the handler inside its time-out and
+//! its panic net, the error body of the path's face, the headers that every answer has, counters, log line. One async function
+//! instead of a tower of layers, because each layer of a tower is a box and a clone per request.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::fmt;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::http::uri::PathAndQuery;
+use hyper::{Method, Request, Uri, Version};
+use tokio::time::{Instant, timeout_at};
+use tower::Service as _;
+
+use super::body::{Bodies, Done, Intake};
+use super::drain::Drain;
+use super::inventory::RouteId;
+use super::limits::{Gauge, Limits, Share, Shares, Taken};
+use super::metrics::{Cut, Door, Metrics, Rejected};
+use super::panics;
+use super::problem::{self, Face, Problem, Told};
+use super::pulse::{Pulse, Turn};
+use super::refuse;
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::ids::{RequestId, TenantId};
+
+/// The name of the field that carries the request's id.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a [`Front`] is made of.
+#[derive(Debug)]
+pub struct FrontParts {
+    /// The routes.
+    pub router: Router,
+    /// Which door they stand behind.
+    pub door: Door,
+    /// The bounds.
+    pub limits: Limits,
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// The room for bodies; handlers find it in [`Arrival::bodies`].
+    pub bodies: Bodies,
+    /// Makes request ids.
+    pub chance: Arc<dyn Chance>,
+    /// Dates request ids.
+    pub clock: Arc<dyn Clock>,
+    /// Whether the daemon is stopping.
+    pub drain: Drain,
+}
+
+/// Everything between the wire and the router of one listener.
+#[derive(Debug)]
+pub struct Front {
+    pub(super) parts: FrontParts,
+    in_flight: Gauge,
+    shared: Arc<Shared>,
+}
+
+/// What handlers share with their listener.
+#[derive(Debug)]
+struct Shared {
+    bodies: Bodies,
+    tenants: Shares<TenantId>,
+    metrics: Arc<Metrics>,
+    retry_after_s: u32,
+}
+
+/// What a handler may know of how a request came in. An extractor.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The request's id: in the answer, in the log, in the audit entry.
+    pub request_id: RequestId,
+    /// Where the connection came from; `None` on the admin socket. Behind a proxy, the proxy.
+    pub peer: Option<SocketAddr>,
+    /// Through which door.
+    pub door: Door,
+    shared: Arc<Shared>,
+}
+
+impl Arrival {
+    /// Returns the room for bodies, for [`super::body::read_body`].
+    pub fn bodies(&self) -> &Bodies {
+        &self.shared.bodies
+    }
+
+    /// Takes one of the tenant's requests in flight, to be held until the answer is made (R23, R25).
+    pub fn enter(&self, tenant: TenantId) -> Result<Share<TenantId>, Problem> {
+        self.shared.tenants.take(tenant).ok_or_else(|| {
+            self.shared.metrics.reject(Rejected::Tenant);
+            Problem::too_many_requests(self.shared.retry_after_s)
+        })
+    }
+
+    /// Returns the counters.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.shared.metrics
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Arrival {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| Problem::internal("a request without an arrival"))
+    }
+}
+
+/// One connection, as its requests see it.
+#[derive(Debug)]
+pub(super) struct Wire {
+    pub(super) front: Arc<Front>,
+    pub(super) pulse: Arc<Pulse>,
+    pub(super) peer: Option<SocketAddr>,
+    ids: Mutex<Ids>,
+}
+
+impl Wire {
+    pub(super) fn new(front: Arc<Front>, pulse: Arc<Pulse>, peer: Option<SocketAddr>) -> Arc<Self> {
+        Arc::new(Self {
+            front,
+            pulse,
+            peer,
+            ids: Mutex::new(Ids { random: [0; IDS_BYTES], used: IDS_BYTES }),
+        })
+    }
+
+    fn id(&self) -> RequestId {
+        let parts = &self.front.parts;
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner).next(&*parts.chance, &*parts.clock)
+    }
+}
+
+/// Random bytes for a connection's next ids, so that the operating system is asked once for many.
+#[derive(Debug)]
+struct Ids {
+    random: [u8; IDS_BYTES],
+    used: usize,
+}
+
+const ID_BYTES: usize = 10;
+const IDS_BYTES: usize = 16 * ID_BYTES;
+
+impl Ids {
+    fn next(&mut self, chance: &dyn Chance, clock: &dyn Clock) -> RequestId {
+        if self.used >= IDS_BYTES {
+            chance.fill(&mut self.random);
+            self.used = 0;
+        }
+        let mut random = [0; ID_BYTES];
+        let fresh = self.random.iter().skip(self.used);
+        random.iter_mut().zip(fresh).for_each(|(to, from)| *to = *from);
+        self.used += ID_BYTES;
+        let millis = u64::try_from(clock.now().as_millisecond()).unwrap_or(0);
+        RequestId::new(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+}
+
+impl Front {
+    /// Puts the wrapper around a router.
+    pub fn new(mut parts: FrontParts) -> Arc<Self> {
+        // Turns the routes into services once, instead of at each request.
+        parts.router = parts.router.with_state(());
+        parts.metrics.show_bodies(parts.bodies.gauge());
+        let shared = Arc::new(Shared {
+            bodies: parts.bodies.clone(),
+            tenants: Shares::up_to(parts.limits.in_flight_per_tenant_max),
+            metrics: Arc::clone(&parts.metrics),
+            retry_after_s: parts.limits.retry_after_s,
+        });
+        let in_flight = Gauge::up_to(u64::try_from(parts.limits.in_flight_max).unwrap_or(u64::MAX));
+        Arc::new(Self { parts, in_flight, shared })
+    }
+
+    /// Answers one request of a connection.
+    pub(super) async fn answer(
+        wire: Arc<Wire>,
+        request: Request<Incoming>,
+    ) -> Result<hyper::Response<Answer>, Infallible> {
+        let started = Instant::now();
+        let front = &*wire.front;
+        let mut turn = wire.pulse.begin(started);
+        wire.pulse.is_h2(request.version() == Version::HTTP_2);
+        let mut line = Line {
+            id: wire.id(),
+            route: RouteId::UNMATCHED,
+            method: request.method().clone(),
+            client_id: client_id(&request),
+            close: false,
+        };
+        let face = Face::of(request.uri().path());
+        let version = request.version();
+        let (mut response, place) = front.handle(&wire, request, &mut line, started).await;
+
+        let status = response.status();
+        if status.is_client_error() || status.is_server_error() {
+            problem::wear(&mut response, face);
+        }
+        let close = line.close || front.parts.drain.has_begun();
+        front.dress(&mut response, &line, close && version < Version::HTTP_2);
+        let now = Instant::now();
+        turn.answered(now);
+        front.report(&response, &line, now.duration_since(started));
+        Ok(response.map(|body| Answer { body, turn, _place: place }))
+    }
+
+    /// Refuses, or routes.
+    async fn handle(
+        &self,
+        wire: &Wire,
+        request: Request<Incoming>,
+        line: &mut Line,
+        started: Instant,
+    ) -> (Response, Option<Place>) {
+        let metrics = &self.parts.metrics;
+        let (mut parts, incoming) = request.into_parts();
+        let plain = match refuse::check(&parts) {
+            Ok(Cow::Borrowed(_)) => None,
+            Ok(Cow::Owned(plain)) => Some(plain),
+            Err(refused) => {
+                metrics.reject(Rejected::Malformed);
+                line.close = refused.close;
+                return (refused.problem.into_response(), None);
+            }
+        };
+        if let Some(plain) = plain {
+            parts.uri = respelt(&parts.uri, &plain);
+        }
+        line.route = metrics.inventory().find(parts.uri.path());
+        let Some(place) = self.place(line.route) else {
+            metrics.reject(Rejected::InFlight);
+            return (Problem::busy(self.parts.limits.retry_after_s).into_response(), None);
+        };
+        parts.extensions.insert(Arrival {
+            request_id: line.id,
+            peer: wire.peer,
+            door: self.parts.door,
+            shared: Arc::clone(&self.shared),
+        });
+        let done = Done::not_yet(started);
+        let body = if incoming.is_end_stream() {
+            Body::empty()
+        } else {
+            Body::new(Intake::new(incoming, self.parts.limits, done.clone()))
+        };
+        let has_body = !body.is_end_stream();
+        let request = Request::from_parts(parts, body);
+        let response = self.run(request, line.id, has_body.then_some(&done), started).await;
+        if done.was_cut() {
+            metrics.cut(Cut::Body);
+        }
+        (response, Some(place))
+    }
+
+    /// Takes a place among the requests in flight. Probes and metrics always have one: they must tell that it is full.
+    fn place(&self, route: RouteId) -> Option<Place> {
+        let taken = match self.in_flight.take(1) {
+            Some(taken) => Some(taken),
+            None => match self.parts.metrics.inventory().template(route) {
+                "/livez" | "/readyz" | "/metrics" => None,
+                _ => return None,
+            },
+        };
+        self.parts.metrics.in_flight(1);
+        Some(Place { _taken: taken, metrics: Arc::clone(&self.parts.metrics) })
+    }
+
+    /// Runs the handler inside its time-out and its panic net.
+    async fn run(
+        &self,
+        request: Request<Body>,
+        id: RequestId,
+        body: Option<&Done>,
+        started: Instant,
+    ) -> Response {
+        let mut router = self.parts.router.clone();
+        let limits = &self.parts.limits;
+        // The call itself runs inside the net as well, not only the future it returns.
+        let mut handler = std::pin::pin!(panics::catch(async move { router.call(request).await }));
+        let mut until = started + limits.handler;
+        let last = started + limits.handler + body.map_or(std::time::Duration::ZERO, |_| limits.body);
+        loop {
+            match timeout_at(until, handler.as_mut()).await {
+                Ok(Ok(Ok(response))) => return response,
+                Ok(Ok(Err(never))) => match never {},
+                Ok(Err(_panic)) => {
+                    self.parts.metrics.panicked();
+                    tracing::error!(request_id = %id, "a handler panicked; its request was answered with 500");
+                    return Problem::internal("a panic in the handler").into_response();
+                }
+                Err(_elapsed) => {
+                    // The time of the body is the client's, not the handler's.
+                    let from = body.map_or(started, |body| body.at().unwrap_or_else(Instant::now));
+                    let fair = (from + limits.handler).min(last);
+                    if fair > Instant::now() {
+                        until = fair;
+                        continue;
+                    }
+                    self.parts.metrics.cut(Cut::Handler);
+                    return Problem::timed_out(limits.retry_after_s)
+                        .because("the handler ran out of time")
+                        .into_response();
+                }
+            }
+        }
+    }
+
+    /// Adds the header fields that every answer has (X41).
+    fn dress(&self, response: &mut Response, line: &Line, close: bool) {
+        const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+        const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, NO_STORE);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+        if let Ok(id) = HeaderValue::from_str(Text::of(line.id).as_str()) {
+            headers.insert(X_REQUEST_ID, id);
+        }
+        if close {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
+    /// Counts the answer, and writes its log line (`docs/LOGGING.md`).
+    fn report(&self, response: &Response, line: &Line, took: std::time::Duration) {
+        let status = response.status();
+        let bytes = response.body().size_hint().lower();
+        let metrics = &self.parts.metrics;
+        metrics.answered(line.route, &line.method, status, took, bytes);
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "rosterd::access",
+                    method = method_name(&line.method),
+                    route = metrics.inventory().template(line.route),
+                    status = status.as_u16(),
+                    duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+                    bytes,
+                    request_id = %line.id,
+                    client_request_id = line.client_id.as_ref().and_then(|id| id.to_str().ok()),
+                    listener = self.parts.door.as_str(),
+                    cause = response.extensions().get::<Arc<Told>>().and_then(|told| told.cause()),
+                    "request answered"
+                )
+            };
+        }
+        match status.as_u16() {
+            ..400 => line!(debug),
+            400..=499 => line!(info),
+            // Busy, not implemented and out of room are not ours to repair tonight; the rest is.
+            501 | 503 | 507 => line!(warn),
+            _ => line!(error),
+        }
+    }
+}
+
+/// What the log line of a request is made of, as it becomes known.
+struct Line {
+    id: RequestId,
+    route: RouteId,
+    method: Method,
+    client_id: Option<HeaderValue>,
+    close: bool,
+}
+
+/// A method that is not one of ours is the client's own text, and not for the log.
+fn method_name(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::POST
+        | Method::PATCH
+        | Method::PUT
+        | Method::DELETE
+        | Method::HEAD
+        | Method::OPTIONS => method.as_str(),
+        _ => "other",
+    }
+}
+
+/// Returns the client's own id for the request, if it is a short plain token.
+fn client_id(request: &Request<Incoming>) -> Option<HeaderValue> {
+    let id = request.headers().get(&X_REQUEST_ID)?;
+    let sane = (1..=64).contains(&id.len())
+        && id
+            .as_bytes()
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    sane.then(|| id.clone())
+}
+
+/// Puts a plain path in the place of an odd one, and keeps the query.
+fn respelt(uri: &Uri, plain: &str) -> Uri {
+    let target: Cow<'_, str> = match uri.query() {
+        Some(query) => Cow::Owned(format!("{plain}?{query}")),
+        None => Cow::Borrowed(plain),
+    };
+    let mut parts = uri.clone().into_parts();
+    // The pieces came out of a target that parsed, so this one does; if not, the odd one matches no route.
+    if let Ok(target) = PathAndQuery::try_from(target.as_ref()) {
+        parts.path_and_query = Some(target);
+    }
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+/// The 36 characters of an id, on the stack.
+struct Text {
+    bytes: [u8; 36],
+    len: usize,
+}
+
+impl Text {
+    fn of(id: RequestId) -> Self {
+        let mut text = Self { bytes: [0; 36], len: 0 };
+        let _ = fmt::Write::write_fmt(&mut text, format_args!("{id}"));
+        text
+    }
+
+    fn as_str(&self) -> &str {
+        self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let end = self.len.saturating_add(piece.len());
+        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(piece.as_bytes());
+        self.len = end;
+        Ok(())
+    }
+}
+
+/// A place among the requests in flight, given back when the answer has ended.
+#[derive(Debug)]
+struct Place {
+    _taken: Option<Taken>,
+    metrics: Arc<Metrics>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.metrics.in_flight(-1);
+    }
+}
+
+/// The body of an answer; says when the client takes it, and when it has ended.
+#[derive(Debug)]
+pub(super) struct Answer {
+    body: Body,
+    turn: Turn,
+    _place: Option<Place>,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let poll = Pin::new(&mut self.body).poll_frame(cx);
+        if poll.is_ready() {
+            self.turn.moved();
+        }
+        poll
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
