@@ -8,5 +8,7 @@
 
 pub mod chance;
 pub mod clock;
+#[cfg(feature = "daemon")]
+pub mod config;
 pub mod ids;
 pub mod store;
