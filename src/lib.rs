@@ -9,6 +9,8 @@
 pub mod chance;
 pub mod clock;
 #[cfg(feature = "daemon")]
+pub mod config;
+#[cfg(feature = "daemon")]
 pub mod http;
 pub mod idp;
 pub mod ids;

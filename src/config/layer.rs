@@ -1,0 +1,134 @@
+//! One source of settings, taken apart: which keys it sets, to what, and where each was written.
+//!
+//! Files, variables, flags and the defaults all become layers, so that everything after this knows one form. A layer is a
+//! figment provider; merging and typing are figment's work. Knows nothing of which keys exist.
+
+use figment::value::{Dict, Map, Value};
+use figment::{Error, Metadata, Profile, Provider};
+use toml_edit::{Document, Item, TableLike};
+
+use super::problem::{Place, Problem};
+
+/// Most bytes of a configuration file.
+pub(super) const FILE_BYTES_MAX: usize = 1 << 20;
+
+/// One setting of a source.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    /// The key with its topic: `server.listen`.
+    pub(super) path: String,
+    /// Its value.
+    pub(super) value: Value,
+    /// Where it was written.
+    pub(super) place: Place,
+}
+
+/// The settings of one source.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Layer {
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Layer {
+    /// Takes a TOML text apart. `place` makes a place of a line.
+    pub(super) fn of_toml(text: &str, place: &dyn Fn(Option<usize>) -> Place) -> Result<Self, Problem> {
+        let document = Document::parse(text).map_err(|error| {
+            let line = error.span().map(|span| line_at(text, span.start));
+            // The message names what was expected; the text itself, which may hold a secret, is not repeated.
+            let what = error.message().lines().collect::<Vec<_>>().join(", ");
+            Problem { place: place(line), key: None, what: format!("not TOML: {what}"), remedy: None }
+        })?;
+        let mut layer = Self::default();
+        layer.add_table(document.as_table(), "", &|offset| place(offset.map(|offset| line_at(text, offset))));
+        Ok(layer)
+    }
+
+    /// Adds a setting that was given as text (a variable, a flag), read as the type of the key's default.
+    pub(super) fn add_text(&mut self, path: String, text: &str, default: Option<&Value>, place: Place) {
+        let value = match default {
+            Some(Value::Num(..)) => text.parse::<i64>().map_or_else(|_| Value::from(text), Value::from),
+            Some(Value::Bool(..)) => text.parse::<bool>().map_or_else(|_| Value::from(text), Value::from),
+            Some(Value::Array(..)) => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Value::from(items.collect::<Vec<_>>())
+            }
+            _ => Value::from(text),
+        };
+        self.entries.push(Entry { path, value, place });
+    }
+
+    /// Finds a setting.
+    pub(super) fn find(&self, path: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.path == path)
+    }
+
+    fn add_table(&mut self, table: &dyn TableLike, above: &str, place: &dyn Fn(Option<usize>) -> Place) {
+        for (name, item) in table.iter() {
+            let path = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
+            let at = item_start(table, name, item);
+            match item.as_table_like() {
+                // Topics are one level deep: what lies deeper is one wrong value, not many.
+                Some(inner) if above.is_empty() && !inner.is_empty() => self.add_table(inner, &path, place),
+                _ => self.entries.push(Entry { path, value: value_of(item), place: place(at) }),
+            }
+        }
+    }
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("settings")
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
+        let mut topics = Dict::new();
+        for entry in &self.entries {
+            let (topic, key) = entry.path.split_once('.').unwrap_or((entry.path.as_str(), ""));
+            let slot = topics.entry(topic.to_owned()).or_insert_with(|| Value::from(Dict::new()));
+            if let Value::Dict(_, keys) = slot {
+                keys.insert(key.to_owned(), entry.value.clone());
+            }
+        }
+        Ok(Map::from([(Profile::Default, topics)]))
+    }
+}
+
+/// Returns the line of a byte, counted from 1.
+fn line_at(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count().saturating_add(1)
+}
+
+/// Returns where an entry begins: at its key, or at the value where the key has no place of its own.
+fn item_start(table: &dyn TableLike, name: &str, item: &Item) -> Option<usize> {
+    let span = table.key(name).and_then(toml_edit::Key::span).or_else(|| item.span());
+    span.map(|span| span.start)
+}
+
+/// Turns a TOML item into a value of figment's.
+fn value_of(item: &Item) -> Value {
+    if let Some(table) = item.as_table_like() {
+        let inner = table.iter().map(|(name, item)| (name.to_owned(), value_of(item)));
+        return Value::from(inner.collect::<Dict>());
+    }
+    match item {
+        Item::Value(value) => scalar_of(value),
+        Item::ArrayOfTables(_) => Value::from(Vec::<Value>::new()),
+        Item::None | Item::Table(_) => Value::from(Dict::new()),
+    }
+}
+
+fn scalar_of(value: &toml_edit::Value) -> Value {
+    use toml_edit::Value as Toml;
+    match value {
+        Toml::String(text) => Value::from(text.value().as_str()),
+        Toml::Integer(number) => Value::from(*number.value()),
+        Toml::Float(number) => Value::from(*number.value()),
+        Toml::Boolean(truth) => Value::from(*truth.value()),
+        Toml::Datetime(when) => Value::from(when.value().to_string()),
+        Toml::Array(items) => Value::from(items.iter().map(scalar_of).collect::<Vec<_>>()),
+        Toml::InlineTable(table) => {
+            let inner = table.iter().map(|(name, value)| (name.to_owned(), scalar_of(value)));
+            Value::from(inner.collect::<Dict>())
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The settings of an installation: where they come from, what they mean, and what is wrong with them.
+//!
+//! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
+//! `tokens`: one struct each), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
+//! [`surroundings`] (what only the file system can tell), [`secret`], [`reference`]. `layer`, `known`, `findings` and `text` are
+//! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
+//!
+//! A `Config` that exists is valid. Knows nothing of who uses it; adding a key takes its field, its line in
+//! `config/default.toml`, and, when it needs no restart, its name in [`reload`].
+
+pub mod admin;
+pub mod data;
+pub mod environment;
+mod findings;
+mod known;
+mod layer;
+pub mod load;
+pub mod log;
+pub mod problem;
+pub mod public_url;
+pub mod reference;
+pub mod reload;
+pub mod secret;
+pub mod server;
+pub mod store;
+pub mod surroundings;
+mod text;
+pub mod tls;
+pub mod tokens;
+pub mod trusted;
+
+use serde::{Deserialize, Serialize};
+
+pub use admin::Admin;
+pub use data::Data;
+pub use environment::Environment;
+pub use load::Sources;
+pub use log::{Format, Level, Log};
+pub use problem::{ConfigErrors, Place, Problem};
+pub use public_url::PublicUrl;
+pub use reference::reference;
+pub use reload::{Applied, Reload};
+pub use server::Server;
+pub use store::{Engine, Store};
+pub use tls::Tls;
+pub use tokens::Tokens;
+pub use trusted::Network;
+
+/// Every setting, with its comment and its default.
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// The settings of an installation. One that exists is valid: [`Config::load`] is the way to make one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The public listener.
+    pub server: Server,
+    /// The administrators' listener.
+    pub admin: Admin,
+    /// TLS of the public listener.
+    pub tls: Tls,
+    /// Where everything is kept.
+    pub data: Data,
+    /// The engine under the data folder.
+    pub store: Store,
+    /// The log.
+    pub log: Log,
+    /// Bearer tokens.
+    pub tokens: Tokens,
+}

@@ -1,0 +1,95 @@
+//! A reload: the whole new configuration is right, or the old one stays (row R28).
+//!
+//! A pure comparison: it names what changed and what of that takes effect without a restart. Reading the candidate, swapping and
+//! logging are the caller's. A key belongs into [`WITHOUT_RESTART`] only if its users look it up each time they need it.
+
+use std::collections::BTreeMap;
+
+use figment::value::Value;
+
+use super::{Config, ConfigErrors};
+
+/// The keys that take effect at a reload. All others need a restart.
+pub const WITHOUT_RESTART: &[&str] = &[
+    "log.level",
+    "server.body_bytes_large_max",
+    "server.body_bytes_max",
+    "server.body_bytes_per_s_min",
+    "server.body_timeout_ms",
+    "server.drain_timeout_ms",
+    "server.handler_timeout_ms",
+    "server.head_timeout_ms",
+    "server.idle_timeout_ms",
+    "server.trusted_proxies",
+    "server.write_stall_timeout_ms",
+    "tls.cert_file",
+    "tls.key_file",
+    "tokens.lifetime_days",
+    "tokens.per_connection_max",
+];
+
+/// The configuration that holds, and what [`Config::load`] made of the one that shall replace it.
+pub struct Reload<'c> {
+    /// What holds.
+    pub current: &'c Config,
+    /// What was just read.
+    pub candidate: Result<Config, ConfigErrors>,
+}
+
+/// What a reload changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The configuration that holds from now on: the candidate, but for the keys that need a restart.
+    pub config: Config,
+    /// The changed keys that take effect at once.
+    pub now: Vec<String>,
+    /// The changed keys that keep their old value until a restart.
+    pub at_restart: Vec<String>,
+}
+
+impl Reload<'_> {
+    /// Decides what holds from now on. On an error the caller keeps what it has.
+    pub fn apply(self) -> Result<Applied, ConfigErrors> {
+        let candidate = self.candidate?;
+        let old = flatten(self.current);
+        let new = flatten(&candidate);
+        let changed = new.iter().filter(|(key, value)| old.get(*key) != Some(*value)).map(|(key, _)| key.clone());
+        let (now, at_restart) = changed.partition(|key| WITHOUT_RESTART.contains(&key.as_str()));
+        let config = self.current.with_changes_of(candidate);
+        Ok(Applied { config, now, at_restart })
+    }
+}
+
+impl Config {
+    /// Takes over from a candidate what needs no restart.
+    fn with_changes_of(&self, candidate: Self) -> Self {
+        let mut config = self.clone();
+        let server = candidate.server;
+        config.log.level = candidate.log.level;
+        config.server.body_bytes_large_max = server.body_bytes_large_max;
+        config.server.body_bytes_max = server.body_bytes_max;
+        config.server.body_bytes_per_s_min = server.body_bytes_per_s_min;
+        config.server.body_timeout_ms = server.body_timeout_ms;
+        config.server.drain_timeout_ms = server.drain_timeout_ms;
+        config.server.handler_timeout_ms = server.handler_timeout_ms;
+        config.server.head_timeout_ms = server.head_timeout_ms;
+        config.server.idle_timeout_ms = server.idle_timeout_ms;
+        config.server.trusted_proxies = server.trusted_proxies;
+        config.server.write_stall_timeout_ms = server.write_stall_timeout_ms;
+        config.tls = candidate.tls;
+        config.tokens = candidate.tokens;
+        config
+    }
+}
+
+/// Writes a configuration as one value per key.
+pub(super) fn flatten(config: &Config) -> BTreeMap<String, Value> {
+    let mut flat = BTreeMap::new();
+    let topics = Value::serialize(config).ok().and_then(Value::into_dict).unwrap_or_default();
+    for (topic, keys) in topics {
+        for (key, value) in keys.into_dict().unwrap_or_default() {
+            flat.insert(format!("{topic}.{key}"), value);
+        }
+    }
+    flat
+}

@@ -1,0 +1,37 @@
+//! `[store]`: which engine keeps the data, and its bounds. Knows nothing of how.
+
+use serde::{Deserialize, Serialize};
+
+use super::findings::Findings;
+
+/// The store. The meaning of each key stands in `config/default.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// Which engine.
+    pub engine: Engine,
+    /// Memory of the page cache.
+    pub cache_mib: usize,
+    /// Most units that wait for the disk.
+    pub queue_max: usize,
+}
+
+/// The engines that exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// The embedded default.
+    Redb,
+}
+
+impl Store {
+    /// Returns the size of the page cache in bytes.
+    pub fn cache_bytes(&self) -> usize {
+        self.cache_mib.saturating_mul(1 << 20)
+    }
+
+    pub(super) fn check(&self, found: &mut Findings) {
+        found.range("store.cache_mib", self.cache_mib, 8..=1_048_576);
+        found.range("store.queue_max", self.queue_max, 1..=100_000);
+    }
+}
