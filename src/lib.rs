@@ -6,6 +6,8 @@
 //! `main > cli > app > {http, audit, demo, config, telemetry, store engines} > roster > idp > scim > ids`,
 //! and what stands left of `roster` is compiled only with the feature `daemon`.
 
+#[cfg(feature = "daemon")]
+pub mod app;
 pub mod chance;
 pub mod clock;
 #[cfg(feature = "daemon")]

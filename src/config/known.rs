@@ -126,9 +126,13 @@ mod tests {
 
     #[test]
     fn changes_are_counted() {
-        for (one, other, changes) in
-            [("", "", 0), ("", "abc", 3), ("listen", "listne", 2), ("kitten", "sitting", 3), ("abc", "abc", 0)]
-        {
+        for (one, other, changes) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("listen", "listne", 2),
+            ("kitten", "sitting", 3),
+            ("abc", "abc", 0),
+        ] {
             assert_eq!(changes_between(one, other), changes, "{one} {other}");
             assert_eq!(changes_between(other, one), changes, "{other} {one}");
         }

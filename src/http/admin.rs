@@ -2,26 +2,33 @@
 //!
 //! No credential is asked for: only the owner of the data folder can open the socket, and could as well open the folder.
 
-use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::response::Response;
 
 use super::body::read_body;
 use super::edge::Edge;
 use super::layers::Arrival;
 use super::problem::Problem;
-use crate::roster::{Command, Reply, RosterError};
+use crate::roster::{Command, RosterError};
 
 /// Where the command line sends its commands.
 pub const OPERATE_PATH: &str = "/admin/v1/operate";
 
 /// Does what an operator asks for.
-pub async fn operate(State(edge): State<Edge>, arrival: Arrival, request: Request) -> Result<Json<Reply>, Problem> {
+pub async fn operate(
+    State(edge): State<Edge>,
+    arrival: Arrival,
+    request: Request,
+) -> Result<Response, Problem> {
     let bytes = read_body(request.into_body(), edge.body_sizes().usual, edge.bodies()).await?;
-    let command: Command = serde_json::from_slice(&bytes)
-        .map_err(|error| Problem::bad_request(format!("this daemon does not know such a command: {error}; are program and daemon of one version?")))?;
+    let command: Command = serde_json::from_slice(&bytes).map_err(|error| {
+        Problem::bad_request(format!(
+            "this daemon does not know such a command: {error}; are program and daemon of one version?"
+        ))
+    })?;
     let reply = edge.run(move |roster| roster.operate(command, arrival.request_id)).await?;
-    Ok(Json(reply))
+    Ok(super::scim::reply::json(StatusCode::OK, serde_json::to_vec(&reply).unwrap_or_default()))
 }
 
 /// Answers for every path that no route has. Whether it exists is nobody's business without a credential, so SCIM paths ask for one first (X8).

@@ -43,7 +43,8 @@ fn token(headers: &HeaderMap) -> Option<&str> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let (Some(only), None) = (fields.next(), fields.next()) else { return None };
     let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
-    let sound = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains([' ', '\t', ',']);
+    let sound =
+        scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && !token.contains([' ', '\t', ',']);
     sound.then_some(token)
 }
 
@@ -54,7 +55,8 @@ mod tests {
     #[test]
     fn x5_one_bearer_field_and_nothing_else_is_a_credential() {
         let read = |values: &[&str]| {
-            let headers = HeaderMap::from_iter(values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())));
+            let headers =
+                HeaderMap::from_iter(values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())));
             token(&headers).map(str::to_owned)
         };
         assert_eq!(read(&["Bearer abc"]).as_deref(), Some("abc"));

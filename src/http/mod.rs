@@ -8,8 +8,11 @@
 //!
 //! Types of this room never enter the roster, and the roster carries no status code.
 
+pub mod admin;
+pub mod auth;
 pub mod body;
 pub mod drain;
+pub mod edge;
 pub mod health;
 pub mod inventory;
 pub mod layers;
@@ -19,5 +22,7 @@ pub mod panics;
 pub mod problem;
 pub mod pulse;
 pub mod refuse;
+pub mod router;
+pub mod scim;
 pub mod serve;
 pub mod tls;

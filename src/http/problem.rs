@@ -208,7 +208,9 @@ impl From<StoreError> for Problem {
         let problem = match error {
             StoreError::Retry(_) => Self::busy(RETRY_AFTER_STORE_S),
             StoreError::Full(_) => Self::full(RETRY_AFTER_FULL_S),
-            StoreError::Corrupt(_) | StoreError::Fatal(_) => return Self::internal(error.to_string()),
+            StoreError::Invalid(_) | StoreError::Corrupt(_) | StoreError::Fatal(_) => {
+                return Self::internal(error.to_string());
+            }
         };
         problem.because(error.to_string())
     }

@@ -1,16 +1,17 @@
 //! Every route, and nothing else. A route is here, in [`PUBLIC`] or [`ADMIN`] (from which logs, metrics and tests know it), or it does not exist (X73).
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
+use super::admin;
+use super::drain::Drain;
 use super::edge::Edge;
 use super::health::{self, AskReadiness};
-use super::drain::Drain;
 use super::metrics::Metrics;
 use super::scim::{discovery, list, resource};
-use super::{admin, metrics};
-use std::sync::Arc;
 
 /// The templates of the public listener.
 pub const PUBLIC: [&str; 12] = [
@@ -52,7 +53,7 @@ pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
 
 /// Serves the admin listener: probes and metrics. What changes things needs the socket.
 pub fn admin_listener(metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) -> Router {
-    health::router(ready, drain).merge(metrics::router(metrics))
+    health::router(ready, drain).route("/metrics", get(async move || metrics.page()))
 }
 
 /// Serves the admin socket, which only the owner of the data folder can open.

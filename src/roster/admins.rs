@@ -31,7 +31,12 @@ pub struct Invitation {
 
 impl Roster {
     /// Makes a person who administers the tenant, and an invitation for them, in one unit.
-    pub fn create_administrator(&self, caller: &Caller, user_name: &str, display_name: Option<&str>) -> Result<Invitation, RosterError> {
+    pub fn create_administrator(
+        &self,
+        caller: &Caller,
+        user_name: &str,
+        display_name: Option<&str>,
+    ) -> Result<Invitation, RosterError> {
         let Some(kind) = self.kinds.by_id(KindId::USER) else {
             return Err(RosterError::Broken("the kind User is not registered".to_owned()));
         };
@@ -40,18 +45,22 @@ impl Roster {
             body.insert("displayName".to_owned(), name.into());
         }
         if let (true, Some(body)) = (user_name.contains('@'), body.as_object_mut()) {
-            body.insert("emails".to_owned(), json!([{ "value": user_name, "type": "work", "primary": true }]));
+            body.insert(
+                "emails".to_owned(),
+                json!([{ "value": user_name, "type": "work", "primary": true }]),
+            );
         }
         let document = normalise::resource(body, kind, &AUTO)?.create(kind, &AUTO)?;
         let at = Address { kind: kind.id, id: ResourceId::new(self.chance.uuid(caller.now)) };
         let secret = Zeroizing::new(hex(&self.chance.secret()));
-        let expires = caller
-            .now
-            .checked_add(SignedDuration::from_hours(24 * INVITATION_DAYS))
-            .map_err(|error| RosterError::Broken(format!("the clock stands at the end of the calendar: {error}")))?;
+        let expires =
+            caller.now.checked_add(SignedDuration::from_hours(24 * INVITATION_DAYS)).map_err(|error| {
+                RosterError::Broken(format!("the clock stands at the end of the calendar: {error}"))
+            })?;
         self.carry_out(caller, Action::AdminCreate, |snapshot| {
             let record = self.record(snapshot, caller, kind, at, &document, None)?;
-            let small = |space, key: &[u8], value| Write::Small { space, key: key.to_vec(), value: Some(value) };
+            let small =
+                |space, key: &[u8], value| Write::Small { space, key: key.to_vec(), value: Some(value) };
             let administrator = rows::encode(&AdministratorRow { since: caller.now })?;
             let invitation = rows::encode(&InvitationRow { person: at.id, expires })?;
             let mut changes = changes(&Document::default(), &document);

@@ -4,9 +4,9 @@
 //! the moment of writing, the rule is asked again with fresh eyes; no lock is held meanwhile. A rule may therefore run several times and
 //! must have no effect of its own.
 
+use super::Roster;
 use super::error::RosterError;
 use super::scope::Caller;
-use super::Roster;
 use crate::ids::Address;
 use crate::store::{Action, Change, Entry, Facts, Given, Outcome, Seq, Snapshot, Unit, Values, Write};
 
@@ -49,7 +49,9 @@ impl Roster {
             let unit = Unit { given: plan.given, writes: plan.writes, log: Some(log) };
             match self.store.commit(caller.tenant, unit)? {
                 Outcome::Committed { seq } => return Ok((Some(seq), found)),
-                Outcome::Lost(fact) => tracing::debug!(?fact, "a fact changed meanwhile; the rule is asked again"),
+                Outcome::Lost(fact) => {
+                    tracing::debug!(?fact, "a fact changed meanwhile; the rule is asked again")
+                }
             }
         }
         Err(RosterError::Busy)

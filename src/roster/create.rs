@@ -10,9 +10,9 @@ use super::view::{Edges, View, view};
 use super::{Caller, Roster, index};
 use crate::idp::{Incoming, normalise};
 use crate::ids::{Address, KindId, ResourceId};
+use crate::scim::doc::Difference;
 use crate::scim::patch::MemberChange;
 use crate::scim::schema::Kind;
-use crate::scim::doc::Difference;
 use crate::scim::{Document, Refusal, Why};
 use crate::store::{Action, Change, Given, Record, Segment, Snapshot, Stored, UniqueKey, Write};
 
@@ -21,7 +21,13 @@ impl Roster {
     ///
     /// # Errors
     /// [`Why::Uniqueness`] when somebody holds its userName, externalId or group name; what the body itself may have wrong.
-    pub fn create(&self, caller: &Caller, kind: &Kind, body: Value, edges: Edges) -> Result<View, RosterError> {
+    pub fn create(
+        &self,
+        caller: &Caller,
+        kind: &Kind,
+        body: Value,
+        edges: Edges,
+    ) -> Result<View, RosterError> {
         caller.needs(Scope::writes(kind.id))?;
         let mut incoming = normalise::resource(body, kind, caller.profile)?;
         let document = incoming.create(kind, caller.profile)?;
@@ -36,7 +42,7 @@ impl Roster {
                 notes: notes(&incoming),
             };
             if let Some(members) = &incoming.members {
-                let mut memberships = Memberships::new(snapshot, caller, at.id);
+                let mut memberships = Memberships::new(snapshot, caller, kind, at.id);
                 memberships.apply(&MemberChange::Add(members.clone()))?;
                 memberships.finish(&mut plan)?;
             }
@@ -65,7 +71,8 @@ impl Roster {
         for key in &keys.unique {
             refuse_if_taken(snapshot, caller, key, at)?;
         }
-        let segments = document.to_segments(kind).into_iter().map(|(urn, json)| Segment { urn, json }).collect();
+        let segments =
+            document.to_segments(kind).into_iter().map(|(urn, json)| Segment { urn, json }).collect();
         Ok(Record {
             at,
             connection,
@@ -79,7 +86,12 @@ impl Roster {
     }
 }
 
-fn refuse_if_taken(snapshot: &dyn Snapshot, caller: &Caller, key: &UniqueKey, by: Address) -> Result<(), RosterError> {
+fn refuse_if_taken(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    key: &UniqueKey,
+    by: Address,
+) -> Result<(), RosterError> {
     match snapshot.by_unique(caller.tenant, key)? {
         Some(holder) if holder != by => {
             let detail = format!("{} is already in use", index::attribute(key.index));
@@ -97,7 +109,10 @@ fn display(kind: KindId, document: &Document) -> &str {
 
 /// Says what differs between two documents, in the history's words.
 pub(super) fn changes(old: &Document, new: &Document) -> Vec<Change> {
-    Document::diff(old, new).into_iter().map(|Difference { name, old, new }| Change { attribute: name, old, new }).collect()
+    Document::diff(old, new)
+        .into_iter()
+        .map(|Difference { name, old, new }| Change { attribute: name, old, new })
+        .collect()
 }
 
 /// Says which leniencies a body needed.

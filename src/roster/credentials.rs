@@ -15,7 +15,9 @@ use zeroize::Zeroizing;
 
 use super::commit::{Plan, hex};
 use super::error::RosterError;
-use super::rows::{self, ConnectionRow, TOKEN_POINTERS, TOKEN_USE, TOKENS, TokenPointer, TokenRow, TokensRow};
+use super::rows::{
+    self, ConnectionRow, TOKEN_POINTERS, TOKEN_USE, TOKENS, TokenPointer, TokenRow, TokensRow,
+};
 use super::scope::{Caller, Scopes};
 use super::{LOCAL, Roster};
 use crate::idp::Profile;
@@ -142,7 +144,9 @@ impl Roster {
         let TokenPointer { tenant, connection } = rows::decode(&pointer)?;
         let Some(row) = tokens_of(snapshot.as_ref(), tenant, connection)? else { return Ok(None) };
         let wanted = hex(&hash);
-        let Some(token) = row.tokens.into_iter().find(|token| token.hash.as_bytes().ct_eq(wanted.as_bytes()).into()) else {
+        let Some(token) =
+            row.tokens.into_iter().find(|token| token.hash.as_bytes().ct_eq(wanted.as_bytes()).into())
+        else {
             return Ok(None);
         };
         let profile = match self.connection_row(snapshot.as_ref(), tenant, &row.connection)? {
@@ -179,12 +183,20 @@ impl Roster {
         };
         let expires = match lifetime {
             Some(lifetime) => Some(caller.now.checked_add(lifetime).map_err(|_| {
-                RosterError::Unfit("the token's lifetime ends beyond the calendar; give fewer days".to_owned())
+                RosterError::Unfit(
+                    "the token's lifetime ends beyond the calendar; give fewer days".to_owned(),
+                )
             })?),
             None => None,
         };
         let hash = hash(&secret);
-        let row = TokenRow { id: TokenId::new(self.chance.uuid(caller.now)), hash: hex(&hash), scopes: scopes.clone(), created: caller.now, expires };
+        let row = TokenRow {
+            id: TokenId::new(self.chance.uuid(caller.now)),
+            hash: hex(&hash),
+            scopes: scopes.clone(),
+            created: caller.now,
+            expires,
+        };
         self.point(hash, caller.tenant, id)?;
         self.carry_out(caller, Action::TokenCreate, |snapshot| {
             let before = snapshot.small(caller.tenant, TOKENS, id.as_bytes())?;
@@ -212,7 +224,9 @@ impl Roster {
         if let Some(taken) = &taken {
             let pointer: TokenPointer = rows::decode(taken)?;
             if pointer != (TokenPointer { tenant, connection }) || self.look_up(hash)?.is_some() {
-                return Err(RosterError::Unfit("this token is in use already; bring another, or let rosterd make one".to_owned()));
+                return Err(RosterError::Unfit(
+                    "this token is in use already; bring another, or let rosterd make one".to_owned(),
+                ));
             }
         }
         let value = Some(rows::encode(&TokenPointer { tenant, connection })?);
@@ -232,9 +246,14 @@ impl Roster {
                 let Some(at) = row.tokens.iter().position(|known| known.id == token) else { continue };
                 let hash = row.tokens.remove(at).hash;
                 let after = rows::encode(&row)?;
-                return Ok((Some(tokens_plan(connection, Some(before), after, "token", Some(token), None)), hash));
+                return Ok((
+                    Some(tokens_plan(connection, Some(before), after, "token", Some(token), None)),
+                    hash,
+                ));
             }
-            Err(RosterError::Unfit(format!("no live token has the id {token}; rosterd token list shows them")))
+            Err(RosterError::Unfit(format!(
+                "no live token has the id {token}; rosterd token list shows them"
+            )))
         })?;
         self.credentials.forget_all();
         if let Some(key) = unhex(&hash) {
@@ -242,6 +261,15 @@ impl Roster {
             self.store.commit(TenantId::SYSTEM, Unit { given: vec![], writes: vec![write], log: None })?;
         }
         Ok(())
+    }
+
+    /// Tells whether a connection has, or had, a token.
+    pub fn was_ever_given_a_token(
+        &self,
+        caller: &Caller,
+        connection: ConnectionId,
+    ) -> Result<bool, RosterError> {
+        Ok(self.store.snapshot()?.small(caller.tenant, TOKENS, connection.as_bytes())?.is_some())
     }
 
     /// Lists a tenant's tokens that have not been revoked.
@@ -271,17 +299,27 @@ impl Roster {
 
     /// Writes down when tokens were last used. Called every minute and at the end; losing the last minute is harmless.
     pub fn write_down_token_use(&self) {
-        let known: Vec<_> = self.credentials.known.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        let known: Vec<_> =
+            self.credentials.known.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         for credential in known {
             let used = credential.used.load(Ordering::Relaxed);
             if used.saturating_sub(credential.written.swap(used, Ordering::Relaxed)) < 1 {
                 continue;
             }
-            let Ok(value) = Timestamp::from_second(used).map_err(|error| error.to_string()).and_then(|at| serde_json::to_vec(&at).map_err(|error| error.to_string())) else {
+            let Ok(value) = Timestamp::from_second(used)
+                .map_err(|error| error.to_string())
+                .and_then(|at| serde_json::to_vec(&at).map_err(|error| error.to_string()))
+            else {
                 continue;
             };
-            let write = Write::Small { space: TOKEN_USE, key: credential.token.as_bytes().to_vec(), value: Some(value) };
-            if let Err(error) = self.store.commit(credential.tenant, Unit { given: vec![], writes: vec![write], log: None }) {
+            let write = Write::Small {
+                space: TOKEN_USE,
+                key: credential.token.as_bytes().to_vec(),
+                value: Some(value),
+            };
+            if let Err(error) =
+                self.store.commit(credential.tenant, Unit { given: vec![], writes: vec![write], log: None })
+            {
                 tracing::warn!(%error, "when a token was last used could not be written down");
             }
         }
@@ -291,18 +329,26 @@ impl Roster {
         if name == super::LOCAL_NAME {
             return Ok(LOCAL);
         }
-        let row: Option<ConnectionRow> = self.connection_row(self.store.snapshot()?.as_ref(), caller.tenant, name)?;
+        let row: Option<ConnectionRow> =
+            self.connection_row(self.store.snapshot()?.as_ref(), caller.tenant, name)?;
         row.map(|row| row.id).ok_or_else(|| {
             RosterError::Unfit(format!("no connection is named \"{name}\"; rosterd connection list shows them, rosterd connection create {name} makes it"))
         })
     }
 }
 
-fn tokens_of(snapshot: &dyn Snapshot, tenant: TenantId, connection: ConnectionId) -> Result<Option<TokensRow>, RosterError> {
+fn tokens_of(
+    snapshot: &dyn Snapshot,
+    tenant: TenantId,
+    connection: ConnectionId,
+) -> Result<Option<TokensRow>, RosterError> {
     snapshot.small(tenant, TOKENS, connection.as_bytes())?.map(|bytes| rows::decode(&bytes)).transpose()
 }
 
-fn all_tokens(snapshot: &dyn Snapshot, tenant: TenantId) -> Result<Vec<(ConnectionId, Vec<u8>)>, RosterError> {
+fn all_tokens(
+    snapshot: &dyn Snapshot,
+    tenant: TenantId,
+) -> Result<Vec<(ConnectionId, Vec<u8>)>, RosterError> {
     let rows = super::all_small(snapshot, tenant, TOKENS)?;
     Ok(rows
         .into_iter()
@@ -310,7 +356,14 @@ fn all_tokens(snapshot: &dyn Snapshot, tenant: TenantId) -> Result<Vec<(Connecti
         .collect())
 }
 
-fn tokens_plan(connection: ConnectionId, before: Option<Vec<u8>>, after: Vec<u8>, what: &str, old: Option<TokenId>, new: Option<TokenId>) -> Plan {
+fn tokens_plan(
+    connection: ConnectionId,
+    before: Option<Vec<u8>>,
+    after: Vec<u8>,
+    what: &str,
+    old: Option<TokenId>,
+    new: Option<TokenId>,
+) -> Plan {
     let key = connection.as_bytes().to_vec();
     let named = |id: Option<TokenId>| id.map(|id| id.to_string().into());
     Plan {

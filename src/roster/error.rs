@@ -51,7 +51,9 @@ impl From<StoreError> for RosterError {
         match error {
             StoreError::Retry(_) => Self::Busy,
             StoreError::Full(_) => Self::Full,
-            StoreError::Invalid(cause) | StoreError::Corrupt(cause) | StoreError::Fatal(cause) => Self::Broken(cause),
+            StoreError::Invalid(cause) | StoreError::Corrupt(cause) | StoreError::Fatal(cause) => {
+                Self::Broken(cause)
+            }
         }
     }
 }

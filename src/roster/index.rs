@@ -37,7 +37,12 @@ pub struct Keys {
 }
 
 /// Computes the keys of a document.
-pub fn keys(at: Address, connection: ConnectionId, profile: &Profile, document: &Document) -> Result<Keys, Refusal> {
+pub fn keys(
+    at: Address,
+    connection: ConnectionId,
+    profile: &Profile,
+    document: &Document,
+) -> Result<Keys, Refusal> {
     let mut keys = Keys::default();
     if let Some(external) = document.external_id() {
         keys.unique.push(external_id(at.kind, connection, external));

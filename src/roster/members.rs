@@ -5,19 +5,23 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::error::RosterError;
 use super::view::all_members;
 use super::{Caller, commit::Plan};
 use crate::idp::profile::UnknownMember;
 use crate::ids::{Address, KindId, ResourceId};
+use crate::scim::filter::eval::element_matches;
 use crate::scim::patch::{MemberChange, MemberRef};
-use crate::scim::{Refusal, Why};
+use crate::scim::{Filter, Kind, Refusal, Why};
 use crate::store::{Change, Given, Seq, Snapshot, Write};
 
 /// The edges that a request changes, in the making.
 pub(super) struct Memberships<'a> {
     snapshot: &'a dyn Snapshot,
     caller: &'a Caller,
+    kind: &'a Kind,
     group: ResourceId,
     /// The edges as the changes so far would leave them, where they differ from the store.
     added: BTreeSet<Address>,
@@ -28,8 +32,22 @@ pub(super) struct Memberships<'a> {
 }
 
 impl<'a> Memberships<'a> {
-    pub(super) const fn new(snapshot: &'a dyn Snapshot, caller: &'a Caller, group: ResourceId) -> Self {
-        Self { snapshot, caller, group, added: BTreeSet::new(), removed: BTreeSet::new(), whole: false, unknown: Vec::new() }
+    pub(super) const fn new(
+        snapshot: &'a dyn Snapshot,
+        caller: &'a Caller,
+        kind: &'a Kind,
+        group: ResourceId,
+    ) -> Self {
+        Self {
+            snapshot,
+            caller,
+            kind,
+            group,
+            added: BTreeSet::new(),
+            removed: BTreeSet::new(),
+            whole: false,
+            unknown: Vec::new(),
+        }
     }
 
     /// Applies one change to what the ones before it left.
@@ -43,10 +61,22 @@ impl<'a> Memberships<'a> {
                 wanted.iter().try_for_each(|member| self.link(*member))
             }
             MemberChange::RemoveAll => self.keep_only(|_| false),
-            MemberChange::RemoveWhere(filter) => {
-                self.keep_only(|member| !filter.matches_member(&member.id.to_string(), kind_name(member.kind)))
-            }
+            MemberChange::RemoveWhere(filter) => self.remove_where(filter),
         }
+    }
+
+    fn remove_where(&mut self, filter: &Filter) -> Result<(), RosterError> {
+        // The usual form names one member: `members[value eq "…"]` costs one look-up, whatever the group holds.
+        if let Some((path, value)) = filter.as_text_equality()
+            && path.name == "value"
+        {
+            return self.remove(&[MemberRef { value: value.to_owned(), kind: None }]);
+        }
+        let Some(attribute) = self.kind.core.attribute("members") else { return Ok(()) };
+        self.keep_only(|member| {
+            let element = json!({ "value": member.id.to_string(), "type": kind_name(member.kind) });
+            !element_matches(filter, &element, attribute)
+        })
     }
 
     fn add(&mut self, members: &[MemberRef]) -> Result<(), RosterError> {
@@ -57,7 +87,9 @@ impl<'a> Memberships<'a> {
     }
 
     fn link(&mut self, member: Address) -> Result<(), RosterError> {
-        if !self.removed.remove(&member) && !self.snapshot.is_member(self.caller.tenant, self.group, member)? {
+        if !self.removed.remove(&member)
+            && !self.snapshot.is_member(self.caller.tenant, self.group, member)?
+        {
             self.added.insert(member);
         }
         Ok(())
@@ -114,7 +146,11 @@ impl<'a> Memberships<'a> {
     fn find(&self, value: &str) -> Result<Option<Address>, RosterError> {
         let Ok(id) = ResourceId::parse(value) else { return Ok(None) };
         if id == self.group {
-            return Err(Refusal::new(Why::InvalidValue, "members: a group cannot be a member of itself".to_owned()).into());
+            return Err(Refusal::new(
+                Why::InvalidValue,
+                "members: a group cannot be a member of itself".to_owned(),
+            )
+            .into());
         }
         for at in [Address::user(id), Address::group(id)] {
             if self.snapshot.exists(self.caller.tenant, at)? {
@@ -133,28 +169,32 @@ impl<'a> Memberships<'a> {
             return Ok(false);
         }
         if self.whole {
-            plan.given.push(self.as_they_stand()?);
+            plan.given.push(as_read(self.snapshot, self.caller, self.group)?);
         }
         let ids = |members: &BTreeSet<Address>| -> Option<serde_json::Value> {
             (!members.is_empty()).then(|| members.iter().map(|member| member.id.to_string()).collect())
         };
-        plan.changes.push(Change { attribute: "members".to_owned(), old: ids(&self.removed), new: ids(&self.added) });
+        plan.changes.push(Change {
+            attribute: "members".to_owned(),
+            old: ids(&self.removed),
+            new: ids(&self.added),
+        });
         plan.given.extend(self.added.iter().map(|member| Given::Exists(*member)));
         let edge = |member: &Address, add| Write::Edge { group: self.group, member: *member, add };
         plan.writes.extend(self.removed.iter().map(|member| edge(member, false)));
         plan.writes.extend(self.added.iter().map(|member| edge(member, true)));
         Ok(true)
     }
-
-    fn as_they_stand(&self) -> Result<Given, RosterError> {
-        let touched = self.snapshot.touched(self.caller.tenant, self.group)?;
-        Ok(Given::Members(self.group, touched.map_or(Seq::ZERO, |touched| touched.seq)))
-    }
 }
 
 /// The fact that a group's edges are as they were read.
-pub(super) fn as_read(snapshot: &dyn Snapshot, caller: &Caller, group: ResourceId) -> Result<Given, RosterError> {
-    Memberships::new(snapshot, caller, group).as_they_stand()
+pub(super) fn as_read(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    group: ResourceId,
+) -> Result<Given, RosterError> {
+    let touched = snapshot.touched(caller.tenant, group)?;
+    Ok(Given::Members(group, touched.map_or(Seq::ZERO, |touched| touched.seq)))
 }
 
 const fn kind_name(kind: KindId) -> &'static str {
@@ -166,7 +206,12 @@ const fn kind_name(kind: KindId) -> &'static str {
 
 fn listed(values: &[String]) -> String {
     const SHOWN_MAX: usize = 20;
-    let shown = values.iter().take(SHOWN_MAX).map(|value| value.escape_debug().to_string()).collect::<Vec<_>>().join(", ");
+    let shown = values
+        .iter()
+        .take(SHOWN_MAX)
+        .map(|value| value.escape_debug().to_string())
+        .collect::<Vec<_>>()
+        .join(", ");
     match values.len().checked_sub(SHOWN_MAX) {
         Some(more) if more > 0 => format!("{shown} and {more} more"),
         _ => shown,

@@ -65,7 +65,13 @@ impl fmt::Debug for Roster {
 impl Roster {
     /// Opens the roster that a store holds.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
-        Self { store, clock, chance, kinds: Kinds::standard(), credentials: credentials::Credentials::default() }
+        Self {
+            store,
+            clock,
+            chance,
+            kinds: Kinds::standard(),
+            credentials: credentials::Credentials::default(),
+        }
     }
 
     /// Lists the kinds of resource.

@@ -186,19 +186,27 @@ impl Roster {
                 } else {
                     Scopes::of(scopes.iter().map(|name| Scope::parse(name)).collect::<Result<Vec<_>, _>>()?)
                 };
-                let lifetime = days.map(|days| SignedDuration::from_hours(24_i64.saturating_mul(days.into())));
+                let lifetime =
+                    days.map(|days| SignedDuration::from_hours(24_i64.saturating_mul(days.into())));
                 let issued = self.create_token(&caller, &connection, &scopes, lifetime, secret.as_deref())?;
                 Ok(Reply::Token { id: issued.id, secret: issued.secret.to_string(), expires: issued.expires })
             }
-            Command::TokenList { tenant } => Ok(Reply::Tokens { tokens: self.tokens(&self.operator(&tenant, request)?)? }),
+            Command::TokenList { tenant } => {
+                Ok(Reply::Tokens { tokens: self.tokens(&self.operator(&tenant, request)?)? })
+            }
             Command::TokenRevoke { tenant, id } => {
-                let id = TokenId::parse(&id).map_err(|error| RosterError::Unfit(format!("{error}; rosterd token list shows them")))?;
+                let id = TokenId::parse(&id)
+                    .map_err(|error| RosterError::Unfit(format!("{error}; rosterd token list shows them")))?;
                 self.revoke_token(&self.operator(&tenant, request)?, id).map(|()| Reply::Done)
             }
             Command::AdminCreate { tenant, user_name, display_name } => {
                 let caller = self.operator(&tenant, request)?;
                 let made = self.create_administrator(&caller, &user_name, display_name.as_deref())?;
-                Ok(Reply::Administrator { person: made.person, invitation: made.secret.to_string(), expires: made.expires })
+                Ok(Reply::Administrator {
+                    person: made.person,
+                    invitation: made.secret.to_string(),
+                    expires: made.expires,
+                })
             }
             Command::AuditPage { tenant, after, limit } => {
                 let tenant = match tenant {
@@ -210,7 +218,8 @@ impl Roster {
             }
             Command::Check => {
                 let findings = self.store.check(&mut |rows| tracing::debug!(rows, "checking"))?;
-                let sentence = |finding: crate::store::Finding| format!("{}: {}", finding.tenant, finding.what);
+                let sentence =
+                    |finding: crate::store::Finding| format!("{}: {}", finding.tenant, finding.what);
                 Ok(Reply::Checked { findings: findings.into_iter().map(sentence).collect() })
             }
         }

@@ -11,8 +11,8 @@ use super::view::{Edges, Precondition, View};
 use super::{Caller, Roster};
 use crate::idp::normalise;
 use crate::ids::Address;
-use crate::scim::schema::Kind;
 use crate::scim::patch;
+use crate::scim::schema::Kind;
 use crate::store::{Action, Given, Write};
 
 impl Roster {
@@ -20,7 +20,15 @@ impl Roster {
     ///
     /// Members are changed one edge at a time; a request that changes members only stands on no version of the group, so that any number
     /// of such requests can run side by side (S130).
-    pub fn patch(&self, caller: &Caller, kind: &Kind, at: Address, given: &Precondition, body: Value, edges: Edges) -> Result<View, RosterError> {
+    pub fn patch(
+        &self,
+        caller: &Caller,
+        kind: &Kind,
+        at: Address,
+        given: &Precondition,
+        body: Value,
+        edges: Edges,
+    ) -> Result<View, RosterError> {
         caller.needs(Scope::writes(kind.id))?;
         let incoming = normalise::patch(body, kind, caller.profile)?;
         self.carry_out(caller, Action::Patch, |snapshot| {
@@ -31,7 +39,7 @@ impl Roster {
             used.merge(&patched.notes);
             let notes = used.iter().map(|rule| rule.as_str().to_owned()).collect();
             let mut plan = Plan { subject: Some(at), notes, ..Plan::default() };
-            let mut memberships = Memberships::new(snapshot, caller, at.id);
+            let mut memberships = Memberships::new(snapshot, caller, kind, at.id);
             patched.members.iter().try_for_each(|change| memberships.apply(change))?;
             let mut changed = memberships.finish(&mut plan)?;
             if wanted != before {

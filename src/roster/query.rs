@@ -73,7 +73,10 @@ impl Roster {
             None => {
                 let total = snapshot.count(caller.tenant, kind.id)?;
                 let beyond = limit == 0 || skip >= total;
-                (total, if beyond { vec![] } else { snapshot.ids(caller.tenant, kind.id, None, skip, limit)? })
+                (
+                    total,
+                    if beyond { vec![] } else { snapshot.ids(caller.tenant, kind.id, None, skip, limit)? },
+                )
             }
             Some(filter) => {
                 let matching = matching(&snapshot, caller, kind, filter)?;
@@ -131,14 +134,18 @@ fn candidates(
             (_, "id", None) => Some(ResourceId::parse(value).ok().into_iter().collect()),
             // A name that no person can have is nobody's.
             (KindId::USER, "userName", None) => match index::user_name(value) {
-                Ok(key) => Some(snapshot.by_unique(caller.tenant, &key)?.map(|at| at.id).into_iter().collect()),
+                Ok(key) => {
+                    Some(snapshot.by_unique(caller.tenant, &key)?.map(|at| at.id).into_iter().collect())
+                }
                 Err(_) => Some(vec![]),
             },
             (_, "externalId", None) if caller.connection != LOCAL => {
                 let key = index::external_id(kind.id, caller.connection, value);
                 Some(snapshot.by_unique(caller.tenant, &key)?.map(|at| at.id).into_iter().collect())
             }
-            (KindId::USER, "emails", None | Some("value")) => Some(indexed(snapshot, caller, kind, index::EMAIL, value)?),
+            (KindId::USER, "emails", None | Some("value")) => {
+                Some(indexed(snapshot, caller, kind, index::EMAIL, value)?)
+            }
             (_, "displayName", None) => Some(indexed(snapshot, caller, kind, index::DISPLAY_NAME, value)?),
             (KindId::GROUP, "members", None | Some("value")) => Some(match ResourceId::parse(value) {
                 Ok(id) => {
@@ -198,7 +205,11 @@ fn indexed(
     }
 }
 
-fn groups_with(snapshot: &dyn Snapshot, caller: &Caller, member: Address) -> Result<Vec<ResourceId>, RosterError> {
+fn groups_with(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    member: Address,
+) -> Result<Vec<ResourceId>, RosterError> {
     let mut ids: Vec<ResourceId> = Vec::new();
     loop {
         let page = snapshot.groups_of(caller.tenant, member, ids.last().copied(), PAGE_ROWS_MAX)?;
@@ -237,7 +248,9 @@ fn mentions(filter: &Filter, name: &str) -> bool {
     let is = |path: &AttrPath| path.extension.is_none() && path.name == name;
     match filter {
         Filter::Compare { path, .. } | Filter::Present(path) | Filter::Element { path, .. } => is(path),
-        Filter::And(operands) | Filter::Or(operands) => operands.iter().any(|operand| mentions(operand, name)),
+        Filter::And(operands) | Filter::Or(operands) => {
+            operands.iter().any(|operand| mentions(operand, name))
+        }
         Filter::Not(inner) => mentions(inner, name),
     }
 }

@@ -13,7 +13,13 @@ use crate::store::{Action, Write};
 
 impl Roster {
     /// Removes a resource with its memberships; its names are free again. What it was stays in the history.
-    pub fn remove(&self, caller: &Caller, kind: &Kind, at: Address, given: &Precondition) -> Result<(), RosterError> {
+    pub fn remove(
+        &self,
+        caller: &Caller,
+        kind: &Kind,
+        at: Address,
+        given: &Precondition,
+    ) -> Result<(), RosterError> {
         caller.needs(Scope::writes(kind.id))?;
         self.carry_out(caller, Action::Delete, |snapshot| {
             let (_, before, facts) = self.found(snapshot, caller, kind, at, given)?;

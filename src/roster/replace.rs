@@ -11,9 +11,9 @@ use super::view::{Edges, Precondition, View};
 use super::{Caller, Roster};
 use crate::idp::normalise;
 use crate::ids::{Address, KindId};
+use crate::scim::Document;
 use crate::scim::patch::MemberChange;
 use crate::scim::schema::Kind;
-use crate::scim::Document;
 use crate::store::{Action, Given, Seq, Snapshot, Stored, Write};
 
 impl Roster {
@@ -21,7 +21,15 @@ impl Roster {
     ///
     /// What the body leaves out is cleared, but for `active` (S52) and `members` (S104). A body that changes nothing
     /// writes nothing (S105).
-    pub fn replace(&self, caller: &Caller, kind: &Kind, at: Address, given: &Precondition, body: Value, edges: Edges) -> Result<View, RosterError> {
+    pub fn replace(
+        &self,
+        caller: &Caller,
+        kind: &Kind,
+        at: Address,
+        given: &Precondition,
+        body: Value,
+        edges: Edges,
+    ) -> Result<View, RosterError> {
         caller.needs(Scope::writes(kind.id))?;
         let incoming = normalise::resource(body, kind, caller.profile)?;
         self.carry_out(caller, Action::Replace, |snapshot| {
@@ -31,7 +39,7 @@ impl Roster {
             let mut plan = Plan { subject: Some(at), notes: notes(&incoming), ..Plan::default() };
             let mut changed = false;
             if let Some(members) = &incoming.members {
-                let mut memberships = Memberships::new(snapshot, caller, at.id);
+                let mut memberships = Memberships::new(snapshot, caller, kind, at.id);
                 memberships.apply(&MemberChange::Replace(members.clone()))?;
                 changed = memberships.finish(&mut plan)?;
             }

@@ -98,10 +98,12 @@ pub struct InvitationRow {
 
 /// Writes a row.
 pub fn encode<T: Serialize>(row: &T) -> Result<Vec<u8>, RosterError> {
-    serde_json::to_vec(row).map_err(|error| RosterError::Broken(format!("a row could not be written: {error}")))
+    serde_json::to_vec(row)
+        .map_err(|error| RosterError::Broken(format!("a row could not be written: {error}")))
 }
 
 /// Reads a row.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RosterError> {
-    serde_json::from_slice(bytes).map_err(|error| RosterError::Broken(format!("a row could not be read: {error}")))
+    serde_json::from_slice(bytes)
+        .map_err(|error| RosterError::Broken(format!("a row could not be read: {error}")))
 }

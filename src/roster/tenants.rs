@@ -68,14 +68,21 @@ impl Roster {
         self.carry_out(&caller, Action::TenantCreate, |snapshot| {
             let key = name.as_bytes().to_vec();
             if snapshot.small(TenantId::SYSTEM, TENANTS, &key)?.is_some() {
-                return Err(RosterError::Unfit(format!("a tenant is named \"{name}\" already; choose another name")));
+                return Err(RosterError::Unfit(format!(
+                    "a tenant is named \"{name}\" already; choose another name"
+                )));
             }
             let before = snapshot.small(TenantId::SYSTEM, NEXT_TENANT, &[])?;
             let number: u32 = before.as_deref().map_or(Ok(1), rows::decode)?;
-            let next = number.checked_add(1).ok_or_else(|| RosterError::Broken("tenant numbers are used up".to_owned()))?;
+            let next = number
+                .checked_add(1)
+                .ok_or_else(|| RosterError::Broken("tenant numbers are used up".to_owned()))?;
             let row = rows::encode(&TenantRow { number: TenantId::new(number), created: caller.now })?;
             let plan = Plan {
-                given: vec![Given::Small(TENANTS, key.clone(), None), Given::Small(NEXT_TENANT, vec![], before)],
+                given: vec![
+                    Given::Small(TENANTS, key.clone(), None),
+                    Given::Small(NEXT_TENANT, vec![], before),
+                ],
                 writes: vec![
                     Write::Small { space: TENANTS, key, value: Some(row) },
                     Write::Small { space: NEXT_TENANT, key: vec![], value: Some(rows::encode(&next)?) },
@@ -100,23 +107,36 @@ impl Roster {
     }
 
     /// Makes a connection for an IdP.
-    pub fn create_connection(&self, caller: &Caller, name: &str, profile: &str) -> Result<ConnectionId, RosterError> {
+    pub fn create_connection(
+        &self,
+        caller: &Caller,
+        name: &str,
+        profile: &str,
+    ) -> Result<ConnectionId, RosterError> {
         check_name("connection", name, LOCAL_NAME)?;
         if Profile::by_name(profile).is_none() {
             let known = Profile::ALL.iter().map(|profile| profile.name).collect::<Vec<_>>().join(", ");
-            return Err(RosterError::Unfit(format!("unknown profile \"{profile}\"; expected one of: {known}")));
+            return Err(RosterError::Unfit(format!(
+                "unknown profile \"{profile}\"; expected one of: {known}"
+            )));
         }
         let id = ConnectionId::new(self.chance.uuid(caller.now));
         self.carry_out(caller, Action::ConnectionCreate, |snapshot| {
             if self.connection_row(snapshot, caller.tenant, name)?.is_some() {
-                return Err(RosterError::Unfit(format!("a connection is named \"{name}\" already; choose another name")));
+                return Err(RosterError::Unfit(format!(
+                    "a connection is named \"{name}\" already; choose another name"
+                )));
             }
             let key = name.as_bytes().to_vec();
             let row = rows::encode(&ConnectionRow { id, profile: profile.to_owned(), created: caller.now })?;
             let plan = Plan {
                 given: vec![Given::Small(CONNECTIONS, key.clone(), None)],
                 writes: vec![Write::Small { space: CONNECTIONS, key, value: Some(row) }],
-                changes: vec![Change { attribute: "connection".to_owned(), old: None, new: Some(name.into()) }],
+                changes: vec![Change {
+                    attribute: "connection".to_owned(),
+                    old: None,
+                    new: Some(name.into()),
+                }],
                 ..Plan::default()
             };
             Ok((Some(plan), ()))
@@ -126,7 +146,12 @@ impl Roster {
 
     /// Lists the connections by name, the built-in one first.
     pub fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionView>, RosterError> {
-        let local = ConnectionView { name: LOCAL_NAME.to_owned(), id: LOCAL, profile: AUTO.name.to_owned(), created: None };
+        let local = ConnectionView {
+            name: LOCAL_NAME.to_owned(),
+            id: LOCAL,
+            profile: AUTO.name.to_owned(),
+            created: None,
+        };
         let rows = super::all_small(self.store.snapshot()?.as_ref(), caller.tenant, CONNECTIONS)?;
         std::iter::once(Ok(local))
             .chain(rows.into_iter().map(|row| {

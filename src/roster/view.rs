@@ -90,7 +90,8 @@ pub(super) fn view(
     edges: Edges,
 ) -> Result<Option<View>, RosterError> {
     let Some(stored) = snapshot.get(caller.tenant, at)? else { return Ok(None) };
-    let mut view = View { version: stored.version(), modified: stored.modified(), stored, members: None, groups: None };
+    let mut view =
+        View { version: stored.version(), modified: stored.modified(), stored, members: None, groups: None };
     if at.kind == KindId::GROUP {
         if let Some(touched) = snapshot.touched(caller.tenant, at.id)? {
             view.version = view.version.max(touched.seq);
@@ -106,7 +107,11 @@ pub(super) fn view(
 }
 
 /// Reads all of a group's edges.
-pub(super) fn all_members(snapshot: &dyn Snapshot, caller: &Caller, group: ResourceId) -> Result<Vec<Address>, RosterError> {
+pub(super) fn all_members(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    group: ResourceId,
+) -> Result<Vec<Address>, RosterError> {
     let mut members = Vec::new();
     loop {
         let page = snapshot.members(caller.tenant, group, members.last().copied(), PAGE_ROWS_MAX)?;
@@ -118,13 +123,20 @@ pub(super) fn all_members(snapshot: &dyn Snapshot, caller: &Caller, group: Resou
     }
 }
 
-fn groups_of(snapshot: &dyn Snapshot, caller: &Caller, member: Address) -> Result<Vec<MemberFace>, RosterError> {
+fn groups_of(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    member: Address,
+) -> Result<Vec<MemberFace>, RosterError> {
     let mut faces: Vec<MemberFace> = Vec::new();
     loop {
-        let page = snapshot.groups_of(caller.tenant, member, faces.last().map(|face| face.id), PAGE_ROWS_MAX)?;
+        let page =
+            snapshot.groups_of(caller.tenant, member, faces.last().map(|face| face.id), PAGE_ROWS_MAX)?;
         let last = page.len() < PAGE_ROWS_MAX;
         for id in page {
-            let display = snapshot.get(caller.tenant, Address::group(id))?.map_or_else(String::new, |group| group.display().to_owned());
+            let display = snapshot
+                .get(caller.tenant, Address::group(id))?
+                .map_or_else(String::new, |group| group.display().to_owned());
             faces.push(MemberFace { id, display });
         }
         if last {

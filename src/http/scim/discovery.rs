@@ -13,7 +13,11 @@ use crate::roster::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::scim::discovery::{self, Facts};
 
 /// Describes the server.
-pub async fn service_provider_config(State(edge): State<Edge>, _: Bearer, request: Request) -> Result<Response, Problem> {
+pub async fn service_provider_config(
+    State(edge): State<Edge>,
+    _: Bearer,
+    request: Request,
+) -> Result<Response, Problem> {
     refuse_filter(&request)?;
     let facts = Facts {
         base: edge.base_url(),
@@ -38,13 +42,21 @@ pub async fn schema(State(edge): State<Edge>, _: Bearer, at: RawPathParams) -> R
 }
 
 /// Lists the kinds of resource.
-pub async fn resource_types(State(edge): State<Edge>, _: Bearer, request: Request) -> Result<Response, Problem> {
+pub async fn resource_types(
+    State(edge): State<Edge>,
+    _: Bearer,
+    request: Request,
+) -> Result<Response, Problem> {
     refuse_filter(&request)?;
     Ok(reply::value(&discovery::resource_types(edge.roster().kinds(), edge.base_url())))
 }
 
 /// Describes one kind of resource.
-pub async fn resource_type(State(edge): State<Edge>, _: Bearer, at: RawPathParams) -> Result<Response, Problem> {
+pub async fn resource_type(
+    State(edge): State<Edge>,
+    _: Bearer,
+    at: RawPathParams,
+) -> Result<Response, Problem> {
     let found = discovery::resource_type(edge.roster().kinds(), name(&at), edge.base_url());
     found.map(|found| reply::value(&found)).ok_or_else(Problem::not_found)
 }

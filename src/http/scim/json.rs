@@ -23,9 +23,12 @@ pub async fn read(edge: &Edge, kind: &Kind, request: Request) -> Result<Value, P
 /// Takes JSON under either of its names, whatever the parameters, and a body without a name (S2).
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let name = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let name =
+        value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match name.as_str() {
         "" | "application/scim+json" | "application/json" => Ok(()),
-        _ => Err(Problem::unsupported_media("Content-Type: expected application/scim+json or application/json")),
+        _ => Err(Problem::unsupported_media(
+            "Content-Type: expected application/scim+json or application/json",
+        )),
     }
 }

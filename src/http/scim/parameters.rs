@@ -85,7 +85,10 @@ mod tests {
         assert_eq!(read("startIndex=0&count=-3"), (Ok(1), Ok(Some(0))));
         assert_eq!(read("STARTINDEX=-7&count=5"), (Ok(1), Ok(Some(5))));
         let huge = u64::try_from(i64::MAX).unwrap();
-        assert_eq!(read("startIndex=99999999999999999999&count=99999999999999999999"), (Ok(huge), Ok(Some(huge))));
+        assert_eq!(
+            read("startIndex=99999999999999999999&count=99999999999999999999"),
+            (Ok(huge), Ok(Some(huge)))
+        );
         assert!(read("startIndex=abc").0.is_err());
         assert!(read("count=1.5").1.is_err());
     }

@@ -31,8 +31,11 @@ impl Wanted {
 
     /// Reads them from parameters that have been decoded.
     pub fn from_parameters(kind: &Kind, parameters: &Parameters) -> Result<Self, Refusal> {
-        let projection =
-            Projection::parse(parameters.attributes.as_deref(), parameters.excluded_attributes.as_deref(), kind)?;
+        let projection = Projection::parse(
+            parameters.attributes.as_deref(),
+            parameters.excluded_attributes.as_deref(),
+            kind,
+        )?;
         let edges = Edges {
             members: kind.has_members() && projection.wants("members"),
             groups: kind.has_groups() && projection.wants("groups"),
@@ -98,7 +101,9 @@ fn render(out: &mut Vec<u8>, edge: &Edge, kind: &Kind, view: &View, wanted: &Wan
     let kinds = edge.roster().kinds();
     let segments: Vec<(&str, &str)> = view.stored.segments().collect();
     let members: Option<Vec<Link<'_>>> = view.members.as_ref().map(|members| {
-        let link = |member: &crate::ids::Address| Some(Link { kind: kinds.by_id(member.kind)?, id: member.id, display: None });
+        let link = |member: &crate::ids::Address| {
+            Some(Link { kind: kinds.by_id(member.kind)?, id: member.id, display: None })
+        };
         members.iter().filter_map(link).collect()
     });
     let groups: Option<Vec<Link<'_>>> = view.groups.as_ref().and_then(|groups| {
@@ -118,7 +123,8 @@ fn render(out: &mut Vec<u8>, edge: &Edge, kind: &Kind, view: &View, wanted: &Wan
     wire::resource(out, &shown, edge.base_url(), &wanted.projection);
 }
 
-fn json(status: StatusCode, body: Vec<u8>) -> Response {
+/// Answers with JSON that is ready.
+pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, SCIM_JSON);

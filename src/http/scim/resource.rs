@@ -57,7 +57,8 @@ pub async fn put(
     let given = etag::if_match(request.headers());
     let body = json::read(&edge, &kind, request).await?;
     let (of, edges) = (Arc::clone(&kind), wanted.edges());
-    let view = edge.run(move |roster| roster.replace(&bearer.caller, &of, address, &given, body, edges)).await?;
+    let view =
+        edge.run(move |roster| roster.replace(&bearer.caller, &of, address, &given, body, edges)).await?;
     Ok(reply::resource(&edge, StatusCode::OK, &kind, &view, &wanted))
 }
 
@@ -73,7 +74,8 @@ pub async fn patch(
     let given = etag::if_match(request.headers());
     let body = json::read(&edge, &kind, request).await?;
     let (of, edges) = (Arc::clone(&kind), if bare { Edges::NONE } else { wanted.edges() });
-    let view = edge.run(move |roster| roster.patch(&bearer.caller, &of, address, &given, body, edges)).await?;
+    let view =
+        edge.run(move |roster| roster.patch(&bearer.caller, &of, address, &given, body, edges)).await?;
     if bare {
         return Ok(reply::no_content(Some(view.version)));
     }

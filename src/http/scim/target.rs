@@ -38,8 +38,10 @@ impl FromRequestParts<Edge> for Resource {
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
         let Collection(kind) = Collection::from_request_parts(parts, edge).await?;
-        let params = RawPathParams::from_request_parts(parts, edge).await.map_err(|_| Problem::not_found())?;
-        let id = params.iter().find(|(name, _)| *name == "id").and_then(|(_, text)| ResourceId::parse(text).ok());
+        let params =
+            RawPathParams::from_request_parts(parts, edge).await.map_err(|_| Problem::not_found())?;
+        let id =
+            params.iter().find(|(name, _)| *name == "id").and_then(|(_, text)| ResourceId::parse(text).ok());
         let id = id.ok_or_else(Problem::not_found)?;
         Ok(Self { address: Address { kind: kind.id, id }, kind })
     }

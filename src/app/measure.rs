@@ -1,0 +1,49 @@
+//! The store's figures among the metrics.
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::roster::Roster;
+use crate::store::State;
+
+/// Adds the store's figures to a registry.
+pub(super) fn register(registry: &mut Registry, roster: Arc<Roster>) {
+    registry.register_collector(Box::new(StoreFigures(roster)));
+}
+
+struct StoreFigures(Arc<Roster>);
+
+impl fmt::Debug for StoreFigures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoreFigures")
+    }
+}
+
+impl Collector for StoreFigures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let health = self.0.store().health();
+        let mut gauge = |name: &str, help: &str, value: u64| {
+            let metric = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+        };
+        gauge("rosterd_store_queue_units", "Units waiting for the disk", health.queued as u64)?;
+        gauge("rosterd_store_queue_units_max", "Most units that may wait", health.queue_max as u64)?;
+        gauge(
+            "rosterd_store_writable",
+            "1 while the store takes writes",
+            u64::from(health.state == State::Ready),
+        )?;
+        let mut counter = |name: &str, help: &str, value: u64| {
+            let metric = ConstCounter::new(value);
+            metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+        };
+        counter("rosterd_store_batches", "Batches made durable", health.batches)?;
+        counter("rosterd_store_units", "Units made durable", health.units)
+    }
+}

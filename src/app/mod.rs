@@ -1,0 +1,250 @@
+//! The wiring: what is started in which order, and stopped in which.
+//!
+//! Start: the data folder is locked and the store opened; the roster stands on it; the first tenant is made where there is
+//! none ([`bootstrap`]); the listeners are bound; they are served. Stop: nothing new is taken, what was begun is answered, what was only in memory is written
+//! down, the store is closed. [`measure`] shows the store's figures. Only this room knows all the others.
+
+pub mod bootstrap;
+mod measure;
+mod settings;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::chance::{Chance, SystemChance};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::http::body::Bodies;
+use crate::http::drain::Drain;
+use crate::http::edge::Edge;
+use crate::http::health::{AskReadiness, Readiness};
+use crate::http::inventory::Inventory;
+use crate::http::layers::{Front, FrontParts};
+use crate::http::metrics::{Door, Metrics};
+use crate::http::router;
+use crate::http::serve::{Listener, serve};
+use crate::http::tls::{Tls, TlsError, TlsFiles};
+use crate::roster::{Roster, RosterError};
+use crate::store::redb::{OpenError, RedbOptions, open};
+use crate::store::writer::WriterOptions;
+use crate::store::{State, Store};
+
+/// How often what is only in memory (when tokens were last used) is written down.
+const WRITE_DOWN_EVERY: Duration = Duration::from_secs(60);
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder or the store in it.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// The certificate or its key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The first tenant.
+    #[error("the first tenant could not be made: {0}")]
+    Bootstrap(#[from] RosterError),
+    /// A listener.
+    #[error("{key}: cannot listen on {place}: {why}; choose another, or stop what is there")]
+    Listen {
+        /// The configuration key.
+        key: &'static str,
+        /// The address or path.
+        place: String,
+        /// What the system said.
+        why: std::io::Error,
+    },
+}
+
+/// Clock and randomness, from the machine or from a test.
+#[derive(Debug, Clone)]
+pub struct Rim {
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes ids and secrets.
+    pub chance: Arc<dyn Chance>,
+}
+
+impl Default for Rim {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), chance: Arc::new(SystemChance) }
+    }
+}
+
+/// Opens the store that the configuration names, and the roster on it. Holds the data folder until dropped.
+pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError> {
+    let writer = WriterOptions { queue_max: config.store.queue_max, ..WriterOptions::default() };
+    let store = open(&config.data.dir, &RedbOptions { cache_bytes: config.store.cache_bytes(), writer })?;
+    Ok(roster_on(Arc::new(store), rim))
+}
+
+/// Puts a roster on a store.
+pub fn roster_on(store: Arc<dyn Store>, rim: &Rim) -> Arc<Roster> {
+    Arc::new(Roster::new(store, Arc::clone(&rim.clock), Arc::clone(&rim.chance)))
+}
+
+/// A daemon that is serving.
+#[derive(Debug)]
+pub struct Daemon {
+    public: SocketAddr,
+    admin: SocketAddr,
+    socket: PathBuf,
+    base_url: String,
+    roster: Arc<Roster>,
+    tls: Option<Arc<Tls>>,
+    metrics: Arc<Metrics>,
+    drain: Drain,
+    listeners: JoinSet<()>,
+}
+
+impl Daemon {
+    /// Binds the listeners and serves the roster until the drain begins.
+    pub async fn start(config: &Config, roster: Arc<Roster>, rim: &Rim) -> Result<Self, StartError> {
+        let limits = settings::limits(config);
+        let tls = match config.tls.files() {
+            Some((certificate, key)) => {
+                Some(Tls::load(TlsFiles { certificate: certificate.into(), key: key.into() })?)
+            }
+            None => None,
+        };
+        let (public, public_at) = bind("server.listen", config.server.listen).await?;
+        let (admin, admin_at) = bind("admin.listen", config.admin.listen).await?;
+        let socket = config.admin.socket_path(&config.data);
+        let place = socket.display().to_string();
+        let unix = Listener::unix(&socket).await.map_err(|why| StartError::Listen {
+            key: "admin.socket",
+            place,
+            why,
+        })?;
+
+        let drain = Drain::new();
+        let base_url = format!("{}/scim/v2", config.server.base_url(&config.tls, public_at));
+        let templates: Vec<&'static str> = router::PUBLIC.into_iter().chain(router::ADMIN).collect();
+        let mut registry = Registry::default();
+        measure::register(&mut registry, Arc::clone(&roster));
+        let metrics = Metrics::new(Inventory::new(&templates), registry);
+        let bodies = Bodies::new(&limits);
+        let edge =
+            Edge::new(Arc::clone(&roster), base_url.clone(), settings::body_sizes(config), bodies.clone());
+        let ready = readiness(&roster);
+        let front = |router, door| {
+            Front::new(FrontParts {
+                router,
+                door,
+                limits,
+                metrics: Arc::clone(&metrics),
+                bodies: bodies.clone(),
+                chance: Arc::clone(&rim.chance),
+                clock: Arc::clone(&rim.clock),
+                drain: drain.clone(),
+            })
+        };
+        let public_router = router::public(edge.clone(), Arc::clone(&ready), drain.clone());
+        let admin_router = router::admin_listener(Arc::clone(&metrics), Arc::clone(&ready), drain.clone());
+        let socket_router = router::admin_socket(edge, Arc::clone(&metrics), ready, drain.clone());
+        let mut listeners = JoinSet::new();
+        listeners.spawn(serve(public, front(public_router, Door::Public), tls.clone()));
+        listeners.spawn(serve(admin, front(admin_router, Door::Admin), None));
+        listeners.spawn(serve(unix, front(socket_router, Door::Socket), None));
+        let daemon = Self {
+            public: public_at,
+            admin: admin_at,
+            socket,
+            base_url,
+            roster,
+            tls,
+            metrics,
+            drain,
+            listeners,
+        };
+        daemon.show_certificate(rim);
+        Ok(daemon)
+    }
+
+    /// Returns the address of the public listener, with the port that the system chose.
+    pub const fn public(&self) -> SocketAddr {
+        self.public
+    }
+
+    /// Returns the address of the admin listener.
+    pub const fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Returns the path of the admin socket.
+    pub fn socket(&self) -> &std::path::Path {
+        &self.socket
+    }
+
+    /// Returns the URL that an IdP is given.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Returns the roster that is served.
+    pub const fn roster(&self) -> &Arc<Roster> {
+        &self.roster
+    }
+
+    /// Returns what begins the stop.
+    pub const fn drain(&self) -> &Drain {
+        &self.drain
+    }
+
+    /// Reads certificate and key again; a broken pair keeps the old one (R32).
+    pub fn reload_tls(&self, rim: &Rim) -> Result<(), TlsError> {
+        if let Some(tls) = &self.tls {
+            tls.reload()?;
+        }
+        self.show_certificate(rim);
+        Ok(())
+    }
+
+    fn show_certificate(&self, rim: &Rim) {
+        if let Some(tls) = &self.tls {
+            self.metrics.tls_days_to_expiry(tls.days_to_expiry(rim.clock.now()));
+        }
+    }
+
+    /// Serves until the drain has begun and every begun request is answered, then writes down what was only in memory.
+    pub async fn finish(mut self) {
+        let mut tick = interval(WRITE_DOWN_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                ended = self.listeners.join_next() => if ended.is_none() { break },
+                _ = tick.tick() => self.write_down().await,
+            }
+        }
+        self.write_down().await;
+    }
+
+    async fn write_down(&self) {
+        let roster = Arc::clone(&self.roster);
+        if tokio::task::spawn_blocking(move || roster.write_down_token_use()).await.is_err() {
+            tracing::error!("writing down when tokens were last used failed");
+        }
+    }
+}
+
+async fn bind(key: &'static str, address: SocketAddr) -> Result<(Listener, SocketAddr), StartError> {
+    let failed = |why| StartError::Listen { key, place: address.to_string(), why };
+    let listener = Listener::tcp(address).await.map_err(failed)?;
+    let bound = listener.address().unwrap_or(address);
+    Ok((listener, bound))
+}
+
+fn readiness(roster: &Arc<Roster>) -> AskReadiness {
+    let roster = Arc::clone(roster);
+    Arc::new(move || match roster.store().health().state {
+        State::Ready => Readiness::Ready,
+        State::Poisoned => Readiness::NotReady("store poisoned"),
+        State::Full => Readiness::NotReady("disk full"),
+    })
+}
