@@ -7,6 +7,8 @@
 //! and what stands left of `roster` is compiled only with the feature `daemon`.
 
 pub mod chance;
+#[cfg(feature = "daemon")]
+pub mod cli;
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod config;

@@ -27,7 +27,9 @@ impl PublicUrl {
         let (scheme, rest) = text.split_once("://").ok_or_else(|| wanted(&quoted(text)))?;
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains(['/', '?', '#']) {
-            return Err(wanted("one with a path or a query: leave them out, they are the server's to choose"));
+            return Err(wanted(
+                "one with a path or a query: leave them out, they are the server's to choose",
+            ));
         }
         let (host, port) = split_port(rest);
         let port_is_sound = port.is_none_or(|port| matches!(port.parse::<u16>(), Ok(1..)));
@@ -38,7 +40,10 @@ impl PublicUrl {
             "https" => {}
             "http" if is_loopback(host) => {}
             "http" => {
-                return Err(format!("expected https (plain http is for loopback only), found {}", quoted(text)));
+                return Err(format!(
+                    "expected https (plain http is for loopback only), found {}",
+                    quoted(text)
+                ));
             }
             _ => return Err(wanted(&quoted(text))),
         }
@@ -100,7 +105,8 @@ fn is_host(host: &str) -> bool {
 
 fn is_loopback(host: &str) -> bool {
     let bare = in_brackets(host).unwrap_or(host);
-    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -93,7 +93,9 @@ impl Config {
 fn toml_of(value: &figment::value::Value) -> Value {
     use figment::value::Value as Kept;
     match value {
-        Kept::Num(_, number) => Value::from(number.to_u128().and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX)),
+        Kept::Num(_, number) => {
+            Value::from(number.to_u128().and_then(|n| i64::try_from(n).ok()).unwrap_or(i64::MAX))
+        }
         Kept::Bool(_, truth) => Value::from(*truth),
         Kept::Array(_, items) => items.iter().map(toml_of).collect(),
         other => Value::from(other.as_str().unwrap_or_default()),

@@ -53,7 +53,8 @@ impl Reload<'_> {
         let candidate = self.candidate?;
         let old = flatten(self.current);
         let new = flatten(&candidate);
-        let changed = new.iter().filter(|(key, value)| old.get(*key) != Some(*value)).map(|(key, _)| key.clone());
+        let changed =
+            new.iter().filter(|(key, value)| old.get(*key) != Some(*value)).map(|(key, _)| key.clone());
         let (now, at_restart) = changed.partition(|key| WITHOUT_RESTART.contains(&key.as_str()));
         let config = self.current.with_changes_of(candidate);
         Ok(Applied { config, now, at_restart })

@@ -123,7 +123,11 @@ impl Server {
             );
         }
         if tls.is_on() && self.public_url.as_ref().is_some_and(|url| !url.is_https()) {
-            found.wrong("server.public_url", "expected https, because TLS is on, found http", "write https://");
+            found.wrong(
+                "server.public_url",
+                "expected https, because TLS is on, found http",
+                "write https://",
+            );
         }
         if self.body_bytes_large_max < self.body_bytes_max {
             found.wrong(

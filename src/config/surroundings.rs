@@ -59,12 +59,18 @@ fn look_at_data_folder(dir: &Path, problems: &mut Vec<Problem>, warnings: &mut V
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             // A bare name has the parent "": the folder the program was started in.
-            let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let parent =
+                dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
             if parent.is_dir() {
                 look_at_writing(key, parent, problems);
             } else {
                 let what = "neither the folder nor its parent exists";
-                problems.push(problem(key, dir, what, "create it, owned by the daemon's user, with mode 700"));
+                problems.push(problem(
+                    key,
+                    dir,
+                    what,
+                    "create it, owned by the daemon's user, with mode 700",
+                ));
             }
         }
         Err(error) => {
@@ -77,7 +83,12 @@ fn look_at_data_folder(dir: &Path, problems: &mut Vec<Problem>, warnings: &mut V
 fn look_at_writing(key: &str, dir: &Path, problems: &mut Vec<Problem>) {
     if let Err(error) = rustix::fs::access(dir, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
         let what = format!("cannot be written: {error}");
-        problems.push(problem(key, dir, &what, "give it to the daemon's user, on a disk that is not read-only"));
+        problems.push(problem(
+            key,
+            dir,
+            &what,
+            "give it to the daemon's user, on a disk that is not read-only",
+        ));
     }
 }
 

@@ -101,7 +101,16 @@ mod tests {
 
     #[test]
     fn x38_nobody_trusts_the_whole_internet_by_mistake() {
-        for wrong in ["0.0.0.0/0", "10.0.0.0/7", "::/0", "10.0.0.0/33", "10.0.0.0/", "10.0.0", "::ffff:10.0.0.0/104", ""] {
+        for wrong in [
+            "0.0.0.0/0",
+            "10.0.0.0/7",
+            "::/0",
+            "10.0.0.0/33",
+            "10.0.0.0/",
+            "10.0.0",
+            "::ffff:10.0.0.0/104",
+            "",
+        ] {
             assert!(Network::parse(wrong).is_err(), "{wrong}");
         }
     }
