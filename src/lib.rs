@@ -9,6 +9,8 @@
 #[cfg(feature = "daemon")]
 pub mod app;
 pub mod chance;
+#[cfg(feature = "daemon")]
+pub mod cli;
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod config;

@@ -1,3 +1,7 @@
 //! The `rosterd` program. Everything is in the library; this file only calls it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rosterd::cli::run()
+}

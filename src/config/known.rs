@@ -1,5 +1,7 @@
 //! Which keys exist (those of `config/default.toml`), and which one somebody probably meant.
 
+use figment::value::Dict;
+
 use super::layer::{Entry, Layer};
 use super::problem::{Place, Problem};
 use super::{DEFAULTS, environment};
@@ -18,7 +20,7 @@ pub(super) fn take_unknown(layer: &mut Layer, known: &Layer) -> Vec<Problem> {
             return true;
         }
         let topic = entry.path.split('.').next().unwrap_or_default();
-        let is_empty_topic = entry.path == topic && entry.value.as_dict().is_some_and(|keys| keys.is_empty());
+        let is_empty_topic = entry.path == topic && entry.value.as_dict().is_some_and(Dict::is_empty);
         if is_topic(known, topic) && is_empty_topic {
             return false;
         }

@@ -82,6 +82,7 @@ pub(super) mod option {
     }
 
     /// Writes a field that may be unset.
+    #[expect(clippy::ref_option, reason = "serde hands over the field as it is")]
     pub(in crate::config) fn serialize<T: Text, S: Serializer>(
         value: &Option<T>,
         to: S,

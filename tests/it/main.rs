@@ -1,3 +1,12 @@
 //! Every integration test of rosterd, in one binary; each module mirrors a route, a room or a row.
 
-fn main() {}
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected fails; clippy knows #[test] functions, but not the helpers beside them"
+)]
+
+mod architecture;
+mod config;

@@ -1,0 +1,86 @@
+//! `rosterd config`: are the settings right, what holds, what is there to set.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+
+use super::settings::SettingsArgs;
+use super::{Exit, World};
+use crate::config::{Config, ConfigErrors, reference, surroundings};
+
+/// What to do with the settings.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say everything that is wrong with the settings, as `serve` would, without starting anything.
+    #[command(after_help = "\
+Examples:
+  rosterd config check --config /etc/rosterd.toml
+  ROSTERD_SERVER__LISTEN=127.0.0.1:9000 rosterd config check
+
+Prints one line for each mistake, with file, line and key, and exits with 1 if there is one.
+Files and folders that the settings name are looked at, and not changed.")]
+    Check(ConfigArgs),
+    /// Print every key with the value that holds, as TOML.
+    #[command(after_help = "\
+Examples:
+  rosterd config show --config /etc/rosterd.toml
+  rosterd config show | grep timeout
+
+The output is a configuration file in itself. It holds no secrets: they live in files of their own.")]
+    Show(ConfigArgs),
+    /// Print what there is to set, with types, defaults and meanings, as Markdown.
+    Reference,
+}
+
+/// Which settings.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// Where settings come from.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
+/// Runs the command.
+pub fn run(command: &ConfigCommand, world: &mut World<'_>) -> Result<Exit> {
+    match command {
+        ConfigCommand::Check(args) => check(args, world),
+        ConfigCommand::Show(args) => show(args, world),
+        ConfigCommand::Reference => {
+            world.out.write_all(reference().as_bytes())?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn check(args: &ConfigArgs, world: &mut World<'_>) -> Result<Exit> {
+    let loaded = Config::load(&args.settings.sources(world.environment.clone()));
+    match loaded.and_then(|config| surroundings::look(&config)) {
+        Ok(warnings) => {
+            for warning in warnings {
+                writeln!(world.err, "warning: {warning}")?;
+            }
+            writeln!(world.out, "The settings are right.")?;
+            Ok(Exit::Done)
+        }
+        Err(errors) => report(&errors, world.err),
+    }
+}
+
+fn show(args: &ConfigArgs, world: &mut World<'_>) -> Result<Exit> {
+    match Config::load(&args.settings.sources(world.environment.clone())) {
+        Ok(config) => {
+            world.out.write_all(config.to_toml().as_bytes())?;
+            Ok(Exit::Done)
+        }
+        Err(errors) => report(&errors, world.err),
+    }
+}
+
+/// Writes each problem of a configuration on a line of its own. For every command that loads one.
+pub fn report(errors: &ConfigErrors, err: &mut dyn Write) -> Result<Exit> {
+    for problem in errors.problems() {
+        writeln!(err, "error: {problem}")?;
+    }
+    Ok(Exit::Failed)
+}

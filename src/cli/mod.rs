@@ -1,0 +1,149 @@
+//! The command line: what can be typed, and the only place that writes to standard output.
+//!
+//! One file a command, each with its arguments and, as soon as it works, its `run`; this file is the only dispatcher. `settings`
+//! holds the flags that every command shares. The arguments of commands that are not in [`Command`] yet stand ready in their
+//! files. A command answers with an [`Exit`]; what goes wrong is written to standard error in one place, here.
+
+pub mod admin;
+pub mod audit;
+pub mod bench;
+pub mod check;
+pub mod config;
+pub mod connection;
+pub mod demo;
+pub mod serve;
+pub mod settings;
+pub mod tenant;
+pub mod token;
+pub mod version;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Environment;
+
+/// Identity provisioning for firms that sell people's time: SCIM 2.0 in, a durable roster of people inside.
+#[derive(Debug, Parser)]
+#[command(name = "rosterd", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  it was done
+  1  it failed; standard error says what was expected, what was found, and what to do
+  2  the command line was not understood
+  3  a check looked at everything, and found something wrong
+
+Settings come from flags, then ROSTERD_… variables, then the file named by --config, then the
+defaults: see `rosterd config reference`.";
+
+/// The commands that work.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look at settings: are they right, what holds, what is there to set.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Say which version this is, and what it was built with.
+    Version(version::VersionArgs),
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It was done.
+    Done,
+    /// It failed; why was said already.
+    Failed,
+    /// A check found something wrong, and said what.
+    Found,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Failed => Self::from(1),
+            // 2 is clap's, for a command line that it did not understand.
+            Exit::Found => Self::from(3),
+        }
+    }
+}
+
+/// What a command may use of the world: two streams and the variables.
+pub struct World<'w> {
+    /// Standard output: what was asked for.
+    pub out: &'w mut dyn Write,
+    /// Standard error: everything else.
+    pub err: &'w mut dyn Write,
+    /// The variables.
+    pub environment: Environment,
+}
+
+/// Runs what the process's arguments say.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = io::stdout().lock();
+    let mut err = io::stderr();
+    let mut world = World { out: &mut out, err: &mut err, environment: Environment::of_process() };
+    let ended = dispatch(cli.command, &mut world).and_then(|exit| {
+        world.out.flush()?;
+        Ok(exit)
+    });
+    match ended {
+        Ok(exit) => exit.into(),
+        // `rosterd … | head` closed the pipe: it has what it wanted, and there is nobody to tell.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(world.err, "error: {error:#}");
+            Exit::Failed.into()
+        }
+    }
+}
+
+fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
+    match command {
+        Command::Config(command) => config::run(&command, world),
+        Command::Version(args) => version::run(&args, world),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io_error = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>());
+    io_error.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Args, CommandFactory};
+
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    /// Commands that are not wired yet are checked all the same, so that they can be wired without surprise.
+    #[test]
+    fn the_arguments_that_stand_ready_are_sound() {
+        fn sound<A: Args>(name: &'static str) {
+            A::augment_args(clap::Command::new(name)).debug_assert();
+        }
+        sound::<serve::ServeArgs>("serve");
+        sound::<demo::DemoArgs>("demo");
+        sound::<bench::BenchArgs>("bench");
+        sound::<check::CheckArgs>("check");
+        tenant::TenantCommand::augment_subcommands(clap::Command::new("tenant")).debug_assert();
+        connection::ConnectionCommand::augment_subcommands(clap::Command::new("connection")).debug_assert();
+        token::TokenCommand::augment_subcommands(clap::Command::new("token")).debug_assert();
+        admin::AdminCommand::augment_subcommands(clap::Command::new("admin")).debug_assert();
+        audit::AuditCommand::augment_subcommands(clap::Command::new("audit")).debug_assert();
+    }
+}

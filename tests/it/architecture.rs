@@ -1,0 +1,247 @@
+//! The picture of `docs/ARCHITECTURE.md`, compared with the source: who imports whom, how long files are, how they begin.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Most lines of a file in `src`, its tests at the end not counted.
+const LINES_MAX: usize = 600;
+
+/// What may be imported by whom. A room may always import itself.
+///
+/// Inner rooms first. The rooms of the rim know those further in, and of each other only what is named here.
+const PICTURE: &[(&str, &[&str])] = &[
+    ("ids", &[]),
+    ("clock", &[]),
+    ("failpoint", &[]),
+    ("chance", &["ids"]),
+    ("scim", &["ids"]),
+    ("psa", &["scim", "ids"]),
+    ("idp", &["psa", "scim", "ids"]),
+    ("store", &["ids", "clock", "chance", "failpoint"]),
+    ("roster", &["store", "idp", "psa", "scim", "ids", "clock", "chance", "failpoint"]),
+    ("config", &[]),
+    ("telemetry", &["config", "ids", "store"]),
+    ("audit", &["roster", "store", "idp", "scim", "ids", "clock", "chance"]),
+    (
+        "http",
+        &[
+            "config",
+            "telemetry",
+            "audit",
+            "roster",
+            "store",
+            "idp",
+            "psa",
+            "scim",
+            "ids",
+            "clock",
+            "chance",
+            "failpoint",
+        ],
+    ),
+    (
+        "demo",
+        &["config", "telemetry", "audit", "roster", "store", "idp", "psa", "scim", "ids", "clock", "chance"],
+    ),
+    (
+        "bench",
+        &["config", "telemetry", "audit", "roster", "store", "idp", "psa", "scim", "ids", "clock", "chance"],
+    ),
+    (
+        "app",
+        &[
+            "http",
+            "demo",
+            "bench",
+            "audit",
+            "config",
+            "telemetry",
+            "roster",
+            "store",
+            "idp",
+            "psa",
+            "scim",
+            "ids",
+            "clock",
+            "chance",
+            "failpoint",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "app",
+            "http",
+            "demo",
+            "bench",
+            "audit",
+            "config",
+            "telemetry",
+            "roster",
+            "store",
+            "idp",
+            "psa",
+            "scim",
+            "ids",
+            "clock",
+            "chance",
+        ],
+    ),
+];
+
+/// The files that state the store's contract: the roster imports them, so they know ids and nothing else.
+const CONTRACT: &[&str] = &["store/mod.rs", "store/unit.rs", "store/log.rs"];
+
+/// A file of `src`.
+struct Source {
+    /// Its path below `src`, with slashes.
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// The room: the first part of the path, without its extension.
+    fn room(&self) -> &str {
+        let first = self.path.split('/').next().unwrap();
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    /// The lines before the tests at the end.
+    fn lines_without_tests(&self) -> Vec<&str> {
+        let lines: Vec<&str> = self.text.lines().collect();
+        let tests =
+            lines.windows(2).rposition(|two| two[0] == "#[cfg(test)]" && two[1].starts_with("mod tests"));
+        lines[..tests.unwrap_or(lines.len())].to_vec()
+    }
+
+    /// The rooms that are named after `crate::`, comments and tests aside.
+    fn imports(&self) -> BTreeSet<String> {
+        let code: Vec<&str> = self
+            .lines_without_tests()
+            .into_iter()
+            .map(|line| line.split("//").next().unwrap_or_default())
+            .collect();
+        rooms_named_in(&code.join("\n"))
+    }
+}
+
+/// Finds the first names after `crate::`, those of `use crate::{a::.., b};` among them.
+fn rooms_named_in(code: &str) -> BTreeSet<String> {
+    let word = |text: &str| -> String {
+        text.trim_start().chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
+    };
+    let mut rooms = BTreeSet::new();
+    for after in code.split("crate::").skip(1) {
+        let Some(group) = after.strip_prefix('{') else {
+            rooms.insert(word(after));
+            continue;
+        };
+        let mut depth = 0;
+        let mut part = String::new();
+        for character in group.chars() {
+            match character {
+                '}' if depth == 0 => break,
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 0 => {
+                    rooms.insert(word(&part));
+                    part.clear();
+                    continue;
+                }
+                _ => {}
+            }
+            part.push(character);
+        }
+        rooms.insert(word(&part));
+    }
+    rooms.remove("");
+    rooms
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    collect(&root, &root, &mut found);
+    assert!(found.len() > 20, "src was not found");
+    found
+}
+
+fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            collect(root, &path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+            found.push(Source { path: name, text: fs::read_to_string(&path).unwrap() });
+        }
+    }
+}
+
+#[test]
+fn rooms_import_inwards_only() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let room = source.room();
+        if ["lib", "main"].contains(&room) {
+            continue;
+        }
+        let Some((_, allowed)) = PICTURE.iter().find(|(name, _)| *name == room) else {
+            wrong.push(format!(
+                "{}: the room {room} is not in the picture (docs/ARCHITECTURE.md, and here)",
+                source.path
+            ));
+            continue;
+        };
+        let allowed = if CONTRACT.contains(&source.path.as_str()) { &["ids"][..] } else { allowed };
+        for import in source.imports() {
+            let is_room = PICTURE.iter().any(|(name, _)| *name == import);
+            if is_room && import != room && !allowed.contains(&import.as_str()) {
+                wrong.push(format!("{}: {room} must not import {import}", source.path));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_picture_has_no_circle() {
+    for (index, (room, allowed)) in PICTURE.iter().enumerate() {
+        for inner in *allowed {
+            let at = PICTURE.iter().position(|(name, _)| name == inner);
+            assert!(at.is_some_and(|at| at < index), "{room} imports {inner}, which does not stand above it");
+        }
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_600_lines_without_its_tests() {
+    let long: Vec<String> = sources()
+        .iter()
+        .map(|source| (source.lines_without_tests().len(), &source.path))
+        .filter(|(lines, _)| *lines > LINES_MAX)
+        .map(|(lines, path)| format!("{path}: {lines} lines"))
+        .collect();
+    assert!(long.is_empty(), "split by what they say:\n{}", long.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is_about() {
+    let mute: Vec<String> = sources()
+        .into_iter()
+        .filter(|source| !source.text.starts_with("//! "))
+        .map(|source| source.path)
+        .collect();
+    assert!(mute.is_empty(), "these begin without `//! `: {mute:?}");
+}
+
+#[test]
+fn imports_are_found_in_every_form() {
+    let code =
+        "use crate::ids::{A, B};\nuse crate::{store::{unit::C, D}, clock};\nlet x = crate::chance::y();";
+    let found: Vec<String> = rooms_named_in(code).into_iter().collect();
+    assert_eq!(found, ["chance", "clock", "ids", "store"]);
+}
