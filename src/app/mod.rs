@@ -162,6 +162,7 @@ impl Daemon {
             roster,
             tls,
             metrics,
+            reloads,
             drain,
             listeners,
         };
