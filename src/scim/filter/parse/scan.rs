@@ -1,0 +1,163 @@
+//! The characters of a filter: names, words, literals, blanks. Knows no attribute.
+
+use serde_json::{Number, Value};
+
+use super::super::Literal;
+use super::refusal;
+use crate::scim::error::Refusal;
+
+/// Where the parser stands in the text.
+pub(super) struct Scanner<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl<'t> Scanner<'t> {
+    pub(super) const fn new(text: &'t str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// Returns what has not been read.
+    pub(super) fn rest(&self) -> &'t str {
+        self.text.get(self.at..).unwrap_or("")
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at >= self.text.len()
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    pub(super) fn blanks(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    /// Takes a byte if it is the next one.
+    pub(super) fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Says what was expected and where it was missing; the input is not repeated (X31).
+    pub(super) fn unexpected(&self, expected: &str) -> Refusal {
+        if self.is_at_end() {
+            refusal(format!("expected {expected}, found the end of the filter"))
+        } else {
+            refusal(format!("expected {expected} at byte {}", self.at))
+        }
+    }
+
+    /// Takes what looks like a name, with URN and sub-attribute, up to a blank, bracket, parenthesis or quote.
+    pub(super) fn name(&mut self) -> Result<&'t str, Refusal> {
+        self.blanks();
+        let start = self.at;
+        while matches!(
+            self.peek(),
+            Some(b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'$' | b'-' | b'_' | b'.' | b':')
+        ) {
+            self.at += 1;
+        }
+        match self.text.get(start..self.at) {
+            Some(name) if !name.is_empty() => Ok(name),
+            _ => Err(self.unexpected("the name of an attribute")),
+        }
+    }
+
+    /// Takes a word of letters.
+    pub(super) fn word(&mut self) -> Result<&'t str, Refusal> {
+        self.blanks();
+        let start = self.at;
+        while matches!(self.peek(), Some(b'a'..=b'z' | b'A'..=b'Z')) {
+            self.at += 1;
+        }
+        match self.text.get(start..self.at) {
+            Some(word) if !word.is_empty() => Ok(word),
+            _ => Err(self.unexpected("an operator")),
+        }
+    }
+
+    /// Takes `and` or `or` if it is the next word.
+    pub(super) fn take_word(&mut self, word: &str) -> bool {
+        let before = self.at;
+        if self.word().is_ok_and(|found| found.eq_ignore_ascii_case(word))
+            && matches!(self.peek(), Some(b' ' | b'\t' | b'('))
+        {
+            return true;
+        }
+        self.at = before;
+        false
+    }
+
+    /// Takes `not` with the parenthesis behind it, with or without blanks between them.
+    pub(super) fn take_not(&mut self) -> bool {
+        let before = self.at;
+        if self.word().is_ok_and(|word| word.eq_ignore_ascii_case("not")) {
+            self.blanks();
+            if self.take(b'(') {
+                return true;
+            }
+        }
+        self.at = before;
+        false
+    }
+
+    /// Takes a literal: a JSON string, number, `true`, `false` or `null`, or a bare word (D-E6).
+    pub(super) fn literal(&mut self) -> Result<Literal, Refusal> {
+        self.blanks();
+        if self.peek() == Some(b'"') { self.quoted() } else { self.bare() }
+    }
+
+    fn quoted(&mut self) -> Result<Literal, Refusal> {
+        let start = self.at;
+        self.at += 1;
+        loop {
+            match self.peek() {
+                Some(b'"') => break,
+                Some(b'\\') => self.at += 2,
+                Some(_) => self.at += 1,
+                None => return Err(self.unexpected("a closing quote")),
+            }
+        }
+        self.at += 1;
+        // The strict JSON reader refuses what must not be in a string: NUL, lone surrogates, control characters.
+        let json = self.text.get(start..self.at).unwrap_or("");
+        match crate::scim::json::parse(json.as_bytes()) {
+            Ok(Value::String(text)) => Ok(Literal::Text(text)),
+            _ => Err(refusal(format!("expected a JSON string at byte {start}"))),
+        }
+    }
+
+    fn bare(&mut self) -> Result<Literal, Refusal> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| !matches!(byte, b' ' | b'\t' | b'(' | b')' | b'[' | b']' | b'"'))
+        {
+            self.at += 1;
+        }
+        let word = self.text.get(start..self.at).unwrap_or("");
+        if word.is_empty() {
+            return Err(self.unexpected("a value"));
+        }
+        Ok(match word {
+            "null" => Literal::Null,
+            "true" => Literal::Bool(true),
+            "false" => Literal::Bool(false),
+            _ => number(word).map_or_else(|| Literal::Text(word.to_owned()), Literal::Number),
+        })
+    }
+}
+
+/// Reads a JSON number.
+fn number(word: &str) -> Option<Number> {
+    if !word.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+        return None;
+    }
+    match crate::scim::json::parse(word.as_bytes()) {
+        Ok(Value::Number(number)) => Some(number),
+        _ => None,
+    }
+}
