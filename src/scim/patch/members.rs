@@ -34,7 +34,14 @@ impl Work<'_> {
             }
             _ => return Err(mutability(format!("{} cannot be changed", change.attr))),
         };
-        self.members.extend(made);
+        // Runs of additions, or of removals, are one change: IdPs send an operation per member (D-A4).
+        match (self.members.last_mut(), made) {
+            (Some(MemberChange::Add(known)), Some(MemberChange::Add(mut more)))
+            | (Some(MemberChange::Remove(known)), Some(MemberChange::Remove(mut more))) => {
+                known.append(&mut more)
+            }
+            (_, made) => self.members.extend(made),
+        }
         Ok(())
     }
 
