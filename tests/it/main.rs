@@ -1,3 +1,3 @@
 //! Every integration test of rosterd, in one binary; each module mirrors a route, a room or a row.
 
-fn main() {}
+mod edge;
