@@ -121,7 +121,7 @@ impl Roster {
                 None => return Ok(None),
             },
         };
-        let now = self.clock.now();
+        let now = self.now();
         if credential.expires.is_some_and(|end| now >= end) {
             return Ok(None);
         }
@@ -129,7 +129,7 @@ impl Roster {
         Ok(Some(Caller {
             tenant: credential.tenant,
             connection: credential.connection,
-            scopes: credential.scopes.clone(),
+            scopes: credential.scopes,
             who: Actor::Token(credential.token),
             request,
             now,
@@ -172,7 +172,7 @@ impl Roster {
         &self,
         caller: &Caller,
         connection: &str,
-        scopes: &Scopes,
+        scopes: Scopes,
         lifetime: Option<SignedDuration>,
         brought: Option<&str>,
     ) -> Result<Issued, RosterError> {
@@ -193,7 +193,7 @@ impl Roster {
         let row = TokenRow {
             id: TokenId::new(self.chance.uuid(caller.now)),
             hash: hex(&hash),
-            scopes: scopes.clone(),
+            scopes,
             created: caller.now,
             expires,
         };

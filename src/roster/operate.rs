@@ -196,14 +196,16 @@ impl Roster {
                 };
                 let lifetime =
                     days.map(|days| SignedDuration::from_hours(24_i64.saturating_mul(days.into())));
-                let issued = self.create_token(&caller, &connection, &scopes, lifetime, secret.as_deref())?;
+                let issued = self.create_token(&caller, &connection, scopes, lifetime, secret.as_deref())?;
                 Ok(Reply::Token { id: issued.id, secret: issued.secret.to_string(), expires: issued.expires })
             }
             Command::TokenList { tenant } => {
                 Ok(Reply::Tokens { tokens: self.of_each(tenant, request, Self::tokens)? })
             }
             Command::TokenRevoke { id } => {
-                let unknown = || RosterError::Unfit("no live token has this id; rosterd token list shows them".to_owned());
+                let unknown = || {
+                    RosterError::Unfit("no live token has this id; rosterd token list shows them".to_owned())
+                };
                 let id = TokenId::parse(&id).map_err(|_| unknown())?;
                 let all = self.of_each(None, request, Self::tokens)?;
                 let holder = all.into_iter().find(|token| token.what.id == id).ok_or_else(unknown)?;
