@@ -15,7 +15,7 @@ const PAGE_SIZE: u64 = 100;
 /// Reads everybody, page by page, and prints them.
 pub async fn roster(client: &mut Client, out: &mut dyn Write) -> Result<()> {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_BORDERS_ONLY_CONDENSED).set_header([
+    table.load_style(presets::ASCII_BORDERS_ONLY_CONDENSED).set_header([
         "userName",
         "name",
         "title",

@@ -149,7 +149,7 @@ impl Roster {
         else {
             return Ok(None);
         };
-        let profile = match self.connection_row(snapshot.as_ref(), tenant, &row.connection)? {
+        let profile = match Self::connection_row(snapshot.as_ref(), tenant, &row.connection)? {
             Some(connection) => Profile::by_name(&connection.profile).unwrap_or(&AUTO),
             None => &AUTO,
         };
@@ -240,7 +240,7 @@ impl Roster {
 
     /// Ends a token at once.
     pub fn revoke_token(&self, caller: &Caller, token: TokenId) -> Result<(), RosterError> {
-        let (_, hash) = self.carry_out(caller, Action::TokenRevoke, |snapshot| {
+        let hash = self.carry_out(caller, Action::TokenRevoke, |snapshot| {
             for (connection, before) in all_tokens(snapshot, caller.tenant)? {
                 let mut row: TokensRow = rows::decode(&before)?;
                 let Some(at) = row.tokens.iter().position(|known| known.id == token) else { continue };
@@ -330,7 +330,7 @@ impl Roster {
             return Ok(LOCAL);
         }
         let row: Option<ConnectionRow> =
-            self.connection_row(self.store.snapshot()?.as_ref(), caller.tenant, name)?;
+            Self::connection_row(self.store.snapshot()?.as_ref(), caller.tenant, name)?;
         row.map(|row| row.id).ok_or_else(|| {
             RosterError::Unfit(format!("no connection is named \"{name}\"; rosterd connection list shows them, rosterd connection create {name} makes it"))
         })
