@@ -20,7 +20,7 @@ use rosterd::http::health::{self, Readiness};
 use rosterd::http::inventory::Inventory;
 use rosterd::http::layers::{Arrival, Front, FrontParts};
 use rosterd::http::limits::{BODY_BYTES_DEFAULT, BODY_BYTES_MAX, Limits};
-use rosterd::http::metrics::{Door, Metrics, Rejected};
+use rosterd::http::metrics::{Door, Metrics};
 use rosterd::http::problem::Problem;
 use rosterd::http::serve::{Listener, serve};
 use rosterd::http::tls::Tls;
@@ -143,8 +143,8 @@ impl Edge {
 }
 
 fn router(seen: &Arc<Seen>, metrics: &Arc<Metrics>, drain: &Drain) -> Router {
-    let (created, deleted, slow, page) =
-        (Arc::clone(seen), Arc::clone(seen), Arc::clone(seen), Arc::clone(metrics));
+    let (created, deleted, slow, tenant, page) =
+        (Arc::clone(seen), Arc::clone(seen), Arc::clone(seen), Arc::clone(seen), Arc::clone(metrics));
     let users = get(async |request: Request| format!("{:?}", request.uri().query())).post(
         async move |arrival: Arrival, request: Request| {
             read(&arrival, request, BODY_BYTES_DEFAULT).await.map(|bytes| {
@@ -183,9 +183,9 @@ fn router(seen: &Arc<Seen>, metrics: &Arc<Metrics>, drain: &Drain) -> Router {
         .route("/large", get(async || Body::from(vec![b'x'; 32 * 1024 * 1024])))
         .route(
             "/tenant",
-            get(async |arrival: Arrival| -> Result<Response, Problem> {
+            get(async move |arrival: Arrival| -> Result<Response, Problem> {
                 let _share = arrival.enter(TenantId::new(7))?;
-                arrival.metrics().reject(Rejected::Unauthorized);
+                tenant.begun.notify_one();
                 std::future::pending().await
             }),
         )
