@@ -14,7 +14,8 @@ async fn x30_a_declared_length_over_the_limit_is_refused_before_a_byte_is_read()
     for (path, max) in [("/scim/v2/Users", BODY_BYTES_DEFAULT), ("/scim/v2/Bulk", BODY_BYTES_MAX)] {
         let reply = edge.ask(&post(path, &format!("Content-Length: {}", max + 1))).await;
         assert_eq!((reply.status, reply.field("content-type")), (413, Some("application/scim+json")));
-        let reply = edge.ask(&post(path, &format!("Expect: 100-continue\r\nContent-Length: {}", max + 1))).await;
+        let reply =
+            edge.ask(&post(path, &format!("Expect: 100-continue\r\nContent-Length: {}", max + 1))).await;
         assert_eq!(reply.status, 413, "the client was told to go on");
     }
 }
@@ -59,7 +60,7 @@ async fn x30_all_bodies_together_are_capped_and_room_comes_back() {
     let edge = Edge::with(limits, None).await;
     let mut holder = edge.connect().await;
     holder.send(&post("/scim/v2/Users", "Content-Length: 80000")).await;
-    holder.send(&[b'x'; 70_000]).await;
+    holder.send(&vec![b'x'; 70_000]).await;
     edge.until_metric("rosterd_http_bodies_held_bytes", 70_000.0).await;
 
     let mut declared = edge.connect().await;
@@ -68,14 +69,14 @@ async fn x30_all_bodies_together_are_capped_and_room_comes_back() {
     assert_eq!((reply.status, reply.field("retry-after")), (503, Some("1")));
     let mut chunked = edge.connect().await;
     chunked.send(&post("/scim/v2/Users", "Transfer-Encoding: chunked")).await;
-    chunked.send(&[b"9c40\r\n", &[b'x'; 40_000][..]].concat()).await;
+    chunked.send(&[b"9c40\r\n".as_slice(), &vec![b'x'; 40_000]].concat()).await;
     assert_eq!(chunked.reply().await.status, 503);
 
-    holder.send(&[b'x'; 10_000]).await;
+    holder.send(&vec![b'x'; 10_000]).await;
     assert_eq!(holder.reply().await.status, 201);
     let mut next = edge.connect().await;
     next.send(&post("/scim/v2/Users", "Content-Length: 80000")).await;
-    next.send(&[b'x'; 80_000]).await;
+    next.send(&vec![b'x'; 80_000]).await;
     assert_eq!(next.reply().await.status, 201);
 }
 

@@ -50,7 +50,8 @@ async fn r23_one_request_too_many_is_answered_503_and_probes_are_answered_all_th
     }
     edge.seen.go_on.notify_one();
     assert_eq!(slow.reply().await.body, "done");
-    let served = async { while edge.ask(b"GET /scim/v2/Users HTTP/1.1\r\nHost: a\r\n\r\n").await.status != 200 {} };
+    let served =
+        async { while edge.ask(b"GET /scim/v2/Users HTTP/1.1\r\nHost: a\r\n\r\n").await.status != 200 {} };
     tokio::time::timeout(super::support::PATIENCE, served).await.expect("room never came back");
 }
 
@@ -78,9 +79,12 @@ async fn a_unix_socket_is_its_owners_alone_and_a_stale_file_is_no_obstacle() {
 
     let edge = Edge::on(listener, Limits::default(), None);
     let mut stream = tokio::net::UnixStream::connect(&path).await.unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut stream, b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-        .await
-        .unwrap();
+    tokio::io::AsyncWriteExt::write_all(
+        &mut stream,
+        b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    )
+    .await
+    .unwrap();
     let mut answer = String::new();
     tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");

@@ -13,7 +13,10 @@ async fn r6_requests_half_sent_at_the_signal_are_all_answered() {
     let halves: [(&[u8], &[u8]); 3] = [
         (b"POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo", b"dy"),
         (b"POST /scim/v2/Users HTTP/1.1\r\nHo", b"st: a\r\nContent-Length: 4\r\n\r\nbody"),
-        (b"POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbo", b"dy\r\n0\r\n\r\n"),
+        (
+            b"POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbo",
+            b"dy\r\n0\r\n\r\n",
+        ),
     ];
     let mut begun = Vec::new();
     for number in 0..24 {
@@ -54,7 +57,9 @@ async fn r6_idle_connections_do_not_hold_up_the_drain() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r6_a_drain_ends_although_a_client_never_finishes() {
-    let edge = Edge::with(rosterd::http::limits::Limits { drain: Duration::from_millis(500), ..short() }, None).await;
+    let edge =
+        Edge::with(rosterd::http::limits::Limits { drain: Duration::from_millis(500), ..short() }, None)
+            .await;
     let mut raw = edge.connect().await;
     let seen = std::sync::Arc::clone(&edge.seen);
     raw.send(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await;

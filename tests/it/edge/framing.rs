@@ -67,7 +67,8 @@ async fn x35_a_request_hidden_in_a_body_never_runs() {
         let chunk = format!("{:x}\r\n{SMUGGLED}\r\n0\r\n\r\n", SMUGGLED.len());
         let ended = format!("0\r\n\r\n{SMUGGLED}");
         // Behind an honest chunked head the last of the three is no smuggling: the body has ended, and a request follows.
-        let honest = framing.trim_end().to_ascii_lowercase().replace('\t', " ") == "transfer-encoding: chunked";
+        let honest =
+            framing.trim_end().to_ascii_lowercase().replace('\t', " ") == "transfer-encoding: chunked";
         for body in [SMUGGLED, &chunk, &ended].into_iter().take(if honest { 2 } else { 3 }) {
             let request = format!("POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n{body}");
             let edge = std::sync::Arc::clone(&edge);
@@ -113,8 +114,9 @@ async fn x39_unknown_methods_are_refused_and_nothing_is_echoed() {
     let edge = Edge::start().await;
     for method in ["get", "Get", "TRACE", "CONNECT", "PROPFIND", "BREW", "M-SEARCH"] {
         let target = if method == "CONNECT" { "a:443" } else { "/scim/v2/Users" };
-        let reply =
-            edge.ask(format!("{method} {target} HTTP/1.1\r\nHost: a:443\r\nX: canary\r\n\r\n").as_bytes()).await;
+        let reply = edge
+            .ask(format!("{method} {target} HTTP/1.1\r\nHost: a:443\r\nX: canary\r\n\r\n").as_bytes())
+            .await;
         assert!(matches!(reply.status, 400 | 405 | 501), "{method}: {reply:?}");
         assert!(!reply.body.contains("canary") && !reply.body.contains(method), "{reply:?}");
     }
@@ -169,11 +171,14 @@ async fn s4_doubled_and_trailing_slashes_below_the_base_path_are_forgiven() {
 async fn x36_a_long_head_is_refused_with_a_body_and_a_longer_one_without() {
     let edge = Edge::start().await;
     let reply = edge
-        .ask(format!("GET /scim/v2/Users HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(17_000)).as_bytes())
+        .ask(
+            format!("GET /scim/v2/Users HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(17_000)).as_bytes(),
+        )
         .await;
     assert_eq!((reply.status, reply.field("content-type")), (431, Some("application/scim+json")));
-    let reply =
-        edge.ask(format!("GET /scim/v2/Users?{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(17_000)).as_bytes()).await;
+    let reply = edge
+        .ask(format!("GET /scim/v2/Users?{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(17_000)).as_bytes())
+        .await;
     assert_eq!(reply.status, 414);
     let mut raw = edge.connect().await;
     raw.try_send(format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(100_000)).as_bytes()).await;

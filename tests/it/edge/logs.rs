@@ -44,7 +44,10 @@ fn x61_whatever_is_logged_one_event_is_one_line_of_plain_characters() {
         let text = sink.text();
         assert_eq!(text.matches('\n').count(), 1, "{form:?}: {text:?}");
         let line = text.strip_suffix('\n').unwrap();
-        assert!(!line.contains(|each: char| each.is_control() || "\u{202e}\u{2028}\u{200b}".contains(each)), "{line:?}");
+        assert!(
+            !line.contains(|each: char| each.is_control() || "\u{202e}\u{2028}\u{200b}".contains(each)),
+            "{line:?}"
+        );
         if form == LogForm::Json {
             let parsed: serde_json::Value = serde_json::from_str(line).unwrap();
             assert_eq!(parsed["field"], hostile);
@@ -74,14 +77,20 @@ async fn x62_an_access_line_has_the_template_and_neither_query_nor_id_nor_creden
         let reply = edge.ask(format!("{request}\r\n\r\n").as_bytes()).await;
         let id = reply.field("x-request-id").unwrap().to_owned();
         let text = sink.text();
-        let line = text.lines().rfind(|line| line.contains(&id)).unwrap_or_else(|| panic!("no line for {request}: {text}"));
+        let line = text
+            .lines()
+            .rfind(|line| line.contains(&id))
+            .unwrap_or_else(|| panic!("no line for {request}: {text}"));
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(line["message"], "request answered");
         assert_eq!(line["status"], reply.status);
     }
     let text = sink.text();
     assert!(!text.to_ascii_lowercase().contains("canary"), "{text}");
-    assert!(text.contains(r#""route":"/scim/v2/Users/{id}""#) && text.contains(r#""client_request_id":"mine-1""#), "{text}");
+    assert!(
+        text.contains(r#""route":"/scim/v2/Users/{id}""#) && text.contains(r#""client_request_id":"mine-1""#),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -91,7 +100,8 @@ async fn r33_the_cause_of_an_error_and_a_panic_are_in_the_log_with_the_requests_
     let reply = edge.ask(b"GET /problem HTTP/1.1\r\nHost: a\r\n\r\n").await;
     let id = reply.field("x-request-id").unwrap().to_owned();
     let text = sink.text();
-    let line: serde_json::Value = serde_json::from_str(text.lines().find(|line| line.contains(&id)).unwrap()).unwrap();
+    let line: serde_json::Value =
+        serde_json::from_str(text.lines().find(|line| line.contains(&id)).unwrap()).unwrap();
     assert_eq!((&line["cause"], &line["level"]), (&"canary-cause".into(), &"ERROR".into()));
 
     let reply = edge.ask(b"GET /panic HTTP/1.1\r\nHost: a\r\n\r\n").await;

@@ -127,18 +127,28 @@ impl Edge {
     /// Returns one number from the metrics page.
     pub(super) fn metric(&self, series: &str) -> f64 {
         let page = self.metrics.expose().unwrap();
-        let line = page.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
+        let line =
+            page.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
         line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
     }
 
     /// Waits until a number is reached.
     pub(super) async fn until_metric(&self, series: &str, wanted: f64) {
-        let reached = async {
-            while self.metric(series) < wanted {
+        self.until(series, |value| value >= wanted).await;
+    }
+
+    /// Waits until a level is back at zero.
+    pub(super) async fn until_zero(&self, series: &str) {
+        self.until(series, |value| value < 0.5).await;
+    }
+
+    async fn until(&self, series: &str, reached: impl Fn(f64) -> bool) {
+        let wait = async {
+            while !reached(self.metric(series)) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        assert!(timeout(PATIENCE, reached).await.is_ok(), "{series} is {}", self.metric(series));
+        assert!(timeout(PATIENCE, wait).await.is_ok(), "{series} is {}", self.metric(series));
     }
 }
 
@@ -225,7 +235,7 @@ impl Raw {
             if let Some(reply) = Reply::parse(&bytes) {
                 return Some(reply);
             }
-            let mut piece = [0; 16 * 1024];
+            let mut piece = vec![0; 16 * 1024];
             match timeout(PATIENCE, self.0.read(&mut piece)).await.expect("no answer in time") {
                 Ok(0) | Err(_) => return None,
                 Ok(count) => bytes.extend_from_slice(&piece[..count]),

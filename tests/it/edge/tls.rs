@@ -32,7 +32,11 @@ fn write_pair(files: &TlsFiles, until_year: i32) -> CertificateDer<'static> {
     certificate.der().clone()
 }
 
-async fn dial(edge: &Edge, trusted: &CertificateDer<'static>, alpn: &[&[u8]]) -> std::io::Result<TlsStream<TcpStream>> {
+async fn dial(
+    edge: &Edge,
+    trusted: &CertificateDer<'static>,
+    alpn: &[&[u8]],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -73,13 +77,18 @@ async fn r32_a_new_pair_serves_new_connections_and_a_broken_one_changes_nothing(
     let breakages: [(&str, &dyn Fn()); 4] = [
         ("no key", &|| std::fs::remove_file(&files.key).unwrap()),
         ("a key that is none", &|| std::fs::write(&files.key, "none").unwrap()),
-        ("another's key", &|| std::fs::write(&files.key, KeyPair::generate().unwrap().serialize_pem()).unwrap()),
+        ("another's key", &|| {
+            std::fs::write(&files.key, KeyPair::generate().unwrap().serialize_pem()).unwrap()
+        }),
         ("no certificate", &|| std::fs::write(&files.certificate, "").unwrap()),
     ];
     for (what, break_it) in breakages {
         break_it();
         let error = tls.reload().expect_err(what).to_string();
-        assert!(error.contains(folder.path().to_str().unwrap()), "{what}: the message names no file: {error}");
+        assert!(
+            error.contains(folder.path().to_str().unwrap()),
+            "{what}: the message names no file: {error}"
+        );
         assert!(dial(&edge, &second, &[]).await.is_ok(), "{what}");
     }
 }
