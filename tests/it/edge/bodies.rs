@@ -29,7 +29,8 @@ async fn x30_a_chunked_body_is_cut_at_the_limit_and_its_sender_still_reads_the_a
     chunk.resize(chunk.len() + 0x10_0000, b'x');
     chunk.extend_from_slice(b"\r\n");
     for _ in 0..8 {
-        raw.try_send(&chunk).await;
+        // Fails if the server closes over what is still being sent, and many clients would then never look for the answer.
+        raw.send(&chunk).await;
     }
     assert_eq!(raw.reply().await.status, 413);
     assert_eq!(edge.bodies.gauge().now(), 0);

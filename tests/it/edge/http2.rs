@@ -37,6 +37,9 @@ async fn open(edge: &Edge, settings: &[u8]) -> TcpStream {
     stream
 }
 
+/// Makes the nth frame of a flood.
+type Flood<'a> = &'a dyn Fn(u32) -> Vec<u8>;
+
 /// Reads frames until one of this kind; `None` when the connection ends first.
 async fn next(stream: &mut TcpStream, kind: u8) -> Option<Vec<u8>> {
     loop {
@@ -96,7 +99,7 @@ async fn x36_floods_of_frames_neither_fill_the_memory_nor_hold_up_others() {
     };
     let ping = |_| frame(PING, 0, 0, &[0; 8]);
     let settings = |_| frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0xff, 0xff]);
-    let floods: [(&str, &dyn Fn(u32) -> Vec<u8>); 4] =
+    let floods: [(&str, Flood<'_>); 4] =
         [("reset", &reset), ("continuation", &unended), ("ping", &ping), ("settings", &settings)];
     for (name, flood) in floods {
         let before = memory_bytes();

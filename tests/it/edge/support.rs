@@ -202,7 +202,6 @@ fn router(seen: &Arc<Seen>, metrics: &Arc<Metrics>, drain: &Drain) -> Router {
         .route("/problem", get(async || Problem::internal("canary-cause").into_response()))
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 async fn panics() -> &'static str {
     panic!("canary-panic")
 }

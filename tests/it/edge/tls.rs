@@ -78,7 +78,7 @@ async fn r32_a_new_pair_serves_new_connections_and_a_broken_one_changes_nothing(
         ("no key", &|| std::fs::remove_file(&files.key).unwrap()),
         ("a key that is none", &|| std::fs::write(&files.key, "none").unwrap()),
         ("another's key", &|| {
-            std::fs::write(&files.key, KeyPair::generate().unwrap().serialize_pem()).unwrap()
+            std::fs::write(&files.key, KeyPair::generate().unwrap().serialize_pem()).unwrap();
         }),
         ("no certificate", &|| std::fs::write(&files.certificate, "").unwrap()),
     ];
