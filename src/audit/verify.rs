@@ -144,7 +144,7 @@ mod tests {
                 for place in 0..length {
                     let mut altered = rows[at].clone();
                     let text = part(&mut altered);
-                    let other = if &text[place..=place] == "0" { "1" } else { "0" };
+                    let other = if text.as_bytes()[place] == b'0' { "1" } else { "0" };
                     text.replace_range(place..=place, other);
                     let mut proof = Proof::default();
                     let result = rows[..at]
