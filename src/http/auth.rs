@@ -55,8 +55,8 @@ mod tests {
     #[test]
     fn x5_one_bearer_field_and_nothing_else_is_a_credential() {
         let read = |values: &[&str]| {
-            let headers =
-                HeaderMap::from_iter(values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())));
+            let headers: HeaderMap =
+                values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())).collect();
             token(&headers).map(str::to_owned)
         };
         assert_eq!(read(&["Bearer abc"]).as_deref(), Some("abc"));
