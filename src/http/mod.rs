@@ -2,17 +2,16 @@
 //!
 //! Read in this order: [`serve`] (the accept loop and one connection), [`pulse`] (what a connection is doing, and when
 //! it has taken too long), [`limits`] (every bound of the edge, with its default), [`layers`] (the one wrapper around
-//! the router: request id, refusals, caps, time-out, panics, headers, log line), [`refuse`] (what hyper lets through and we
+//! the router: request id, refusals, caps, time-out, panics, headers, log line), [`arrival`] (what handlers see of it),
+//! [`refuse`] (what hyper lets through and we
 //! do not), [`body`] (reading a request body within its limits), [`problem`] (the one file that turns errors into answers),
 //! [`inventory`] (which route a path belongs to), [`metrics`], [`health`], [`tls`], [`drain`].
 //!
 //! Types of this room never enter the roster, and the roster carries no status code.
 
-pub mod admin;
-pub mod auth;
+pub mod arrival;
 pub mod body;
 pub mod drain;
-pub mod edge;
 pub mod health;
 pub mod inventory;
 pub mod layers;
@@ -22,7 +21,5 @@ pub mod panics;
 pub mod problem;
 pub mod pulse;
 pub mod refuse;
-pub mod router;
-pub mod scim;
 pub mod serve;
 pub mod tls;
