@@ -11,6 +11,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -48,8 +49,8 @@ pub struct FrontParts {
     pub router: Router,
     /// Which door they stand behind.
     pub door: Door,
-    /// The bounds.
-    pub limits: Limits,
+    /// The bounds; time-outs may be swapped while serving.
+    pub limits: Arc<ArcSwap<Limits>>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The room for bodies; handlers find it in [`Arrival::bodies`].
@@ -96,14 +97,20 @@ impl Front {
         // Turns the routes into services once, instead of at each request.
         parts.router = parts.router.with_state(());
         parts.bodies.show(&parts.metrics);
+        let limits = **parts.limits.load();
         let shared = Arc::new(Shared {
             bodies: parts.bodies.clone(),
-            tenants: Shares::up_to(parts.limits.in_flight_per_tenant_max),
+            tenants: Shares::up_to(limits.in_flight_per_tenant_max),
             metrics: Arc::clone(&parts.metrics),
-            retry_after_s: parts.limits.retry_after_s,
+            retry_after_s: limits.retry_after_s,
         });
-        let in_flight = Gauge::up_to(u64::try_from(parts.limits.in_flight_max).unwrap_or(u64::MAX));
+        let in_flight = Gauge::up_to(u64::try_from(limits.in_flight_max).unwrap_or(u64::MAX));
         Arc::new(Self { parts, in_flight, shared })
+    }
+
+    /// Returns the bounds that hold for what begins now. The caps on how many were taken at the start.
+    pub(super) fn limits(&self) -> Limits {
+        **self.parts.limits.load()
     }
 
     /// Answers one request of a connection.
@@ -168,7 +175,7 @@ impl Front {
         line.route = metrics.inventory().find(parts.uri.path());
         let Some(place) = self.place(line.route) else {
             metrics.reject(Rejected::InFlight);
-            return (Problem::busy(self.parts.limits.retry_after_s).into_response(), None);
+            return (Problem::busy(self.shared.retry_after_s).into_response(), None);
         };
         parts.extensions.insert(Arrival {
             request_id: line.id,
@@ -180,7 +187,7 @@ impl Front {
         let body = if incoming.is_end_stream() {
             Body::empty()
         } else {
-            Body::new(Intake::new(incoming, self.parts.limits, done.clone()))
+            Body::new(Intake::new(incoming, self.limits(), done.clone()))
         };
         let has_body = !body.is_end_stream();
         let request = Request::from_parts(parts, body);
@@ -214,7 +221,7 @@ impl Front {
         started: Instant,
     ) -> Response {
         let mut router = self.parts.router.clone();
-        let limits = &self.parts.limits;
+        let limits = self.limits();
         // The call itself runs inside the net as well, not only the future it returns.
         let mut handler = std::pin::pin!(panics::catch(async move { router.call(request).await }));
         let mut until = started + limits.handler;

@@ -7,11 +7,17 @@
 //! do not), [`body`] (reading a request body within its limits), [`problem`] (the one file that turns errors into answers),
 //! [`inventory`] (which route a path belongs to), [`metrics`], [`health`], [`tls`], [`drain`].
 //!
+//! What stands behind that: [`router`] (every route), [`auth`] (who is asking), [`edge`] (how a handler hands work to the
+//! roster), [`scim`] (the handlers of RFC 7644), [`admin`] (the command line's socket).
+//!
 //! Types of this room never enter the roster, and the roster carries no status code.
 
+pub mod admin;
 pub mod arrival;
+pub mod auth;
 pub mod body;
 pub mod drain;
+pub mod edge;
 pub mod health;
 pub mod inventory;
 pub mod layers;
@@ -21,5 +27,7 @@ pub mod panics;
 pub mod problem;
 pub mod pulse;
 pub mod refuse;
+pub mod router;
+pub mod scim;
 pub mod serve;
 pub mod tls;
