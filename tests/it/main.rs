@@ -10,3 +10,6 @@
 
 mod architecture;
 mod config;
+mod conformance;
+mod rows;
+mod support;

@@ -1,0 +1,49 @@
+//! Conversations as files (`conformance/<who>/*.http`), played against the real router on every store.
+//!
+//! [`transcript`] reads a file, [`play`] plays it, [`matching`] compares. A file is played where it is listed below; one that is not listed
+//! fails a test.
+
+mod matching;
+mod play;
+mod transcript;
+
+/// Lists the transcripts of a folder: the file's name without its ending, as a name of Rust.
+macro_rules! transcripts {
+    ($folder:ident: $($name:ident)+) => {
+        mod $folder {
+            $(mod $name {
+                const FILE: &str = concat!(stringify!($folder), "/", stringify!($name), ".http");
+
+                #[test]
+                fn memory() {
+                    crate::conformance::play::play(FILE, crate::support::Engine::Memory);
+                }
+
+                #[test]
+                fn redb() {
+                    crate::conformance::play::play(FILE, crate::support::Engine::Redb);
+                }
+            })+
+
+            #[test]
+            fn every_file_is_played() {
+                crate::conformance::every_file_is_listed(stringify!($folder), &[$(stringify!($name)),+]);
+            }
+        }
+    };
+}
+
+include!("list.rs");
+
+fn every_file_is_listed(folder: &str, listed: &[&str]) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance").join(folder);
+    let mut found: Vec<String> = std::fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter_map(|name| name.strip_suffix(".http").map(str::to_owned))
+        .collect();
+    found.sort_unstable();
+    let mut listed: Vec<&str> = listed.to_vec();
+    listed.sort_unstable();
+    assert_eq!(found, listed, "the folder, and tests/it/conformance/mod.rs");
+}
