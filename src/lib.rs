@@ -8,6 +8,8 @@
 
 #[cfg(feature = "daemon")]
 pub mod app;
+#[cfg(feature = "daemon")]
+pub mod audit;
 pub mod chance;
 #[cfg(feature = "daemon")]
 pub mod cli;

@@ -1,20 +1,31 @@
-//! The store's figures among the metrics.
+//! The store's figures and those of reloads among the metrics.
 
 use std::fmt;
 use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::roster::Roster;
 use crate::store::State;
 
-/// Adds the store's figures to a registry.
-pub(super) fn register(registry: &mut Registry, roster: Arc<Roster>) {
+/// Adds the figures to a registry.
+pub(super) fn register(registry: &mut Registry, roster: Arc<Roster>) -> Reloads {
     registry.register_collector(Box::new(StoreFigures(roster)));
+    let reloads = Reloads::default();
+    registry.register("rosterd_config_reloads", "Reloads of the settings that took effect", reloads.done.clone());
+    registry.register("rosterd_config_reload_failures", "Reloads that were refused", reloads.failed.clone());
+    reloads
+}
+
+/// How reloads ended.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reloads {
+    pub(super) done: Counter,
+    pub(super) failed: Counter,
 }
 
 struct StoreFigures(Arc<Roster>);

@@ -33,6 +33,7 @@ use crate::http::tls::{Tls, TlsError, TlsFiles};
 use crate::roster::{Roster, RosterError};
 use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
+use measure::Reloads;
 use crate::store::{State, Store};
 
 /// How often what is only in memory (when tokens were last used) is written down.
@@ -99,6 +100,7 @@ pub struct Daemon {
     roster: Arc<Roster>,
     tls: Option<Arc<Tls>>,
     metrics: Arc<Metrics>,
+    reloads: Reloads,
     drain: Drain,
     listeners: JoinSet<()>,
 }
@@ -127,7 +129,7 @@ impl Daemon {
         let base_url = format!("{}/scim/v2", config.server.base_url(&config.tls, public_at));
         let templates: Vec<&'static str> = router::PUBLIC.into_iter().chain(router::ADMIN).collect();
         let mut registry = Registry::default();
-        measure::register(&mut registry, Arc::clone(&roster));
+        let reloads = measure::register(&mut registry, Arc::clone(&roster));
         let metrics = Metrics::new(Inventory::new(&templates), registry);
         let bodies = Bodies::new(&limits);
         let edge =
@@ -160,10 +162,11 @@ impl Daemon {
             roster,
             tls,
             metrics,
+            reloads,
             drain,
             listeners,
         };
-        daemon.show_certificate(rim);
+        daemon.reloader(rim.clone()).show_certificate();
         Ok(daemon)
     }
 
@@ -197,19 +200,9 @@ impl Daemon {
         &self.drain
     }
 
-    /// Reads certificate and key again; a broken pair keeps the old one (R32).
-    pub fn reload_tls(&self, rim: &Rim) -> Result<(), TlsError> {
-        if let Some(tls) = &self.tls {
-            tls.reload()?;
-        }
-        self.show_certificate(rim);
-        Ok(())
-    }
-
-    fn show_certificate(&self, rim: &Rim) {
-        if let Some(tls) = &self.tls {
-            self.metrics.tls_days_to_expiry(tls.days_to_expiry(rim.clock.now()));
-        }
+    /// Returns what carries out a reload.
+    pub fn reloader(&self, rim: Rim) -> Reloader {
+        Reloader { tls: self.tls.clone(), metrics: Arc::clone(&self.metrics), reloads: self.reloads.clone(), rim }
     }
 
     /// Serves until the drain has begun and every begun request is answered, then writes down what was only in memory.
@@ -229,6 +222,37 @@ impl Daemon {
         let roster = Arc::clone(&self.roster);
         if tokio::task::spawn_blocking(move || roster.write_down_token_use()).await.is_err() {
             tracing::error!("writing down when tokens were last used failed");
+        }
+    }
+}
+
+/// Carries out a reload in a daemon that is serving.
+#[derive(Debug)]
+pub struct Reloader {
+    tls: Option<Arc<Tls>>,
+    metrics: Arc<Metrics>,
+    reloads: Reloads,
+    rim: Rim,
+}
+
+impl Reloader {
+    /// Takes over what may change without a restart. Certificate and key are read again in any case; a broken pair keeps the old one (R32).
+    pub fn apply(&self, _config: &Config) -> Result<(), TlsError> {
+        let read = self.tls.as_ref().map_or(Ok(()), |tls| tls.reload());
+        self.show_certificate();
+        let ended = if read.is_ok() { &self.reloads.done } else { &self.reloads.failed };
+        ended.inc();
+        read
+    }
+
+    /// Counts a reload that was refused.
+    pub fn failed(&self) {
+        self.reloads.failed.inc();
+    }
+
+    fn show_certificate(&self) {
+        if let Some(tls) = &self.tls {
+            self.metrics.tls_days_to_expiry(tls.days_to_expiry(self.rim.clock.now()));
         }
     }
 }

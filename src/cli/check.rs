@@ -1,8 +1,12 @@
-//! `rosterd check`: its arguments.
+//! `rosterd check`: its arguments, and how it runs.
 
+use anyhow::Result;
 use clap::Args;
 
+use super::operator::Operator;
 use super::settings::SettingsArgs;
+use super::{Exit, World, unexpected};
+use crate::roster::{Command, Reply};
 
 /// Read everything in the store, and say what does not fit together.
 ///
@@ -18,4 +22,20 @@ pub struct CheckArgs {
     /// Where settings come from.
     #[command(flatten)]
     pub settings: SettingsArgs,
+}
+
+/// Runs the command.
+pub fn run(args: &CheckArgs, world: &mut World<'_>) -> Result<Exit> {
+    let operator = Operator::reach(&args.settings, world)?;
+    writeln!(world.err, "Reading everything in the store …")?;
+    let Reply::Checked { findings } = operator.ask(Command::Check)? else { return Err(unexpected()) };
+    if findings.is_empty() {
+        writeln!(world.out, "Everything fits.")?;
+        return Ok(Exit::Done);
+    }
+    for finding in &findings {
+        writeln!(world.out, "{finding}")?;
+    }
+    writeln!(world.err, "{} things do not fit; restore a backup, and keep this folder for those who look into it", findings.len())?;
+    Ok(Exit::Found)
 }

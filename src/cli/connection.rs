@@ -1,8 +1,12 @@
-//! `rosterd connection`: its arguments.
+//! `rosterd connection`: its arguments, and how it runs.
 
+use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use super::operator::Operator;
 use super::settings::SettingsArgs;
+use super::{Exit, World, table, unexpected};
+use crate::roster::{Command, Reply};
 
 /// Identity providers and the like: who may speak to a tenant, and in which dialect.
 #[derive(Debug, Subcommand)]
@@ -46,4 +50,34 @@ pub struct ConnectionListArgs {
     /// Print JSON instead of a table.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Runs the command.
+pub fn run(command: ConnectionCommand, world: &mut World<'_>) -> Result<Exit> {
+    match command {
+        ConnectionCommand::Create(args) => {
+            let operator = Operator::reach(&args.settings, world)?;
+            let (tenant, name) = (args.tenant.clone(), args.name.clone());
+            operator.ask(Command::ConnectionCreate { tenant, name, profile: args.profile })?;
+            writeln!(
+                world.err,
+                "Made connection {name}. Next: rosterd token create --tenant {tenant} --connection {name}",
+                name = args.name,
+                tenant = args.tenant
+            )?;
+        }
+        ConnectionCommand::List(args) => {
+            let operator = Operator::reach(&args.settings, world)?;
+            let Reply::Connections { connections } = operator.ask(Command::ConnectionList { tenant: args.tenant })? else {
+                return Err(unexpected());
+            };
+            let columns = ["tenant", "connection", "profile", "created", "id"];
+            table::print(world, args.json, &connections, columns, |connection| {
+                let of = &connection.what;
+                let created = table::instant(of.created);
+                [connection.tenant.clone(), of.name.clone(), of.profile.clone(), created, of.id.to_string()]
+            })?;
+        }
+    }
+    Ok(Exit::Done)
 }

@@ -11,8 +11,10 @@ pub mod check;
 pub mod config;
 pub mod connection;
 pub mod demo;
+pub mod operator;
 pub mod serve;
 pub mod settings;
+pub mod table;
 pub mod tenant;
 pub mod token;
 pub mod version;
@@ -22,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Environment;
+use crate::config::{ConfigErrors, Environment};
 
 /// Identity provisioning for firms that sell people's time: SCIM 2.0 in, a durable roster of people inside.
 #[derive(Debug, Parser)]
@@ -47,9 +49,28 @@ defaults: see `rosterd config reference`.";
 /// The commands that work.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the daemon.
+    Serve(serve::ServeArgs),
     /// Look at settings: are they right, what holds, what is there to set.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Organisations whose people no other can see.
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
+    /// Identity providers and the like: who may speak to a tenant, and in which dialect.
+    #[command(subcommand)]
+    Connection(connection::ConnectionCommand),
+    /// Bearer tokens: the credentials of a connection.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Administrators.
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
+    /// Read everything in the store, and say what does not fit together.
+    Check(check::CheckArgs),
+    /// The record of who changed what.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Say which version this is, and what it was built with.
     Version(version::VersionArgs),
 }
@@ -76,6 +97,11 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// Settings that are wrong, on their way to standard error: one line for each problem.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings are wrong: {0}")]
+pub struct Refused(#[source] pub ConfigErrors);
+
 /// What a command may use of the world: two streams and the variables.
 pub struct World<'w> {
     /// Standard output: what was asked for.
@@ -101,7 +127,10 @@ pub fn run() -> ExitCode {
         // `rosterd … | head` closed the pipe: it has what it wanted, and there is nobody to tell.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(world.err, "error: {error:#}");
+            match error.downcast_ref::<Refused>() {
+                Some(Refused(errors)) => drop(config::report(errors, world.err)),
+                None => drop(writeln!(world.err, "error: {error:#}")),
+            }
             Exit::Failed.into()
         }
     }
@@ -109,9 +138,21 @@ pub fn run() -> ExitCode {
 
 fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
     match command {
+        Command::Serve(args) => serve::run(&args, world),
         Command::Config(command) => config::run(&command, world),
+        Command::Tenant(command) => tenant::run(command, world),
+        Command::Connection(command) => connection::run(command, world),
+        Command::Token(command) => token::run(command, world),
+        Command::Admin(command) => admin::run(command, world),
+        Command::Check(args) => check::run(&args, world),
+        Command::Audit(command) => audit::run(command, world),
         Command::Version(args) => version::run(&args, world),
     }
+}
+
+/// What a daemon of another version might answer.
+fn unexpected() -> anyhow::Error {
+    anyhow::anyhow!("the daemon answered something else than was asked; are program and daemon of one version?")
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -1,12 +1,21 @@
-//! `rosterd serve`: its arguments.
+//! `rosterd serve`: its arguments, and the life of the daemon.
 
+use std::io::Write;
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::settings::SettingsArgs;
+use super::{Exit, Refused, World, table};
+use crate::app::bootstrap::bootstrap;
+use crate::app::{self, Daemon, Reloader, Rim};
 use crate::config::environment::BOOTSTRAP_TOKEN_FILE;
-use crate::config::{Environment, Sources};
+use crate::config::secret::SecretText;
+use crate::config::{Config, Environment, Format, Reload, Sources, surroundings};
+use crate::roster::Issued;
+use crate::telemetry::{self, LogForm};
 
 /// Run the daemon.
 ///
@@ -55,5 +64,91 @@ impl ServeArgs {
     pub fn bootstrap_token_file(&self, environment: &Environment) -> Option<PathBuf> {
         let by_variable = || environment.get(BOOTSTRAP_TOKEN_FILE).map(PathBuf::from);
         self.bootstrap_token_file.clone().or_else(by_variable)
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &ServeArgs, world: &mut World<'_>) -> Result<Exit> {
+    let sources = args.sources(world.environment.clone());
+    let config = Config::load(&sources).map_err(Refused)?;
+    for warning in surroundings::look(&config).map_err(Refused)? {
+        writeln!(world.err, "warning: {warning}")?;
+    }
+    let brought = match args.bootstrap_token_file(&world.environment) {
+        Some(file) => Some(SecretText::read_token(&file)?),
+        None => None,
+    };
+    telemetry::start(log_form(config.log.format), config.log.level.as_str())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let rim = Rim::default();
+    let roster = app::open_roster(&config, &rim)?;
+    let issued = bootstrap(&roster, &config, brought.as_ref().map(SecretText::expose))?;
+    let ended = runtime.block_on(async {
+        let daemon = Daemon::start(&config, roster, &rim).await?;
+        greet(&daemon, issued.as_ref(), brought.is_some(), world.err)?;
+        drop(issued);
+        tokio::spawn(daemon.drain().clone().on_signals());
+        let mut hangups = signal(SignalKind::hangup())?;
+        let reloader = daemon.reloader(rim);
+        let reloading = tokio::spawn(async move {
+            let mut current = config;
+            while hangups.recv().await.is_some() {
+                current = reload(&reloader, current, &sources);
+            }
+        });
+        daemon.finish().await;
+        reloading.abort();
+        anyhow::Ok(())
+    });
+    ended.map(|()| Exit::Done)
+}
+
+const fn log_form(format: Format) -> LogForm {
+    match format {
+        Format::Text => LogForm::Readable,
+        Format::Json => LogForm::Json,
+    }
+}
+
+/// Says where things are, and what to do next. The token is shown this once, on standard error and never in the log.
+fn greet(daemon: &Daemon, issued: Option<&Issued>, brought: bool, err: &mut dyn Write) -> Result<()> {
+    let base = daemon.base_url();
+    writeln!(err, "rosterd {} is serving.", env!("CARGO_PKG_VERSION"))?;
+    writeln!(err, "  SCIM base URL  {base}")?;
+    writeln!(err, "  administration http://{} (metrics, health), {}", daemon.admin(), daemon.socket().display())?;
+    let Some(issued) = issued else { return Ok(err.flush()?) };
+    let until = table::instant(issued.expires);
+    if brought {
+        writeln!(err, "  bearer token   the one you brought, good until {until}")?;
+        writeln!(err, "Try it:\n  curl -H \"Authorization: Bearer $TOKEN\" {base}/Users")?;
+    } else {
+        let token = issued.secret.as_str();
+        writeln!(err, "  bearer token   {token}")?;
+        writeln!(err, "                 (good until {until}; shown this once, keep it now)")?;
+        writeln!(err, "Try it:\n  curl -H 'Authorization: Bearer {token}' {base}/Users")?;
+    }
+    writeln!(err, "Give base URL and token to your identity provider.")?;
+    Ok(err.flush()?)
+}
+
+/// Reads the settings again: all of the new ones hold, or all of the old ones (R28).
+fn reload(reloader: &Reloader, current: Config, sources: &Sources) -> Config {
+    let candidate = Config::load(sources).and_then(|config| surroundings::look(&config).map(|_| config));
+    match (Reload { current: &current, candidate }).apply() {
+        Ok(applied) => {
+            let told = reloader.apply(&applied.config);
+            tracing::info!(now = ?applied.now, at_restart = ?applied.at_restart, "the settings were read again");
+            if let Err(error) = told {
+                tracing::error!(%error, "the certificate could not be read again; the old one stays");
+            }
+            applied.config
+        }
+        Err(errors) => {
+            for problem in errors.problems() {
+                tracing::error!(%problem, "the settings are wrong; the old ones stay");
+            }
+            reloader.failed();
+            current
+        }
     }
 }

@@ -1,8 +1,13 @@
-//! `rosterd token`: its arguments.
+//! `rosterd token`: its arguments, and how it runs.
 
+use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use super::operator::Operator;
 use super::settings::SettingsArgs;
+use super::{Exit, Refused, World, table, unexpected};
+use crate::config::Config;
+use crate::roster::{Command, Reply, Scope};
 
 /// Bearer tokens: the credentials of a connection.
 #[derive(Debug, Subcommand)]
@@ -62,4 +67,42 @@ pub struct TokenRevokeArgs {
     /// Its id, as `token list` shows it.
     #[arg(value_name = "ID")]
     pub id: String,
+}
+
+/// Runs the command.
+pub fn run(command: TokenCommand, world: &mut World<'_>) -> Result<Exit> {
+    match command {
+        TokenCommand::Create(args) => create(args, world)?,
+        TokenCommand::List(args) => {
+            let operator = Operator::reach(&args.settings, world)?;
+            let Reply::Tokens { tokens } = operator.ask(Command::TokenList { tenant: args.tenant })? else {
+                return Err(unexpected());
+            };
+            let columns = ["tenant", "connection", "expires", "last used", "scopes", "id"];
+            table::print(world, args.json, &tokens, columns, |token| {
+                let of = &token.what;
+                let scopes: Vec<_> = of.scopes.iter().map(Scope::name).collect();
+                let (expires, used) = (table::instant(of.expires), table::instant(of.last_used));
+                [token.tenant.clone(), of.connection.clone(), expires, used, scopes.join(" "), of.id.to_string()]
+            })?;
+        }
+        TokenCommand::Revoke(args) => {
+            Operator::reach(&args.settings, world)?.ask(Command::TokenRevoke { id: args.id })?;
+            writeln!(world.err, "Revoked. The token opens nothing any more.")?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn create(args: TokenCreateArgs, world: &mut World<'_>) -> Result<()> {
+    let config = Config::load(&args.settings.sources(world.environment.clone())).map_err(Refused)?;
+    let days = Some(args.days.unwrap_or(config.tokens.lifetime_days));
+    let (tenant, connection, scopes) = (args.tenant, args.connection, args.scopes);
+    let command = Command::TokenCreate { tenant, connection, scopes, days, secret: None };
+    let Reply::Token { id, secret, expires } = Operator::reach(&args.settings, world)?.ask(command)? else {
+        return Err(unexpected());
+    };
+    writeln!(world.err, "Made token {id}, good until {}. It is shown this once:", table::instant(expires))?;
+    writeln!(world.out, "{secret}")?;
+    Ok(())
 }

@@ -4,7 +4,11 @@ use figment::value::Dict;
 
 use super::layer::{Entry, Layer};
 use super::problem::{Place, Problem};
+use super::text::quoted;
 use super::{DEFAULTS, environment};
+
+/// Most bytes of a key that is repeated whole, and compared with the keys that exist.
+const KEY_BYTES_MAX: usize = 100;
 
 /// The layer of defaults: it has every key, and its values tell each key's type.
 pub(super) fn defaults() -> Result<Layer, Problem> {
@@ -54,8 +58,8 @@ fn unknown_topic(entry: &Entry, topic: &str, known: &Layer) -> Problem {
     };
     Problem {
         place: entry.place.clone(),
-        key: Some(entry.path.clone()),
-        what: format!("there is no topic [{topic}]"),
+        key: Some(shown(&entry.path)),
+        what: format!("there is no topic [{}]", shown(topic)),
         remedy: Some(remedy),
     }
 }
@@ -68,7 +72,7 @@ fn unknown_key(entry: &Entry, known: &Layer) -> Problem {
             let what = format!("expected a topic: a line [{}] with its keys below", entry.path);
             return Problem { place: entry.place.clone(), key: Some(entry.path.clone()), what, remedy: None };
         }
-        _ => (Some(entry.path.clone()), "unknown key".to_owned()),
+        _ => (Some(shown(&entry.path)), "unknown key".to_owned()),
     };
     let remedy = match meant(&entry.path, known) {
         Some(meant) if as_variable => format!("did you mean {}?", variable(meant)),
@@ -76,6 +80,12 @@ fn unknown_key(entry: &Entry, known: &Layer) -> Problem {
         None => "`rosterd config reference` lists the keys".to_owned(),
     };
     Problem { place: entry.place.clone(), key, what, remedy: Some(remedy) }
+}
+
+/// Writes a key that a stranger to us chose: as it is if it looks like one, else quoted and cut (X61).
+fn shown(key: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if key.len() <= KEY_BYTES_MAX && key.bytes().all(plain) { key.to_owned() } else { quoted(key) }
 }
 
 /// Returns the variable of a key.
@@ -96,6 +106,9 @@ fn meant<'k>(path: &str, known: &'k Layer) -> Option<&'k str> {
 
 /// Returns the candidate that takes fewest changes, if they are few for a word of that length.
 fn nearest<'k>(word: &str, candidates: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    if word.len() > KEY_BYTES_MAX {
+        return None;
+    }
     let bound = (word.chars().count() / 4).clamp(1, 3);
     candidates
         .map(|candidate| (changes_between(word, candidate), candidate))

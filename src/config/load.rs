@@ -81,7 +81,7 @@ impl Config {
         self.tokens.check(found);
     }
 
-    fn check_together(&self, found: &mut Findings) {
+    pub(super) fn check_together(&self, found: &mut Findings) {
         self.tls.check_together(found);
         self.server.check_together(&self.tls, found);
         self.admin.check_together(&self.server, found);

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
 //! `tokens`: one struct each), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
-//! [`surroundings`] (what only the file system can tell), [`secret`], [`reference`]. `layer`, `known`, `findings` and `text` are
+//! [`surroundings`] (what only the file system can tell), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
 //! A `Config` that exists is valid. Knows nothing of who uses it; adding a key takes its field, its line in

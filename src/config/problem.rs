@@ -37,6 +37,8 @@ pub enum Place {
     Flag(String),
     /// Nowhere: it is the default.
     Default,
+    /// Partly in what holds, partly in what should replace it.
+    Reload,
 }
 
 impl ConfigErrors {
@@ -88,6 +90,7 @@ impl fmt::Display for Place {
             Self::Variable(name) => write!(f, "variable {name}"),
             Self::Flag(name) => write!(f, "flag {name}"),
             Self::Default => f.write_str("default"),
+            Self::Reload => f.write_str("reload"),
         }
     }
 }

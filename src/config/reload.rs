@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use figment::value::Value;
 
-use super::{Config, ConfigErrors};
+use super::findings::Findings;
+use super::{Config, ConfigErrors, Place, Problem};
 
-/// The keys that take effect at a reload. All others need a restart.
+/// The keys that take effect at a reload (those of TLS while it stays on). All others need a restart.
 pub const WITHOUT_RESTART: &[&str] = &[
     "log.level",
     "server.body_bytes_large_max",
@@ -53,11 +54,16 @@ impl Reload<'_> {
         let candidate = self.candidate?;
         let old = flatten(self.current);
         let new = flatten(&candidate);
-        let changed =
-            new.iter().filter(|(key, value)| old.get(*key) != Some(*value)).map(|(key, _)| key.clone());
-        let (now, at_restart) = changed.partition(|key| WITHOUT_RESTART.contains(&key.as_str()));
         let config = self.current.with_changes_of(candidate);
-        Ok(Applied { config, now, at_restart })
+        config.check_mixed()?;
+        let held = flatten(&config);
+        let mut applied = Applied { config, now: Vec::new(), at_restart: Vec::new() };
+        for (key, value) in new.into_iter().filter(|(key, value)| old.get(key) != Some(value)) {
+            let takes_effect = held.get(&key) == Some(&value);
+            let keys = if takes_effect { &mut applied.now } else { &mut applied.at_restart };
+            keys.push(key);
+        }
+        Ok(applied)
     }
 }
 
@@ -77,9 +83,28 @@ impl Config {
         config.server.idle_timeout_ms = server.idle_timeout_ms;
         config.server.trusted_proxies = server.trusted_proxies;
         config.server.write_stall_timeout_ms = server.write_stall_timeout_ms;
-        config.tls = candidate.tls;
+        if config.tls.is_on() == candidate.tls.is_on() {
+            config.tls = candidate.tls;
+        }
         config.tokens = candidate.tokens;
         config
+    }
+
+    /// Looks whether new values go together with the old ones that stay until a restart. Each configuration was right for
+    /// itself, but half of one and half of the other could serve plain HTTP beyond loopback.
+    fn check_mixed(&self) -> Result<(), ConfigErrors> {
+        let mut found = Findings::default();
+        self.check_together(&mut found);
+        if found.0.is_empty() {
+            return Ok(());
+        }
+        let problems = found.0.into_iter().map(|finding| Problem {
+            place: Place::Reload,
+            key: Some(finding.key.to_owned()),
+            what: finding.what,
+            remedy: Some("restart instead: some of the changes cannot take effect before".to_owned()),
+        });
+        Err(ConfigErrors::new(problems.collect()))
     }
 }
 

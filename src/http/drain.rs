@@ -3,11 +3,21 @@
 //! The first signal begins the drain: no new connections, every begun request is answered, idle connections are
 //! closed, and `/readyz` turns red. The second ends the process at once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::sync::watch;
 
 /// Tells everybody who holds a clone that the daemon is stopping.
 #[derive(Debug, Clone)]
-pub struct Drain(watch::Sender<bool>);
+pub struct Drain(Arc<State>);
+
+/// The flag is read at each request; the channel wakes who waits.
+#[derive(Debug)]
+struct State {
+    begun: AtomicBool,
+    told: watch::Sender<()>,
+}
 
 impl Default for Drain {
     fn default() -> Self {
@@ -18,23 +28,24 @@ impl Default for Drain {
 impl Drain {
     /// Nothing is stopping yet.
     pub fn new() -> Self {
-        Self(watch::Sender::new(false))
+        Self(Arc::new(State { begun: AtomicBool::new(false), told: watch::Sender::new(()) }))
     }
 
     /// Begins the drain. Beginning it twice changes nothing.
     pub fn begin(&self) {
-        self.0.send_replace(true);
+        self.0.begun.store(true, Ordering::SeqCst);
+        self.0.told.send_replace(());
     }
 
     /// Tells whether the drain has begun.
     pub fn has_begun(&self) -> bool {
-        *self.0.borrow()
+        self.0.begun.load(Ordering::SeqCst)
     }
 
     /// Waits until the drain begins.
     pub async fn begun(&self) {
-        // The sender lives in `self`, so waiting cannot fail.
-        let _ = self.0.subscribe().wait_for(|begun| *begun).await;
+        // The sender lives in `self`, so waiting cannot fail. Subscribing first leaves no gap between look and wait.
+        let _ = self.0.told.subscribe().wait_for(|()| self.has_begun()).await;
     }
 
     /// Waits for SIGTERM or SIGINT and begins the drain; a second signal exits at once, with 128 + its number.

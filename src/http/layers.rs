@@ -205,6 +205,7 @@ impl Front {
             method: request.method().clone(),
             client_id: client_id(&request),
             close: false,
+            unread: false,
         };
         let face = Face::of(request.uri().path());
         let version = request.version();
@@ -215,8 +216,11 @@ impl Front {
             problem::wear(&mut response, face);
         }
         let close = line.close || front.parts.drain.has_begun();
-        front.dress(&mut response, &line, close && version < Version::HTTP_2);
+        Self::dress(&mut response, &line, close && version < Version::HTTP_2);
         let now = Instant::now();
+        if line.unread {
+            wire.pulse.linger();
+        }
         turn.answered(now);
         front.report(&response, &line, now.duration_since(started));
         Ok(response.map(|body| Answer { body, turn, _place: place }))
@@ -238,6 +242,7 @@ impl Front {
             Err(refused) => {
                 metrics.reject(Rejected::Malformed);
                 line.close = refused.close;
+                line.unread = true;
                 return (refused.problem.into_response(), None);
             }
         };
@@ -264,6 +269,7 @@ impl Front {
         let has_body = !body.is_end_stream();
         let request = Request::from_parts(parts, body);
         let response = self.run(request, line.id, has_body.then_some(&done), started).await;
+        line.unread = has_body && done.at().is_none();
         if done.was_cut() {
             metrics.cut(Cut::Body);
         }
@@ -324,7 +330,7 @@ impl Front {
     }
 
     /// Adds the header fields that every answer has (X41).
-    fn dress(&self, response: &mut Response, line: &Line, close: bool) {
+    fn dress(response: &mut Response, line: &Line, close: bool) {
         const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
         const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
         let headers = response.headers_mut();
@@ -377,7 +383,10 @@ struct Line {
     route: RouteId,
     method: Method,
     client_id: Option<HeaderValue>,
+    /// Whether the connection must end with this answer.
     close: bool,
+    /// Whether the client may still be sending when the answer goes out.
+    unread: bool,
 }
 
 /// A method that is not one of ours is the client's own text, and not for the log.

@@ -64,7 +64,7 @@ impl Default for Limits {
         Self {
             first_byte: Duration::from_secs(10),
             head: Duration::from_secs(10),
-            body: Duration::from_secs(60),
+            body: Duration::from_mins(1),
             body_rate_min: 512,
             body_rate_window: Duration::from_secs(10),
             idle: Duration::from_secs(75),

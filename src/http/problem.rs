@@ -115,11 +115,7 @@ impl Problem {
 
     /// 413, naming the bound.
     pub fn too_large(bytes_max: u64) -> Self {
-        Self::scim(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            Some("tooLarge"),
-            format!("the body may have at most {bytes_max} bytes"),
-        )
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body may have at most {bytes_max} bytes"))
     }
 
     /// 415, naming what is understood.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
+use super::drain::Drain;
 use super::limits::Limits;
 use super::metrics::Cut;
 
@@ -36,6 +37,10 @@ pub(super) struct Pulse {
     /// Whether a request was ever read.
     used: AtomicBool,
     h2: AtomicBool,
+    /// Whether the client may still be sending what nobody will read.
+    unread: AtomicBool,
+    /// Since when we have been waiting for it to stop.
+    lingering: AtomicU64,
 }
 
 impl Pulse {
@@ -50,11 +55,19 @@ impl Pulse {
             handlers: AtomicU32::new(0),
             used: AtomicBool::new(false),
             h2: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
+            lingering: AtomicU64::new(0),
         })
     }
 
     pub(super) fn is_h2(&self, yes: bool) {
         self.h2.store(yes, Ordering::Relaxed);
+    }
+
+    /// Writes down that the client may still be sending, so that the connection is not closed over its words:
+    /// closing with unread bytes makes the system take back the answer on its way.
+    pub(super) fn linger(&self) {
+        self.unread.store(true, Ordering::Relaxed);
     }
 
     fn stamp(&self, now: Instant) -> u64 {
@@ -106,6 +119,10 @@ impl Pulse {
             let since = Duration::from_millis(stamp.saturating_sub(1));
             Some((self.opened + since + limit, why))
         };
+        let lingering = self.lingering.load(Ordering::Relaxed);
+        if lingering != 0 {
+            return at(lingering, LINGER, Cut::Drain);
+        }
         let stalled = self.stalled.load(Ordering::Relaxed);
         if stalled != 0 {
             return at(stalled, limits.stall, Cut::Stalled);
@@ -175,6 +192,30 @@ impl<T> Felt<T> {
     }
 }
 
+impl<T: AsyncRead + Unpin> Felt<T> {
+    /// Reads and forgets until the client stops; [`supervise`] ends it after [`LINGER`].
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.pulse.lingering.load(Ordering::Relaxed) == 0 {
+            self.pulse.lingering.store(self.pulse.stamp(Instant::now()), Ordering::Relaxed);
+        }
+        let mut bytes = [0; 8 * 1024];
+        // A bounded number of rounds, so that a client that never stops does not keep the worker to itself.
+        for _ in 0..16 {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.inner).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// How long we listen to a client that goes on sending after our last word.
+const LINGER: Duration = Duration::from_secs(2);
+
 impl<T: AsyncRead + Unpin> AsyncRead for Felt<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -190,7 +231,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Felt<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Felt<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Felt<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let poll = Pin::new(&mut self.inner).poll_write(cx, bytes);
         self.pulse.wrote(poll.is_ready());
@@ -206,7 +247,10 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Felt<T> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let poll = Pin::new(&mut self.inner).poll_shutdown(cx);
         self.pulse.wrote(poll.is_ready());
-        poll
+        if poll.is_pending() || !self.pulse.unread.load(Ordering::Relaxed) {
+            return poll;
+        }
+        self.poll_linger(cx).map(Ok)
     }
 
     fn poll_write_vectored(
@@ -229,8 +273,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Felt<T> {
 pub(super) enum End {
     /// By itself.
     Closed,
-    /// Idle while draining.
-    Drained,
+    /// By us, with nothing owed: idle while draining, or still talking after our last word.
+    Left,
     /// Too long at one thing.
     Cut(Cut),
 }
@@ -249,11 +293,12 @@ pub(super) async fn supervise<C: Future>(
     wind_down: impl Fn(Pin<&mut C>),
     pulse: Arc<Pulse>,
     limits: Limits,
-    drain: impl Future<Output = ()>,
+    drain: &Drain,
 ) -> End {
     let mut connection = pin!(connection);
-    let mut drain = pin!(drain);
-    let far = Duration::from_secs(3600);
+    let mut begun = pin!(drain.begun());
+    let mut waiting = false;
+    let far = Duration::from_hours(1);
     let mut draining: Option<Instant> = None;
     let mut armed = pulse.deadline(&limits).map_or_else(|| Instant::now() + far, |(at, _)| at);
     let mut clock = pin!(sleep_until(armed));
@@ -261,7 +306,11 @@ pub(super) async fn supervise<C: Future>(
         if connection.as_mut().poll(cx).is_ready() {
             return Poll::Ready(End::Closed);
         }
-        if draining.is_none() && drain.as_mut().poll(cx).is_ready() {
+        // Waiting takes a lock that all connections share, so the future is polled once to leave the task's waker there,
+        // and then only when the flag says that there is something to find.
+        let look = draining.is_none() && (!waiting || drain.has_begun());
+        waiting = true;
+        if look && begun.as_mut().poll(cx).is_ready() {
             let h2 = pulse.h2.load(Ordering::Relaxed);
             draining = Some(Instant::now() + if h2 { DRAIN_GRACE_H2 } else { DRAIN_GRACE });
             if h2 {
@@ -276,7 +325,7 @@ pub(super) async fn supervise<C: Future>(
             let mut deadline = pulse.deadline(&limits);
             if let Some(until) = draining
                 && pulse.is_idle()
-                && !deadline.is_some_and(|(at, _)| at <= until)
+                && deadline.is_none_or(|(at, _)| at > until)
             {
                 deadline = Some((until, Cut::Drain));
             }
@@ -290,7 +339,7 @@ pub(super) async fn supervise<C: Future>(
                 return Poll::Pending;
             }
             match deadline {
-                Some((at, Cut::Drain)) if at <= Instant::now() => return Poll::Ready(End::Drained),
+                Some((at, Cut::Drain)) if at <= Instant::now() => return Poll::Ready(End::Left),
                 Some((at, why)) if at <= Instant::now() => return Poll::Ready(End::Cut(why)),
                 _ => {
                     armed = wanted;

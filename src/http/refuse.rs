@@ -134,7 +134,7 @@ fn host(parts: &Parts, seen: &Seen) -> Result<(), Refused> {
     if seen.hosts > 1 {
         return Err(Refused::framing("expected one Host field, found several"));
     }
-    let host = parts.headers.get(header::HOST).map(|host| host.as_bytes());
+    let host = parts.headers.get(header::HOST).map(header::HeaderValue::as_bytes);
     let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
     if host.is_some_and(|host| !is_host(host)) || authority.is_some_and(|authority| !is_host(authority)) {
         return Err(Refused::framing("expected Host to be a name or address with an optional port"));

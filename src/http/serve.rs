@@ -281,20 +281,17 @@ async fn converse<T>(
     let end = match speaks(&limits) {
         Speaks::Http1 => {
             let connection = h1().serve_connection(io, service);
-            supervise(connection, |connection| connection.graceful_shutdown(), pulse, limits, drain.begun())
-                .await
+            supervise(connection, http1::Connection::graceful_shutdown, pulse, limits, &drain).await
         }
         Speaks::Http2 => {
             pulse.is_h2(true);
             let connection = h2(&limits).serve_connection(io, service);
-            supervise(connection, |connection| connection.graceful_shutdown(), pulse, limits, drain.begun())
-                .await
+            supervise(connection, http2::Connection::graceful_shutdown, pulse, limits, &drain).await
         }
         Speaks::Either => {
             let builder = either(&limits);
             let connection = builder.serve_connection(io, service);
-            supervise(connection, |connection| connection.graceful_shutdown(), pulse, limits, drain.begun())
-                .await
+            supervise(connection, auto::Connection::graceful_shutdown, pulse, limits, &drain).await
         }
     };
     if let End::Cut(why) = end {

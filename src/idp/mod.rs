@@ -6,9 +6,12 @@
 //!
 //! Pure, and knows no vendor by name outside [`profile`].
 
+mod coerce;
 pub mod incoming;
+mod lower;
 pub mod normalise;
 pub mod profile;
 
 pub use incoming::{Incoming, IncomingPatch};
+pub use lower::{ATTRIBUTE_CHANGES_MAX, OPERATIONS_MAX};
 pub use profile::Profile;

@@ -28,9 +28,10 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use admins::Invitation;
+pub use commit::hex;
 pub use credentials::{Issued, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_PER_CONNECTION_MAX, TokenView};
 pub use error::RosterError;
-pub use operate::{Command, Reply};
+pub use operate::{AuditRow, Command, Of, Reply};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Query};
 pub use scope::{Caller, Scope, Scopes};
 pub use tenants::{ConnectionView, TenantView};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::RosterError;
 use super::scope::{Scope, Scopes};
-use super::{ConnectionView, Roster, TenantView, TokenView};
+use super::{Caller, ConnectionView, Roster, TenantView, TokenView};
 use crate::ids::{ConnectionId, RequestId, ResourceId, TenantId, TokenId};
 use crate::store::{LogRow, Seq};
 
@@ -30,10 +30,10 @@ pub enum Command {
         /// The name of its profile.
         profile: String,
     },
-    /// Lists a tenant's connections.
+    /// Lists connections.
     ConnectionList {
-        /// Whose.
-        tenant: String,
+        /// Whose; everybody's when `None`.
+        tenant: Option<String>,
     },
     /// Makes a token.
     TokenCreate {
@@ -49,15 +49,13 @@ pub enum Command {
         #[serde(default)]
         secret: Option<String>,
     },
-    /// Lists a tenant's live tokens.
+    /// Lists live tokens.
     TokenList {
-        /// Whose.
-        tenant: String,
+        /// Whose; everybody's when `None`.
+        tenant: Option<String>,
     },
     /// Ends a token.
     TokenRevoke {
-        /// Whose.
-        tenant: String,
         /// Which.
         id: String,
     },
@@ -101,8 +99,8 @@ pub enum Reply {
     },
     /// The connections.
     Connections {
-        /// By name.
-        connections: Vec<ConnectionView>,
+        /// By tenant and name.
+        connections: Vec<Of<ConnectionView>>,
     },
     /// A new token.
     Token {
@@ -115,8 +113,8 @@ pub enum Reply {
     },
     /// The tokens.
     Tokens {
-        /// By connection.
-        tokens: Vec<TokenView>,
+        /// By tenant and connection.
+        tokens: Vec<Of<TokenView>>,
     },
     /// A new administrator.
     Administrator {
@@ -137,6 +135,16 @@ pub enum Reply {
         /// One sentence each.
         findings: Vec<String>,
     },
+}
+
+/// Something of a tenant's.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Of<T> {
+    /// The tenant's name.
+    pub tenant: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub what: T,
 }
 
 /// A row of the history as it travels: bytes as text, so that the chain can be verified at the other end.
@@ -177,7 +185,7 @@ impl Roster {
                 Ok(Reply::Connection { id })
             }
             Command::ConnectionList { tenant } => {
-                Ok(Reply::Connections { connections: self.connections(&self.operator(&tenant, request)?)? })
+                Ok(Reply::Connections { connections: self.of_each(tenant, request, Self::connections)? })
             }
             Command::TokenCreate { tenant, connection, scopes, days, secret } => {
                 let caller = self.operator(&tenant, request)?;
@@ -192,12 +200,14 @@ impl Roster {
                 Ok(Reply::Token { id: issued.id, secret: issued.secret.to_string(), expires: issued.expires })
             }
             Command::TokenList { tenant } => {
-                Ok(Reply::Tokens { tokens: self.tokens(&self.operator(&tenant, request)?)? })
+                Ok(Reply::Tokens { tokens: self.of_each(tenant, request, Self::tokens)? })
             }
-            Command::TokenRevoke { tenant, id } => {
-                let id = TokenId::parse(&id)
-                    .map_err(|error| RosterError::Unfit(format!("{error}; rosterd token list shows them")))?;
-                self.revoke_token(&self.operator(&tenant, request)?, id).map(|()| Reply::Done)
+            Command::TokenRevoke { id } => {
+                let unknown = || RosterError::Unfit("no live token has this id; rosterd token list shows them".to_owned());
+                let id = TokenId::parse(&id).map_err(|_| unknown())?;
+                let all = self.of_each(None, request, Self::tokens)?;
+                let holder = all.into_iter().find(|token| token.what.id == id).ok_or_else(unknown)?;
+                self.revoke_token(&self.operator(&holder.tenant, request)?, id).map(|()| Reply::Done)
             }
             Command::AdminCreate { tenant, user_name, display_name } => {
                 let caller = self.operator(&tenant, request)?;
@@ -223,5 +233,24 @@ impl Roster {
                 Ok(Reply::Checked { findings: findings.into_iter().map(sentence).collect() })
             }
         }
+    }
+
+    /// Lists something of one tenant, or of each.
+    fn of_each<T>(
+        &self,
+        tenant: Option<String>,
+        request: RequestId,
+        list: impl Fn(&Self, &Caller) -> Result<Vec<T>, RosterError>,
+    ) -> Result<Vec<Of<T>>, RosterError> {
+        let names = match tenant {
+            Some(name) => vec![name],
+            None => self.tenants()?.into_iter().map(|tenant| tenant.name).collect(),
+        };
+        let mut all = Vec::new();
+        for tenant in names {
+            let of_one = list(self, &self.operator(&tenant, request)?)?;
+            all.extend(of_one.into_iter().map(|what| Of { tenant: tenant.clone(), what }));
+        }
+        Ok(all)
     }
 }

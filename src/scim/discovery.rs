@@ -1,8 +1,9 @@
 //! What the server says of itself (RFC 7643 §5–§7, S180–S186): ServiceProviderConfig, Schemas, ResourceTypes.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::schema::{Kind, Kinds, Schema};
+use super::schema::{Attribute, Kind, Kinds, Schema};
+use super::urn;
 
 /// Limits of bulk requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,32 +29,190 @@ pub struct Facts<'a> {
     pub sort: bool,
 }
 
-/// Says what the server can do.
+/// Says what the server can do. Every member is there, also of what is not supported (S181).
 pub fn service_provider_config(facts: &Facts<'_>) -> Value {
-    let _ = facts;
-    todo!()
+    let bulk = facts.bulk.unwrap_or(BulkFacts { operations_max: 0, payload_bytes_max: 0 });
+    json!({
+        "schemas": [urn::SERVICE_PROVIDER_CONFIG],
+        "patch": {"supported": true},
+        "bulk": {
+            "supported": facts.bulk.is_some(),
+            "maxOperations": bulk.operations_max,
+            "maxPayloadSize": bulk.payload_bytes_max,
+        },
+        "filter": {"supported": true, "maxResults": facts.results_max},
+        "changePassword": {"supported": false},
+        "sort": {"supported": facts.sort},
+        "etag": {"supported": true},
+        "pagination": {
+            "cursor": false,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": facts.results_default,
+            "maxPageSize": facts.results_max,
+        },
+        "authenticationSchemes": [{
+            "type": "oauthbearertoken",
+            "name": "Bearer token",
+            "description": "A token in the Authorization header",
+            "specUri": "https://www.rfc-editor.org/info/rfc6750",
+            "primary": true,
+        }],
+        "meta": {
+            "resourceType": "ServiceProviderConfig",
+            "location": format!("{}/ServiceProviderConfig", facts.base),
+        },
+    })
 }
 
-/// Lists the schemas of all kinds, each once.
+/// Lists the schemas of all kinds, each once, as a ListResponse (S180).
 pub fn schemas(kinds: &Kinds, base: &str) -> Value {
-    let _ = (kinds, base);
-    todo!()
+    list(all_schemas(kinds).into_iter().map(|schema| describe_schema(schema, base)).collect())
 }
 
 /// Describes one schema, named by its URN in any case.
 pub fn schema(kinds: &Kinds, id: &str, base: &str) -> Option<Value> {
-    let _ = (kinds, id, base, |schema: &Schema| schema.id.len());
-    todo!()
+    let found = all_schemas(kinds).into_iter().find(|schema| urn::same(&schema.id, id));
+    found.map(|schema| describe_schema(schema, base))
 }
 
-/// Lists the kinds.
+/// Lists the kinds as a ListResponse (S180).
 pub fn resource_types(kinds: &Kinds, base: &str) -> Value {
-    let _ = (kinds, base);
-    todo!()
+    list(kinds.iter().map(|kind| describe_kind(kind, base)).collect())
 }
 
 /// Describes one kind, by name.
 pub fn resource_type(kinds: &Kinds, name: &str, base: &str) -> Option<Value> {
-    let _ = (kinds, name, base, |kind: &Kind| kind.id);
-    todo!()
+    kinds.by_name(name).map(|kind| describe_kind(kind, base))
+}
+
+fn all_schemas(kinds: &Kinds) -> Vec<&Schema> {
+    let mut all: Vec<&Schema> = Vec::new();
+    for schema in kinds.iter().flat_map(|kind| std::iter::once(&kind.core).chain(&kind.extensions)) {
+        if !all.iter().any(|known| known.id == schema.id) {
+            all.push(schema);
+        }
+    }
+    all
+}
+
+fn list(resources: Vec<Value>) -> Value {
+    json!({
+        "schemas": [urn::LIST_RESPONSE],
+        "totalResults": resources.len(),
+        "startIndex": 1,
+        "itemsPerPage": resources.len(),
+        "Resources": resources,
+    })
+}
+
+fn describe_kind(kind: &Kind, base: &str) -> Value {
+    let extensions: Vec<Value> =
+        kind.extensions.iter().map(|schema| json!({"schema": schema.id, "required": false})).collect();
+    json!({
+        "schemas": [urn::RESOURCE_TYPE],
+        "id": kind.name,
+        "name": kind.name,
+        "endpoint": kind.endpoint,
+        "description": kind.description,
+        "schema": kind.core.id,
+        "schemaExtensions": extensions,
+        "meta": {"resourceType": "ResourceType", "location": format!("{base}/ResourceTypes/{}", kind.name)},
+    })
+}
+
+fn describe_schema(schema: &Schema, base: &str) -> Value {
+    let attributes: Vec<Value> = schema.attributes.iter().map(describe_attribute).collect();
+    json!({
+        "schemas": [urn::SCHEMA],
+        "id": schema.id,
+        "name": schema.name,
+        "description": schema.description,
+        "attributes": attributes,
+        "meta": {"resourceType": "Schema", "location": format!("{base}/Schemas/{}", schema.id)},
+    })
+}
+
+/// Describes an attribute; what does not apply is left out, nothing is null (S182).
+fn describe_attribute(attribute: &Attribute) -> Value {
+    let mut described = json!({
+        "name": attribute.name,
+        "type": attribute.kind.as_str(),
+        "multiValued": attribute.multi_valued,
+        "description": attribute.description,
+        "required": attribute.required,
+        "caseExact": attribute.case_exact,
+        "mutability": attribute.mutability.as_str(),
+        "returned": attribute.returned.as_str(),
+        "uniqueness": attribute.uniqueness.as_str(),
+    });
+    let Value::Object(parts) = &mut described else { return described };
+    if !attribute.canonical_values.is_empty() {
+        parts.insert("canonicalValues".into(), attribute.canonical_values.clone().into());
+    }
+    if !attribute.reference_types.is_empty() {
+        parts.insert("referenceTypes".into(), attribute.reference_types.clone().into());
+    }
+    if !attribute.sub_attributes.is_empty() {
+        let subs: Vec<Value> = attribute.sub_attributes.iter().map(describe_attribute).collect();
+        parts.insert("subAttributes".into(), subs.into());
+    }
+    described
+}
+
+#[cfg(test)]
+mod tests {
+    use scim_v2::models::resource_types::ResourceType;
+    use scim_v2::models::scim_schema::Schema as TheirSchema;
+    use scim_v2::models::service_provider_config::ServiceProviderConfig;
+
+    use super::*;
+
+    const BASE: &str = "https://roster.test/scim/v2";
+
+    fn has_null(value: &Value) -> bool {
+        match value {
+            Value::Null => true,
+            Value::Array(elements) => elements.iter().any(has_null),
+            Value::Object(parts) => parts.values().any(has_null),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn s180_schemas_and_resource_types_are_list_responses_that_another_library_reads() {
+        let kinds = Kinds::standard();
+        let schemas = schemas(&kinds, BASE);
+        assert_eq!(schemas["totalResults"], 3);
+        for described in schemas["Resources"].as_array().unwrap() {
+            assert!(!has_null(described));
+            let read: TheirSchema = serde_json::from_value(described.clone()).unwrap();
+            assert_eq!(read.id, described["id"].as_str().unwrap());
+        }
+        let types = resource_types(&kinds, BASE);
+        assert_eq!(types["totalResults"], 2);
+        for described in types["Resources"].as_array().unwrap() {
+            let read: ResourceType = serde_json::from_value(described.clone()).unwrap();
+            assert_eq!(read.name, described["name"].as_str().unwrap());
+        }
+    }
+
+    #[test]
+    fn s180_one_schema_is_found_in_any_case() {
+        let kinds = Kinds::standard();
+        let found = schema(&kinds, "URN:ietf:params:scim:schemas:core:2.0:user", BASE).unwrap();
+        assert_eq!(found["id"], urn::USER);
+        assert_eq!(schema(&kinds, "urn:example:x", BASE), None);
+        assert_eq!(resource_type(&kinds, "group", BASE).unwrap()["endpoint"], "/Groups");
+    }
+
+    #[test]
+    fn s181_the_configuration_has_every_member_also_of_what_is_not_supported() {
+        let facts = Facts { base: BASE, bulk: None, results_max: 1000, results_default: 100, sort: false };
+        let described = service_provider_config(&facts);
+        assert!(!has_null(&described));
+        let read: ServiceProviderConfig = serde_json::from_value(described.clone()).unwrap();
+        assert!(read.patch.supported && !read.bulk.supported);
+        assert_eq!(described["filter"]["maxResults"], 1000);
+    }
 }

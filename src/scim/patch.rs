@@ -4,6 +4,10 @@
 //! their types and dropped what cannot be written. Members are not part of a document: operations on them come out as
 //! [`MemberChange`]s, in order, and cost what they change, not what the group holds (S130, S132).
 
+mod elements;
+mod members;
+mod step;
+
 use serde_json::Value;
 
 use super::doc::Document;
@@ -13,6 +17,7 @@ use super::note::Notes;
 use super::path::Path;
 use super::policy::Policy;
 use super::schema::Kind;
+use super::validate;
 use crate::ids::KindId;
 
 /// What an operation does.
@@ -74,6 +79,17 @@ pub struct Patched {
     pub notes: Notes,
 }
 
+impl Op {
+    /// Reads an operation's word, whatever the case of letters (D-X1).
+    pub fn parse(word: &str) -> Option<Self> {
+        [(Self::Add, "add"), (Self::Replace, "replace"), (Self::Remove, "remove")]
+            .into_iter()
+            .find_map(|(op, name)| word.eq_ignore_ascii_case(name).then_some(op))
+    }
+}
+
+pub use members::member_refs;
+
 /// Applies operations in order to a copy of a document and validates the outcome (S111, S112).
 pub fn apply(
     before: &Document,
@@ -81,6 +97,14 @@ pub fn apply(
     kind: &Kind,
     policy: &Policy,
 ) -> Result<Patched, Refusal> {
-    let _ = (before, operations, kind, policy);
-    todo!()
+    let mut work =
+        step::Work { document: before.clone(), members: Vec::new(), notes: Notes::new(), kind, policy };
+    for operation in operations {
+        work.step(operation)
+            .map_err(|refusal| refusal.within(&format!("Operations[{}]", operation.index)))?;
+    }
+    let step::Work { mut document, members, mut notes, .. } = work;
+    document.drop_empty_extensions();
+    notes.merge(&validate::finish(&mut document, Some(before), kind, policy)?);
+    Ok(Patched { document, members, notes })
 }

@@ -1,10 +1,14 @@
 //! From stored segments to the bytes of an answer. A whole resource is spliced together; only a projection parses JSON.
 
+use std::io::Write;
+
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::error::Why;
-use super::project::Projection;
-use super::schema::Kind;
+use super::project::{Projection, Shown};
+use super::schema::{Kind, Returned};
+use super::urn;
 use crate::ids::ResourceId;
 
 /// Another resource, as one shows it: a member of a group, a group of a user.
@@ -49,40 +53,336 @@ pub fn etag(version: u64) -> String {
     format!("W/\"{version}\"")
 }
 
-/// Renders a resource.
+/// Renders a resource. Without a projection the stored segments are spliced in as they stand.
 pub fn resource(out: &mut Vec<u8>, view: &View<'_>, base: &str, projection: &Projection) {
-    let _ = (out, view, base, projection);
-    todo!()
+    out.extend_from_slice(b"{\"schemas\":[");
+    for (place, (id, _)) in view.segments.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        string(out, id);
+    }
+    out.extend_from_slice(b"],\"id\":\"");
+    let _ = write!(out, "{}", view.id);
+    out.push(b'"');
+    if projection.is_all() {
+        spliced(out, view);
+    } else {
+        projected(out, view, projection);
+    }
+    if let Some(groups) = view.groups.filter(|groups| !groups.is_empty() && view.kind.has_groups()) {
+        let shown = projection.shows(None, "groups", Returned::Default);
+        links(out, "groups", groups, base, &shown, &Side::Groups);
+    }
+    if let Some(members) = view.members.filter(|_| view.kind.has_members()) {
+        let shown = projection.shows(None, "members", Returned::Default);
+        links(out, "members", members, base, &shown, &Side::Members);
+    }
+    meta(out, view, base, &projection.shows(None, "meta", Returned::Default));
+    out.push(b'}');
+}
+
+/// Writes the segments as they are stored.
+fn spliced(out: &mut Vec<u8>, view: &View<'_>) {
+    for (place, (id, json)) in view.segments.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+            string(out, id);
+            out.push(b':');
+            out.extend_from_slice(json.as_bytes());
+            continue;
+        }
+        let inner = json.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or("");
+        if !inner.is_empty() {
+            out.push(b',');
+            out.extend_from_slice(inner.as_bytes());
+        }
+    }
+}
+
+/// Writes what a projection leaves of the segments.
+fn projected(out: &mut Vec<u8>, view: &View<'_>, projection: &Projection) {
+    for (place, (id, json)) in view.segments.iter().enumerate() {
+        // The store gives back what was put into it; a segment that is no object has been reported by its check.
+        let Ok(mut attributes) = serde_json::from_str::<Map<String, Value>>(json) else { continue };
+        projection.keep((place > 0).then_some(id), &mut attributes, view.kind);
+        if attributes.is_empty() {
+            continue;
+        }
+        out.push(b',');
+        if place > 0 {
+            string(out, id);
+            out.push(b':');
+            let _ = serde_json::to_writer(&mut *out, &attributes);
+        } else if let Ok(json) = serde_json::to_vec(&attributes)
+            && let Some(inner) = json.get(1..json.len().saturating_sub(1))
+        {
+            out.extend_from_slice(inner);
+        }
+    }
+}
+
+/// Which list of links is written.
+enum Side {
+    /// The groups of a user: a member directly, as nesting is not computed.
+    Groups,
+    /// The members of a group.
+    Members,
+}
+
+/// Writes a list of links.
+fn links(out: &mut Vec<u8>, name: &str, links: &[Link<'_>], base: &str, shown: &Shown, side: &Side) {
+    if *shown == Shown::Nothing {
+        return;
+    }
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":[");
+    for (place, link) in links.iter().enumerate() {
+        if place > 0 {
+            out.push(b',');
+        }
+        out.push(b'{');
+        let start = out.len();
+        if shown.has("value") {
+            let _ = write!(out, "\"value\":\"{}\",", link.id);
+        }
+        if shown.has("$ref") {
+            let _ = write!(out, "\"$ref\":\"{base}{}/{}\",", link.kind.endpoint, link.id);
+        }
+        if let Some(display) = link.display.filter(|_| shown.has("display")) {
+            out.extend_from_slice(b"\"display\":");
+            string(out, display);
+            out.push(b',');
+        }
+        if shown.has("type") {
+            let word = match side {
+                Side::Groups => "direct",
+                Side::Members => &link.kind.name,
+            };
+            let _ = write!(out, "\"type\":\"{word}\",");
+        }
+        if out.len() > start {
+            out.pop();
+        }
+        out.push(b'}');
+    }
+    out.push(b']');
+}
+
+/// Writes `meta`.
+fn meta(out: &mut Vec<u8>, view: &View<'_>, base: &str, shown: &Shown) {
+    if *shown == Shown::Nothing {
+        return;
+    }
+    out.extend_from_slice(b",\"meta\":{");
+    let start = out.len();
+    if shown.has("resourceType") {
+        let _ = write!(out, "\"resourceType\":\"{}\",", view.kind.name);
+    }
+    if shown.has("created") {
+        let _ = write!(out, "\"created\":\"{}\",", view.created);
+    }
+    if shown.has("lastModified") {
+        let _ = write!(out, "\"lastModified\":\"{}\",", view.modified);
+    }
+    if shown.has("location") {
+        let _ = write!(out, "\"location\":\"{base}{}/{}\",", view.kind.endpoint, view.id);
+    }
+    if shown.has("version") {
+        let _ = write!(out, "\"version\":\"W/\\\"{}\\\"\",", view.version);
+    }
+    if out.len() > start {
+        out.pop();
+    }
+    out.push(b'}');
+}
+
+/// Writes a JSON string.
+fn string(out: &mut Vec<u8>, text: &str) {
+    // Writing text into memory cannot fail.
+    let _ = serde_json::to_writer(out, text);
 }
 
 /// Writes a ListResponse, one resource after the other.
 #[derive(Debug)]
 pub struct ListWriter {
-    items: usize,
+    items: u64,
 }
 
 impl ListWriter {
     /// Writes the beginning.
     pub fn begin(out: &mut Vec<u8>) -> Self {
-        let _ = out;
-        todo!()
+        out.extend_from_slice(b"{\"schemas\":[");
+        string(out, urn::LIST_RESPONSE);
+        out.extend_from_slice(b"],\"Resources\":[");
+        Self { items: 0 }
     }
 
     /// Writes what stands before the next resource; the caller renders the resource after it.
     pub fn next(&mut self, out: &mut Vec<u8>) {
-        let _ = (out, &self.items);
-        todo!()
+        if self.items > 0 {
+            out.push(b',');
+        }
+        self.items += 1;
     }
 
     /// Writes the end. `itemsPerPage` is what was really written (S81).
     pub fn end(self, out: &mut Vec<u8>, total: u64, start_index: u64) {
-        let _ = (out, total, start_index);
-        todo!()
+        let _ = write!(
+            out,
+            "],\"totalResults\":{total},\"startIndex\":{start_index},\"itemsPerPage\":{}}}",
+            self.items
+        );
     }
 }
 
-/// Writes an error (S170). `status` is the caller's; `why` is left out where the RFC has no word for it.
+/// Writes an error (S170). `status` is the caller's; `why` is shown with 400 and 409 only, the RFC has no words for others.
 pub fn error(out: &mut Vec<u8>, status: u16, why: Option<Why>, detail: &str) {
-    let _ = (out, status, why, detail);
-    todo!()
+    out.extend_from_slice(b"{\"schemas\":[");
+    string(out, urn::ERROR);
+    let _ = write!(out, "],\"status\":\"{status}\"");
+    if let Some(why) = why.filter(|_| matches!(status, 400 | 409)) {
+        let _ = write!(out, ",\"scimType\":\"{}\"", why.scim_type());
+    }
+    out.extend_from_slice(b",\"detail\":");
+    string(out, detail);
+    out.push(b'}');
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::scim::schema::{group, user};
+
+    const ID: &str = "0192f0c1-2b3c-7def-8123-456789abcdef";
+    const BASE: &str = "https://roster.test/scim/v2";
+
+    fn rendered(view: &View<'_>, projection: &Projection) -> Value {
+        let mut out = Vec::new();
+        resource(&mut out, view, BASE, projection);
+        serde_json::from_slice(&out)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&out)))
+    }
+
+    fn view<'a>(kind: &'a Kind, segments: &'a [(&'a str, &'a str)]) -> View<'a> {
+        View {
+            kind,
+            id: ResourceId::parse(ID).unwrap(),
+            segments,
+            created: Timestamp::UNIX_EPOCH,
+            modified: Timestamp::UNIX_EPOCH,
+            version: 7,
+            groups: None,
+            members: None,
+        }
+    }
+
+    #[test]
+    fn s21_s22_a_user_is_spliced_from_its_segments() {
+        let (users, groups) = (user(), group());
+        let segments = [
+            (urn::USER, r#"{"userName":"ada","title":"\"x\""}"#),
+            (urn::ENTERPRISE, r#"{"department":"R&D"}"#),
+        ];
+        let link = [Link { kind: &groups, id: ResourceId::parse(ID).unwrap(), display: Some("A \"B\"") }];
+        let shown = rendered(&View { groups: Some(&link), ..view(&users, &segments) }, &Projection::ALL);
+        assert_eq!(
+            shown,
+            json!({
+                "schemas": [urn::USER, urn::ENTERPRISE],
+                "id": ID,
+                "userName": "ada", "title": "\"x\"",
+                (urn::ENTERPRISE): {"department": "R&D"},
+                "groups": [{"value": ID, "$ref": format!("{BASE}/Groups/{ID}"), "display": "A \"B\"", "type": "direct"}],
+                "meta": {
+                    "resourceType": "User", "created": "1970-01-01T00:00:00Z", "lastModified": "1970-01-01T00:00:00Z",
+                    "location": format!("{BASE}/Users/{ID}"), "version": "W/\"7\"",
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn d_a5_an_empty_group_says_that_it_is_empty() {
+        let groups = group();
+        let segments = [(urn::GROUP, r#"{"displayName":"A"}"#)];
+        let empty = View { members: Some(&[]), ..view(&groups, &segments) };
+        assert_eq!(rendered(&empty, &Projection::ALL)["members"], json!([]));
+        let not_loaded = rendered(&view(&groups, &segments), &Projection::ALL);
+        assert!(not_loaded.get("members").is_none());
+    }
+
+    #[test]
+    fn members_are_shown_with_their_kind() {
+        let (users, groups) = (user(), group());
+        let segments = [(urn::GROUP, r#"{"displayName":"A"}"#)];
+        let link = [Link { kind: &users, id: ResourceId::parse(ID).unwrap(), display: None }];
+        let full = View { members: Some(&link), ..view(&groups, &segments) };
+        let expected = json!([{"value": ID, "$ref": format!("{BASE}/Users/{ID}"), "type": "User"}]);
+        assert_eq!(rendered(&full, &Projection::ALL)["members"], expected);
+        let projection = Projection::parse(Some("members.value"), None, &groups).unwrap();
+        assert_eq!(
+            rendered(&full, &projection),
+            json!({"schemas": [urn::GROUP], "id": ID, "members": [{"value": ID}]})
+        );
+    }
+
+    #[test]
+    fn s85_a_projection_leaves_id_and_schemas() {
+        let users = user();
+        let segments =
+            [(urn::USER, r#"{"userName":"ada","title":"x"}"#), (urn::ENTERPRISE, r#"{"department":"R&D"}"#)];
+        let shown = |attributes: Option<&str>, excluded: Option<&str>| {
+            rendered(&view(&users, &segments), &Projection::parse(attributes, excluded, &users).unwrap())
+        };
+        let schemas = json!([urn::USER, urn::ENTERPRISE]);
+        assert_eq!(shown(Some("password"), None), json!({"schemas": schemas, "id": ID}));
+        assert_eq!(
+            shown(
+                Some("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department,meta.version"),
+                None
+            ),
+            json!({"schemas": schemas, "id": ID, (urn::ENTERPRISE): {"department": "R&D"}, "meta": {"version": "W/\"7\""}})
+        );
+        assert_eq!(
+            shown(None, Some("id,meta,title,urn:ietf:params:scim:schemas:extension:enterprise:2.0:User")),
+            json!({"schemas": schemas, "id": ID, "userName": "ada"})
+        );
+    }
+
+    #[test]
+    fn s77_s81_a_page_counts_what_is_in_it() {
+        let mut out = Vec::new();
+        ListWriter::begin(&mut out).end(&mut out, 2, 101);
+        assert_eq!(
+            serde_json::from_slice::<Value>(&out).unwrap(),
+            json!({"schemas": [urn::LIST_RESPONSE], "Resources": [], "totalResults": 2, "startIndex": 101, "itemsPerPage": 0})
+        );
+        let mut out = Vec::new();
+        let mut list = ListWriter::begin(&mut out);
+        for number in [b'1', b'2'] {
+            list.next(&mut out);
+            out.push(number);
+        }
+        list.end(&mut out, 5, 1);
+        let list: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!((&list["Resources"], &list["itemsPerPage"]), (&json!([1, 2]), &json!(2)));
+    }
+
+    #[test]
+    fn s170_the_status_is_a_string_and_the_word_is_shown_where_the_rfc_has_one() {
+        let written = |status, why| {
+            let mut out = Vec::new();
+            error(&mut out, status, why, "a \"b\"");
+            serde_json::from_slice::<Value>(&out).unwrap()
+        };
+        assert_eq!(
+            written(409, Some(Why::Uniqueness)),
+            json!({"schemas": [urn::ERROR], "status": "409", "scimType": "uniqueness", "detail": "a \"b\""})
+        );
+        assert_eq!(written(404, Some(Why::NoTarget)).get("scimType"), None);
+    }
 }

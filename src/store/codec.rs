@@ -351,5 +351,4 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-#[path = "codec_tests.rs"]
 mod tests;

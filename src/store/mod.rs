@@ -25,6 +25,7 @@
 //! Knows nothing of HTTP, SCIM or JSON beyond carrying it.
 
 pub mod codec;
+pub mod failpoints;
 pub mod folder;
 pub mod kv;
 pub mod log;

@@ -11,6 +11,9 @@
 //! did not flip the byte are not referenced, and a flipped byte that was not flushed is written and flushed anew by the
 //! reopening, before any page that it freed can be used again.
 
+mod disk;
+
+use std::fs::{File, OpenOptions};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use std::sync::Arc;
 use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
 use super::StoreError;
+use super::failpoints::{Point, pass};
 use super::folder::{Folder, FolderError};
 use super::kv::{Changes, KvEngine, KvRead, KvStore, Table, Visit};
 use super::writer::WriterOptions;
@@ -64,14 +68,20 @@ pub fn open(folder: &Path, options: &RedbOptions) -> Result<KvStore, OpenError> 
     let folder = Folder::open(folder)?;
     let path = folder.file(FILE)?;
     let named = |why| OpenError::Engine { path: path.clone(), why };
-    let mut engine =
-        Engine { path: path.clone(), cache_bytes: options.cache_bytes, database: None, _folder: folder };
+    let mut engine = Engine {
+        place: path.display().to_string(),
+        path: path.clone(),
+        cache_bytes: options.cache_bytes,
+        database: None,
+        _folder: folder,
+    };
     let state = engine.reopen().map_err(named)?;
     KvStore::start(Box::new(engine), state, options.writer).map_err(named)
 }
 
 struct Engine {
     path: PathBuf,
+    place: String,
     cache_bytes: usize,
     /// Absent after an attempt to reopen it failed.
     database: Option<Database>,
@@ -84,6 +94,18 @@ impl Engine {
         self.database.as_ref().ok_or_else(|| StoreError::Retry("the engine is not open".into()))
     }
 
+    fn builder(&self) -> redb::Builder {
+        let mut builder = Database::builder();
+        builder.set_cache_size(self.cache_bytes);
+        builder
+    }
+
+    fn file(&self, write: bool) -> Result<File, StoreError> {
+        // The folder has made it; a file that has gone since must not be replaced by an empty one.
+        let opened = OpenOptions::new().read(true).write(write).open(&self.path);
+        opened.map_err(redb::Error::Io).map_err(failed)
+    }
+
     fn state(&self) -> Result<Arc<dyn KvRead>, StoreError> {
         let transaction = self.database()?.begin_read().map_err(failed)?;
         let documents = transaction.open_table(DOCUMENTS).map_err(failed)?;
@@ -92,6 +114,7 @@ impl Engine {
     }
 
     fn write(&self, changes: &Changes) -> Result<(), StoreError> {
+        pass(Point::AppendBefore, &self.place).map_err(redb::Error::Io).map_err(failed)?;
         let mut transaction = self.database()?.begin_write().map_err(failed)?;
         transaction.set_quick_repair(true);
         for (definition, table) in [(DOCUMENTS, Table::Documents), (SMALL, Table::Small)] {
@@ -104,6 +127,7 @@ impl Engine {
                 .map_err(failed)?;
             }
         }
+        pass(Point::CommitBefore, &self.place).map_err(redb::Error::Io).map_err(failed)?;
         transaction.commit().map_err(failed)
     }
 }
@@ -117,12 +141,22 @@ impl KvEngine for Engine {
     fn reopen(&mut self) -> Result<Arc<dyn KvRead>, StoreError> {
         // The old one goes first: it holds the file's lock.
         drop(self.database.take());
-        let database =
-            Database::builder().set_cache_size(self.cache_bytes).create(&self.path).map_err(failed)?;
-        self.database = Some(database);
-        // Makes the tables of a new file.
+        let disk = disk::Disk::new(self.file(true)?, self.place.clone());
+        self.database = Some(self.builder().create_with_backend(disk).map_err(failed)?);
+        // Makes the tables of a new file, and shows that the disk takes a commit.
         self.write(&Changes::default())?;
         self.state()
+    }
+
+    fn reopen_to_read(&mut self) -> Result<Arc<dyn KvRead>, StoreError> {
+        drop(self.database.take());
+        let overlay = disk::Overlay::new(self.file(false)?).map_err(redb::Error::Io).map_err(failed)?;
+        self.database = Some(self.builder().create_with_backend(overlay).map_err(failed)?);
+        self.state()
+    }
+
+    fn place(&self) -> &str {
+        &self.place
     }
 }
 
@@ -181,5 +215,4 @@ fn failed(error: impl Into<redb::Error>) -> StoreError {
 }
 
 #[cfg(test)]
-#[path = "redb_tests.rs"]
 mod tests;

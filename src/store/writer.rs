@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::failpoints::{Point, pass};
 use super::kv::{Applied, Batch, Changes, KvEngine, KvRead, KvSnapshot, Table, apply, keys};
 use super::unit::{Outcome, Unit, Write};
 use super::{Health, State, StoreError};
@@ -227,12 +228,12 @@ impl Work {
         if !changes.is_empty()
             && let Err(error) = self.make_durable(&changes)
         {
+            self.stop_writing(&error);
             // Also those that were refused: the state that they were judged by does not exist.
-            answers.fill_with(|| Err(error.clone()));
-            for (job, given) in jobs.iter().zip(answers) {
-                answer(job, given);
+            for job in &jobs {
+                answer(job, Err(error.clone()));
             }
-            return self.fail(&error);
+            return self.recover();
         }
         let committed = answers.iter().filter(|one| matches!(one, Ok(Outcome::Committed { .. }))).count();
         self.shared.units.fetch_add(committed as u64, Ordering::Relaxed);
@@ -263,30 +264,47 @@ impl Work {
         let state = catch_unwind(AssertUnwindSafe(|| self.engine.commit(changes)))
             .unwrap_or_else(|_| Err(StoreError::Fatal("the engine panicked while it committed".into())))?;
         self.shared.batches.fetch_add(1, Ordering::Relaxed);
+        self.pass(Point::PublishBefore)?;
         self.shared.publish(state);
-        Ok(())
+        self.pass(Point::AnswerBefore)
     }
 
-    /// Stops writing, and makes the first attempt to go on.
-    fn fail(&mut self, error: &StoreError) {
+    fn pass(&self, point: Point) -> Result<(), StoreError> {
+        pass(point, self.engine.place()).map_err(|error| StoreError::Fatal(error.to_string()))
+    }
+
+    /// Remembers that nothing can be written. Before anybody is told, so that who asks then sees it.
+    fn stop_writing(&self, error: &StoreError) {
         let full = matches!(error, StoreError::Full(_));
         self.shared.state.store(if full { FULL } else { POISONED }, Ordering::Release);
-        tracing::error!(%error, "the store stopped writing; it reads on and tries to recover");
-        if !full {
-            self.recover();
-        }
+        let place = self.engine.place();
+        tracing::error!(%error, place, "the store stopped writing; it reads on and tries to recover");
     }
 
     /// Reopens the engine; after a full disk also writes something, to see whether it can.
     fn recover(&mut self) {
-        match self.try_recover() {
+        let recovered = self.try_recover();
+        let place = self.engine.place();
+        match recovered {
             Ok(()) => {
+                tracing::warn!(place, "the store writes again");
                 self.shared.state.store(READY, Ordering::Release);
-                tracing::warn!("the store writes again");
             }
             Err(error) => {
-                tracing::warn!(%error, again_in = ?self.pause, "the store cannot write yet");
+                tracing::warn!(%error, place, again_in = ?self.pause, "the store cannot write yet");
+                self.read_on();
             }
+        }
+    }
+
+    /// Serves readers from the file as it is, without writing to it.
+    fn read_on(&mut self) {
+        match catch_unwind(AssertUnwindSafe(|| self.engine.reopen_to_read())) {
+            Ok(Ok(state)) => self.shared.publish(state),
+            Ok(Err(error)) => {
+                tracing::error!(%error, place = self.engine.place(), "the store cannot be read from disk");
+            }
+            Err(_) => tracing::error!(place = self.engine.place(), "the engine panicked while it reopened"),
         }
     }
 

@@ -217,6 +217,39 @@ fn the_picture_has_no_circle() {
     }
 }
 
+fn document() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ARCHITECTURE.md")).unwrap()
+}
+
+/// What stands between backticks.
+fn quoted_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn every_room_stands_on_the_map() {
+    let document = document();
+    let rows = document.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let map: BTreeSet<String> =
+        rows.flat_map(|cell| quoted_in(&format!("`{cell}")).map(str::to_owned).collect::<Vec<_>>()).collect();
+    for source in sources() {
+        let room = source.room();
+        assert!(["lib", "main"].contains(&room) || map.contains(room), "{room} is not on the map: {map:?}");
+    }
+}
+
+#[test]
+fn the_files_that_the_document_names_exist() {
+    let document = document();
+    let places = ["src/", "config/", "tests/", "docs/"];
+    let named: Vec<&str> =
+        quoted_in(&document).filter(|name| places.iter().any(|place| name.starts_with(place))).collect();
+    assert!(named.len() > 5, "{named:?}");
+    for name in named {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(name).exists(), "{name}");
+    }
+}
+
 #[test]
 fn no_file_is_longer_than_600_lines_without_its_tests() {
     let long: Vec<String> = sources()

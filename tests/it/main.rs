@@ -11,5 +11,6 @@
 mod architecture;
 mod config;
 mod conformance;
+mod edge;
 mod rows;
 mod support;

@@ -158,7 +158,7 @@ fn compare_all(
     // What a whole complex attribute compares by is its `value` (S72).
     let sub = sub.or((attribute.kind == Type::Complex).then_some("value"));
     let characteristics = sub.and_then(|sub| attribute.sub(sub)).unwrap_or(attribute);
-    let mut any = |op: CompareOp| {
+    let any = |op: CompareOp| {
         found.is_some_and(|value| {
             any_leaf(value, sub, &mut |leaf| compare(leaf, op, literal, characteristics))
         })

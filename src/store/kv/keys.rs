@@ -220,6 +220,43 @@ pub(super) fn parse_address(bytes: &[u8]) -> Option<Address> {
     Some(Address { kind: KindId(*kind), id: ResourceId::from_bytes(id.try_into().ok()?) })
 }
 
+/// Reads tenant and address from the key of a record.
+pub(super) fn parse_document(key: &[u8]) -> Option<(TenantId, Address)> {
+    let (tenant, at) = key.split_first_chunk()?;
+    Some((TenantId::new(u32::from_be_bytes(*tenant)), parse_address(at)?))
+}
+
+/// Splits a key of the small table into tenant, drawer and the rest.
+pub(super) fn parse_small(key: &[u8]) -> Option<(TenantId, u8, &[u8])> {
+    let (tenant, rest) = key.split_first_chunk()?;
+    let (drawer, tail) = rest.split_first()?;
+    Some((TenantId::new(u32::from_be_bytes(*tenant)), *drawer, tail))
+}
+
+/// Reads whose entry an index key is.
+pub(super) fn parse_index(tail: &[u8]) -> Option<Address> {
+    let ([kind, _index], rest) = tail.split_first_chunk()?;
+    let (_, id) = parse_index_tail(rest)?;
+    Some(Address { kind: KindId(*kind), id })
+}
+
+/// Reads group and member.
+pub(super) fn parse_member(tail: &[u8]) -> Option<(ResourceId, Address)> {
+    let (group, member) = tail.split_first_chunk()?;
+    Some((ResourceId::from_bytes(*group), parse_address(member)?))
+}
+
+/// Reads member and group.
+pub(super) fn parse_group(tail: &[u8]) -> Option<(Address, ResourceId)> {
+    let (member, group) = tail.split_last_chunk::<16>()?;
+    Some((parse_address(member)?, ResourceId::from_bytes(*group)))
+}
+
+/// Reads a number of the history.
+pub(super) fn parse_seq(tail: &[u8]) -> Option<Seq> {
+    Some(Seq(u64::from_be_bytes(tail.try_into().ok()?)))
+}
+
 /// Reads an id from the end of a key.
 pub(super) fn parse_id(bytes: &[u8]) -> Option<ResourceId> {
     Some(ResourceId::from_bytes(bytes.try_into().ok()?))

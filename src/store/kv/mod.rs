@@ -58,6 +58,12 @@ pub trait KvEngine: Send {
 
     /// Closes and opens the engine after an error, with whatever check it needs to be sound, and returns its state.
     fn reopen(&mut self) -> Result<Arc<dyn KvRead>, StoreError>;
+
+    /// Opens the engine for reading only, without writing anything, while it cannot be reopened to write.
+    fn reopen_to_read(&mut self) -> Result<Arc<dyn KvRead>, StoreError>;
+
+    /// Says where the data lie, for messages.
+    fn place(&self) -> &str;
 }
 
 /// A store on a key-value engine.

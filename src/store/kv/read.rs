@@ -240,9 +240,7 @@ impl Snapshot for KvSnapshot {
 
     fn changes(&self, tenant: TenantId, after: Seq, limit: usize) -> Result<Vec<LogRow>, StoreError> {
         let page = Stretch::page(keys::logs(tenant), Some(keys::log(tenant, after)), limit);
-        page.collect(self.state(), |tail, value| {
-            rows::open_log(Seq(u64::from_be_bytes(tail.try_into().ok()?)), value)
-        })
+        page.collect(self.state(), |tail, value| rows::open_log(keys::parse_seq(tail)?, value))
     }
 
     fn head(&self, tenant: TenantId) -> Result<Head, StoreError> {

@@ -1,6 +1,7 @@
 //! What holds when sources differ, and what is said of mistakes.
 
-use rosterd::config::{Config, Environment, Level, Sources};
+use proptest::prelude::*;
+use rosterd::config::{Config, DEFAULTS, Environment, Level, Place, Sources};
 
 use super::{Written, problems};
 
@@ -246,4 +247,50 @@ fn keys_that_must_agree_are_compared() {
           give it a port of its own"]
     );
     Written::toml("server.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"").load().unwrap();
+}
+
+#[test]
+fn r35_a_hostile_file_is_refused_and_does_no_harm() {
+    let deep = 100_000;
+    for text in [
+        format!("server.{}x = 1", "a.".repeat(deep)),
+        format!("[{}x]\ny = 1", "a.".repeat(deep)),
+        format!("x = {}", "[".repeat(deep)),
+        format!("x = {}", "{a=".repeat(deep)),
+        format!("x = {}1{}", "[".repeat(60), "]".repeat(60)),
+        format!("x = \"{}\"", "a".repeat(900_000)),
+        format!("[log]\nlevel = \"{}\"", "\\u001b[31m".repeat(20_000)),
+        format!("{} = 1", "a".repeat(900_000)),
+        format!("[log]\n\"{}\" = 1", "\\u001b\\n".repeat(20_000)),
+        format!("[{}]\nlevel = 1", "a".repeat(900_000)),
+        "\u{feff}\u{feff}[log]".to_owned(),
+        "\0".to_owned(),
+    ] {
+        let found = problems(&text).join("\n");
+        let start: String = text.chars().take(40).collect();
+        assert!(found.len() < 1_000, "{start}: a message of {} bytes", found.len());
+        assert!(!found.contains('\u{1b}'), "{start}: {found}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    /// The defaults with a few bytes changed are taken or refused, and never do harm; what is refused has a place.
+    #[test]
+    fn r35_a_damaged_file_is_taken_or_refused_with_its_place(
+        damage in proptest::collection::vec((0..DEFAULTS.len(), any::<u8>()), 1..6)
+    ) {
+        let mut bytes = DEFAULTS.as_bytes().to_vec();
+        for (at, byte) in damage {
+            bytes[at] = byte;
+        }
+        let file = Written::toml("");
+        std::fs::write(file.path(), bytes).unwrap();
+        if let Err(errors) = file.load() {
+            for problem in errors.problems() {
+                prop_assert!(!matches!(problem.place, Place::Flag(_) | Place::Variable(_)), "{}", problem);
+            }
+        }
+    }
 }

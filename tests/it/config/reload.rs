@@ -6,6 +6,8 @@ use toml_edit::Document;
 
 use super::Written;
 
+const OLD_TLS: &str = "tls.cert_file = \"cert.pem\"\ntls.key_file = \"key.pem\"\n";
+
 fn current() -> Config {
     Config::load(&Sources::default()).unwrap()
 }
@@ -80,7 +82,7 @@ fn another_value(key: &str, default: &toml_edit::Item) -> String {
 
 #[test]
 fn r28_exactly_the_keys_that_are_said_to_take_effect_do() {
-    let before = current();
+    let before = Written::toml(OLD_TLS).load().unwrap();
     let defaults = Document::parse(DEFAULTS).unwrap();
     for (topic, item) in defaults.iter() {
         for (name, default) in item.as_table().unwrap() {
@@ -90,10 +92,9 @@ fn r28_exactly_the_keys_that_are_said_to_take_effect_do() {
             }
             let mut text = format!("{key} = {}\n", another_value(&key, default));
             match key.as_str() {
-                // One goes only with the other.
-                "tls.cert_file" => text.push_str("tls.key_file = \"other\"\n"),
-                "tls.key_file" => text.push_str("tls.cert_file = \"other\"\n"),
-                _ => {}
+                "tls.cert_file" => text.push_str("tls.key_file = \"key.pem\"\n"),
+                "tls.key_file" => text.push_str("tls.cert_file = \"cert.pem\"\n"),
+                _ => text.push_str(OLD_TLS),
             }
             let candidate = Written::toml(&text).load().unwrap_or_else(|errors| panic!("{key}: {errors}"));
             let applied = Reload { current: &before, candidate: Ok(candidate.clone()) }.apply().unwrap();
@@ -103,4 +104,22 @@ fn r28_exactly_the_keys_that_are_said_to_take_effect_do() {
             assert_eq!(&applied.config, if now { &candidate } else { &before }, "{key}");
         }
     }
+}
+
+#[test]
+fn x65_a_reload_cannot_serve_plain_http_beyond_loopback_by_halves() {
+    // Each is right for itself; but the listener stays where it is until a restart.
+    let open = "server.listen = \"0.0.0.0:8443\"\nserver.public_url = \"https://scim.example.com\"\n";
+    let before = Written::toml(&format!("{open}server.trusted_proxies = [\"10.0.0.1\"]")).load().unwrap();
+    let errors = Reload { current: &before, candidate: Ok(current()) }.apply().unwrap_err();
+    assert_eq!(
+        errors.to_string(),
+        "reload: server.listen: 0.0.0.0:8443 is beyond loopback, where plain HTTP is not served; \
+         restart instead: some of the changes cannot take effect before"
+    );
+    // TLS does not go off under a listener that stays.
+    let before = Written::toml(&format!("{open}{OLD_TLS}")).load().unwrap();
+    let applied = Reload { current: &before, candidate: Ok(current()) }.apply().unwrap();
+    assert_eq!(applied.config.tls, before.tls);
+    assert_eq!(applied.at_restart, ["server.listen", "server.public_url", "tls.cert_file", "tls.key_file"]);
 }

@@ -1,7 +1,7 @@
 //! The store on disk.
 
 use super::*;
-use crate::store::suite::{T, person, put};
+use crate::store::suite::fixture::{T, person, put};
 use crate::store::{Given, Outcome, Seq, Store};
 
 #[test]

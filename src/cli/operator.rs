@@ -1,0 +1,85 @@
+//! How the command line reaches a roster: through the socket of the daemon that holds the data folder, or by opening the folder itself.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+
+use super::settings::SettingsArgs;
+use super::{Refused, World};
+use crate::app::{self, Rim};
+use crate::config::Config;
+use crate::http::admin::OPERATE_PATH;
+use crate::roster::{Command, Reply, Roster};
+
+/// How long a daemon may take to answer. A check of a large store takes a while.
+const ANSWER_WITHIN: Duration = Duration::from_secs(600);
+/// The largest answer that is read.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
+/// A roster within reach.
+pub enum Operator {
+    /// A daemon holds the folder.
+    Daemon(PathBuf),
+    /// Nobody does; we do.
+    Folder(Arc<Roster>),
+}
+
+impl Operator {
+    /// Finds the roster that the settings name. An empty folder is refused, so that a mistyped path makes nothing.
+    pub fn reach(settings: &SettingsArgs, world: &World<'_>) -> Result<Self> {
+        let config = Config::load(&settings.sources(world.environment.clone())).map_err(Refused)?;
+        let socket = config.admin.socket_path(&config.data);
+        if std::os::unix::net::UnixStream::connect(&socket).is_ok() {
+            return Ok(Self::Daemon(socket));
+        }
+        let dir = &config.data.dir;
+        if !dir.join("FORMAT").exists() {
+            bail!("{}: expected a data folder of rosterd, found none; name it by --data, or start one with rosterd serve --data DIR", dir.display());
+        }
+        Ok(Self::Folder(app::open_roster(&config, &Rim::default())?))
+    }
+
+    /// Asks for one thing.
+    pub fn ask(&self, command: Command) -> Result<Reply> {
+        match self {
+            Self::Folder(roster) => Ok(roster.operate(command, roster.request_id())?),
+            Self::Daemon(socket) => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                runtime.block_on(async {
+                    tokio::time::timeout(ANSWER_WITHIN, send(socket, &command))
+                        .await
+                        .with_context(|| format!("the daemon behind {} did not answer", socket.display()))?
+                })
+            }
+        }
+    }
+}
+
+async fn send(socket: &Path, command: &Command) -> Result<Reply> {
+    let stream = UnixStream::connect(socket).await.with_context(|| socket.display().to_string())?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let task = tokio::spawn(connection);
+    let request = Request::post(OPERATE_PATH)
+        .header("Host", "localhost")
+        .header("Content-Type", "application/json")
+        .body(Full::new(Bytes::from(serde_json::to_vec(command)?)))?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+    let body = body.map_err(io::Error::other)?.to_bytes();
+    drop(sender);
+    task.await??;
+    if status == StatusCode::OK {
+        return serde_json::from_slice(&body).context("the daemon's answer was not understood; are program and daemon of one version?");
+    }
+    let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    bail!("{}", problem.get("detail").and_then(serde_json::Value::as_str).unwrap_or("the daemon refused"))
+}

@@ -1,0 +1,226 @@
+//! Named places where a test, or a whole process under test, can make things go wrong (R37).
+//!
+//! Without the feature `testing` a failpoint is an empty function. With it a test arms a point for one store (named by its
+//! place, so that tests beside it are not hit); `ROSTERD_FAILPOINTS="commit.before=crash@20,flush=error@3"` arms points for
+//! every store of a process, each after it has been passed that many times.
+
+/// A place where something can go wrong, in the order in which a batch passes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Point {
+    /// Before the first row of a batch is written.
+    AppendBefore,
+    /// After the last row of a batch was written, before the engine commits.
+    CommitBefore,
+    /// In the engine: before a write to the file.
+    DiskWrite,
+    /// In the engine: before a flush of the file.
+    DiskFlush,
+    /// After the batch became durable, before readers see it.
+    PublishBefore,
+    /// After readers see it, before anybody is told.
+    AnswerBefore,
+}
+
+impl Point {
+    /// Every point, in order.
+    pub const ALL: [Self; 6] = [
+        Self::AppendBefore,
+        Self::CommitBefore,
+        Self::DiskWrite,
+        Self::DiskFlush,
+        Self::PublishBefore,
+        Self::AnswerBefore,
+    ];
+
+    /// The point's name in the environment.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AppendBefore => "append.before",
+            Self::CommitBefore => "commit.before",
+            Self::DiskWrite => "disk.write",
+            Self::DiskFlush => "disk.flush",
+            Self::PublishBefore => "publish.before",
+            Self::AnswerBefore => "answer.before",
+        }
+    }
+}
+
+/// Passes a point, without any fault.
+#[cfg(not(any(test, feature = "testing")))]
+#[inline]
+#[expect(clippy::unnecessary_wraps, reason = "as it is when armed")]
+pub(super) fn pass(_point: Point, _place: &str) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(any(test, feature = "testing"))]
+pub(super) use armed::pass;
+#[cfg(any(test, feature = "testing"))]
+pub use armed::{Armed, Fault, arm};
+
+#[cfg(any(test, feature = "testing"))]
+mod armed {
+    use std::io;
+    use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+
+    use super::Point;
+
+    /// What goes wrong.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Fault {
+        /// An I/O error.
+        Error,
+        /// No room on the disk.
+        Full,
+        /// The process ends at once.
+        Crash,
+        /// The thread waits until the point is disarmed.
+        Pause,
+        /// The thread panics.
+        Panic,
+    }
+
+    #[derive(Debug)]
+    struct Trap {
+        id: u64,
+        point: Point,
+        /// `None`: any store.
+        place: Option<String>,
+        fault: Fault,
+        /// How often it lets pass before it strikes.
+        spared: u64,
+        /// How often it has struck.
+        struck: u64,
+    }
+
+    struct Registry {
+        traps: Mutex<(u64, Vec<Trap>)>,
+        changed: Condvar,
+    }
+
+    static REGISTRY: LazyLock<Registry> =
+        LazyLock::new(|| Registry { traps: Mutex::new((0, from_environment())), changed: Condvar::new() });
+
+    fn traps() -> MutexGuard<'static, (u64, Vec<Trap>)> {
+        REGISTRY.traps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A point that is armed until this value is dropped.
+    #[derive(Debug)]
+    pub struct Armed(u64);
+
+    /// Arms a point of the store at `place`; it strikes every time after having been passed `spared` times.
+    pub fn arm(point: Point, place: &str, fault: Fault, spared: u64) -> Armed {
+        let mut traps = traps();
+        traps.0 += 1;
+        let id = traps.0;
+        traps.1.push(Trap { id, point, place: Some(place.into()), fault, spared, struck: 0 });
+        Armed(id)
+    }
+
+    impl Armed {
+        /// Waits until the fault has struck so many times.
+        pub fn wait_until_struck(&self, times: u64) {
+            let mut traps = traps();
+            while traps.1.iter().any(|trap| trap.id == self.0 && trap.struck < times) {
+                traps = REGISTRY.changed.wait(traps).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    impl Drop for Armed {
+        fn drop(&mut self) {
+            traps().1.retain(|trap| trap.id != self.0);
+            REGISTRY.changed.notify_all();
+        }
+    }
+
+    /// Passes a point, or runs into what it is armed with.
+    pub(in crate::store) fn pass(point: Point, place: &str) -> io::Result<()> {
+        let (id, fault) = {
+            let mut traps = traps();
+            let met = |trap: &&mut Trap| {
+                trap.point == point && trap.place.as_deref().is_none_or(|only| only == place)
+            };
+            let Some(trap) = traps.1.iter_mut().find(met) else { return Ok(()) };
+            if trap.spared > 0 {
+                trap.spared -= 1;
+                return Ok(());
+            }
+            trap.struck += 1;
+            (trap.id, trap.fault)
+        };
+        REGISTRY.changed.notify_all();
+        strike(id, fault, point)
+    }
+
+    #[expect(clippy::panic, reason = "a panic on demand")]
+    fn strike(id: u64, fault: Fault, point: Point) -> io::Result<()> {
+        match fault {
+            Fault::Error => Err(io::Error::other(format!("injected at {}", point.name()))),
+            Fault::Full => Err(io::ErrorKind::StorageFull.into()),
+            Fault::Crash => std::process::abort(),
+            Fault::Panic => panic!("injected at {}", point.name()),
+            Fault::Pause => {
+                let mut traps = traps();
+                while traps.1.iter().any(|trap| trap.id == id) {
+                    traps = REGISTRY.changed.wait(traps).unwrap_or_else(PoisonError::into_inner);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests of whole processes only; no configuration of the daemon"
+    )]
+    fn from_environment() -> Vec<Trap> {
+        std::env::var("ROSTERD_FAILPOINTS").map(|text| parse(&text)).unwrap_or_default()
+    }
+
+    /// Reads `point=fault@passes,…`; what is not understood is a defect of the test.
+    #[expect(clippy::panic, reason = "a test that misspells its failpoint must not pass")]
+    fn parse(text: &str) -> Vec<Trap> {
+        let understood = |item: &str| {
+            let (name, rest) = item.split_once('=')?;
+            let (fault, spared) = rest.split_once('@').unwrap_or((rest, "0"));
+            let point = Point::ALL.into_iter().find(|point| point.name() == name)?;
+            let fault = match fault {
+                "error" => Fault::Error,
+                "full" => Fault::Full,
+                "crash" => Fault::Crash,
+                "pause" => Fault::Pause,
+                "panic" => Fault::Panic,
+                _ => return None,
+            };
+            Some(Trap { id: 0, point, place: None, fault, spared: spared.parse().ok()?, struck: 0 })
+        };
+        let items = text.split(',').filter(|item| !item.is_empty());
+        items
+            .map(|item| understood(item).unwrap_or_else(|| panic!("ROSTERD_FAILPOINTS: what is {item:?}?")))
+            .collect()
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn the_environment_names_point_fault_and_passes() {
+            let traps = parse("commit.before=crash@20,disk.flush=error");
+            let seen: Vec<_> = traps.iter().map(|trap| (trap.point, trap.fault, trap.spared)).collect();
+            assert_eq!(seen, [(Point::CommitBefore, Fault::Crash, 20), (Point::DiskFlush, Fault::Error, 0)]);
+        }
+
+        #[test]
+        fn a_point_strikes_its_own_store_only_and_after_the_passes_it_spares() {
+            let armed = arm(Point::AppendBefore, "here", Fault::Error, 1);
+            assert!(pass(Point::AppendBefore, "there").is_ok());
+            assert!(pass(Point::AppendBefore, "here").is_ok());
+            assert!(pass(Point::AppendBefore, "here").is_err());
+            drop(armed);
+            assert!(pass(Point::AppendBefore, "here").is_ok());
+        }
+    }
+}
