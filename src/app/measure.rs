@@ -16,7 +16,11 @@ use crate::store::State;
 pub(super) fn register(registry: &mut Registry, roster: Arc<Roster>) -> Reloads {
     registry.register_collector(Box::new(StoreFigures(roster)));
     let reloads = Reloads::default();
-    registry.register("rosterd_config_reloads", "Reloads of the settings that took effect", reloads.done.clone());
+    registry.register(
+        "rosterd_config_reloads",
+        "Reloads of the settings that took effect",
+        reloads.done.clone(),
+    );
     registry.register("rosterd_config_reload_failures", "Reloads that were refused", reloads.failed.clone());
     reloads
 }

@@ -33,8 +33,8 @@ use crate::http::tls::{Tls, TlsError, TlsFiles};
 use crate::roster::{Roster, RosterError};
 use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
-use measure::Reloads;
 use crate::store::{State, Store};
+use measure::Reloads;
 
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_secs(60);
@@ -202,7 +202,12 @@ impl Daemon {
 
     /// Returns what carries out a reload.
     pub fn reloader(&self, rim: Rim) -> Reloader {
-        Reloader { tls: self.tls.clone(), metrics: Arc::clone(&self.metrics), reloads: self.reloads.clone(), rim }
+        Reloader {
+            tls: self.tls.clone(),
+            metrics: Arc::clone(&self.metrics),
+            reloads: self.reloads.clone(),
+            rim,
+        }
     }
 
     /// Serves until the drain has begun and every begun request is answered, then writes down what was only in memory.

@@ -133,7 +133,12 @@ mod tests {
     fn x59_every_changed_byte_of_a_hundred_entries_is_found() {
         let rows = history(100);
         for at in 0..rows.len() {
-            for part in [|row: &mut AuditRow| &mut row.facts, |row| &mut row.values, |row| &mut row.link, |row| &mut row.values_digest] {
+            for part in [
+                |row: &mut AuditRow| &mut row.facts,
+                |row| &mut row.values,
+                |row| &mut row.link,
+                |row| &mut row.values_digest,
+            ] {
                 let length = part(&mut rows[at].clone()).len();
                 for place in 0..length {
                     let mut altered = rows[at].clone();
@@ -141,7 +146,11 @@ mod tests {
                     let other = if &text[place..=place] == "0" { "1" } else { "0" };
                     text.replace_range(place..=place, other);
                     let mut proof = Proof { link: Link::default(), ..Proof::default() };
-                    let result = rows[..at].iter().chain([&altered]).chain(&rows[at + 1..(at + 2).min(rows.len())]).try_for_each(|row| proof.take(row));
+                    let result = rows[..at]
+                        .iter()
+                        .chain([&altered])
+                        .chain(&rows[at + 1..(at + 2).min(rows.len())])
+                        .try_for_each(|row| proof.take(row));
                     assert!(result.is_err(), "entry {at}, byte {place}");
                 }
             }

@@ -37,12 +37,23 @@ pub struct AdminCreateArgs {
 pub fn run(command: AdminCommand, world: &mut World<'_>) -> Result<Exit> {
     let AdminCommand::Create(args) = command;
     let operator = Operator::reach(&args.settings, world)?;
-    let command = Command::AdminCreate { tenant: args.tenant, user_name: args.user_name, display_name: args.display_name };
+    let command = Command::AdminCreate {
+        tenant: args.tenant,
+        user_name: args.user_name,
+        display_name: args.display_name,
+    };
     let Reply::Administrator { person, invitation, expires } = operator.ask(command)? else {
         return Err(unexpected());
     };
-    writeln!(world.err, "Made administrator {person}, with an invitation good until {}.", table::instant(Some(expires)))?;
-    writeln!(world.err, "Its secret is shown this once; it opens the first sign-in of a build that has sign-in:")?;
+    writeln!(
+        world.err,
+        "Made administrator {person}, with an invitation good until {}.",
+        table::instant(Some(expires))
+    )?;
+    writeln!(
+        world.err,
+        "Its secret is shown this once; it opens the first sign-in of a build that has sign-in:"
+    )?;
     writeln!(world.err, "{invitation}")?;
     Ok(Exit::Done)
 }

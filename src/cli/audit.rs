@@ -71,7 +71,9 @@ fn verify(args: &AuditVerifyArgs, world: &mut World<'_>) -> Result<Exit> {
     let tenants = match &args.tenant {
         Some(name) => vec![Some(name.clone())],
         None => {
-            let Reply::Tenants { tenants } = operator.ask(Command::TenantList)? else { return Err(unexpected()) };
+            let Reply::Tenants { tenants } = operator.ask(Command::TenantList)? else {
+                return Err(unexpected());
+            };
             std::iter::once(None).chain(tenants.into_iter().map(|tenant| Some(tenant.name))).collect()
         }
     };
@@ -100,7 +102,13 @@ fn export(args: &AuditExportArgs, world: &mut World<'_>) -> Result<Exit> {
     let mut written = 0_u64;
     let mut file = match &args.out {
         Some(path) => Some(BufWriter::new(
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).with_context(|| path.display().to_string())?,
+            OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(path)
+                .with_context(|| path.display().to_string())?,
         )),
         None => None,
     };
@@ -121,7 +129,12 @@ fn export(args: &AuditExportArgs, world: &mut World<'_>) -> Result<Exit> {
 }
 
 /// Hands over a history row by row, until `take` has seen enough.
-fn each_row(operator: &Operator, tenant: Option<&str>, mut after: u64, mut take: impl FnMut(AuditRow) -> Result<bool>) -> Result<()> {
+fn each_row(
+    operator: &Operator,
+    tenant: Option<&str>,
+    mut after: u64,
+    mut take: impl FnMut(AuditRow) -> Result<bool>,
+) -> Result<()> {
     loop {
         let command = Command::AuditPage { tenant: tenant.map(str::to_owned), after, limit: PAGE_ROWS };
         let Reply::Audit { rows } = operator.ask(command)? else { return Err(unexpected()) };

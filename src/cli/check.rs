@@ -36,6 +36,10 @@ pub fn run(args: &CheckArgs, world: &mut World<'_>) -> Result<Exit> {
     for finding in &findings {
         writeln!(world.out, "{finding}")?;
     }
-    writeln!(world.err, "{} things do not fit; restore a backup, and keep this folder for those who look into it", findings.len())?;
+    writeln!(
+        world.err,
+        "{} things do not fit; restore a backup, and keep this folder for those who look into it",
+        findings.len()
+    )?;
     Ok(Exit::Found)
 }

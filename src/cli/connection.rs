@@ -68,7 +68,9 @@ pub fn run(command: ConnectionCommand, world: &mut World<'_>) -> Result<Exit> {
         }
         ConnectionCommand::List(args) => {
             let operator = Operator::reach(&args.settings, world)?;
-            let Reply::Connections { connections } = operator.ask(Command::ConnectionList { tenant: args.tenant })? else {
+            let Reply::Connections { connections } =
+                operator.ask(Command::ConnectionList { tenant: args.tenant })?
+            else {
                 return Err(unexpected());
             };
             let columns = ["tenant", "connection", "profile", "created", "id"];

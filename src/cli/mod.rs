@@ -152,7 +152,9 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
 
 /// What a daemon of another version might answer.
 fn unexpected() -> anyhow::Error {
-    anyhow::anyhow!("the daemon answered something else than was asked; are program and daemon of one version?")
+    anyhow::anyhow!(
+        "the daemon answered something else than was asked; are program and daemon of one version?"
+    )
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

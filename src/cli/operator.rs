@@ -42,7 +42,10 @@ impl Operator {
         }
         let dir = &config.data.dir;
         if !dir.join("FORMAT").exists() {
-            bail!("{}: expected a data folder of rosterd, found none; name it by --data, or start one with rosterd serve --data DIR", dir.display());
+            bail!(
+                "{}: expected a data folder of rosterd, found none; name it by --data, or start one with rosterd serve --data DIR",
+                dir.display()
+            );
         }
         Ok(Self::Folder(app::open_roster(&config, &Rim::default())?))
     }
@@ -78,7 +81,8 @@ async fn send(socket: &Path, command: &Command) -> Result<Reply> {
     drop(sender);
     task.await??;
     if status == StatusCode::OK {
-        return serde_json::from_slice(&body).context("the daemon's answer was not understood; are program and daemon of one version?");
+        return serde_json::from_slice(&body)
+            .context("the daemon's answer was not understood; are program and daemon of one version?");
     }
     let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
     bail!("{}", problem.get("detail").and_then(serde_json::Value::as_str).unwrap_or("the daemon refused"))

@@ -115,7 +115,12 @@ fn greet(daemon: &Daemon, issued: Option<&Issued>, brought: bool, err: &mut dyn 
     let base = daemon.base_url();
     writeln!(err, "rosterd {} is serving.", env!("CARGO_PKG_VERSION"))?;
     writeln!(err, "  SCIM base URL  {base}")?;
-    writeln!(err, "  administration http://{} (metrics, health), {}", daemon.admin(), daemon.socket().display())?;
+    writeln!(
+        err,
+        "  administration http://{} (metrics, health), {}",
+        daemon.admin(),
+        daemon.socket().display()
+    )?;
     let Some(issued) = issued else { return Ok(err.flush()?) };
     let until = table::instant(issued.expires);
     if brought {

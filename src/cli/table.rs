@@ -34,7 +34,10 @@ pub fn print<T: Serialize, const N: usize>(
 /// Begins a table without lines but the one under its head.
 pub fn with_columns<const N: usize>(columns: [&str; N]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(columns);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(columns);
     table
 }
 

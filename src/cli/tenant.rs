@@ -46,10 +46,16 @@ pub fn run(command: TenantCommand, world: &mut World<'_>) -> Result<Exit> {
         TenantCommand::Create(args) => {
             let operator = Operator::reach(&args.settings, world)?;
             operator.ask(Command::TenantCreate { name: args.name.clone() })?;
-            writeln!(world.err, "Made tenant {0}. Next: rosterd connection create idp --tenant {0}", args.name)?;
+            writeln!(
+                world.err,
+                "Made tenant {0}. Next: rosterd connection create idp --tenant {0}",
+                args.name
+            )?;
         }
         TenantCommand::List(args) => {
-            let Reply::Tenants { tenants } = Operator::reach(&args.settings, world)?.ask(Command::TenantList)? else {
+            let Reply::Tenants { tenants } =
+                Operator::reach(&args.settings, world)?.ask(Command::TenantList)?
+            else {
                 return Err(unexpected());
             };
             table::print(world, args.json, &tenants, ["tenant", "created"], |tenant| {

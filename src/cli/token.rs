@@ -83,7 +83,14 @@ pub fn run(command: TokenCommand, world: &mut World<'_>) -> Result<Exit> {
                 let of = &token.what;
                 let scopes: Vec<_> = of.scopes.iter().map(Scope::name).collect();
                 let (expires, used) = (table::instant(of.expires), table::instant(of.last_used));
-                [token.tenant.clone(), of.connection.clone(), expires, used, scopes.join(" "), of.id.to_string()]
+                [
+                    token.tenant.clone(),
+                    of.connection.clone(),
+                    expires,
+                    used,
+                    scopes.join(" "),
+                    of.id.to_string(),
+                ]
             })?;
         }
         TokenCommand::Revoke(args) => {

@@ -203,7 +203,9 @@ impl Roster {
                 Ok(Reply::Tokens { tokens: self.of_each(tenant, request, Self::tokens)? })
             }
             Command::TokenRevoke { id } => {
-                let unknown = || RosterError::Unfit("no live token has this id; rosterd token list shows them".to_owned());
+                let unknown = || {
+                    RosterError::Unfit("no live token has this id; rosterd token list shows them".to_owned())
+                };
                 let id = TokenId::parse(&id).map_err(|_| unknown())?;
                 let all = self.of_each(None, request, Self::tokens)?;
                 let holder = all.into_iter().find(|token| token.what.id == id).ok_or_else(unknown)?;

@@ -51,13 +51,16 @@ impl Captured {
                 for (name, expected) in expected.iter().filter(|(name, _)| *name != OTHERS) {
                     let place = format!("{place}.{name}");
                     match found.get(name) {
-                        Some(_) if expected == "{{absent}}" => differences.push(format!("{place}: should be absent")),
+                        Some(_) if expected == "{{absent}}" => {
+                            differences.push(format!("{place}: should be absent"))
+                        }
                         Some(found) => self.compare(&place, expected, found, differences),
                         None if expected == "{{absent}}" => {}
                         None => differences.push(format!("{place}: is missing; expected {expected}")),
                     }
                 }
-                for (name, value) in found.iter().filter(|(name, _)| !others && !expected.contains_key(*name)) {
+                for (name, value) in found.iter().filter(|(name, _)| !others && !expected.contains_key(*name))
+                {
                     differences.push(format!("{place}.{name}: was not expected; found {value}"));
                 }
             }
@@ -104,7 +107,8 @@ impl Captured {
                 Some(Value::String(known)) if rest.starts_with(known.as_str()) => known.len(),
                 _ => end,
             };
-            self.matches_one(name, &Value::from(&rest[..end])).map_err(|what| format!("{}: {what}", differs()))?;
+            self.matches_one(name, &Value::from(&rest[..end]))
+                .map_err(|what| format!("{}: {what}", differs()))?;
             rest = &rest[end..];
             rest_of_pattern = after;
         }
@@ -113,14 +117,20 @@ impl Captured {
 
     /// Compares a value with a name: a matcher, a captured value, `!` and a captured value, or a new name.
     fn matches_one(&mut self, name: &str, found: &Value) -> Result<(), String> {
-        let fits = |fits: bool, what: &str| if fits { Ok(()) } else { Err(format!("expected {what}, found {found}")) };
+        let fits = |fits: bool, what: &str| {
+            if fits { Ok(()) } else { Err(format!("expected {what}, found {found}")) }
+        };
         let text = found.as_str();
         match name {
             "any" => Ok(()),
             "text" => fits(text.is_some_and(|text| !text.is_empty()), "a text"),
-            "time" => fits(text.is_some_and(|text| text.parse::<Timestamp>().is_ok()), "a time with an offset"),
+            "time" => {
+                fits(text.is_some_and(|text| text.parse::<Timestamp>().is_ok()), "a time with an offset")
+            }
             "etag" => fits(
-                text.and_then(|text| text.strip_prefix("W/\"")).and_then(|text| text.strip_suffix('"')).is_some(),
+                text.and_then(|text| text.strip_prefix("W/\""))
+                    .and_then(|text| text.strip_suffix('"'))
+                    .is_some(),
                 "a weak entity tag",
             ),
             _ => match (name.strip_prefix('!'), self.0.get(name.trim_start_matches('!'))) {
@@ -157,7 +167,8 @@ mod tests {
 
     #[test]
     fn every_difference_is_named_with_its_place() {
-        let expected = json!({"id": "{{ada}}", "a": {"b": 1}, "c": [1, 2], "gone": "{{absent}}", "at": "{{time}}"});
+        let expected =
+            json!({"id": "{{ada}}", "a": {"b": 1}, "c": [1, 2], "gone": "{{absent}}", "at": "{{time}}"});
         let found = json!({"id": "8", "a": {"b": 2, "d": 3}, "c": [1], "gone": 0, "at": "today"});
         assert_eq!(
             differences(expected, found),

@@ -33,6 +33,40 @@ macro_rules! transcripts {
     };
 }
 
+transcripts! { core:
+    s100_put
+    s104_put_group
+    s140_delete
+    s150_entity_tags
+    s150_group_version
+    s170_errors
+    s180_discovery
+    s183_discovery_guarded
+    s190_me
+    s60_create
+    s61_duplicate
+    s61_strict_schemas
+    s76_filter_on_one
+    s77_filter
+    s78_inactive_stays_visible
+    s79_pages
+    s85_projection
+    w10_duplicate_in_other_case
+    w11_page_past_the_end
+    w12_form_encoded_filter
+    w14_strict_unknown_member
+    w14_unknown_member
+    w1_classic_update
+    w1_strict_no_target
+    w2_same_patch_twice
+    w3_rename_keeps_members
+    w4_remove_listed_members
+    w5_role_in_a_string
+    w6_manager_as_text
+    w8_put_leaves_groups_and_active
+    w9_all_or_nothing
+}
+
 transcripts! { okta:
     d_k01_test_credentials
     d_k02_probe

@@ -46,14 +46,17 @@ impl Transcript {
     /// Reads a file below `conformance/`.
     pub fn read(name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance").join(name);
-        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let short = PathBuf::from("conformance").join(name);
         Self::parse(&short, &text).unwrap_or_else(|(line, what)| panic!("{}:{line}: {what}", short.display()))
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, (usize, String)> {
-        let header: String = text.lines().filter_map(|line| line.strip_prefix("#:")).map(|line| format!("{line}\n")).collect();
-        let header: DocumentMut = header.parse().map_err(|error| (1, format!("the header is no TOML: {error}")))?;
+        let header: String =
+            text.lines().filter_map(|line| line.strip_prefix("#:")).map(|line| format!("{line}\n")).collect();
+        let header: DocumentMut =
+            header.parse().map_err(|error| (1, format!("the header is no TOML: {error}")))?;
         let known = ["source", "rows", "why", "profile", "send"];
         if let Some((key, _)) = header.iter().find(|(key, _)| !known.contains(key)) {
             return Err((1, format!("unknown key {key:?}; expected one of {}", known.join(", "))));
@@ -76,7 +79,10 @@ impl Transcript {
             None if header.contains_key("profile") => list("profile"),
             None => vec!["auto".to_owned()],
         };
-        let send = list("send").iter().map(|line| field(line).ok_or((1, format!("no field: {line}")))).collect::<Result<_, _>>()?;
+        let send = list("send")
+            .iter()
+            .map(|line| field(line).ok_or((1, format!("no field: {line}"))))
+            .collect::<Result<_, _>>()?;
         let steps = steps(text)?;
         if steps.is_empty() {
             return Err((1, "a transcript without a request".to_owned()));
@@ -109,15 +115,24 @@ fn steps(text: &str) -> Result<Vec<Step>, (usize, String)> {
         }
         match (asked.take(), line.trim().parse::<u16>()) {
             (Some(step), Ok(status)) => {
-                steps.push(Step { answer_line: at, status, answer_headers: headers, answer_body: body, ..step });
+                steps.push(Step {
+                    answer_line: at,
+                    status,
+                    answer_headers: headers,
+                    answer_body: body,
+                    ..step
+                });
             }
             (None, Err(_)) => {
-                let (method, target) =
-                    line.split_once(' ').ok_or((at, format!("expected a request such as GET /scim/v2/Users, found {line:?}")))?;
+                let (method, target) = line
+                    .split_once(' ')
+                    .ok_or((at, format!("expected a request such as GET /scim/v2/Users, found {line:?}")))?;
                 let (method, target) = (method.to_owned(), target.to_owned());
                 asked = Some(Step { line: at, method, target, headers, body, ..Step::default() });
             }
-            (Some(_), Err(_)) => return Err((at, format!("expected the status of an answer, found {line:?}"))),
+            (Some(_), Err(_)) => {
+                return Err((at, format!("expected the status of an answer, found {line:?}")));
+            }
             (None, Ok(_)) => return Err((at, "an answer without a request".to_owned())),
         }
     }

@@ -64,15 +64,25 @@ async fn x35_a_request_hidden_in_a_body_never_runs() {
     let length = SMUGGLED.len().to_string();
     for framing in FRAMINGS {
         let framing = framing.replace("{len}", &length);
-        for body in [SMUGGLED.to_owned(), format!("0\r\n\r\n{SMUGGLED}"), format!("{:x}\r\n{SMUGGLED}\r\n0\r\n\r\n", SMUGGLED.len())] {
+        for body in [
+            SMUGGLED.to_owned(),
+            format!("0\r\n\r\n{SMUGGLED}"),
+            format!("{:x}\r\n{SMUGGLED}\r\n0\r\n\r\n", SMUGGLED.len()),
+        ] {
             // Of the three bodies, a chunked framing ends legally before the second one's DELETE, and a plain pipelined
             // request is no smuggling: only an honest chunked head may let it run.
-            let honest = matches!(framing.trim(), "Transfer-Encoding: chunked" | "Transfer-Encoding: Chunked" | "Transfer-Encoding:\tchunked");
+            let honest = matches!(
+                framing.trim(),
+                "Transfer-Encoding: chunked" | "Transfer-Encoding: Chunked" | "Transfer-Encoding:\tchunked"
+            );
             if honest && body.starts_with("0\r\n") {
                 continue;
             }
             let mut raw = edge.connect().await;
-            raw.try_send(format!("POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n{body}").as_bytes()).await;
+            raw.try_send(
+                format!("POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n{body}").as_bytes(),
+            )
+            .await;
             let answers = raw.rest().await;
             assert_eq!(edge.seen.deleted.load(Ordering::SeqCst), 0, "{framing:?} before {body:?}: {answers}");
             for line in answers.lines().filter(|line| line.starts_with("HTTP/1.1 ")) {
@@ -111,8 +121,9 @@ async fn x39_unknown_methods_are_refused_and_nothing_is_echoed() {
     let edge = Edge::start().await;
     for method in ["get", "Get", "TRACE", "CONNECT", "PROPFIND", "BREW", "M-SEARCH"] {
         let target = if method == "CONNECT" { "a:443" } else { "/scim/v2/Users" };
-        let reply =
-            edge.ask(format!("{method} {target} HTTP/1.1\r\nHost: a:443\r\nX: canary\r\n\r\n").as_bytes()).await;
+        let reply = edge
+            .ask(format!("{method} {target} HTTP/1.1\r\nHost: a:443\r\nX: canary\r\n\r\n").as_bytes())
+            .await;
         assert!(matches!(reply.status, 400 | 405 | 501), "{method}: {reply:?}");
         assert!(!reply.body.contains("canary") && !reply.body.contains(method), "{reply:?}");
     }
@@ -167,11 +178,14 @@ async fn s4_doubled_and_trailing_slashes_below_the_base_path_are_forgiven() {
 async fn x36_a_long_head_is_refused_with_a_body_and_a_longer_one_without() {
     let edge = Edge::start().await;
     let reply = edge
-        .ask(format!("GET /scim/v2/Users HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(17_000)).as_bytes())
+        .ask(
+            format!("GET /scim/v2/Users HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(17_000)).as_bytes(),
+        )
         .await;
     assert_eq!((reply.status, reply.field("content-type")), (431, Some("application/scim+json")));
-    let reply =
-        edge.ask(format!("GET /scim/v2/Users?{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(17_000)).as_bytes()).await;
+    let reply = edge
+        .ask(format!("GET /scim/v2/Users?{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(17_000)).as_bytes())
+        .await;
     assert_eq!(reply.status, 414);
     let mut raw = edge.connect().await;
     raw.try_send(format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(100_000)).as_bytes()).await;

@@ -127,7 +127,8 @@ impl Edge {
     /// Returns one number from the metrics page.
     pub(super) fn metric(&self, series: &str) -> f64 {
         let page = self.metrics.expose().unwrap();
-        let line = page.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
+        let line =
+            page.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
         line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse().unwrap())
     }
 

@@ -105,7 +105,10 @@ pub struct Answer {
 impl Answer {
     /// Returns the first field of a name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 
     /// Returns the body as text.
@@ -159,7 +162,8 @@ impl Answer {
     /// Returns what two answers to equal questions must have in common: everything but the id of the request and the time.
     pub fn essence(&self) -> (u16, Vec<(String, String)>, Vec<u8>) {
         let changing = ["x-request-id", "date"];
-        let kept = self.headers.iter().filter(|(name, _)| !changing.contains(&name.as_str())).cloned().collect();
+        let kept =
+            self.headers.iter().filter(|(name, _)| !changing.contains(&name.as_str())).cloned().collect();
         (self.status, kept, self.body.clone())
     }
 }
@@ -207,7 +211,8 @@ impl Client {
     /// Sends a request and reads its answer.
     #[track_caller]
     pub fn send(&self, request: &Request) -> Answer {
-        self.try_send(request).unwrap_or_else(|error| panic!("{} {}: {error}", request.method, request.target))
+        self.try_send(request)
+            .unwrap_or_else(|error| panic!("{} {}: {error}", request.method, request.target))
     }
 
     /// Sends a request and reads its answer; an error where the daemon is gone.
@@ -327,7 +332,11 @@ fn read(line: &mut BufReader<TcpStream>, head_only: bool) -> Result<(Answer, boo
     read_rest(line, &status_line, head_only).map_err(Broken::Midway)
 }
 
-fn read_rest(line: &mut BufReader<TcpStream>, status_line: &str, head_only: bool) -> io::Result<(Answer, bool)> {
+fn read_rest(
+    line: &mut BufReader<TcpStream>,
+    status_line: &str,
+    head_only: bool,
+) -> io::Result<(Answer, bool)> {
     let bad = |what: &str| io::Error::new(ErrorKind::InvalidData, what.to_owned());
     let status: u16 =
         status_line.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| bad(status_line))?;
@@ -373,7 +382,9 @@ fn read_rest(line: &mut BufReader<TcpStream>, status_line: &str, head_only: bool
 pub fn encode(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
             _ => format!("%{byte:02X}"),
         })
         .collect()

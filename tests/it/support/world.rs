@@ -15,7 +15,8 @@ pub fn history(roster: &Roster, tenant: TenantId) -> Vec<LogRow> {
     let snapshot = roster.store().snapshot().unwrap();
     let mut rows: Vec<LogRow> = Vec::new();
     loop {
-        let page = snapshot.changes(tenant, rows.last().map_or(Seq::ZERO, |row| row.seq), PAGE_ROWS_MAX).unwrap();
+        let page =
+            snapshot.changes(tenant, rows.last().map_or(Seq::ZERO, |row| row.seq), PAGE_ROWS_MAX).unwrap();
         if page.is_empty() {
             return rows;
         }
@@ -39,10 +40,18 @@ pub fn must_be_whole(roster: &Roster) {
         let mut before = Head::default();
         for row in &rows {
             assert_eq!(row.seq, Seq(before.seq.0 + 1), "tenant {tenant}: a gap in the history");
-            assert!(row.follows(before.link), "tenant {tenant}: row {} does not follow the one before it", row.seq.0);
+            assert!(
+                row.follows(before.link),
+                "tenant {tenant}: row {} does not follow the one before it",
+                row.seq.0
+            );
             before = Head { seq: row.seq, link: row.link };
         }
-        assert_eq!(roster.store().snapshot().unwrap().head(tenant).unwrap(), before, "tenant {tenant}: the head");
+        assert_eq!(
+            roster.store().snapshot().unwrap().head(tenant).unwrap(),
+            before,
+            "tenant {tenant}: the head"
+        );
     }
     assert_eq!(roster.store().check(&mut |_| {}).unwrap(), vec![]);
 }
