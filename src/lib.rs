@@ -17,6 +17,8 @@ pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod config;
 #[cfg(feature = "daemon")]
+pub mod demo;
+#[cfg(feature = "daemon")]
 pub mod http;
 pub mod idp;
 pub mod ids;

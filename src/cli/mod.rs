@@ -51,6 +51,8 @@ defaults: see `rosterd config reference`.";
 pub enum Command {
     /// Run the daemon.
     Serve(serve::ServeArgs),
+    /// Show what rosterd does, on a fresh folder and free ports.
+    Demo(demo::DemoArgs),
     /// Look at settings: are they right, what holds, what is there to set.
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -139,6 +141,7 @@ pub fn run() -> ExitCode {
 fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
     match command {
         Command::Serve(args) => serve::run(&args, world),
+        Command::Demo(args) => demo::run(&args, world),
         Command::Config(command) => config::run(&command, world),
         Command::Tenant(command) => tenant::run(command, world),
         Command::Connection(command) => connection::run(command, world),
