@@ -149,7 +149,7 @@ impl TestApp {
             name: name.to_owned(),
             profile: profile.to_owned(),
         });
-        self.token(tenant, name, &[]).0
+        self.issue(tenant, name, &[]).0
     }
 
     /// Makes a connection of the profile `strict` in the first tenant.
@@ -158,7 +158,7 @@ impl TestApp {
     }
 
     /// Makes a token with these scopes (an IdP's when none is named); returns a client that uses it, and its id.
-    pub fn token(&self, tenant: &str, connection: &str, scopes: &[&str]) -> (Client, String) {
+    pub fn issue(&self, tenant: &str, connection: &str, scopes: &[&str]) -> (Client, String) {
         let reply = self.operate(Command::TokenCreate {
             tenant: tenant.to_owned(),
             connection: connection.to_owned(),

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -136,9 +136,33 @@ impl TestDaemon {
         Self::start_in(home, &[])
     }
 
+    /// Runs another command of the program on the same data folder.
+    pub fn cli(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
+        command.args(arguments).arg("--data").arg(self.data()).env_clear().stdin(Stdio::null());
+        command.output().unwrap()
+    }
+
+    /// Returns how many entries the first tenant's history has.
+    pub fn history_length(&self) -> usize {
+        let output = self.cli(&["audit", "export", "--tenant", "main"]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().lines().count()
+    }
+
+    /// Fails unless the store agrees with itself and every history is whole.
+    pub fn must_be_sound(&self) {
+        for arguments in [&["check"][..], &["audit", "verify"]] {
+            let output = self.cli(arguments);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(0), "rosterd {}: {said}", arguments.join(" "));
+        }
+    }
+
     /// Ends the process at once.
     pub fn kill(&mut self) {
-        self.child.kill().unwrap();
+        // It may have ended by itself; then there is nothing to kill.
+        let _ = self.child.kill();
         self.child.wait().unwrap();
     }
 
