@@ -36,5 +36,5 @@ pub fn bootstrap(
         _ => return Ok(None),
     }
     let lifetime = SignedDuration::from_hours(24_i64.saturating_mul(config.tokens.lifetime_days.into()));
-    roster.create_token(&caller, FIRST_CONNECTION, &Scopes::idp(), Some(lifetime), brought).map(Some)
+    roster.create_token(&caller, FIRST_CONNECTION, Scopes::idp(), Some(lifetime), brought).map(Some)
 }

@@ -37,7 +37,7 @@ use crate::store::{State, Store};
 use measure::Reloads;
 
 /// How often what is only in memory (when tokens were last used) is written down.
-const WRITE_DOWN_EVERY: Duration = Duration::from_secs(60);
+const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);
 
 /// Why the daemon did not start.
 #[derive(Debug, thiserror::Error)]

@@ -68,14 +68,11 @@ pub fn run(command: AuditCommand, world: &mut World<'_>) -> Result<Exit> {
 
 fn verify(args: &AuditVerifyArgs, world: &mut World<'_>) -> Result<Exit> {
     let operator = Operator::reach(&args.settings, world)?;
-    let tenants = match &args.tenant {
-        Some(name) => vec![Some(name.clone())],
-        None => {
-            let Reply::Tenants { tenants } = operator.ask(Command::TenantList)? else {
-                return Err(unexpected());
-            };
-            std::iter::once(None).chain(tenants.into_iter().map(|tenant| Some(tenant.name))).collect()
-        }
+    let tenants = if let Some(name) = &args.tenant {
+        vec![Some(name.clone())]
+    } else {
+        let Reply::Tenants { tenants } = operator.ask(Command::TenantList)? else { return Err(unexpected()) };
+        std::iter::once(None).chain(tenants.into_iter().map(|tenant| Some(tenant.name))).collect()
     };
     let mut exit = Exit::Done;
     for tenant in tenants {

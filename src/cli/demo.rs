@@ -61,7 +61,10 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<Exit> {
         if is_new {
             play::first_sync(&mut client, world.err).await?;
         } else {
-            writeln!(world.err, "\nThis folder holds a roster already: nothing is played, it is read back from disk.")?;
+            writeln!(
+                world.err,
+                "\nThis folder holds a roster already: nothing is played, it is read back from disk."
+            )?;
         }
         writeln!(world.err, "\nThe roster now holds:\n")?;
         world.err.flush()?;
@@ -76,7 +79,11 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<Exit> {
         daemon.finish().await;
         anyhow::Ok(())
     })?;
-    writeln!(world.err, "Stopped. The roster stays in {}; remove the folder when you are done.", dir.display())?;
+    writeln!(
+        world.err,
+        "Stopped. The roster stays in {}; remove the folder when you are done.",
+        dir.display()
+    )?;
     Ok(Exit::Done)
 }
 
@@ -87,11 +94,13 @@ fn token(roster: &Roster, config: &Config) -> Result<String> {
     }
     let caller = roster.operator(FIRST_TENANT, roster.request_id())?;
     let tokens = roster.tokens(&caller)?;
-    if tokens.len() >= TOKENS_PER_CONNECTION_MAX && let Some(oldest) = tokens.first() {
+    if tokens.len() >= TOKENS_PER_CONNECTION_MAX
+        && let Some(oldest) = tokens.first()
+    {
         roster.revoke_token(&caller, oldest.id)?;
     }
     let lifetime = jiff::SignedDuration::from_hours(24);
-    let issued = roster.create_token(&caller, FIRST_CONNECTION, &Scopes::idp(), Some(lifetime), None)?;
+    let issued = roster.create_token(&caller, FIRST_CONNECTION, Scopes::idp(), Some(lifetime), None)?;
     Ok(issued.secret.to_string())
 }
 

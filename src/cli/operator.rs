@@ -20,7 +20,7 @@ use crate::http::admin::OPERATE_PATH;
 use crate::roster::{Command, Reply, Roster};
 
 /// How long a daemon may take to answer. A check of a large store takes a while.
-const ANSWER_WITHIN: Duration = Duration::from_secs(600);
+const ANSWER_WITHIN: Duration = Duration::from_mins(10);
 /// The largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 

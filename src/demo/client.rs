@@ -59,9 +59,14 @@ impl Client {
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(io::Error::other)?;
+        let body =
+            Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await.map_err(io::Error::other)?;
         let body = body.to_bytes();
-        let body = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body).context("the answer is no JSON")? };
+        let body = if body.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&body).context("the answer is no JSON")?
+        };
         Ok(Answer { status, body })
     }
 }

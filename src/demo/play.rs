@@ -40,7 +40,8 @@ pub async fn first_sync(client: &mut Client, told: &mut dyn Write) -> Result<()>
         <[String; 8]>::try_from(ids).map_err(|ids| anyhow::anyhow!("{} ids", ids.len()))?;
     okta.chapter("Two groups are linked and their members pushed")?;
     let managers = okta.link("PSA Managers", &[&grace, &barbara]).await?;
-    let consultants = okta.link("PSA Consultants", &[&ada, &katherine, &alan, &radia, &edsger, &tony]).await?;
+    let consultants =
+        okta.link("PSA Consultants", &[&ada, &katherine, &alan, &radia, &edsger, &tony]).await?;
     okta.chapter("Grace marries and is promoted: the profile is read, changed and put back")?;
     okta.update(&grace, |user| {
         set(user, &["name", "familyName"], "Murray");
@@ -56,10 +57,17 @@ pub async fn first_sync(client: &mut Client, told: &mut dyn Write) -> Result<()>
     )
     .await?;
     okta.chapter("Ada becomes a manager as well: \"Push now\" sends the group's name and its whole list")?;
-    okta.patch(&format!("/Groups/{managers}"), json!([{ "op": "replace", "value": { "id": managers, "displayName": "PSA Managers" } }]))
-        .await?;
+    okta.patch(
+        &format!("/Groups/{managers}"),
+        json!([{ "op": "replace", "value": { "id": managers, "displayName": "PSA Managers" } }]),
+    )
+    .await?;
     let members: Vec<Value> = [&grace, &barbara, &ada].into_iter().map(|id| json!({ "value": id })).collect();
-    okta.patch(&format!("/Groups/{managers}"), json!([{ "op": "replace", "path": "members", "value": members }])).await
+    okta.patch(
+        &format!("/Groups/{managers}"),
+        json!([{ "op": "replace", "path": "members", "value": members }]),
+    )
+    .await
 }
 
 struct Okta<'a> {
@@ -73,12 +81,24 @@ impl Okta<'_> {
         Ok(self.told.flush()?)
     }
 
-    async fn send(&mut self, method: Method, path: &str, body: Option<Value>, wanted: StatusCode) -> Result<Value> {
+    async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        wanted: StatusCode,
+    ) -> Result<Value> {
         let started = Instant::now();
         let answer = self.client.send(method.clone(), path, body.as_ref()).await?;
         let took = started.elapsed();
         let shown = shortened(path);
-        writeln!(self.told, "  {} {:<6} {shown:<46} {:>6.1} ms", answer.status.as_u16(), method.as_str(), took.as_secs_f64() * 1e3)?;
+        writeln!(
+            self.told,
+            "  {} {:<6} {shown:<46} {:>6.1} ms",
+            answer.status.as_u16(),
+            method.as_str(),
+            took.as_secs_f64() * 1e3
+        )?;
         self.told.flush()?;
         answer.expect(wanted).with_context(|| format!("{method} {path}"))
     }
@@ -93,7 +113,10 @@ impl Okta<'_> {
         self.send(Method::PATCH, path, Some(body), wanted).await.map(drop)
     }
 
-    async fn assign(&mut self, (given, family, title, department): (&str, &str, &str, &str)) -> Result<String> {
+    async fn assign(
+        &mut self,
+        (given, family, title, department): (&str, &str, &str, &str),
+    ) -> Result<String> {
         let login = format!("{}.{}@acme.example", given.to_lowercase(), family.to_lowercase());
         self.get(&format!("/Users?filter=userName%20eq%20%22{login}%22&startIndex=1&count=100")).await?;
         let body = json!({
@@ -119,7 +142,8 @@ impl Okta<'_> {
         let body = json!({ "schemas": [GROUP], "displayName": name, "members": [] });
         let id = id_of(&self.send(Method::POST, "/Groups", Some(body), StatusCode::CREATED).await?)?;
         let members: Vec<Value> = members.iter().map(|id| json!({ "value": id })).collect();
-        self.patch(&format!("/Groups/{id}"), json!([{ "op": "add", "path": "members", "value": members }])).await?;
+        self.patch(&format!("/Groups/{id}"), json!([{ "op": "add", "path": "members", "value": members }]))
+            .await?;
         Ok(id)
     }
 

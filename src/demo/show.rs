@@ -15,12 +15,21 @@ const PAGE_SIZE: u64 = 100;
 /// Reads everybody, page by page, and prints them.
 pub async fn roster(client: &mut Client, out: &mut dyn Write) -> Result<()> {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["userName", "name", "title", "department", "active", "groups"]);
+    table.load_style(presets::ASCII_BORDERS_ONLY_CONDENSED).set_header([
+        "userName",
+        "name",
+        "title",
+        "department",
+        "active",
+        "groups",
+    ]);
     let mut start = 1;
     loop {
-        let page = client.send(Method::GET, &format!("/Users?startIndex={start}&count={PAGE_SIZE}"), None).await?;
+        let page =
+            client.send(Method::GET, &format!("/Users?startIndex={start}&count={PAGE_SIZE}"), None).await?;
         let page = page.expect(StatusCode::OK)?;
-        let total = page.get("totalResults").and_then(Value::as_u64).context("a list without totalResults")?;
+        let total =
+            page.get("totalResults").and_then(Value::as_u64).context("a list without totalResults")?;
         let users = page.get("Resources").and_then(Value::as_array).context("a list without Resources")?;
         for user in users {
             table.add_row(row(user));

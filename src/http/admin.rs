@@ -27,7 +27,7 @@ pub async fn operate(
             "this daemon does not know such a command: {error}; are program and daemon of one version?"
         ))
     })?;
-    let reply = edge.run(move |roster| roster.operate(command, arrival.request_id)).await?;
+    let reply = edge.wait(move |roster| roster.operate(command, arrival.request_id)).await?;
     Ok(super::scim::reply::json(StatusCode::OK, serde_json::to_vec(&reply).unwrap_or_default()))
 }
 

@@ -34,7 +34,7 @@ impl FromRequestParts<Edge> for Bearer {
 /// Finds out who is asking; the same 401 whatever is wrong with the credential.
 pub fn caller(edge: &Edge, headers: &HeaderMap, request: RequestId) -> Result<Caller, Problem> {
     let token = token(headers).ok_or_else(Problem::unauthorized)?;
-    let caller = edge.read(|roster| roster.authenticate(token, request))?;
+    let caller = edge.roster().authenticate(token, request)?;
     caller.ok_or_else(Problem::unauthorized)
 }
 

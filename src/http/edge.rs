@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 
 use super::body::Bodies;
 use super::problem::Problem;
-use crate::roster::{Roster, RosterError};
+use crate::roster::{Caller, Roster, RosterError};
 
 /// Pieces of work that may wait for the disk at once; more are told to come back.
 pub const WRITES_AT_ONCE_MAX: usize = 256;
@@ -62,12 +62,38 @@ impl Edge {
     }
 
     /// Does quick reading where it stands: an embedded engine answers in microseconds.
-    pub fn read<T>(&self, work: impl FnOnce(&Roster) -> Result<T, RosterError>) -> Result<T, Problem> {
-        Ok(work(&self.0.roster)?)
+    pub fn read<T>(
+        &self,
+        caller: &Caller,
+        work: impl FnOnce(&Roster, &Caller) -> Result<T, RosterError>,
+    ) -> Result<T, Problem> {
+        work(&self.0.roster, caller).map_err(|error| {
+            if let RosterError::Forbidden { needs } = error {
+                // Nobody waits for it: the answer is no in any case.
+                tokio::spawn(self.clone().note_refusal(caller.clone(), needs));
+            }
+            error.into()
+        })
     }
 
-    /// Does work that may wait for the disk, on a thread that may wait. Refuses when all such threads are taken.
-    pub async fn run<T, F>(&self, work: F) -> Result<T, Problem>
+    /// Does work that may wait for the disk, on a thread that may wait.
+    pub async fn run<T, F>(&self, caller: Caller, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Roster, &Caller) -> Result<T, RosterError> + Send + 'static,
+    {
+        self.wait(move |roster| {
+            let done = work(roster, &caller);
+            if let Err(RosterError::Forbidden { needs }) = done {
+                roster.refused(&caller, needs)?;
+            }
+            done
+        })
+        .await
+    }
+
+    /// The same for work that no caller of a tenant asked for. Refuses when all threads that may wait are taken.
+    pub async fn wait<T, F>(&self, work: F) -> Result<T, Problem>
     where
         T: Send + 'static,
         F: FnOnce(&Roster) -> Result<T, RosterError> + Send + 'static,
@@ -85,6 +111,15 @@ impl Edge {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_) => Err(Problem::busy(1)),
             },
+        }
+    }
+
+    async fn note_refusal(self, caller: Caller, needs: &'static str) {
+        if let Err(problem) = self.wait(move |roster| roster.refused(&caller, needs)).await {
+            tracing::warn!(
+                status = problem.status().as_u16(),
+                "a refusal could not be written to the history"
+            );
         }
     }
 }

@@ -11,6 +11,8 @@ pub mod incoming;
 mod lower;
 pub mod normalise;
 pub mod profile;
+#[cfg(test)]
+mod tests;
 
 pub use incoming::{Incoming, IncomingPatch};
 pub use lower::{ATTRIBUTE_CHANGES_MAX, OPERATIONS_MAX};

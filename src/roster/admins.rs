@@ -58,7 +58,7 @@ impl Roster {
                 RosterError::Broken(format!("the clock stands at the end of the calendar: {error}"))
             })?;
         self.carry_out(caller, Action::AdminCreate, |snapshot| {
-            let record = self.record(snapshot, caller, kind, at, &document, None)?;
+            let record = Self::record(snapshot, caller, kind, at, &document, None)?;
             let small =
                 |space, key: &[u8], value| Write::Small { space, key: key.to_vec(), value: Some(value) };
             let administrator = rows::encode(&AdministratorRow { since: caller.now })?;

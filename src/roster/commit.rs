@@ -8,7 +8,7 @@ use super::Roster;
 use super::error::RosterError;
 use super::scope::Caller;
 use crate::ids::Address;
-use crate::store::{Action, Change, Entry, Facts, Given, Outcome, Seq, Snapshot, Unit, Values, Write};
+use crate::store::{Action, Change, Entry, Facts, Given, Outcome, Snapshot, Unit, Values, Write};
 
 /// How often a rule is asked again before the caller is told to come back later. Every lost race means that another
 /// writer got through, so this many writers must have been quicker in a row.
@@ -39,18 +39,18 @@ impl Roster {
         caller: &Caller,
         action: Action,
         mut rule: impl FnMut(&dyn Snapshot) -> Ruling<T>,
-    ) -> Result<(Option<Seq>, T), RosterError> {
+    ) -> Result<T, RosterError> {
         for _ in 0..ATTEMPTS_MAX {
             let snapshot = self.store.snapshot()?;
             let (plan, found) = rule(snapshot.as_ref())?;
             drop(snapshot);
-            let Some(plan) = plan else { return Ok((None, found)) };
+            let Some(plan) = plan else { return Ok(found) };
             let log = self.entry(caller, action, "ok", plan.subject, plan.changes, plan.notes);
             let unit = Unit { given: plan.given, writes: plan.writes, log: Some(log) };
             match self.store.commit(caller.tenant, unit)? {
-                Outcome::Committed { seq } => return Ok((Some(seq), found)),
-                Outcome::Lost(fact) => {
-                    tracing::debug!(?fact, "a fact changed meanwhile; the rule is asked again")
+                Outcome::Committed { .. } => return Ok(found),
+                Outcome::Lost(_) => {
+                    tracing::debug!(request_id = %caller.request, "a fact changed meanwhile; the rule is asked again");
                 }
             }
         }

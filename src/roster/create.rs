@@ -33,7 +33,7 @@ impl Roster {
         let document = incoming.create(kind, caller.profile)?;
         let at = Address { kind: kind.id, id: ResourceId::new(self.chance.uuid(caller.now)) };
         self.carry_out(caller, Action::Create, |snapshot| {
-            let record = self.record(snapshot, caller, kind, at, &document, None)?;
+            let record = Self::record(snapshot, caller, kind, at, &document, None)?;
             let mut plan = Plan {
                 given: vec![Given::Absent(at)],
                 writes: vec![Write::Put(Box::new(record))],
@@ -58,7 +58,6 @@ impl Roster {
 
     /// Builds the record of a document, in place of an earlier one or new, and refuses when a value is taken.
     pub(super) fn record(
-        &self,
         snapshot: &dyn Snapshot,
         caller: &Caller,
         kind: &Kind,

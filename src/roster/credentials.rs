@@ -121,7 +121,7 @@ impl Roster {
                 None => return Ok(None),
             },
         };
-        let now = self.clock.now();
+        let now = self.now();
         if credential.expires.is_some_and(|end| now >= end) {
             return Ok(None);
         }
@@ -129,7 +129,7 @@ impl Roster {
         Ok(Some(Caller {
             tenant: credential.tenant,
             connection: credential.connection,
-            scopes: credential.scopes.clone(),
+            scopes: credential.scopes,
             who: Actor::Token(credential.token),
             request,
             now,
@@ -149,7 +149,7 @@ impl Roster {
         else {
             return Ok(None);
         };
-        let profile = match self.connection_row(snapshot.as_ref(), tenant, &row.connection)? {
+        let profile = match Self::connection_row(snapshot.as_ref(), tenant, &row.connection)? {
             Some(connection) => Profile::by_name(&connection.profile).unwrap_or(&AUTO),
             None => &AUTO,
         };
@@ -172,7 +172,7 @@ impl Roster {
         &self,
         caller: &Caller,
         connection: &str,
-        scopes: &Scopes,
+        scopes: Scopes,
         lifetime: Option<SignedDuration>,
         brought: Option<&str>,
     ) -> Result<Issued, RosterError> {
@@ -193,7 +193,7 @@ impl Roster {
         let row = TokenRow {
             id: TokenId::new(self.chance.uuid(caller.now)),
             hash: hex(&hash),
-            scopes: scopes.clone(),
+            scopes,
             created: caller.now,
             expires,
         };
@@ -240,7 +240,7 @@ impl Roster {
 
     /// Ends a token at once.
     pub fn revoke_token(&self, caller: &Caller, token: TokenId) -> Result<(), RosterError> {
-        let (_, hash) = self.carry_out(caller, Action::TokenRevoke, |snapshot| {
+        let hash = self.carry_out(caller, Action::TokenRevoke, |snapshot| {
             for (connection, before) in all_tokens(snapshot, caller.tenant)? {
                 let mut row: TokensRow = rows::decode(&before)?;
                 let Some(at) = row.tokens.iter().position(|known| known.id == token) else { continue };
@@ -330,7 +330,7 @@ impl Roster {
             return Ok(LOCAL);
         }
         let row: Option<ConnectionRow> =
-            self.connection_row(self.store.snapshot()?.as_ref(), caller.tenant, name)?;
+            Self::connection_row(self.store.snapshot()?.as_ref(), caller.tenant, name)?;
         row.map(|row| row.id).ok_or_else(|| {
             RosterError::Unfit(format!("no connection is named \"{name}\"; rosterd connection list shows them, rosterd connection create {name} makes it"))
         })

@@ -27,6 +27,8 @@ mod view;
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 pub use admins::Invitation;
 pub use commit::hex;
 pub use credentials::{Issued, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_PER_CONNECTION_MAX, TokenView};
@@ -83,6 +85,12 @@ impl Roster {
     /// Returns the store, for health and checks.
     pub fn store(&self) -> &dyn Store {
         self.store.as_ref()
+    }
+
+    /// Reads the clock, to the millisecond: finer digits would tell nobody anything.
+    fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
     /// Makes the name of a request.

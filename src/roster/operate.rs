@@ -196,7 +196,7 @@ impl Roster {
                 };
                 let lifetime =
                     days.map(|days| SignedDuration::from_hours(24_i64.saturating_mul(days.into())));
-                let issued = self.create_token(&caller, &connection, &scopes, lifetime, secret.as_deref())?;
+                let issued = self.create_token(&caller, &connection, scopes, lifetime, secret.as_deref())?;
                 Ok(Reply::Token { id: issued.id, secret: issued.secret.to_string(), expires: issued.expires })
             }
             Command::TokenList { tenant } => {

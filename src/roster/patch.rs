@@ -32,7 +32,7 @@ impl Roster {
         caller.needs(Scope::writes(kind.id))?;
         let incoming = normalise::patch(body, kind, caller.profile)?;
         self.carry_out(caller, Action::Patch, |snapshot| {
-            let (stored, before, facts) = self.found(snapshot, caller, kind, at, given)?;
+            let (stored, before, facts) = Self::found(snapshot, caller, kind, at, given)?;
             let patched = patch::apply(&before, &incoming.operations, kind, &caller.profile.policy)?;
             let wanted = patched.document;
             let mut used = incoming.notes.clone();
@@ -43,7 +43,7 @@ impl Roster {
             patched.members.iter().try_for_each(|change| memberships.apply(change))?;
             let mut changed = memberships.finish(&mut plan)?;
             if wanted != before {
-                let record = self.record(snapshot, caller, kind, at, &wanted, Some(&stored))?;
+                let record = Self::record(snapshot, caller, kind, at, &wanted, Some(&stored))?;
                 plan.writes.insert(0, Write::Put(Box::new(record)));
                 plan.changes.splice(0..0, changes(&before, &wanted));
                 plan.given.extend(facts);

@@ -22,7 +22,7 @@ impl Roster {
     ) -> Result<(), RosterError> {
         caller.needs(Scope::writes(kind.id))?;
         self.carry_out(caller, Action::Delete, |snapshot| {
-            let (_, before, facts) = self.found(snapshot, caller, kind, at, given)?;
+            let (_, before, facts) = Self::found(snapshot, caller, kind, at, given)?;
             let plan = Plan {
                 given: facts,
                 writes: vec![Write::Delete(at)],

@@ -33,7 +33,7 @@ impl Roster {
         caller.needs(Scope::writes(kind.id))?;
         let incoming = normalise::resource(body, kind, caller.profile)?;
         self.carry_out(caller, Action::Replace, |snapshot| {
-            let (stored, before, mut facts) = self.found(snapshot, caller, kind, at, given)?;
+            let (stored, before, mut facts) = Self::found(snapshot, caller, kind, at, given)?;
             let mut incoming = incoming.clone();
             let wanted = incoming.replace(&before, kind, caller.profile)?;
             let mut plan = Plan { subject: Some(at), notes: notes(&incoming), ..Plan::default() };
@@ -44,7 +44,7 @@ impl Roster {
                 changed = memberships.finish(&mut plan)?;
             }
             if wanted != before {
-                let record = self.record(snapshot, caller, kind, at, &wanted, Some(&stored))?;
+                let record = Self::record(snapshot, caller, kind, at, &wanted, Some(&stored))?;
                 plan.writes.insert(0, Write::Put(Box::new(record)));
                 plan.changes.splice(0..0, changes(&before, &wanted));
                 changed = true;
@@ -57,7 +57,6 @@ impl Roster {
 
     /// Reads what a change starts from, checks the caller's precondition, and says which facts that stands on.
     pub(super) fn found(
-        &self,
         snapshot: &dyn Snapshot,
         caller: &Caller,
         kind: &Kind,

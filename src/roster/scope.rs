@@ -76,6 +76,11 @@ impl Scope {
         }
     }
 
+    /// Returns the scope's bit in a set. Sets are never kept as bits, so the order may change.
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
     /// Reads a name.
     pub fn parse(name: &str) -> Result<Self, RosterError> {
         Self::ALL.into_iter().find(|scope| scope.name() == name).ok_or_else(|| {
@@ -109,33 +114,42 @@ impl fmt::Display for Scope {
     }
 }
 
-/// A set of scopes, in their own order.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Scopes(Vec<Scope>);
+/// A set of scopes. Written as a list of names, in their own order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Scope>", into = "Vec<Scope>")]
+pub struct Scopes(u16);
 
 impl Scopes {
     /// What an IdP's token has: people and groups, and Bulk.
     pub fn idp() -> Self {
-        Self(vec![Scope::UsersRead, Scope::UsersWrite, Scope::GroupsRead, Scope::GroupsWrite, Scope::Bulk])
+        Self::of([Scope::UsersRead, Scope::UsersWrite, Scope::GroupsRead, Scope::GroupsWrite, Scope::Bulk])
     }
 
     /// Makes a set of any scopes.
     pub fn of(scopes: impl IntoIterator<Item = Scope>) -> Self {
-        let mut list: Vec<Scope> = scopes.into_iter().collect();
-        list.sort_unstable();
-        list.dedup();
-        Self(list)
+        Self(scopes.into_iter().fold(0, |bits, scope| bits | scope.bit()))
     }
 
     /// Tells whether a scope is in the set.
-    pub fn has(&self, scope: Scope) -> bool {
-        self.0.contains(&scope)
+    pub const fn has(self, scope: Scope) -> bool {
+        self.0 & scope.bit() != 0
     }
 
     /// Lists the scopes.
-    pub fn iter(&self) -> impl Iterator<Item = Scope> + '_ {
-        self.0.iter().copied()
+    pub fn iter(self) -> impl Iterator<Item = Scope> {
+        Scope::ALL.into_iter().filter(move |scope| self.has(*scope))
+    }
+}
+
+impl From<Vec<Scope>> for Scopes {
+    fn from(scopes: Vec<Scope>) -> Self {
+        Self::of(scopes)
+    }
+}
+
+impl From<Scopes> for Vec<Scope> {
+    fn from(scopes: Scopes) -> Self {
+        scopes.iter().collect()
     }
 }
 

@@ -58,7 +58,7 @@ impl Roster {
 
     fn at_hand(&self, tenant: TenantId, request: RequestId, who: Actor) -> Caller {
         let scopes = Scopes::of(Scope::ALL);
-        Caller { tenant, connection: LOCAL, scopes, who, request, now: self.clock.now(), profile: &AUTO }
+        Caller { tenant, connection: LOCAL, scopes, who, request, now: self.now(), profile: &AUTO }
     }
 
     /// Makes a tenant.
@@ -122,7 +122,7 @@ impl Roster {
         }
         let id = ConnectionId::new(self.chance.uuid(caller.now));
         self.carry_out(caller, Action::ConnectionCreate, |snapshot| {
-            if self.connection_row(snapshot, caller.tenant, name)?.is_some() {
+            if Self::connection_row(snapshot, caller.tenant, name)?.is_some() {
                 return Err(RosterError::Unfit(format!(
                     "a connection is named \"{name}\" already; choose another name"
                 )));
@@ -163,7 +163,6 @@ impl Roster {
     }
 
     pub(super) fn connection_row(
-        &self,
         snapshot: &dyn Snapshot,
         tenant: TenantId,
         name: &str,

@@ -6,6 +6,8 @@
 
 pub mod eval;
 pub mod parse;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

@@ -8,6 +8,7 @@ use std::fmt;
 
 use precis_core::profile::Profile;
 use precis_profiles::UsernameCaseMapped;
+use unicode_normalization::UnicodeNormalization;
 
 use super::error::{Refusal, Why};
 
@@ -64,7 +65,8 @@ pub fn user_name(text: &str) -> Result<FoldedUserName, Refusal> {
 /// Applies the profile to one part until nothing changes any more.
 fn fold_part(part: &str) -> Result<String, Refusal> {
     let profile = UsernameCaseMapped::new();
-    let mut folded = part.to_owned();
+    // Composed first: what is canonically the same letter (the Ångström sign and Å) must not be refused in one spelling.
+    let mut folded: String = part.nfc().collect();
     for _ in 0..ROUNDS_MAX {
         let next: Cow<'_, str> = profile.enforce(folded.as_str()).map_err(|_| {
             refusal("found a character that is not allowed there (RFC 8265, UsernameCaseMapped)")

@@ -334,3 +334,83 @@ impl Kinds {
         self.0.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use scim_v2::models::scim_schema::{Attributes, SubAttributes, get_schemas};
+
+    use super::*;
+
+    /// What both descriptions of an attribute say of it, but for prose.
+    #[derive(Debug, PartialEq)]
+    struct Shape {
+        name: String,
+        kind: String,
+        multi_valued: bool,
+        required: bool,
+        mutability: String,
+        returned: String,
+        uniqueness: String,
+    }
+
+    fn ours(attribute: &Attribute) -> Shape {
+        Shape {
+            name: attribute.name.clone(),
+            kind: attribute.kind.as_str().into(),
+            multi_valued: attribute.multi_valued,
+            required: attribute.required,
+            mutability: attribute.mutability.as_str().into(),
+            returned: attribute.returned.as_str().into(),
+            uniqueness: attribute.uniqueness.as_str().into(),
+        }
+    }
+
+    fn theirs(attribute: &Attributes) -> Shape {
+        Shape {
+            name: attribute.name.clone(),
+            kind: attribute.r#type.clone(),
+            multi_valued: attribute.multi_valued,
+            required: attribute.required.unwrap_or(false),
+            mutability: attribute.mutability.clone().unwrap_or_else(|| "readWrite".into()),
+            returned: attribute.returned.clone().unwrap_or_else(|| "default".into()),
+            uniqueness: attribute.uniqueness.clone().unwrap_or_else(|| "none".into()),
+        }
+    }
+
+    fn their_sub(attribute: &SubAttributes) -> (String, String) {
+        (attribute.name.clone(), attribute.r#type.clone())
+    }
+
+    #[test]
+    fn our_schemas_are_those_that_another_library_embeds() {
+        let all = get_schemas(vec!["user", "group", "enterprise_user"]).unwrap();
+        let (user, group) = (user(), group());
+        for (their, our) in all.iter().zip([&user.core, &group.core, &user.extensions[0]]) {
+            assert_eq!(their.id, our.id);
+            for attribute in &their.attributes {
+                let found =
+                    our.attribute(&attribute.name).unwrap_or_else(|| panic!("{} is missing", attribute.name));
+                let mut expected = theirs(attribute);
+                // The RFC's text requires it, its schema document forgets to (RFC 7643 §4.2, §8.7.1).
+                expected.required |= our.id == urn::GROUP && expected.name == "displayName";
+                assert_eq!(ours(found), expected);
+                for (name, kind) in attribute.sub_attributes.as_slice().iter().map(their_sub) {
+                    let sub =
+                        found.sub(&name).unwrap_or_else(|| panic!("{}.{name} is missing", attribute.name));
+                    assert_eq!((sub.name.as_str(), sub.kind.as_str()), (name.as_str(), kind.as_str()));
+                }
+            }
+            assert_eq!(their.attributes.len(), our.attributes.len(), "{}", our.id);
+        }
+    }
+
+    #[test]
+    fn kinds_are_found_by_number_name_and_endpoint() {
+        let kinds = Kinds::standard();
+        assert_eq!(kinds.by_id(KindId::USER).unwrap().name, "User");
+        assert_eq!(kinds.by_name("group").unwrap().id, KindId::GROUP);
+        assert_eq!(kinds.by_endpoint("/Users").unwrap().id, KindId::USER);
+        assert_eq!(kinds.by_endpoint("Groups").unwrap().id, KindId::GROUP);
+        assert!(kinds.by_endpoint("/users").is_none());
+    }
+}

@@ -99,7 +99,7 @@ impl Stored {
             reader.key()?;
         }
         reader.rest.is_empty().then_some(())?;
-        Some(Self { at, version, created, modified, connection, display, segments, unique, index, bytes })
+        Some(Self { bytes, at, version, created, modified, connection, display, segments, unique, index })
     }
 
     /// Where it lives.
@@ -209,12 +209,11 @@ pub fn encode(tenant: TenantId, version: Seq, record: &Record) -> Vec<u8> {
     put_bytes(&mut out, record.display.as_bytes());
     put_length(&mut out, record.segments.len());
     for segment in &record.segments {
-        match KNOWN_URNS.iter().position(|known| *known == segment.urn) {
-            Some(place) => put_length(&mut out, place + 1),
-            None => {
-                out.push(0);
-                put_bytes(&mut out, segment.urn.as_bytes());
-            }
+        if let Some(place) = KNOWN_URNS.iter().position(|known| *known == segment.urn) {
+            put_length(&mut out, place + 1);
+        } else {
+            out.push(0);
+            put_bytes(&mut out, segment.urn.as_bytes());
         }
         put_bytes(&mut out, segment.json.as_bytes());
     }
@@ -254,12 +253,12 @@ fn computed_checksum(tenant: TenantId, at: Address, bytes: &[u8]) -> Option<u64>
 /// Appends a number, seven bits a byte, the low ones first.
 pub(super) fn put_length(out: &mut Vec<u8>, mut length: usize) {
     loop {
-        let low = (length & 0x7f) as u8;
+        let [byte, ..] = length.to_le_bytes();
         length >>= 7;
         if length == 0 {
-            return out.push(low);
+            return out.push(byte & 0x7f);
         }
-        out.push(low | 0x80);
+        out.push(byte | 0x80);
     }
 }
 

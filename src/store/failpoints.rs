@@ -119,6 +119,11 @@ mod armed {
     }
 
     impl Armed {
+        /// Says how often the fault has struck.
+        pub fn struck(&self) -> u64 {
+            traps().1.iter().find(|trap| trap.id == self.0).map_or(0, |trap| trap.struck)
+        }
+
         /// Waits until the fault has struck so many times.
         pub fn wait_until_struck(&self, times: u64) {
             let mut traps = traps();

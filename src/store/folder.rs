@@ -75,13 +75,40 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Returns the path of a file in the folder; it is made, empty and readable by its owner only, if there is none.
-    pub fn file(&self, name: &str) -> Result<PathBuf, FolderError> {
-        let path = self.path.join(name);
+    /// Returns the path of a file in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Tells whether there is a file of this name.
+    pub fn has(&self, name: &str) -> Result<bool, FolderError> {
+        let path = self.path(name);
+        path.try_exists().map_err(disk("look for", &path))
+    }
+
+    /// Makes a file, empty and readable by its owner only, if there is none, and returns its path.
+    pub fn make(&self, name: &str) -> Result<PathBuf, FolderError> {
+        let path = self.path(name);
         make_file(&path)?;
         // The file's name must survive a power loss as its contents do.
         sync_folder(&self.path)?;
         Ok(path)
+    }
+
+    /// Removes a file, if there is one.
+    pub fn remove(&self, name: &str) -> Result<(), FolderError> {
+        let path = self.path(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(disk("remove", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a file another name, durably.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), FolderError> {
+        let path = self.path(from);
+        std::fs::rename(&path, self.path(to)).map_err(disk("rename", &path))?;
+        sync_folder(&self.path)
     }
 
     fn check_format(&self) -> Result<(), FolderError> {
@@ -168,4 +195,79 @@ fn write_label(file: &mut File, text: &str) -> io::Result<()> {
 
 fn sync_folder(path: &Path) -> Result<(), FolderError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(disk("flush the folder", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, PathBuf) {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("data");
+        (home, path)
+    }
+
+    #[test]
+    fn r10_a_second_daemon_is_refused_and_told_who_holds_the_folder() {
+        let (_home, path) = home();
+        let first = Folder::open(&path).unwrap();
+        let refused = Folder::open(&path).unwrap_err().to_string();
+        let holder = format!("in use by process {}", std::process::id());
+        assert!(refused.contains(&holder) && refused.contains(path.to_str().unwrap()), "{refused}");
+        drop(first);
+        Folder::open(&path).unwrap();
+    }
+
+    #[test]
+    fn r10_the_lock_file_of_a_killed_daemon_is_no_obstacle() {
+        let (_home, path) = home();
+        drop(Folder::open(&path).unwrap());
+        std::fs::write(path.join("LOCK"), "process 4194305, and a longer line than ours\n").unwrap();
+        let _folder = Folder::open(&path).unwrap();
+        let text = std::fs::read_to_string(path.join("LOCK")).unwrap();
+        assert_eq!(text, format!("process {}\n", std::process::id()));
+    }
+
+    #[test]
+    fn r12_a_newer_format_is_refused_and_left_alone() {
+        let (_home, path) = home();
+        drop(Folder::open(&path).unwrap());
+        std::fs::write(path.join("FORMAT"), "2\n").unwrap();
+        let refused = Folder::open(&path).unwrap_err();
+        assert!(matches!(refused, FolderError::Newer { found: 2, .. }), "{refused}");
+        assert_eq!(std::fs::read_to_string(path.join("FORMAT")).unwrap(), "2\n");
+        for nonsense in ["0", "-1", "one", "1 2", "\u{fffd}"] {
+            std::fs::write(path.join("FORMAT"), nonsense).unwrap();
+            let refused = Folder::open(&path).unwrap_err();
+            assert!(matches!(refused, FolderError::Label { .. }), "{nonsense}: {refused}");
+        }
+    }
+
+    #[test]
+    fn x66_the_folder_and_its_files_are_the_owners_alone() {
+        let (_home, path) = home();
+        std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let folder = Folder::open(&path).unwrap();
+        folder.make("some.file").unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o700);
+        for file in ["LOCK", "FORMAT", "some.file"] {
+            assert_eq!(mode(&path.join(file)), 0o600, "{file}");
+        }
+        let deep = path.join("a/b");
+        drop(Folder::open(&deep).unwrap());
+        assert_eq!([mode(&path.join("a")), mode(&deep)], [0o700, 0o700]);
+    }
+
+    #[test]
+    fn r29_a_folder_that_cannot_be_is_named() {
+        let (home, path) = home();
+        std::fs::write(&path, "a file").unwrap();
+        for wrong in [path.clone(), path.join("below")] {
+            let refused = Folder::open(&wrong).unwrap_err().to_string();
+            assert!(refused.contains(wrong.to_str().unwrap()), "{refused}");
+        }
+        drop(home);
+    }
 }

@@ -23,10 +23,12 @@ struct Tenant {
     /// (group, member).
     edges: Arc<BTreeSet<(ResourceId, Address)>>,
     touched: Arc<BTreeMap<ResourceId, (Seq, Timestamp)>>,
-    small: Arc<BTreeMap<(u8, Vec<u8>), Vec<u8>>>,
+    small: Arc<Small>,
     log: Arc<Vec<Arc<LogRow>>>,
 }
 
+/// By drawer and key.
+type Small = BTreeMap<(u8, Vec<u8>), Vec<u8>>;
 type World = BTreeMap<TenantId, Tenant>;
 
 /// A store that forgets when it is dropped.

@@ -31,6 +31,8 @@ const DOCUMENTS: Definition = TableDefinition::new("documents");
 const SMALL: Definition = TableDefinition::new("small");
 /// The database's file within the folder.
 const FILE: &str = "roster.redb";
+/// Its name until it is whole.
+const NEW_FILE: &str = "roster.redb.new";
 
 /// How the engine is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,17 +68,26 @@ pub enum OpenError {
 /// Opens the store in a folder, which is made if there is none, and holds the folder's lock until the store is dropped.
 pub fn open(folder: &Path, options: &RedbOptions) -> Result<KvStore, OpenError> {
     let folder = Folder::open(folder)?;
-    let path = folder.file(FILE)?;
-    let named = |why| OpenError::Engine { path: path.clone(), why };
-    let mut engine = Engine {
-        place: path.display().to_string(),
-        path: path.clone(),
-        cache_bytes: options.cache_bytes,
-        database: None,
-        _folder: folder,
-    };
+    if !folder.has(FILE)? {
+        create(&folder, options)?;
+    }
+    let mut engine = Engine::at(folder.path(FILE), options);
+    let named = |why| OpenError::Engine { path: folder.path(FILE), why };
     let state = engine.reopen().map_err(named)?;
-    KvStore::start(Box::new(engine), state, options.writer).map_err(named)
+    let path = engine.path.clone();
+    engine.folder = Some(folder);
+    KvStore::start(Box::new(engine), state, options.writer).map_err(|why| OpenError::Engine { path, why })
+}
+
+/// Makes an empty database under another name first: one that was half made when the power went is no database.
+fn create(folder: &Folder, options: &RedbOptions) -> Result<(), OpenError> {
+    folder.remove(NEW_FILE)?;
+    let path = folder.make(NEW_FILE)?;
+    let mut engine = Engine::at(path.clone(), options);
+    let state = engine.reopen().map_err(|why| OpenError::Engine { path, why })?;
+    drop(state);
+    drop(engine);
+    Ok(folder.rename(NEW_FILE, FILE)?)
 }
 
 struct Engine {
@@ -85,11 +96,16 @@ struct Engine {
     cache_bytes: usize,
     /// Absent after an attempt to reopen it failed.
     database: Option<Database>,
-    /// Last, so that the lock goes after the database.
-    _folder: Folder,
+    /// After the database, so that the folder's lock goes last.
+    folder: Option<Folder>,
 }
 
 impl Engine {
+    fn at(path: PathBuf, options: &RedbOptions) -> Self {
+        let place = path.display().to_string();
+        Self { path, place, cache_bytes: options.cache_bytes, database: None, folder: None }
+    }
+
     fn database(&self) -> Result<&Database, StoreError> {
         self.database.as_ref().ok_or_else(|| StoreError::Retry("the engine is not open".into()))
     }
@@ -143,7 +159,7 @@ impl KvEngine for Engine {
         drop(self.database.take());
         let disk = disk::Disk::new(self.file(true)?, self.place.clone());
         self.database = Some(self.builder().create_with_backend(disk).map_err(failed)?);
-        // Makes the tables of a new file, and shows that the disk takes a commit.
+        // Makes the tables of a new file.
         self.write(&Changes::default())?;
         self.state()
     }

@@ -40,8 +40,7 @@ fn word_of(bytes: &[u8]) -> u64 {
 
 fn tag(key: &[u8], value: &[u8]) -> [u8; TAG_BYTES] {
     let sum = checksum(key, value);
-    let [a, b, c, d, e, f, g, h] = sum.to_le_bytes();
-    [a ^ e, b ^ f, c ^ g, d ^ h]
+    (sum ^ (sum >> 32)).to_le_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 /// Puts the tag in front of a small row's value.

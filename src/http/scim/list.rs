@@ -28,10 +28,10 @@ pub async fn get(
         edges: wanted.edges(),
     };
     let page = if edge.roster().is_quick(&kind, &query) {
-        edge.read(|roster| roster.query(&bearer.caller, &kind, &query))?
+        edge.read(&bearer.caller, |roster, caller| roster.query(caller, &kind, &query))?
     } else {
         let of = std::sync::Arc::clone(&kind);
-        edge.run(move |roster| roster.query(&bearer.caller, &of, &query)).await?
+        edge.run(bearer.caller, move |roster, caller| roster.query(caller, &of, &query)).await?
     };
     Ok(reply::page(&edge, &kind, &page, &wanted))
 }

@@ -1,7 +1,7 @@
 //! From a view to an answer: projection, entity tag, location, bytes (RFC 7644 §3.1, §3.9).
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LOCATION, CONTENT_TYPE, ETAG, LOCATION};
+use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 use serde_json::Value;
@@ -61,8 +61,9 @@ pub fn resource(edge: &Edge, status: StatusCode, kind: &Kind, view: &View, wante
     let mut response = json(status, body);
     let headers = response.headers_mut();
     headers.insert(ETAG, field(&etag::write(view.version)));
-    let location = field(&wire::location(edge.base_url(), kind, view.stored.at().id));
-    headers.insert(if status == StatusCode::CREATED { LOCATION } else { CONTENT_LOCATION }, location);
+    if status == StatusCode::CREATED {
+        headers.insert(LOCATION, field(&wire::location(edge.base_url(), kind, view.stored.at().id)));
+    }
     response
 }
 

@@ -25,7 +25,7 @@ pub async fn get(
     request: Request,
 ) -> Result<Response, Problem> {
     let wanted = Wanted::of(&at.kind, request.uri())?;
-    let view = edge.read(|roster| roster.read(&bearer.caller, at.address, wanted.edges()))?;
+    let view = edge.read(&bearer.caller, |roster, caller| roster.read(caller, at.address, wanted.edges()))?;
     if etag::is_known(request.headers(), view.version) {
         return Ok(reply::not_modified(view.version));
     }
@@ -42,7 +42,7 @@ pub async fn post(
     let wanted = Wanted::of(&kind, request.uri())?;
     let body = json::read(&edge, &kind, request).await?;
     let (of, edges) = (Arc::clone(&kind), wanted.edges());
-    let view = edge.run(move |roster| roster.create(&bearer.caller, &of, body, edges)).await?;
+    let view = edge.run(bearer.caller, move |roster, caller| roster.create(caller, &of, body, edges)).await?;
     Ok(reply::resource(&edge, StatusCode::CREATED, &kind, &view, &wanted))
 }
 
@@ -57,8 +57,9 @@ pub async fn put(
     let given = etag::if_match(request.headers());
     let body = json::read(&edge, &kind, request).await?;
     let (of, edges) = (Arc::clone(&kind), wanted.edges());
-    let view =
-        edge.run(move |roster| roster.replace(&bearer.caller, &of, address, &given, body, edges)).await?;
+    let view = edge
+        .run(bearer.caller, move |roster, caller| roster.replace(caller, &of, address, &given, body, edges))
+        .await?;
     Ok(reply::resource(&edge, StatusCode::OK, &kind, &view, &wanted))
 }
 
@@ -74,8 +75,9 @@ pub async fn patch(
     let given = etag::if_match(request.headers());
     let body = json::read(&edge, &kind, request).await?;
     let (of, edges) = (Arc::clone(&kind), if bare { Edges::NONE } else { wanted.edges() });
-    let view =
-        edge.run(move |roster| roster.patch(&bearer.caller, &of, address, &given, body, edges)).await?;
+    let view = edge
+        .run(bearer.caller, move |roster, caller| roster.patch(caller, &of, address, &given, body, edges))
+        .await?;
     if bare {
         return Ok(reply::no_content(Some(view.version)));
     }
@@ -90,6 +92,6 @@ pub async fn delete(
     request: Request,
 ) -> Result<Response, Problem> {
     let given = etag::if_match(request.headers());
-    edge.run(move |roster| roster.remove(&bearer.caller, &kind, address, &given)).await?;
+    edge.run(bearer.caller, move |roster, caller| roster.remove(caller, &kind, address, &given)).await?;
     Ok(reply::no_content(None))
 }

@@ -86,7 +86,7 @@ impl Check<'_> {
             };
             match Stored::decode(tenant, at, bytes.into()) {
                 Ok(stored) => self.document(tenant, &stored)?,
-                Err(error) => self.find(tenant, error.to_string()),
+                Err(error) => self.find(tenant, words(error)),
             }
             Ok(ControlFlow::Continue(()))
         })
@@ -143,9 +143,9 @@ impl Check<'_> {
                 Ok(value) => match self.row(tenant, drawer, tail, value)? {
                     Some(None) => {}
                     Some(Some(what)) => self.find(tenant, what),
-                    None => self.find(tenant, rows::damaged(key).to_string()),
+                    None => self.find(tenant, words(rows::damaged(key))),
                 },
-                Err(error) => self.find(tenant, format!("drawer {:?}: {error}", char::from(drawer))),
+                Err(error) => self.find(tenant, format!("drawer {:?}: {}", char::from(drawer), words(error))),
             }
             Ok(ControlFlow::Continue(()))
         })
@@ -245,6 +245,14 @@ impl Check<'_> {
                 self.find(tenant, what);
             }
         }
+    }
+}
+
+/// What is wrong, without the words that an operator would be told in front of it.
+fn words(error: StoreError) -> String {
+    match error {
+        StoreError::Corrupt(what) => what,
+        other => other.to_string(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! dropped has never been.
 
 use std::collections::{BTreeMap, btree_map};
+use std::iter::Peekable;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use super::{KvRead, Visit};
 use crate::store::StoreError;
 
 type Layer = BTreeMap<Vec<u8>, Option<Arc<[u8]>>>;
+type Rows<'a> = btree_map::Range<'a, Vec<u8>, Option<Arc<[u8]>>>;
 
 /// What is to be written at once, sorted by key; `None` removes.
 #[derive(Debug, Default)]
@@ -198,8 +200,8 @@ fn scan_through(
 }
 
 /// Shows the changes that come before a key.
-fn show_before<'a>(
-    changed: &mut std::iter::Peekable<btree_map::Range<'a, Vec<u8>, Option<Arc<[u8]>>>>,
+fn show_before(
+    changed: &mut Peekable<Rows<'_>>,
     key: &[u8],
     visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
 ) -> Visit {

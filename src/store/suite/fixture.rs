@@ -1,5 +1,6 @@
 //! Records, units and short ways to commit them.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -191,7 +192,7 @@ pub fn version(store: &dyn Store, at: Address) -> Option<Seq> {
 pub fn everything(snapshot: &dyn Snapshot, tenant: TenantId) -> String {
     let mut seen = String::new();
     let mut note = |what: &dyn std::fmt::Debug| {
-        seen.push_str(&format!("{what:?}\n"));
+        writeln!(seen, "{what:?}").unwrap();
     };
     note(&snapshot.head(tenant).unwrap());
     note(&snapshot.changes(tenant, Seq::ZERO, 10_000).unwrap());

@@ -8,6 +8,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::wildcard_imports,
     missing_docs,
     reason = "test code; the names of the cases say what they are about"
 )]

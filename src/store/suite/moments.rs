@@ -27,7 +27,8 @@ pub fn r2_a_reader_sees_all_of_a_unit_or_nothing(store: &dyn Store) {
     let pair = |round: u32| {
         let named =
             |number| Record { display: round.to_string(), ..person(number, &format!("{number}.{round}")) };
-        let membership = if round % 2 == 0 { unit().add(3, user(1)) } else { unit().remove(3, user(1)) };
+        let membership =
+            if round.is_multiple_of(2) { unit().add(3, user(1)) } else { unit().remove(3, user(1)) };
         membership.put(&named(1)).put(&named(2)).small(b"round", Some(round.to_string().as_bytes()))
     };
     ok(store, put(&team(3)).put(&person(1, "a")).put(&person(2, "b")));
@@ -50,7 +51,7 @@ pub fn r2_a_reader_sees_all_of_a_unit_or_nothing(store: &dyn Store) {
                 let name = name_key(&format!("{number}.{round}"));
                 assert_eq!(seen.by_unique(T, &name).unwrap(), Some(user(number)));
             }
-            let even = round.parse::<u32>().unwrap() % 2 == 0;
+            let even = round.parse::<u32>().unwrap().is_multiple_of(2);
             assert_eq!(seen.is_member(T, id(3), user(1)).unwrap(), even);
             assert_eq!(!seen.groups_of(T, user(1), None, 1).unwrap().is_empty(), even);
         }

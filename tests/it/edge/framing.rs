@@ -59,37 +59,30 @@ const FRAMINGS: &[&str] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn x35_a_request_hidden_in_a_body_never_runs() {
-    let edge = Edge::with(super::support::short(), None).await;
+    let edge = std::sync::Arc::new(Edge::with(super::support::short(), None).await);
     assert_eq!(FRAMINGS.len(), 46);
-    let length = SMUGGLED.len().to_string();
+    let mut asked = tokio::task::JoinSet::new();
     for framing in FRAMINGS {
-        let framing = framing.replace("{len}", &length);
-        for body in [
-            SMUGGLED.to_owned(),
-            format!("0\r\n\r\n{SMUGGLED}"),
-            format!("{:x}\r\n{SMUGGLED}\r\n0\r\n\r\n", SMUGGLED.len()),
-        ] {
-            // Of the three bodies, a chunked framing ends legally before the second one's DELETE, and a plain pipelined
-            // request is no smuggling: only an honest chunked head may let it run.
-            let honest = matches!(
-                framing.trim(),
-                "Transfer-Encoding: chunked" | "Transfer-Encoding: Chunked" | "Transfer-Encoding:\tchunked"
-            );
-            if honest && body.starts_with("0\r\n") {
-                continue;
-            }
-            let mut raw = edge.connect().await;
-            raw.try_send(
-                format!("POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n{body}").as_bytes(),
-            )
-            .await;
-            let answers = raw.rest().await;
-            assert_eq!(edge.seen.deleted.load(Ordering::SeqCst), 0, "{framing:?} before {body:?}: {answers}");
-            for line in answers.lines().filter(|line| line.starts_with("HTTP/1.1 ")) {
-                assert!(!line.starts_with("HTTP/1.1 5"), "{framing:?}: {line}");
-            }
+        let framing = framing.replace("{len}", &SMUGGLED.len().to_string());
+        let chunk = format!("{:x}\r\n{SMUGGLED}\r\n0\r\n\r\n", SMUGGLED.len());
+        let ended = format!("0\r\n\r\n{SMUGGLED}");
+        // Behind an honest chunked head the last of the three is no smuggling: the body has ended, and a request follows.
+        let honest =
+            framing.trim_end().to_ascii_lowercase().replace('\t', " ") == "transfer-encoding: chunked";
+        for body in [SMUGGLED, &chunk, &ended].into_iter().take(if honest { 2 } else { 3 }) {
+            let request = format!("POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n{body}");
+            let edge = std::sync::Arc::clone(&edge);
+            asked.spawn(async move {
+                let mut raw = edge.connect().await;
+                raw.try_send(request.as_bytes()).await;
+                let answers = raw.rest().await;
+                let deleted = edge.seen.deleted.load(Ordering::SeqCst);
+                assert_eq!(deleted, 0, "about the time of {request:?}: {answers}");
+                assert!(!answers.contains("HTTP/1.1 5"), "{request:?}: {answers}");
+            });
         }
     }
+    asked.join_all().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,7 +20,7 @@ use rosterd::http::health::{self, Readiness};
 use rosterd::http::inventory::Inventory;
 use rosterd::http::layers::{Arrival, Front, FrontParts};
 use rosterd::http::limits::{BODY_BYTES_DEFAULT, BODY_BYTES_MAX, Limits};
-use rosterd::http::metrics::{Door, Metrics, Rejected};
+use rosterd::http::metrics::{Door, Metrics};
 use rosterd::http::problem::Problem;
 use rosterd::http::serve::{Listener, serve};
 use rosterd::http::tls::Tls;
@@ -134,18 +134,27 @@ impl Edge {
 
     /// Waits until a number is reached.
     pub(super) async fn until_metric(&self, series: &str, wanted: f64) {
-        let reached = async {
-            while self.metric(series) < wanted {
+        self.until(series, |value| value >= wanted).await;
+    }
+
+    /// Waits until a level is back at zero.
+    pub(super) async fn until_zero(&self, series: &str) {
+        self.until(series, |value| value < 0.5).await;
+    }
+
+    async fn until(&self, series: &str, reached: impl Fn(f64) -> bool) {
+        let wait = async {
+            while !reached(self.metric(series)) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        assert!(timeout(PATIENCE, reached).await.is_ok(), "{series} is {}", self.metric(series));
+        assert!(timeout(PATIENCE, wait).await.is_ok(), "{series} is {}", self.metric(series));
     }
 }
 
 fn router(seen: &Arc<Seen>, metrics: &Arc<Metrics>, drain: &Drain) -> Router {
-    let (created, deleted, slow, page) =
-        (Arc::clone(seen), Arc::clone(seen), Arc::clone(seen), Arc::clone(metrics));
+    let (created, deleted, slow, tenant, page) =
+        (Arc::clone(seen), Arc::clone(seen), Arc::clone(seen), Arc::clone(seen), Arc::clone(metrics));
     let users = get(async |request: Request| format!("{:?}", request.uri().query())).post(
         async move |arrival: Arrival, request: Request| {
             read(&arrival, request, BODY_BYTES_DEFAULT).await.map(|bytes| {
@@ -184,16 +193,15 @@ fn router(seen: &Arc<Seen>, metrics: &Arc<Metrics>, drain: &Drain) -> Router {
         .route("/large", get(async || Body::from(vec![b'x'; 32 * 1024 * 1024])))
         .route(
             "/tenant",
-            get(async |arrival: Arrival| -> Result<Response, Problem> {
+            get(async move |arrival: Arrival| -> Result<Response, Problem> {
                 let _share = arrival.enter(TenantId::new(7))?;
-                arrival.metrics().reject(Rejected::Unauthorized);
+                tenant.begun.notify_one();
                 std::future::pending().await
             }),
         )
         .route("/problem", get(async || Problem::internal("canary-cause").into_response()))
 }
 
-#[expect(clippy::unused_async, reason = "a handler")]
 async fn panics() -> &'static str {
     panic!("canary-panic")
 }
@@ -226,7 +234,7 @@ impl Raw {
             if let Some(reply) = Reply::parse(&bytes) {
                 return Some(reply);
             }
-            let mut piece = [0; 16 * 1024];
+            let mut piece = vec![0; 16 * 1024];
             match timeout(PATIENCE, self.0.read(&mut piece)).await.expect("no answer in time") {
                 Ok(0) | Err(_) => return None,
                 Ok(count) => bytes.extend_from_slice(&piece[..count]),

@@ -50,7 +50,7 @@ fn x3_a_token_ends_when_its_time_is_up_and_its_last_use_is_recorded() {
         let (month, id) = app.issue(FIRST_TENANT, FIRST_CONNECTION, &[]);
         let used = |app: &TestApp| {
             let Reply::Tokens { tokens } = app.operate(Command::TokenList { tenant: Some(FIRST_TENANT.to_owned()) }) else { panic!() };
-            tokens.into_iter().map(|token| token.item).find(|token| token.id.to_string() == id).unwrap()
+            tokens.into_iter().map(|token| token.what).find(|token| token.id.to_string() == id).unwrap()
         };
         assert_eq!(used(&app).last_used, None);
         let _ = month.get("/Users").expect(200);
