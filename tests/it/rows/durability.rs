@@ -20,7 +20,7 @@ fn r1a_between_each_request_and_its_answer_a_flush_has_completed() {
     let log_name = log.to_str().unwrap().to_owned();
     // -D: the daemon stays our child, the tracer becomes its grandchild.
     let calls = "trace=fsync,fdatasync,read,recvfrom,recvmsg,write,writev,sendto,sendmsg";
-    let daemon = TestDaemon::start_under(&["strace", "-D", "-f", "-s", "64", "-e", calls, "-o", &log_name]);
+    let mut daemon = TestDaemon::start_under(&["strace", "-D", "-f", "-s", "64", "-e", calls, "-o", &log_name]);
     let client = daemon.client();
     for number in 0..CREATES {
         let _ = client.post("/Users", &user(&format!("user-{number}"))).expect(201);

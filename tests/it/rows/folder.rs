@@ -63,7 +63,7 @@ fn x66_the_data_folder_is_closed_to_everybody_else() {
 #[test]
 fn x1_x25_x62_no_token_password_or_name_is_in_the_log_and_no_token_in_the_data_folder() {
     const PASSWORD: &str = "canary-password-7Q";
-    let daemon = TestDaemon::start();
+    let mut daemon = TestDaemon::start();
     let made = daemon.cli(&["token", "create", "--tenant", "main", "--connection", "idp"]);
     assert!(made.status.success(), "{made:?}");
     let told = String::from_utf8([made.stdout, made.stderr].concat()).unwrap();

@@ -167,7 +167,7 @@ impl TestDaemon {
     }
 
     /// Asks the process to stop, waits until it has, and returns how it ended and all that it said.
-    pub fn terminate(mut self) -> (ExitStatus, String) {
+    pub fn terminate(&mut self) -> (ExitStatus, String) {
         self.signal(Signal::TERM);
         let ended = self.ended();
         (ended, self.said())
