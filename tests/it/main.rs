@@ -10,4 +10,7 @@
 
 mod architecture;
 mod config;
+mod conformance;
 mod edge;
+mod rows;
+mod support;

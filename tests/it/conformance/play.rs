@@ -1,0 +1,94 @@
+//! Plays a transcript against a daemon.
+
+use serde_json::Value;
+
+use super::matching::Captured;
+use super::transcript::{Step, Transcript};
+use crate::support::{Answer, Client, Engine, PUBLIC_URL, Request, TestApp};
+
+/// Plays a file on a store, once for each profile it names; fails at the first answer that is not as expected.
+pub fn play(file: &str, engine: Engine) {
+    let transcript = Transcript::read(file);
+    for profile in &transcript.profiles {
+        let app = TestApp::on(engine);
+        let client = match profile.as_str() {
+            "auto" => app.clone(),
+            other => app.connection("main", "other", other),
+        };
+        let mut captured = Captured::knowing("base", &format!("{PUBLIC_URL}/scim/v2"));
+        for step in &transcript.steps {
+            app.clock().advance(1);
+            let differences = take(step, &transcript, &client, &mut captured);
+            assert!(
+                differences.is_empty(),
+                "\n{}:{} ({profile}, {engine:?}; {})\n{} {}\n  {}\n",
+                transcript.path.display(),
+                step.answer_line,
+                transcript.rows.join(", "),
+                step.method,
+                step.target,
+                differences.join("\n  ")
+            );
+        }
+    }
+}
+
+/// Takes one step, and says what was not as expected.
+fn take(step: &Step, transcript: &Transcript, client: &Client, captured: &mut Captured) -> Vec<String> {
+    let request = match request(step, transcript, captured) {
+        Ok(request) => request,
+        Err(what) => return vec![what],
+    };
+    let answer = client.send(&request);
+    let mut differences = vec![];
+    if answer.status != step.status {
+        differences.push(format!("status: expected {}, found {}", step.status, answer.status));
+    }
+    for (name, expected) in &step.answer_headers {
+        let found = answer.header(name);
+        let what = match (expected.as_str(), found) {
+            ("{{absent}}", None) => None,
+            ("{{absent}}", Some(found)) => Some(format!("should be absent, found {found}")),
+            (_, None) => Some("is missing".to_owned()),
+            (pattern, Some(found)) => captured.matches(pattern, &found.into()).err(),
+        };
+        differences.extend(what.map(|what| format!("{name}: {what}")));
+    }
+    compare_bodies(step, &answer, captured, &mut differences);
+    if !differences.is_empty() {
+        differences.push(format!("the answer was {} {}", answer.status, answer.text()));
+    }
+    differences
+}
+
+fn compare_bodies(step: &Step, answer: &Answer, captured: &mut Captured, differences: &mut Vec<String>) {
+    if step.answer_body.is_empty() {
+        if !answer.body.is_empty() {
+            differences.push("expected no body".to_owned());
+        }
+        return;
+    }
+    match (serde_json::from_str(&step.answer_body), serde_json::from_slice::<Value>(&answer.body)) {
+        (Ok(expected), Ok(found)) => {
+            captured.compare("$", &expected, &found, differences);
+            if answer.header("content-type").is_none_or(|kind| !kind.starts_with("application/scim+json")) {
+                differences.push("Content-Type: expected application/scim+json (S1)".to_owned());
+            }
+        }
+        (Err(error), _) => differences.push(format!("the transcript's own body is no JSON: {error}")),
+        (_, Err(error)) => differences.push(format!("the answer's body is no JSON: {error}")),
+    }
+}
+
+fn request(step: &Step, transcript: &Transcript, captured: &Captured) -> Result<Request, String> {
+    let mut request = Request::new(&step.method, captured.fill(&step.target)?);
+    let own = |name: &str| step.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+    for (name, value) in transcript.send.iter().filter(|(name, _)| !own(name)).chain(&step.headers) {
+        let value = if value == "{{none}}" { String::new() } else { captured.fill(value)? };
+        request = request.header(name, value);
+    }
+    if !step.body.is_empty() {
+        request = request.body(captured.fill(&step.body)?);
+    }
+    Ok(request)
+}

@@ -1,0 +1,271 @@
+//! R3, R4, R18, R19, W7: many at once, and nobody's change is lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Barrier;
+
+use serde_json::{Value, json};
+
+use crate::support::bodies::{add_members, group, patch, replace, user};
+use crate::support::world::{history, must_agree, said};
+use crate::support::{Answer, Client, Dice, TestApp, on_every_store, repeats};
+
+/// Lets clients do something at the same moment, each on a connection of its own.
+fn at_once<T: Send>(client: &Client, many: usize, act: impl Fn(usize, &Client) -> T + Sync) -> Vec<T> {
+    let start = Barrier::new(many);
+    std::thread::scope(|scope| {
+        let spawn = |number| {
+            let (client, start, act) = (client.clone(), &start, &act);
+            scope.spawn(move || {
+                // The connection and the credential are warm before the race begins.
+                let _ = client.get("/Users?count=0").expect(200);
+                start.wait();
+                act(number, &client)
+            })
+        };
+        let threads: Vec<_> = (0..many).map(spawn).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+fn counted(answers: &[Answer]) -> BTreeMap<u16, usize> {
+    answers.iter().fold(BTreeMap::new(), |mut counts, answer| {
+        *counts.entry(answer.status).or_default() += 1;
+        counts
+    })
+}
+
+#[test]
+fn r3_of_sixteen_creates_of_one_name_in_any_case_one_succeeds() {
+    on_every_store(|app| {
+        for round in 0..5 {
+            let answers = at_once(&app, 16, |number, client| {
+                let name: String = format!("racer-{round}@acme.test")
+                    .chars()
+                    .enumerate()
+                    .map(|(at, letter)| if (number >> (at % 4)) & 1 == 1 { letter.to_ascii_uppercase() } else { letter })
+                    .collect();
+                client.post("/Users", &user(&name))
+            });
+            assert_eq!(counted(&answers), BTreeMap::from([(201, 1), (409, 15)]));
+            for lost in answers.iter().filter(|answer| answer.status == 409) {
+                lost.refused(409, Some("uniqueness"));
+            }
+        }
+        assert_eq!(must_agree(&app).users.len(), 5);
+    });
+}
+
+#[test]
+fn r3_of_eight_renames_onto_one_name_one_succeeds() {
+    on_every_store(|app| {
+        let ids: Vec<String> =
+            (0..8).map(|number| app.post("/Users", &user(&format!("user-{number}"))).expect(201).id()).collect();
+        let answers = at_once(&app, 8, |number, client| {
+            let name = if number % 2 == 0 { "wanted" } else { "WANTED" };
+            client.patch(&format!("/Users/{}", ids[number]), &replace("userName", name))
+        });
+        assert_eq!(counted(&answers), BTreeMap::from([(200, 1), (409, 7)]));
+        assert_eq!(must_agree(&app).users.len(), 8);
+    });
+}
+
+#[test]
+fn r4_ids_are_never_given_twice_and_versions_never_go_back() {
+    let app = TestApp::start();
+    let mut dice = Dice::new(4);
+    let mut ever = BTreeSet::new();
+    let mut alive: BTreeMap<String, (Value, u64)> = BTreeMap::new();
+    let version = |answer: &Answer| -> u64 {
+        answer.etag().trim_start_matches("W/\"").trim_end_matches('"').parse().unwrap()
+    };
+    for operation in 0..repeats(2_000, 10_000) {
+        if dice.once_in(50) {
+            app.clock().advance(-3600);
+        }
+        let known: Vec<String> = alive.keys().cloned().collect();
+        if known.is_empty() || (known.len() < 40 && dice.once_in(3)) {
+            // Some names come back after their holder has gone.
+            let made = app.post("/Users", &user(&format!("user-{}", dice.below(100))));
+            if made.status == 201 {
+                assert!(ever.insert(made.id()), "operation {operation}: the id {} was given before", made.id());
+                alive.insert(made.id(), (made.json(), version(&made)));
+            } else {
+                made.refused(409, Some("uniqueness"));
+            }
+            continue;
+        }
+        let id = dice.pick(&known).clone();
+        let path = format!("/Users/{id}");
+        let (before, last) = alive[&id].clone();
+        if dice.once_in(8) {
+            let _ = app.delete(&path).expect(204);
+            alive.remove(&id);
+            let _ = app.get(&path).expect(404);
+            continue;
+        }
+        let value = format!("title-{}", dice.below(3));
+        let after = match dice.below(3) {
+            0 => app.patch(&path, &replace("title", value.as_str())),
+            1 => app.put(&path, &json!({ "userName": before["userName"], "title": value })),
+            _ => app.put(&path, &before),
+        }
+        .expect(200);
+        let mut without_meta = (before.clone(), after.json());
+        let now = version(&after);
+        without_meta.0["meta"].take();
+        without_meta.1["meta"].take();
+        if without_meta.0 == without_meta.1 {
+            assert_eq!((now, &after.json()), (last, &before), "operation {operation}: nothing changed");
+        } else {
+            assert!(now > last, "operation {operation}: version {now} after {last}");
+            let modified = |value: &Value| value["meta"]["lastModified"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+            assert!(modified(&after.json()) >= modified(&before), "operation {operation}: lastModified went back");
+        }
+        alive.insert(id, (after.json(), now));
+    }
+    assert_eq!(must_agree(&app).users.len(), alive.len());
+}
+
+#[test]
+fn r18_eight_clients_patch_eight_attributes_of_one_person_and_every_change_survives() {
+    const ATTRIBUTES: [&str; 8] =
+        ["title", "nickName", "displayName", "userType", "locale", "timezone", "name.givenName", "name.familyName"];
+    const TIMES: usize = 100;
+    on_every_store(|app| {
+        let made = app.post("/Users", &user("ada")).expect(201);
+        let path = format!("/Users/{}", made.id());
+        let before = app.roster().store().snapshot().unwrap().head(rosterd::ids::TenantId::new(1)).unwrap().seq.0;
+        at_once(&app, ATTRIBUTES.len(), |number, client| {
+            for time in 1..=TIMES {
+                let _ = client.patch(&path, &replace(ATTRIBUTES[number], format!("value-{time}"))).expect(200);
+            }
+        });
+        let after = app.get(&path).expect(200).json();
+        for attribute in ATTRIBUTES {
+            let pointer = format!("/{}", attribute.replace('.', "/"));
+            assert_eq!(after.pointer(&pointer), Some(&json!(format!("value-{TIMES}"))), "{attribute}");
+        }
+        // The history knows each of the eight hundred, and each starts from what the one before it left.
+        let rows = history(app.roster(), rosterd::ids::TenantId::new(1));
+        let rows = said(&rows[usize::try_from(before).unwrap()..]);
+        assert_eq!(rows.len(), ATTRIBUTES.len() * TIMES);
+        let mut latest: BTreeMap<String, Option<Value>> = BTreeMap::new();
+        for (_, values) in &rows {
+            for change in &values.changes {
+                let known = latest.entry(change.attribute.clone()).or_default();
+                assert_eq!(&change.old, known, "{}", change.attribute);
+                *known = change.new.clone();
+            }
+        }
+    });
+}
+
+#[test]
+fn r18_a_stale_if_match_changes_nothing() {
+    on_every_store(|app| {
+        let made = app.post("/Users", &user("ada")).expect(201);
+        let path = format!("/Users/{}", made.id());
+        let stale = made.etag();
+        let answers = at_once(&app, 8, |number, client| {
+            let body = replace("title", format!("by-{number}"));
+            client.send(&crate::support::Request::scim("PATCH", &path).header("If-Match", stale.as_str()).json(&body))
+        });
+        assert_eq!(counted(&answers), BTreeMap::from([(200, 1), (412, 7)]));
+        let winner = answers.iter().find(|answer| answer.status == 200).unwrap();
+        assert_eq!(app.get(&path).expect(200).json(), winner.json());
+        answers.iter().filter(|answer| answer.status == 412).for_each(|lost| {
+            lost.refused(412, None);
+        });
+    });
+}
+
+#[test]
+fn r19_w7_sixteen_clients_add_members_to_one_group_and_all_are_there() {
+    const CLIENTS: usize = 16;
+    const PER_REQUEST: usize = 25;
+    let requests = repeats(10, 40);
+    on_every_store(|app| {
+        let people: Vec<Vec<String>> = at_once(&app, CLIENTS, |client_number, client| {
+            let make = |number| client.post("/Users", &user(&format!("c{client_number}-{number}"))).expect(201).id();
+            (0..requests * PER_REQUEST).map(make).collect()
+        });
+        let crowd = app.post("/Groups", &group("crowd", &[])).expect(201).id();
+        let path = format!("/Groups/{crowd}");
+        at_once(&app, CLIENTS, |number, client| {
+            for batch in people[number].chunks(PER_REQUEST) {
+                let ids: Vec<&str> = batch.iter().map(String::as_str).collect();
+                let _ = client.patch(&path, &add_members(&ids)).expect(204);
+                // Sent again, as a client does that lost the answer: no duplicate.
+                let _ = client.patch(&path, &add_members(&ids[..1])).expect(204);
+            }
+        });
+        let found = app.get(&path).expect(200).json();
+        let found: Vec<String> = found["members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|member| member["value"].as_str().unwrap().to_owned())
+            .collect();
+        let all: BTreeSet<String> = people.into_iter().flatten().collect();
+        assert_eq!(found.len(), all.len());
+        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), all);
+    });
+}
+
+#[test]
+fn w7_two_patches_of_a_thousand_members_each_both_count() {
+    on_every_store(|app| {
+        let halves: Vec<Vec<String>> = at_once(&app, 2, |half, client| {
+            (0..1000).map(|number| client.post("/Users", &user(&format!("h{half}-{number}"))).expect(201).id()).collect()
+        });
+        let crowd = app.post("/Groups", &group("crowd", &[])).expect(201).id();
+        let answers = at_once(&app, 2, |half, client| {
+            let ids: Vec<&str> = halves[half].iter().map(String::as_str).collect();
+            client.patch(&format!("/Groups/{crowd}"), &add_members(&ids))
+        });
+        assert_eq!(counted(&answers), BTreeMap::from([(204, 2)]));
+        let members = app.get(&format!("/Groups/{crowd}")).expect(200).json();
+        assert_eq!(members["members"].as_array().unwrap().len(), 2000);
+    });
+}
+
+#[test]
+fn r3_a_member_deleted_while_it_is_added_leaves_no_edge_behind() {
+    on_every_store(|app| {
+        let crowd = app.post("/Groups", &group("crowd", &[])).expect(201).id();
+        for round in 0..20 {
+            let id = app.post("/Users", &user(&format!("user-{round}"))).expect(201).id();
+            let answers = at_once(&app, 2, |number, client| match number {
+                0 => client.patch(&format!("/Groups/{crowd}"), &add_members(&[&id])),
+                _ => client.delete(&format!("/Users/{id}")),
+            });
+            assert_eq!(counted(&answers), BTreeMap::from([(204, 2)]));
+        }
+        let seen = must_agree(&app);
+        assert_eq!(seen.users.len(), 0);
+        assert_eq!(seen.groups[&crowd]["members"], json!([]));
+    });
+}
+
+#[test]
+fn s130_adds_and_removals_of_different_members_all_count() {
+    on_every_store(|app| {
+        let ids: Vec<String> =
+            (0..32).map(|number| app.post("/Users", &user(&format!("user-{number}"))).expect(201).id()).collect();
+        let (stay, leave) = ids.split_at(16);
+        let leavers: Vec<&str> = leave.iter().map(String::as_str).collect();
+        let crowd = app.post("/Groups", &group("crowd", &leavers)).expect(201).id();
+        let path = format!("/Groups/{crowd}");
+        at_once(&app, 16, |number, client| {
+            let both = patch(&[
+                json!({ "op": "add", "path": "members", "value": [{ "value": stay[number] }] }),
+                json!({ "op": "remove", "path": format!("members[value eq \"{}\"]", leave[number]) }),
+            ]);
+            let _ = client.patch(&path, &both).expect(204);
+        });
+        let found = app.get(&path).expect(200).json();
+        let found: BTreeSet<&str> =
+            found["members"].as_array().unwrap().iter().map(|member| member["value"].as_str().unwrap()).collect();
+        assert_eq!(found, stay.iter().map(String::as_str).collect());
+    });
+}

@@ -1,0 +1,20 @@
+//! The reliability and security checklist over HTTP: one test or more per row, named after the row.
+//!
+//! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `attributes`, `names`, `wire`, `mutations`, `audit`, `failing`. As a
+//! process of its own: `durability`, `crashes`, `stopping`, `folder`.
+
+mod attributes;
+mod audit;
+mod concurrency;
+mod crashes;
+mod durability;
+mod failing;
+mod folder;
+mod idempotence;
+mod mutations;
+mod names;
+mod routes;
+mod stopping;
+mod tenants;
+mod tokens;
+mod wire;

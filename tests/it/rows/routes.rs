@@ -1,0 +1,271 @@
+//! X4, X8, X73: every route, every verb, every scope.
+
+use std::collections::BTreeSet;
+
+use rosterd::app::bootstrap::FIRST_TENANT;
+use rosterd::http::router::{ADMIN, PUBLIC};
+use rosterd::roster::Scope;
+use serde_json::json;
+
+use crate::support::bodies::{group, replace, user};
+use crate::support::{Answer, Client, Request, TestApp};
+
+/// What a verb on a route needs, and how it is answered then.
+struct Verb {
+    name: &'static str,
+    needs: Needs,
+    status: u16,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Needs {
+    /// Nothing at all.
+    Nothing,
+    /// A credential, whatever its scopes.
+    Credential,
+    /// A credential with this scope.
+    Scope(Scope),
+}
+
+const VERBS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+fn verb(name: &'static str, needs: Needs, status: u16) -> Verb {
+    Verb { name, needs, status }
+}
+
+/// The matrix: what each route takes. A verb that is not listed is 405.
+fn matrix(route: &str) -> Option<Vec<Verb>> {
+    use Needs::{Credential, Nothing};
+    let read = |needs, status| vec![verb("GET", needs, status), verb("HEAD", needs, status)];
+    let collection = |reads, writes| {
+        let mut verbs = read(Needs::Scope(reads), 200);
+        verbs.push(verb("POST", Needs::Scope(writes), 201));
+        verbs
+    };
+    let one = |reads, writes, patched| {
+        let mut verbs = read(Needs::Scope(reads), 200);
+        verbs.extend([("PUT", 200), ("PATCH", patched), ("DELETE", 204)].map(|(name, status)| verb(name, Needs::Scope(writes), status)));
+        verbs
+    };
+    Some(match route {
+        "/livez" | "/readyz" => read(Nothing, 200),
+        "/scim/v2/ServiceProviderConfig"
+        | "/scim/v2/Schemas"
+        | "/scim/v2/Schemas/{id}"
+        | "/scim/v2/ResourceTypes"
+        | "/scim/v2/ResourceTypes/{id}" => read(Credential, 200),
+        "/scim/v2/Me" => read(Credential, 501),
+        "/scim/v2/Users" => collection(Scope::UsersRead, Scope::UsersWrite),
+        "/scim/v2/Users/{id}" => one(Scope::UsersRead, Scope::UsersWrite, 200),
+        "/scim/v2/Groups" => collection(Scope::GroupsRead, Scope::GroupsWrite),
+        "/scim/v2/Groups/{id}" => one(Scope::GroupsRead, Scope::GroupsWrite, 204),
+        _ => return None,
+    })
+}
+
+/// A world in which every request of the matrix has something to be about.
+struct Field<'a> {
+    app: &'a TestApp,
+    made: usize,
+}
+
+impl Field<'_> {
+    /// Sends a verb at a route, with a body that would be good and an id that exists.
+    fn send(&mut self, client: &Client, method: &str, route: &str) -> Answer {
+        self.made += 1;
+        let name = format!("name-{}", self.made);
+        let (id, body) = match route.split('/').nth(3) {
+            Some("Users") => (self.app.post("/Users", &user(&name)).expect(201).id(), user(&format!("{name}-new"))),
+            Some("Groups") => (self.app.post("/Groups", &group(&name, &[])).expect(201).id(), group(&format!("{name}-new"), &[])),
+            Some("Schemas") => ("urn:ietf:params:scim:schemas:core:2.0:User".to_owned(), json!({})),
+            _ => ("User".to_owned(), json!({})),
+        };
+        let request = Request::new(method, route.replace("{id}", &id));
+        client.send(&match method {
+            "POST" | "PUT" => request.json(&body),
+            "PATCH" => request.json(&replace("displayName", format!("{name}-patched"))),
+            _ => request,
+        })
+    }
+}
+
+#[test]
+fn x4_every_route_verb_and_scope_is_answered_as_the_matrix_says() {
+    let app = TestApp::start();
+    let sets: Vec<Option<Vec<Scope>>> = std::iter::once(None)
+        .chain(Scope::ALL.into_iter().map(|scope| Some(vec![scope])))
+        .chain([Some(Scope::ALL.to_vec())])
+        .collect();
+    let mut field = Field { app: &app, made: 0 };
+    for (number, scopes) in sets.into_iter().enumerate() {
+        let client = match &scopes {
+            None => app.stranger(),
+            Some(scopes) => {
+                let connection = format!("c{number}");
+                app.operate(rosterd::roster::Command::ConnectionCreate {
+                    tenant: FIRST_TENANT.to_owned(),
+                    name: connection.clone(),
+                    profile: "auto".to_owned(),
+                });
+                let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+                app.issue(FIRST_TENANT, &connection, &names).0
+            }
+        };
+        for route in PUBLIC {
+            let verbs = matrix(route).unwrap_or_else(|| panic!("{route} is served, and missing in the matrix"));
+            for name in VERBS {
+                let status = match verbs.iter().find(|verb| verb.name == name) {
+                    None => 405,
+                    Some(verb) => match (verb.needs, &scopes) {
+                        (Needs::Nothing, _) | (Needs::Credential, Some(_)) => verb.status,
+                        (_, None) => 401,
+                        (Needs::Scope(scope), Some(scopes)) if scopes.contains(&scope) => verb.status,
+                        (Needs::Scope(_), Some(_)) => 403,
+                    },
+                };
+                let answer = field.send(&client, name, route);
+                assert_eq!(answer.status, status, "{name} {route} with {scopes:?}: {}", answer.text());
+            }
+        }
+    }
+}
+
+#[test]
+fn x4_no_scope_makes_more_of_itself() {
+    let app = TestApp::start();
+    let (reader, _) = app.issue(FIRST_TENANT, "idp", &["users:read"]);
+    // Members are groups' business, users are users' business.
+    let ada = app.post("/Users", &user("ada")).expect(201).id();
+    reader.post("/Users", &user("eve")).refused(403, None);
+    reader.get("/Groups").refused(403, None);
+    reader.patch(&format!("/Users/{ada}"), &replace("active", false)).refused(403, None);
+    reader.post("/Groups", &group("crowd", &[&ada])).refused(403, None);
+    assert_eq!(reader.get("/Users").expect(200).json()["totalResults"], 1);
+}
+
+#[test]
+fn x8_without_a_token_nothing_can_be_learnt_about_what_exists() {
+    let app = TestApp::start();
+    let ada = app.post("/Users", &user("ada")).expect(201).id();
+    let crowd = app.post("/Groups", &group("crowd", &[&ada])).expect(201).id();
+    for client in [app.stranger(), app.with("rost_nobody")] {
+        for (path, id) in [("/Users", &ada), ("/Groups", &crowd)] {
+            for method in ["GET", "PUT", "PATCH", "DELETE", "HEAD"] {
+                let ask = |id: &str| {
+                    let request = Request::scim(method, &format!("{path}/{id}"));
+                    client.send(&if method == "GET" || method == "HEAD" { request } else { request.json(&json!({})) })
+                };
+                let missing = ask("0192f0c1-2b3c-7def-8123-456789abcdef");
+                assert_eq!(missing.status, 401);
+                assert_eq!(ask(id).essence(), missing.essence(), "{method} {path}");
+                assert_eq!(ask("not-an-id").essence(), missing.essence(), "{method} {path}");
+            }
+        }
+        assert_eq!(client.get("/Nowhere").essence(), client.get("/Users").essence());
+    }
+}
+
+#[test]
+fn x8_no_spelling_of_a_path_gets_in_without_a_token() {
+    let app = TestApp::start();
+    let ada = app.post("/Users", &user("ada")).expect(201).id();
+    let stranger = app.stranger();
+    let mut tried = 0;
+    for template in [
+        "/scim/v2/Users/ID",
+        "//scim/v2/Users/ID",
+        "/scim//v2/Users/ID",
+        "/scim/v2//Users/ID",
+        "/scim/v2/Users//ID",
+        "/scim/v2/Users/ID/",
+        "/scim/v2/%55sers/ID",
+        "/scim/v2/Users;x/ID",
+        "/scim/v2/Users/ID;x=1",
+        "/scim/v2/x/../Users/ID",
+        "/scim/v2/./Users/ID",
+        "/scim/v2/USERS/ID",
+        "/SCIM/V2/Users/ID",
+        "/scim/v2/users/ID",
+        "/scim/v2/Users%2fID",
+        "/scim/v2/Users%2FID",
+        "/scim%2fv2/Users/ID",
+        "/scim/v2/Users/ID%00",
+        "/scim/v2/Users/ID%20",
+        "/scim/v2/Users/ID.json",
+        "/scim/v2/Users\\ID",
+        "/scim/v2/Users/..%2fUsers/ID",
+        "/scim/v2/%2e%2e/v2/Users/ID",
+        "/livez/../scim/v2/Users/ID",
+        "/livez/scim/v2/Users/ID",
+        "/scim/v2/Users/ID?access_token=x",
+        "/scim/v1/Users/ID",
+        "/v2/Users/ID",
+        "/Users/ID",
+        "/admin/v1/operate",
+        "/metrics",
+        "/",
+        "",
+        "*",
+        "http://roster.test/scim/v2/Users/ID",
+    ] {
+        let target = template.replace("ID", &ada);
+        for method in ["GET", "DELETE", "PATCH", "PUT", "POST"] {
+            let request = Request::new(method, if target.is_empty() { "/" } else { &target });
+            let answer = stranger.send(&request);
+            assert!(answer.status >= 300, "{method} {target}: {}", answer.text());
+            assert!(!answer.text().contains("ada"), "{method} {target}");
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 175);
+    assert_eq!(app.get(&format!("/Users/{ada}")).expect(200).json()["userName"], "ada");
+}
+
+/// The documented list: what an operator may find open, and where.
+const DOCUMENTED_PUBLIC: [&str; 12] = [
+    "/livez",
+    "/readyz",
+    "/scim/v2/Groups",
+    "/scim/v2/Groups/{id}",
+    "/scim/v2/Me",
+    "/scim/v2/ResourceTypes",
+    "/scim/v2/ResourceTypes/{id}",
+    "/scim/v2/Schemas",
+    "/scim/v2/Schemas/{id}",
+    "/scim/v2/ServiceProviderConfig",
+    "/scim/v2/Users",
+    "/scim/v2/Users/{id}",
+];
+const DOCUMENTED_ADMIN: [&str; 2] = ["/admin/v1/operate", "/metrics"];
+
+#[test]
+fn x73_the_router_serves_the_documented_list_and_nothing_else() {
+    assert_eq!(BTreeSet::from(PUBLIC), BTreeSet::from(DOCUMENTED_PUBLIC));
+    assert_eq!(BTreeSet::from(ADMIN), BTreeSet::from(DOCUMENTED_ADMIN));
+    let app = TestApp::start();
+    let mut field = Field { app: &app, made: 0 };
+    for route in PUBLIC {
+        assert_ne!(field.send(&app, "GET", route).status, 404, "{route} is listed and not served");
+    }
+    for route in ADMIN {
+        let _ = app.send(&Request::new("GET", route)).expect(404);
+        let _ = app.send(&Request::new("POST", route).json(&json!({ "command": "tenant-list" }))).expect(404);
+    }
+    for nowhere in [
+        "/scim/v2/Bulk", "/scim/v2/.search", "/scim/v2/Users/.search", "/scim/v2", "/scim/v2/Roles", "/login", "/me", "/debug/pprof",
+        "/debug/vars", "/console", "/health", "/healthz", "/status", "/.well-known/openid-configuration", "/oauth2/token", "/.env", "/index.html",
+    ] {
+        let _ = app.send(&Request::new("GET", nowhere)).expect(404);
+    }
+}
+
+#[test]
+fn x71_x73_the_admin_listener_serves_probes_and_metrics_only() {
+    let app = TestApp::start();
+    let admin = Client::new(app.daemon().admin(), app.token());
+    for (path, status) in [("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/admin/v1/operate", 404), ("/scim/v2/Users", 404), ("/debug/pprof", 404)] {
+        assert_eq!(admin.send(&Request::new("GET", path)).status, status, "{path}");
+    }
+    let operate = Request::new("POST", "/admin/v1/operate").json(&json!({ "command": "tenant-list" }));
+    assert_eq!(admin.send(&operate).status, 404, "commands need the socket");
+}

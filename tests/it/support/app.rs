@@ -1,0 +1,233 @@
+//! The daemon in this process: the real router behind the real accept loop, on a store of choice, with time and chance of the test's own.
+
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::Timestamp;
+use rosterd::app::bootstrap::{FIRST_CONNECTION, FIRST_TENANT, bootstrap};
+use rosterd::app::{Daemon, Rim, open_roster, roster_on};
+use rosterd::chance::SeededChance;
+use rosterd::clock::Clock;
+use rosterd::config::{Config, Environment, Sources};
+use rosterd::roster::{Command, Reply, Roster};
+use rosterd::store::Store;
+use rosterd::store::memory::MemoryStore;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::{Client, world};
+
+/// The URL that the daemon is told to be reached by. Not the one it is reached by, so that nothing can be right by accident (X37).
+pub const PUBLIC_URL: &str = "https://roster.test";
+
+/// Which store a test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// The one that forgets.
+    Memory,
+    /// The embedded default.
+    Redb,
+}
+
+impl Engine {
+    /// Every store there is.
+    pub const ALL: [Self; 2] = [Self::Memory, Self::Redb];
+}
+
+/// Runs a test on every store in turn.
+pub fn on_every_store(test: impl Fn(TestApp)) {
+    for engine in Engine::ALL {
+        eprintln!("on {engine:?}:");
+        test(TestApp::on(engine));
+    }
+}
+
+/// A clock that is a millisecond later at each look, so that nothing happens at the same time and every run shows the same times.
+#[derive(Debug)]
+pub struct TickingClock(AtomicI64);
+
+impl TickingClock {
+    fn at(text: &str) -> Self {
+        let start: Timestamp = text.parse().unwrap();
+        Self(AtomicI64::new(start.as_millisecond()))
+    }
+
+    /// Moves the clock, backwards as well.
+    pub fn advance(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1000, Ordering::Relaxed);
+    }
+}
+
+impl Clock for TickingClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.0.fetch_add(1, Ordering::Relaxed)).unwrap()
+    }
+}
+
+/// A daemon with one tenant, one connection and one token, as the first start makes them. Dereferences to the client with that token.
+pub struct TestApp {
+    client: Client,
+    clock: Arc<TickingClock>,
+    rim: Rim,
+    config: Config,
+    folder: TempDir,
+    engine: Engine,
+    runtime: Runtime,
+    daemon: Option<Daemon>,
+}
+
+impl Deref for TestApp {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl TestApp {
+    /// Starts on the memory store.
+    pub fn start() -> Self {
+        Self::on(Engine::Memory)
+    }
+
+    /// Starts on a store.
+    pub fn on(engine: Engine) -> Self {
+        let parts = Parts::new();
+        let roster = match engine {
+            Engine::Memory => roster_on(Arc::new(MemoryStore::new()), &parts.rim),
+            Engine::Redb => open_roster(&parts.config, &parts.rim).unwrap(),
+        };
+        parts.start(engine, roster)
+    }
+
+    /// Starts on a store that the test brought.
+    pub fn around(store: Arc<dyn Store>) -> Self {
+        let parts = Parts::new();
+        let roster = roster_on(store, &parts.rim);
+        parts.start(Engine::Memory, roster)
+    }
+
+    /// Returns the roster, to look behind the wire.
+    pub fn roster(&self) -> &Roster {
+        self.daemon().roster()
+    }
+
+    /// Returns the clock.
+    pub fn clock(&self) -> &TickingClock {
+        &self.clock
+    }
+
+    /// Returns the running daemon.
+    pub fn daemon(&self) -> &Daemon {
+        self.daemon.as_ref().expect("a daemon that runs")
+    }
+
+    /// Returns the data folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Does what an operator asks for.
+    #[track_caller]
+    pub fn operate(&self, command: Command) -> Reply {
+        let roster = self.roster();
+        roster.operate(command, roster.request_id()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Makes a tenant with a connection of the profile `auto`, and returns a client of it.
+    pub fn tenant(&self, name: &str) -> Client {
+        self.operate(Command::TenantCreate { name: name.to_owned() });
+        self.connection(name, FIRST_CONNECTION, "auto")
+    }
+
+    /// Makes a connection in a tenant, and returns a client with an IdP's scopes.
+    pub fn connection(&self, tenant: &str, name: &str, profile: &str) -> Client {
+        self.operate(Command::ConnectionCreate {
+            tenant: tenant.to_owned(),
+            name: name.to_owned(),
+            profile: profile.to_owned(),
+        });
+        self.issue(tenant, name, &[]).0
+    }
+
+    /// Makes a connection of the profile `strict` in the first tenant.
+    pub fn strict(&self) -> Client {
+        self.connection(FIRST_TENANT, "strict", "strict")
+    }
+
+    /// Makes a token with these scopes (an IdP's when none is named); returns a client that uses it, and its id.
+    pub fn issue(&self, tenant: &str, connection: &str, scopes: &[&str]) -> (Client, String) {
+        let reply = self.operate(Command::TokenCreate {
+            tenant: tenant.to_owned(),
+            connection: connection.to_owned(),
+            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+            days: Some(30),
+            secret: None,
+        });
+        let Reply::Token { id, secret, .. } = reply else { panic!("{reply:?}") };
+        (self.client.with(&secret), id.to_string())
+    }
+
+    /// Stops the daemon as SIGTERM does, and starts it again on the same folder. Only on a store that remembers.
+    pub fn restart(&mut self) {
+        assert_eq!(self.engine, Engine::Redb, "the memory store forgets");
+        self.stop();
+        let roster = open_roster(&self.config, &self.rim).unwrap();
+        let daemon = self.runtime.block_on(Daemon::start(&self.config, roster, &self.rim)).unwrap();
+        self.client = Client::new(daemon.public(), self.client.token());
+        self.daemon = Some(daemon);
+    }
+
+    fn stop(&mut self) {
+        if let Some(daemon) = self.daemon.take() {
+            daemon.drain().begin();
+            self.runtime.block_on(daemon.finish());
+        }
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        let Some(roster) = self.daemon.as_ref().map(|daemon| Arc::clone(daemon.roster())) else { return };
+        self.stop();
+        // A test that has failed says enough.
+        if !std::thread::panicking() {
+            world::must_be_whole(&roster);
+        }
+    }
+}
+
+/// What a daemon is made of.
+struct Parts {
+    folder: TempDir,
+    config: Config,
+    clock: Arc<TickingClock>,
+    rim: Rim,
+}
+
+impl Parts {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = Sources::new(Environment::default())
+            .flag("--data", "data.dir", folder.path().to_str().unwrap())
+            .flag("--listen", "server.listen", "127.0.0.1:0")
+            .flag("--admin-listen", "admin.listen", "127.0.0.1:0")
+            .flag("--public-url", "server.public_url", PUBLIC_URL);
+        let config = Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"));
+        let clock = Arc::new(TickingClock::at("2026-03-01T08:00:00Z"));
+        let rim = Rim { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance: Arc::new(SeededChance::new(7)) };
+        Self { folder, config, clock, rim }
+    }
+
+    fn start(self, engine: Engine, roster: Arc<Roster>) -> TestApp {
+        let Self { folder, config, clock, rim } = self;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let issued = bootstrap(&roster, &config, None).unwrap().expect("a token for an empty store");
+        let daemon = runtime.block_on(Daemon::start(&config, roster, &rim)).unwrap();
+        let client = Client::new(daemon.public(), &issued.secret);
+        TestApp { client, clock, rim, config, folder, engine, runtime, daemon: Some(daemon) }
+    }
+}
