@@ -4,6 +4,8 @@
 //! none ([`bootstrap`]); the listeners are bound; they are served. Stop: nothing new is taken, what was begun is answered, what was only in memory is written
 //! down, the store is closed. [`measure`] shows the store's figures. Only this room knows all the others.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 pub mod bootstrap;
 mod measure;
 mod settings;

@@ -7,6 +7,8 @@
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
 //! makes the caller.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod admins;
 mod commit;
 mod create;
