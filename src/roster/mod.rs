@@ -20,6 +20,7 @@ mod operate;
 mod patch;
 mod query;
 mod remove;
+mod repair;
 mod replace;
 mod rows;
 mod scope;
@@ -27,7 +28,7 @@ mod tenants;
 mod view;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
@@ -59,6 +60,8 @@ pub struct Roster {
     chance: Arc<dyn Chance>,
     kinds: Kinds,
     credentials: credentials::Credentials,
+    /// Held from a token's pointer to its row.
+    making_tokens: Mutex<()>,
 }
 
 impl fmt::Debug for Roster {
@@ -76,6 +79,7 @@ impl Roster {
             chance,
             kinds: Kinds::standard(),
             credentials: credentials::Credentials::default(),
+            making_tokens: Mutex::default(),
         }
     }
 

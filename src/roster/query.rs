@@ -51,12 +51,14 @@ pub struct Page {
 
 impl Roster {
     /// Tells whether a query is sure to read a few records only, so that it may be answered where it stands.
-    pub fn is_quick(&self, kind: &Kind, query: &Query) -> bool {
+    pub fn is_quick(caller: &Caller, kind: &Kind, query: &Query) -> bool {
         const FEW: u64 = 200;
         let few = query.count.unwrap_or(PAGE_SIZE_DEFAULT) <= FEW && query.start_index <= FEW;
         let unique = |filter: &Filter| {
             filter.conjuncts().iter().filter_map(Filter::as_text_equality).any(|(path, _)| {
-                path.is("id") || path.is("externalId") || (kind.id == KindId::USER && path.is("userName"))
+                path.is("id")
+                    || (caller.connection != LOCAL && path.is("externalId"))
+                    || (kind.id == KindId::USER && path.is("userName"))
             })
         };
         few && query.filter.as_ref().is_none_or(unique) && !query.edges.members
