@@ -12,6 +12,7 @@ use crate::scim::note::Rule;
 use crate::scim::patch::{Op, Operation};
 use crate::scim::path::{self, Path, Target};
 use crate::scim::policy::ReadOnly;
+use crate::scim::schema::Attribute;
 use crate::scim::urn;
 
 /// Most operations in one request (S132).
@@ -158,7 +159,7 @@ impl Lowering<'_> {
             self.coercion.notes.add(Rule::PasswordDropped);
             return Ok(());
         }
-        if attribute.is_read_only() || sub.is_some_and(|sub| sub.is_read_only()) {
+        if attribute.is_read_only() || sub.is_some_and(Attribute::is_read_only) {
             return self.read_only(&attr.to_string());
         }
         let missing = value.is_none() && op != Op::Remove;
