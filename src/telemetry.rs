@@ -9,6 +9,7 @@ use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Registry, reload};
 
 /// What a line looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,28 +38,46 @@ pub enum TelemetryError {
 }
 
 /// Sets up logging for the whole process. Called once.
-pub fn start(form: LogForm, filter: &str) -> Result<(), TelemetryError> {
-    tracing::Dispatch::from(subscriber(form, filter, io::stderr)?).try_init()?;
-    Ok(())
+pub fn start(form: LogForm, filter: &str) -> Result<Volume, TelemetryError> {
+    let (subscriber, volume) = subscriber(form, filter, io::stderr)?;
+    tracing::Dispatch::from(subscriber).try_init()?;
+    Ok(volume)
 }
 
+/// Turns the log up or down while it is written.
+#[derive(Debug, Clone)]
+pub struct Volume(reload::Handle<EnvFilter, Registry>);
+
+impl Volume {
+    /// Takes another filter; on an error the old one stays.
+    pub fn set(&self, filter: &str) -> Result<(), TelemetryError> {
+        let filter = parse_filter(filter)?;
+        // The subscriber lives as long as the process, so there is always something to reload.
+        let _ = self.0.reload(filter);
+        Ok(())
+    }
+}
+
+fn parse_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(filter).map_err(|why| TelemetryError::Filter { found: filter.to_owned(), why })
+}
+
+/// A subscriber, ready to be set.
+pub type AnySubscriber = Box<dyn tracing::Subscriber + Send + Sync>;
+
 /// Makes a subscriber that writes to any sink; for [`start`] and for tests.
-pub fn subscriber<W>(
-    form: LogForm,
-    filter: &str,
-    sink: W,
-) -> Result<Box<dyn tracing::Subscriber + Send + Sync>, TelemetryError>
+pub fn subscriber<W>(form: LogForm, filter: &str, sink: W) -> Result<(AnySubscriber, Volume), TelemetryError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter =
-        EnvFilter::try_new(filter).map_err(|why| TelemetryError::Filter { found: filter.to_owned(), why })?;
+    let (filter, handle) = reload::Layer::new(parse_filter(filter)?);
     let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(Plain(sink));
     let registry = tracing_subscriber::registry().with(filter);
-    Ok(match form {
+    let subscriber: AnySubscriber = match form {
         LogForm::Readable => Box::new(registry.with(lines)),
         LogForm::Json => Box::new(registry.with(lines.json().flatten_event(true))),
-    })
+    };
+    Ok((subscriber, Volume(handle)))
 }
 
 /// A sink behind which a line is one line of plain characters.

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -26,10 +27,11 @@ use crate::http::edge::Edge;
 use crate::http::health::{AskReadiness, Readiness};
 use crate::http::inventory::Inventory;
 use crate::http::layers::{Front, FrontParts};
+use crate::http::limits::Limits;
 use crate::http::metrics::{Door, Metrics};
 use crate::http::router;
 use crate::http::serve::{Listener, serve};
-use crate::http::tls::{Tls, TlsError, TlsFiles};
+use crate::http::tls::{Tls, TlsError};
 use crate::roster::{Roster, RosterError};
 use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
@@ -38,6 +40,9 @@ use measure::Reloads;
 
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);
+
+/// Connections to the admin listener and to the admin socket, each. Few, so that they never crowd out the public ones.
+const ADMIN_CONNECTIONS_MAX: usize = 64;
 
 /// Why the daemon did not start.
 #[derive(Debug, thiserror::Error)]
@@ -98,9 +103,7 @@ pub struct Daemon {
     socket: PathBuf,
     base_url: String,
     roster: Arc<Roster>,
-    tls: Option<Arc<Tls>>,
-    metrics: Arc<Metrics>,
-    reloads: Reloads,
+    reloader: Reloader,
     drain: Drain,
     listeners: JoinSet<()>,
 }
@@ -109,12 +112,7 @@ impl Daemon {
     /// Binds the listeners and serves the roster until the drain begins.
     pub async fn start(config: &Config, roster: Arc<Roster>, rim: &Rim) -> Result<Self, StartError> {
         let limits = settings::limits(config);
-        let tls = match config.tls.files() {
-            Some((certificate, key)) => {
-                Some(Tls::load(TlsFiles { certificate: certificate.into(), key: key.into() })?)
-            }
-            None => None,
-        };
+        let tls = settings::tls_files(config).map(|files| Tls::load(&files)).transpose()?;
         let (public, public_at) = bind("server.listen", config.server.listen).await?;
         let (admin, admin_at) = bind("admin.listen", config.admin.listen).await?;
         let socket = config.admin.socket_path(&config.data);
@@ -132,14 +130,17 @@ impl Daemon {
         let reloads = measure::register(&mut registry, Arc::clone(&roster));
         let metrics = Metrics::new(Inventory::new(&templates), registry);
         let bodies = Bodies::new(&limits);
+        let few =
+            Arc::new(ArcSwap::from_pointee(Limits { connections_max: ADMIN_CONNECTIONS_MAX, ..limits }));
+        let limits = Arc::new(ArcSwap::from_pointee(limits));
         let edge =
             Edge::new(Arc::clone(&roster), base_url.clone(), settings::body_sizes(config), bodies.clone());
         let ready = readiness(&roster);
-        let front = |router, door| {
+        let front = |router, door, limits: &Arc<ArcSwap<Limits>>| {
             Front::new(FrontParts {
                 router,
                 door,
-                limits,
+                limits: Arc::clone(limits),
                 metrics: Arc::clone(&metrics),
                 bodies: bodies.clone(),
                 chance: Arc::clone(&rim.chance),
@@ -149,25 +150,14 @@ impl Daemon {
         };
         let public_router = router::public(edge.clone(), Arc::clone(&ready), drain.clone());
         let admin_router = router::admin_listener(Arc::clone(&metrics), Arc::clone(&ready), drain.clone());
-        let socket_router = router::admin_socket(edge, Arc::clone(&metrics), ready, drain.clone());
+        let socket_router = router::admin_socket(edge.clone(), Arc::clone(&metrics), ready, drain.clone());
         let mut listeners = JoinSet::new();
-        listeners.spawn(serve(public, front(public_router, Door::Public), tls.clone()));
-        listeners.spawn(serve(admin, front(admin_router, Door::Admin), None));
-        listeners.spawn(serve(unix, front(socket_router, Door::Socket), None));
-        let daemon = Self {
-            public: public_at,
-            admin: admin_at,
-            socket,
-            base_url,
-            roster,
-            tls,
-            metrics,
-            reloads,
-            drain,
-            listeners,
-        };
-        daemon.reloader(rim.clone()).show_certificate();
-        Ok(daemon)
+        listeners.spawn(serve(public, front(public_router, Door::Public, &limits), tls.clone()));
+        listeners.spawn(serve(admin, front(admin_router, Door::Admin, &few), None));
+        listeners.spawn(serve(unix, front(socket_router, Door::Socket, &few), None));
+        let reloader = Reloader { tls, limits, edge, metrics, reloads, rim: rim.clone() };
+        reloader.show_certificate();
+        Ok(Self { public: public_at, admin: admin_at, socket, base_url, roster, reloader, drain, listeners })
     }
 
     /// Returns the address of the public listener, with the port that the system chose.
@@ -201,13 +191,8 @@ impl Daemon {
     }
 
     /// Returns what carries out a reload.
-    pub fn reloader(&self, rim: Rim) -> Reloader {
-        Reloader {
-            tls: self.tls.clone(),
-            metrics: Arc::clone(&self.metrics),
-            reloads: self.reloads.clone(),
-            rim,
-        }
+    pub const fn reloader(&self) -> &Reloader {
+        &self.reloader
     }
 
     /// Serves until the drain has begun and every begun request is answered, then writes down what was only in memory.
@@ -232,22 +217,33 @@ impl Daemon {
 }
 
 /// Carries out a reload in a daemon that is serving.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reloader {
     tls: Option<Arc<Tls>>,
+    limits: Arc<ArcSwap<Limits>>,
+    edge: Edge,
     metrics: Arc<Metrics>,
     reloads: Reloads,
     rim: Rim,
 }
 
 impl Reloader {
-    /// Takes over what may change without a restart. Certificate and key are read again in any case; a broken pair keeps the old one (R32).
-    pub fn apply(&self, _config: &Config) -> Result<(), TlsError> {
-        let read = self.tls.as_ref().map_or(Ok(()), |tls| tls.reload());
+    /// Takes over what may change without a restart. Certificate and key are read again in any case; a broken pair keeps the old one (R32),
+    /// and then nothing else is taken over either (R28).
+    pub fn apply(&self, config: &Config) -> Result<(), TlsError> {
+        let read = match (&self.tls, settings::tls_files(config)) {
+            (Some(tls), Some(files)) => tls.reload(&files),
+            _ => Ok(()),
+        };
+        if read.is_err() {
+            self.failed();
+            return read;
+        }
+        self.limits.store(Arc::new(settings::limits(config)));
+        self.edge.set_body_sizes(settings::body_sizes(config));
         self.show_certificate();
-        let ended = if read.is_ok() { &self.reloads.done } else { &self.reloads.failed };
-        ended.inc();
-        read
+        self.reloads.done.inc();
+        Ok(())
     }
 
     /// Counts a reload that was refused.

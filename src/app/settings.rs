@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::http::edge::BodySizes;
 use crate::http::limits::Limits;
+use crate::http::tls::TlsFiles;
 
 /// The bounds of a listener.
 pub(super) fn limits(config: &Config) -> Limits {
@@ -28,4 +29,10 @@ pub(super) fn limits(config: &Config) -> Limits {
 /// How large bodies may be.
 pub(super) fn body_sizes(config: &Config) -> BodySizes {
     BodySizes { usual: config.server.body_bytes_max as u64, large: config.server.body_bytes_large_max as u64 }
+}
+
+/// Where certificate and key lie, when TLS is on.
+pub(super) fn tls_files(config: &Config) -> Option<TlsFiles> {
+    let (certificate, key) = config.tls.files()?;
+    Some(TlsFiles { certificate: certificate.into(), key: key.into() })
 }

@@ -14,8 +14,9 @@ use crate::app::{self, Daemon, Reloader, Rim};
 use crate::config::environment::BOOTSTRAP_TOKEN_FILE;
 use crate::config::secret::SecretText;
 use crate::config::{Config, Environment, Format, Reload, Sources, surroundings};
+use crate::http::panics;
 use crate::roster::Issued;
-use crate::telemetry::{self, LogForm};
+use crate::telemetry::{self, LogForm, Volume};
 
 /// Run the daemon.
 ///
@@ -78,7 +79,8 @@ pub fn run(args: &ServeArgs, world: &mut World<'_>) -> Result<Exit> {
         Some(file) => Some(SecretText::read_token(&file)?),
         None => None,
     };
-    telemetry::start(log_form(config.log.format), config.log.level.as_str())?;
+    let volume = telemetry::start(log_form(config.log.format), config.log.level.as_str())?;
+    panics::install_hook();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let rim = Rim::default();
     let roster = app::open_roster(&config, &rim)?;
@@ -89,11 +91,11 @@ pub fn run(args: &ServeArgs, world: &mut World<'_>) -> Result<Exit> {
         drop(issued);
         tokio::spawn(daemon.drain().clone().on_signals());
         let mut hangups = signal(SignalKind::hangup())?;
-        let reloader = daemon.reloader(rim);
+        let reloader = daemon.reloader().clone();
         let reloading = tokio::spawn(async move {
             let mut current = config;
             while hangups.recv().await.is_some() {
-                current = reload(&reloader, current, &sources);
+                current = reload(&reloader, &volume, current, &sources);
             }
         });
         daemon.finish().await;
@@ -137,23 +139,25 @@ fn greet(daemon: &Daemon, issued: Option<&Issued>, brought: bool, err: &mut dyn 
 }
 
 /// Reads the settings again: all of the new ones hold, or all of the old ones (R28).
-fn reload(reloader: &Reloader, current: Config, sources: &Sources) -> Config {
+fn reload(reloader: &Reloader, volume: &Volume, current: Config, sources: &Sources) -> Config {
     let candidate = Config::load(sources).and_then(|config| surroundings::look(&config).map(|_| config));
-    match (Reload { current: &current, candidate }).apply() {
-        Ok(applied) => {
-            let told = reloader.apply(&applied.config);
-            tracing::info!(now = ?applied.now, at_restart = ?applied.at_restart, "the settings were read again");
-            if let Err(error) = told {
-                tracing::error!(%error, "the certificate could not be read again; the old one stays");
-            }
-            applied.config
-        }
+    let applied = match (Reload { current: &current, candidate }).apply() {
+        Ok(applied) => applied,
         Err(errors) => {
             for problem in errors.problems() {
                 tracing::error!(%problem, "the settings are wrong; the old ones stay");
             }
             reloader.failed();
-            current
+            return current;
         }
+    };
+    if let Err(error) = reloader.apply(&applied.config) {
+        tracing::error!(%error, "the certificate cannot be used; the old settings stay");
+        return current;
     }
+    if let Err(error) = volume.set(applied.config.log.level.as_str()) {
+        tracing::error!(%error, "the level of the log cannot be changed");
+    }
+    tracing::info!(now = ?applied.now, at_restart = ?applied.at_restart, "the settings were read again");
+    applied.config
 }

@@ -26,7 +26,6 @@ pub const WITHOUT_RESTART: &[&str] = &[
     "tls.cert_file",
     "tls.key_file",
     "tokens.lifetime_days",
-    "tokens.per_connection_max",
 ];
 
 /// The configuration that holds, and what [`Config::load`] made of the one that shall replace it.

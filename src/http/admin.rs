@@ -6,9 +6,9 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use super::arrival::Arrival;
 use super::body::read_body;
 use super::edge::Edge;
-use super::layers::Arrival;
 use super::problem::Problem;
 use crate::roster::{Command, RosterError};
 
@@ -34,7 +34,7 @@ pub async fn operate(
 /// Answers for every path that no route has. Whether it exists is nobody's business without a credential, so SCIM paths ask for one first (X8).
 pub async fn nothing_here(State(edge): State<Edge>, arrival: Arrival, request: Request) -> Problem {
     let is_scim = request.uri().path().starts_with("/scim");
-    match super::auth::caller(&edge, request.headers(), arrival.request_id) {
+    match super::auth::caller(&edge, request.headers(), &arrival) {
         Err(problem) if is_scim => problem,
         _ => Problem::not_found(),
     }

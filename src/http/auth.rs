@@ -5,11 +5,12 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
+use super::arrival::Arrival;
 use super::edge::Edge;
-use super::layers::Arrival;
 use super::limits::Share;
+use super::metrics::Rejected;
 use super::problem::Problem;
-use crate::ids::{RequestId, TenantId};
+use crate::ids::TenantId;
 use crate::roster::Caller;
 
 /// A request whose credential is good. Handlers that take one cannot be reached without.
@@ -25,17 +26,22 @@ impl FromRequestParts<Edge> for Bearer {
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
         let arrival = Arrival::from_request_parts(parts, edge).await?;
-        let caller = caller(edge, &parts.headers, arrival.request_id)?;
+        let caller = caller(edge, &parts.headers, &arrival)?;
         let place = arrival.enter(caller.tenant())?;
         Ok(Self { caller, _place: place })
     }
 }
 
 /// Finds out who is asking; the same 401 whatever is wrong with the credential.
-pub fn caller(edge: &Edge, headers: &HeaderMap, request: RequestId) -> Result<Caller, Problem> {
-    let token = token(headers).ok_or_else(Problem::unauthorized)?;
-    let caller = edge.roster().authenticate(token, request)?;
-    caller.ok_or_else(Problem::unauthorized)
+pub fn caller(edge: &Edge, headers: &HeaderMap, arrival: &Arrival) -> Result<Caller, Problem> {
+    let found = match token(headers) {
+        Some(token) => edge.roster().authenticate(token, arrival.request_id)?,
+        None => None,
+    };
+    found.ok_or_else(|| {
+        arrival.metrics().reject(Rejected::Unauthorized);
+        Problem::unauthorized()
+    })
 }
 
 /// Reads the token. The scheme's name is compared without regard to case; exactly one space follows it.
@@ -55,8 +61,8 @@ mod tests {
     #[test]
     fn x5_one_bearer_field_and_nothing_else_is_a_credential() {
         let read = |values: &[&str]| {
-            let headers =
-                HeaderMap::from_iter(values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())));
+            let headers: HeaderMap =
+                values.iter().map(|value| (AUTHORIZATION, value.parse().unwrap())).collect();
             token(&headers).map(str::to_owned)
         };
         assert_eq!(read(&["Bearer abc"]).as_deref(), Some("abc"));

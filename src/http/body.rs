@@ -5,8 +5,8 @@
 //! bodies together. Neither reserves what a client merely declares.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use axum::body::Body;
@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::limits::{Gauge, Limits, Taken};
+use super::metrics::{Metrics, Rejected};
 use super::problem::Problem;
 
 /// Why a body was not read to its end.
@@ -54,22 +55,53 @@ impl From<BodyError> for Problem {
     }
 }
 
-/// The room for all bodies together. One per listener, or one for all. Cheap to clone.
+/// The room for all bodies together. One for the whole daemon, shared by its listeners. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Bodies {
+pub struct Bodies(Arc<Room>);
+
+#[derive(Debug)]
+struct Room {
     gauge: Gauge,
     retry_after_s: u32,
+    metrics: OnceLock<Arc<Metrics>>,
 }
 
 impl Bodies {
     /// Makes the room that the limits name.
     pub fn new(limits: &Limits) -> Self {
-        Self { gauge: Gauge::up_to(limits.bodies_bytes_max), retry_after_s: limits.retry_after_s }
+        Self(Arc::new(Room {
+            gauge: Gauge::up_to(limits.bodies_bytes_max),
+            retry_after_s: limits.retry_after_s,
+            metrics: OnceLock::new(),
+        }))
     }
 
-    /// Returns the count, for the metrics.
+    /// Returns the count of bytes held.
     pub fn gauge(&self) -> &Gauge {
-        &self.gauge
+        &self.0.gauge
+    }
+
+    /// Shows the room in the metrics; once, however many listeners share it.
+    pub(super) fn show(&self, metrics: &Arc<Metrics>) {
+        if self.0.metrics.set(Arc::clone(metrics)).is_ok() {
+            metrics.show_bodies(&self.0.gauge);
+        }
+    }
+
+    fn busy(&self) -> BodyError {
+        self.reject(Rejected::Bodies);
+        BodyError::Busy { retry_after_s: self.0.retry_after_s }
+    }
+
+    fn too_large(&self, bytes_max: u64) -> BodyError {
+        self.reject(Rejected::BodySize);
+        BodyError::TooLarge { bytes_max }
+    }
+
+    fn reject(&self, why: Rejected) {
+        if let Some(metrics) = self.0.metrics.get() {
+            metrics.reject(why);
+        }
     }
 }
 
@@ -78,18 +110,17 @@ impl Bodies {
 /// A declared length above the bound, or for which there is no room, is refused before a byte is read; a chunked body
 /// at the bound. The returned bytes keep their share of the room until the last clone of them is dropped.
 pub async fn read_body(body: Body, bytes_max: u64, room: &Bodies) -> Result<Bytes, BodyError> {
-    let busy = BodyError::Busy { retry_after_s: room.retry_after_s };
     let declared = body.size_hint();
     if declared.lower() > bytes_max {
-        return Err(BodyError::TooLarge { bytes_max });
+        return Err(room.too_large(bytes_max));
     }
     if declared.exact() == Some(0) {
         return Ok(Bytes::new());
     }
-    if !room.gauge.fits(declared.lower()) {
-        return Err(busy);
+    if !room.gauge().fits(declared.lower()) {
+        return Err(room.busy());
     }
-    let mut share = room.gauge.take(0).ok_or(busy)?;
+    let mut share = room.gauge().take(0).ok_or_else(|| room.busy())?;
     let mut body = body;
     let mut gathered = Gathered::Nothing;
     let mut len = 0_u64;
@@ -98,10 +129,10 @@ pub async fn read_body(body: Body, bytes_max: u64, room: &Bodies) -> Result<Byte
         let more = u64::try_from(data.len()).unwrap_or(u64::MAX);
         len = len.saturating_add(more);
         if len > bytes_max {
-            return Err(BodyError::TooLarge { bytes_max });
+            return Err(room.too_large(bytes_max));
         }
         if !share.grow(more) {
-            return Err(busy);
+            return Err(room.busy());
         }
         gathered = gathered.and(data);
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -29,7 +30,7 @@ pub struct Edge(Arc<Inner>);
 struct Inner {
     roster: Arc<Roster>,
     base_url: String,
-    sizes: BodySizes,
+    sizes: ArcSwap<BodySizes>,
     bodies: Bodies,
     places: Arc<Semaphore>,
 }
@@ -38,7 +39,7 @@ impl Edge {
     /// Puts an edge around a roster. `base_url` is the public URL of `/scim/v2`, from the configuration only (X37).
     pub fn new(roster: Arc<Roster>, base_url: String, sizes: BodySizes, bodies: Bodies) -> Self {
         let places = Arc::new(Semaphore::new(WRITES_AT_ONCE_MAX));
-        Self(Arc::new(Inner { roster, base_url, sizes, bodies, places }))
+        Self(Arc::new(Inner { roster, base_url, sizes: ArcSwap::from_pointee(sizes), bodies, places }))
     }
 
     /// Returns the roster, for what needs no work.
@@ -53,7 +54,12 @@ impl Edge {
 
     /// Returns how large bodies may be.
     pub fn body_sizes(&self) -> BodySizes {
-        self.0.sizes
+        **self.0.sizes.load()
+    }
+
+    /// Changes how large bodies may be from now on.
+    pub fn set_body_sizes(&self, sizes: BodySizes) {
+        self.0.sizes.store(Arc::new(sizes));
     }
 
     /// Returns the room that all bodies share.

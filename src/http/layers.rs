@@ -6,30 +6,30 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
-use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::http::request::Parts;
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Uri, Version};
 use tokio::time::{Instant, timeout_at};
 use tower::Service as _;
 
+pub use super::arrival::Arrival;
+use super::arrival::{Ids, Shared, Text};
 use super::body::{Bodies, Done, Intake};
 use super::drain::Drain;
 use super::inventory::RouteId;
-use super::limits::{Gauge, Limits, Share, Shares, Taken};
+use super::limits::{Gauge, Limits, Shares, Taken};
 use super::metrics::{Cut, Door, Metrics, Rejected};
 use super::panics;
 use super::problem::{self, Face, Problem, Told};
@@ -37,7 +37,7 @@ use super::pulse::{Pulse, Turn};
 use super::refuse;
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::ids::{RequestId, TenantId};
+use crate::ids::RequestId;
 
 /// The name of the field that carries the request's id.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -49,8 +49,8 @@ pub struct FrontParts {
     pub router: Router,
     /// Which door they stand behind.
     pub door: Door,
-    /// The bounds.
-    pub limits: Limits,
+    /// The bounds; time-outs may be swapped while serving.
+    pub limits: Arc<ArcSwap<Limits>>,
     /// The counters.
     pub metrics: Arc<Metrics>,
     /// The room for bodies; handlers find it in [`Arrival::bodies`].
@@ -71,59 +71,6 @@ pub struct Front {
     shared: Arc<Shared>,
 }
 
-/// What handlers share with their listener.
-#[derive(Debug)]
-struct Shared {
-    bodies: Bodies,
-    tenants: Shares<TenantId>,
-    metrics: Arc<Metrics>,
-    retry_after_s: u32,
-}
-
-/// What a handler may know of how a request came in. An extractor.
-#[derive(Debug, Clone)]
-pub struct Arrival {
-    /// The request's id: in the answer, in the log, in the audit entry.
-    pub request_id: RequestId,
-    /// Where the connection came from; `None` on the admin socket. Behind a proxy, the proxy.
-    pub peer: Option<SocketAddr>,
-    /// Through which door.
-    pub door: Door,
-    shared: Arc<Shared>,
-}
-
-impl Arrival {
-    /// Returns the room for bodies, for [`super::body::read_body`].
-    pub fn bodies(&self) -> &Bodies {
-        &self.shared.bodies
-    }
-
-    /// Takes one of the tenant's requests in flight, to be held until the answer is made (R23, R25).
-    pub fn enter(&self, tenant: TenantId) -> Result<Share<TenantId>, Problem> {
-        self.shared.tenants.take(tenant).ok_or_else(|| {
-            self.shared.metrics.reject(Rejected::Tenant);
-            Problem::too_many_requests(self.shared.retry_after_s)
-        })
-    }
-
-    /// Returns the counters.
-    pub fn metrics(&self) -> &Arc<Metrics> {
-        &self.shared.metrics
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for Arrival {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        parts
-            .extensions
-            .get::<Self>()
-            .cloned()
-            .ok_or_else(|| Problem::internal("a request without an arrival"))
-    }
-}
-
 /// One connection, as its requests see it.
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -135,12 +82,7 @@ pub(super) struct Wire {
 
 impl Wire {
     pub(super) fn new(front: Arc<Front>, pulse: Arc<Pulse>, peer: Option<SocketAddr>) -> Arc<Self> {
-        Arc::new(Self {
-            front,
-            pulse,
-            peer,
-            ids: Mutex::new(Ids { random: [0; IDS_BYTES], used: IDS_BYTES }),
-        })
+        Arc::new(Self { front, pulse, peer, ids: Mutex::new(Ids::new()) })
     }
 
     fn id(&self) -> RequestId {
@@ -149,45 +91,26 @@ impl Wire {
     }
 }
 
-/// Random bytes for a connection's next ids, so that the operating system is asked once for many.
-#[derive(Debug)]
-struct Ids {
-    random: [u8; IDS_BYTES],
-    used: usize,
-}
-
-const ID_BYTES: usize = 10;
-const IDS_BYTES: usize = 16 * ID_BYTES;
-
-impl Ids {
-    fn next(&mut self, chance: &dyn Chance, clock: &dyn Clock) -> RequestId {
-        if self.used >= IDS_BYTES {
-            chance.fill(&mut self.random);
-            self.used = 0;
-        }
-        let mut random = [0; ID_BYTES];
-        let fresh = self.random.iter().skip(self.used);
-        random.iter_mut().zip(fresh).for_each(|(to, from)| *to = *from);
-        self.used += ID_BYTES;
-        let millis = u64::try_from(clock.now().as_millisecond()).unwrap_or(0);
-        RequestId::new(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
-    }
-}
-
 impl Front {
     /// Puts the wrapper around a router.
     pub fn new(mut parts: FrontParts) -> Arc<Self> {
         // Turns the routes into services once, instead of at each request.
         parts.router = parts.router.with_state(());
-        parts.metrics.show_bodies(parts.bodies.gauge());
+        parts.bodies.show(&parts.metrics);
+        let limits = **parts.limits.load();
         let shared = Arc::new(Shared {
             bodies: parts.bodies.clone(),
-            tenants: Shares::up_to(parts.limits.in_flight_per_tenant_max),
+            tenants: Shares::up_to(limits.in_flight_per_tenant_max),
             metrics: Arc::clone(&parts.metrics),
-            retry_after_s: parts.limits.retry_after_s,
+            retry_after_s: limits.retry_after_s,
         });
-        let in_flight = Gauge::up_to(u64::try_from(parts.limits.in_flight_max).unwrap_or(u64::MAX));
+        let in_flight = Gauge::up_to(u64::try_from(limits.in_flight_max).unwrap_or(u64::MAX));
         Arc::new(Self { parts, in_flight, shared })
+    }
+
+    /// Returns the bounds that hold for what begins now. The caps on how many were taken at the start.
+    pub(super) fn limits(&self) -> Limits {
+        **self.parts.limits.load()
     }
 
     /// Answers one request of a connection.
@@ -252,7 +175,7 @@ impl Front {
         line.route = metrics.inventory().find(parts.uri.path());
         let Some(place) = self.place(line.route) else {
             metrics.reject(Rejected::InFlight);
-            return (Problem::busy(self.parts.limits.retry_after_s).into_response(), None);
+            return (Problem::busy(self.shared.retry_after_s).into_response(), None);
         };
         parts.extensions.insert(Arrival {
             request_id: line.id,
@@ -264,7 +187,7 @@ impl Front {
         let body = if incoming.is_end_stream() {
             Body::empty()
         } else {
-            Body::new(Intake::new(incoming, self.parts.limits, done.clone()))
+            Body::new(Intake::new(incoming, self.limits(), done.clone()))
         };
         let has_body = !body.is_end_stream();
         let request = Request::from_parts(parts, body);
@@ -298,7 +221,7 @@ impl Front {
         started: Instant,
     ) -> Response {
         let mut router = self.parts.router.clone();
-        let limits = &self.parts.limits;
+        let limits = self.limits();
         // The call itself runs inside the net as well, not only the future it returns.
         let mut handler = std::pin::pin!(panics::catch(async move { router.call(request).await }));
         let mut until = started + limits.handler;
@@ -426,33 +349,6 @@ fn respelt(uri: &Uri, plain: &str) -> Uri {
         parts.path_and_query = Some(target);
     }
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
-}
-
-/// The 36 characters of an id, on the stack.
-struct Text {
-    bytes: [u8; 36],
-    len: usize,
-}
-
-impl Text {
-    fn of(id: RequestId) -> Self {
-        let mut text = Self { bytes: [0; 36], len: 0 };
-        let _ = fmt::Write::write_fmt(&mut text, format_args!("{id}"));
-        text
-    }
-
-    fn as_str(&self) -> &str {
-        self.bytes.get(..self.len).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
-    }
-}
-
-impl fmt::Write for Text {
-    fn write_str(&mut self, piece: &str) -> fmt::Result {
-        let end = self.len.saturating_add(piece.len());
-        self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(piece.as_bytes());
-        self.len = end;
-        Ok(())
-    }
 }
 
 /// A place among the requests in flight, given back when the answer has ended.

@@ -215,7 +215,7 @@ impl Metrics {
     }
 
     /// Shows the bytes of bodies held, as its gauge counts them.
-    pub fn show_bodies(&self, gauge: &Gauge) {
+    pub(super) fn show_bodies(&self, gauge: &Gauge) {
         self.counters.bodies.lock().unwrap_or_else(PoisonError::into_inner).push(gauge.clone());
     }
 

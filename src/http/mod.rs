@@ -2,13 +2,18 @@
 //!
 //! Read in this order: [`serve`] (the accept loop and one connection), [`pulse`] (what a connection is doing, and when
 //! it has taken too long), [`limits`] (every bound of the edge, with its default), [`layers`] (the one wrapper around
-//! the router: request id, refusals, caps, time-out, panics, headers, log line), [`refuse`] (what hyper lets through and we
+//! the router: request id, refusals, caps, time-out, panics, headers, log line), [`arrival`] (what handlers see of it),
+//! [`refuse`] (what hyper lets through and we
 //! do not), [`body`] (reading a request body within its limits), [`problem`] (the one file that turns errors into answers),
 //! [`inventory`] (which route a path belongs to), [`metrics`], [`health`], [`tls`], [`drain`].
+//!
+//! What stands behind that: [`router`] (every route), [`auth`] (who is asking), [`edge`] (how a handler hands work to the
+//! roster), [`scim`] (the handlers of RFC 7644), [`admin`] (the command line's socket).
 //!
 //! Types of this room never enter the roster, and the roster carries no status code.
 
 pub mod admin;
+pub mod arrival;
 pub mod auth;
 pub mod body;
 pub mod drain;

@@ -1,7 +1,7 @@
 //! What one connection is doing, and when it has done so for too long (R24).
 //!
 //! hyper cuts an unfinished head and nothing else, so this is our own: the socket wrapper and the request wrapper write down
-//! what happens in a few atomics, and [`supervise`], which runs in the connection's own task, reads them after each
+//! what happens in a few atomics, and `supervise`, which runs in the connection's own task, reads them after each
 //! poll and keeps one timer. A request costs a handful of stores; no timer is set or moved on the ordinary path.
 
 use std::io;

@@ -99,7 +99,7 @@ enum Socket {
 
 /// Serves a listener until the drain is over: returns when no connection is left, or when the drain's time is up.
 pub async fn serve(listener: Listener, front: Arc<Front>, tls: Option<Arc<Tls>>) {
-    let limits = front.parts.limits;
+    let limits = front.limits();
     let drain = front.parts.drain.clone();
     let mut house = House {
         tls,
@@ -129,7 +129,8 @@ pub async fn serve(listener: Listener, front: Arc<Front>, tls: Option<Arc<Tls>>)
         house.welcome(socket);
     }
     drop(listener);
-    house.empty(limits.drain).await;
+    let within = house.front.limits().drain;
+    house.empty(within).await;
 }
 
 /// How many connections at once are told that there is no room; those beyond are closed without a word.
@@ -180,7 +181,7 @@ impl House {
                 }
                 (Socket::Tcp(stream, _), Some(acceptor)) => {
                     let _ = stream.set_nodelay(true);
-                    match timeout(front.parts.limits.first_byte, acceptor.accept(stream)).await {
+                    match timeout(front.limits().first_byte, acceptor.accept(stream)).await {
                         Ok(Ok(stream)) => {
                             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                             let speaks = if h2 { Speaks::Http2 } else { Speaks::Http1 };
@@ -272,7 +273,7 @@ async fn converse<T>(
 ) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let limits = front.parts.limits;
+    let limits = front.limits();
     let drain = front.parts.drain.clone();
     let pulse = Pulse::new();
     let io = TokioIo::new(Felt::new(stream, Arc::clone(&pulse)));

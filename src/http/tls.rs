@@ -53,7 +53,6 @@ pub enum TlsError {
 /// The pair in use. Shared by the listener and by whoever reloads it.
 #[derive(Debug)]
 pub struct Tls {
-    files: TlsFiles,
     current: ArcSwap<Loaded>,
 }
 
@@ -65,14 +64,14 @@ struct Loaded {
 
 impl Tls {
     /// Reads the pair for the first time.
-    pub fn load(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
-        let current = ArcSwap::from_pointee(Loaded::read(&files)?);
-        Ok(Arc::new(Self { files, current }))
+    pub fn load(files: &TlsFiles) -> Result<Arc<Self>, TlsError> {
+        let current = ArcSwap::from_pointee(Loaded::read(files)?);
+        Ok(Arc::new(Self { current }))
     }
 
-    /// Reads the files again. On an error the old pair stays in use. Blocking; a few file reads.
-    pub fn reload(&self) -> Result<(), TlsError> {
-        self.current.store(Arc::new(Loaded::read(&self.files)?));
+    /// Reads the pair again, from the same files or others. On an error the old pair stays in use. Blocking; a few file reads.
+    pub fn reload(&self, files: &TlsFiles) -> Result<(), TlsError> {
+        self.current.store(Arc::new(Loaded::read(files)?));
         Ok(())
     }
 

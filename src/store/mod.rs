@@ -1,6 +1,6 @@
 //! Where everything is kept, and the contract that every engine keeps.
 //!
-//! Read in this order: [`unit`] (what is written at once), [`log`] (a tenant's history), this file (the traits),
+//! Read in this order: [`mod@unit`] (what is written at once), [`log`] (a tenant's history), this file (the traits),
 //! [`codec`] (bytes of a record), [`seal`] (checksums), [`kv`] (the contract over an ordered key-value engine: the one place
 //! that knows the key layout, and `kv::check` for everything held twice), [`writer`] (group commit), `redb` (the embedded
 //! default) and [`folder`] (its place on disk). For tests: `memory` (a simple second opinion), `suite` (what every store must

@@ -102,7 +102,8 @@ pub enum Write {
     /// Removes a record with its keys, its index entries, and every edge from it and to it. Groups that lose a member
     /// count as touched by this unit. Removing what is not there is no error.
     Delete(Address),
-    /// Adds a member to a group, or removes it. A no-op (already there, already gone) touches nothing.
+    /// Adds a member to a group, or removes it. A no-op (already there, already gone) touches nothing. Adding implies
+    /// [`Given::Exists`] for the group and for the member, as they stand after the writes before this one.
     Edge {
         /// The group.
         group: ResourceId,

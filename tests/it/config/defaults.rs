@@ -92,7 +92,6 @@ fn numbers_with_a_dimension_name_it() {
         "server.requests_in_flight_max",
         "server.requests_in_flight_per_tenant_max",
         "store.queue_max",
-        "tokens.per_connection_max",
     ];
     for (key, item) in keys(DEFAULTS) {
         if item.is_integer() && !counts.contains(&key.as_str()) {

@@ -69,7 +69,6 @@ fn r28_without_a_change_nothing_is_named() {
 /// Another valid value for each key, to see for each whether a reload really takes it over.
 fn another_value(key: &str, default: &toml_edit::Item) -> String {
     match (key, default.as_integer()) {
-        ("tokens.per_connection_max", _) => "1".to_owned(),
         (_, Some(number)) => (number + 1).to_string(),
         ("server.listen" | "admin.listen", _) => "\"127.0.0.1:9\"".to_owned(),
         ("server.public_url", _) => "\"https://scim.example.com\"".to_owned(),

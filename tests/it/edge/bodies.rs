@@ -33,6 +33,7 @@ async fn x30_a_chunked_body_is_cut_at_the_limit_and_its_sender_still_reads_the_a
         raw.send(&chunk).await;
     }
     assert_eq!(raw.reply().await.status, 413);
+    edge.until_metric("rosterd_http_rejected_total{reason=\"body_size\"}", 1.0).await;
     assert_eq!(edge.bodies.gauge().now(), 0);
 }
 
@@ -72,6 +73,7 @@ async fn x30_all_bodies_together_are_capped_and_room_comes_back() {
     chunked.send(&post("/scim/v2/Users", "Transfer-Encoding: chunked")).await;
     chunked.send(&[b"9c40\r\n".as_slice(), &vec![b'x'; 40_000]].concat()).await;
     assert_eq!(chunked.reply().await.status, 503);
+    edge.until_metric("rosterd_http_rejected_total{reason=\"bodies\"}", 2.0).await;
 
     holder.send(&vec![b'x'; 10_000]).await;
     assert_eq!(holder.reply().await.status, 201);

@@ -31,7 +31,7 @@ impl Write for Sink {
 fn listen(form: LogForm, filter: &str) -> (Sink, tracing::subscriber::DefaultGuard) {
     let sink = Sink::default();
     let writer = sink.clone();
-    let subscriber = subscriber(form, filter, move || writer.clone()).unwrap();
+    let (subscriber, _) = subscriber(form, filter, move || writer.clone()).unwrap();
     (sink, tracing::subscriber::set_default(subscriber))
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -102,7 +103,7 @@ impl Edge {
         let front = Front::new(FrontParts {
             router: router(&seen, &metrics, &drain),
             door: Door::Public,
-            limits,
+            limits: Arc::new(ArcSwap::from_pointee(limits)),
             metrics: Arc::clone(&metrics),
             bodies: bodies.clone(),
             chance: Arc::new(SystemChance),

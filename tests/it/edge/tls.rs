@@ -62,13 +62,13 @@ async fn r32_a_new_pair_serves_new_connections_and_a_broken_one_changes_nothing(
     let folder = tempfile::tempdir().unwrap();
     let files = files(&folder);
     let first = write_pair(&files, 2040);
-    let tls = Tls::load(files.clone()).unwrap();
+    let tls = Tls::load(&files).unwrap();
     let edge = Edge::with(Limits::default(), Some(Arc::clone(&tls))).await;
     let mut old = dial(&edge, &first, &[b"http/1.1"]).await.unwrap();
     assert!(livez(&mut old).await.starts_with("HTTP/1.1 200"));
 
     let second = write_pair(&files, 2041);
-    tls.reload().unwrap();
+    tls.reload(&files).unwrap();
     let mut new = dial(&edge, &second, &[]).await.unwrap();
     assert!(livez(&mut new).await.starts_with("HTTP/1.1 200"));
     assert!(dial(&edge, &first, &[]).await.is_err(), "the old certificate is still shown");
@@ -84,7 +84,7 @@ async fn r32_a_new_pair_serves_new_connections_and_a_broken_one_changes_nothing(
     ];
     for (what, break_it) in breakages {
         break_it();
-        let error = tls.reload().expect_err(what).to_string();
+        let error = tls.reload(&files).expect_err(what).to_string();
         assert!(
             error.contains(folder.path().to_str().unwrap()),
             "{what}: the message names no file: {error}"
@@ -97,7 +97,7 @@ async fn r32_a_new_pair_serves_new_connections_and_a_broken_one_changes_nothing(
 async fn alpn_chooses_the_protocol() {
     let folder = tempfile::tempdir().unwrap();
     let certificate = write_pair(&files(&folder), 2040);
-    let edge = Edge::with(Limits::default(), Some(Tls::load(files(&folder)).unwrap())).await;
+    let edge = Edge::with(Limits::default(), Some(Tls::load(&files(&folder)).unwrap())).await;
     let mut stream = dial(&edge, &certificate, &[b"h2", b"http/1.1"]).await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
@@ -110,7 +110,7 @@ async fn alpn_chooses_the_protocol() {
 async fn r24_a_handshake_that_does_not_end_is_cut() {
     let folder = tempfile::tempdir().unwrap();
     write_pair(&files(&folder), 2040);
-    let edge = Edge::with(short(), Some(Tls::load(files(&folder)).unwrap())).await;
+    let edge = Edge::with(short(), Some(Tls::load(&files(&folder)).unwrap())).await;
     let mut raw = edge.connect().await;
     raw.send(&[0x16, 0x03, 0x01]).await;
     assert_eq!(raw.rest().await, "");
@@ -121,7 +121,7 @@ async fn r24_a_handshake_that_does_not_end_is_cut() {
 fn r32_the_days_to_expiry_are_whole_days_and_go_negative() {
     let folder = tempfile::tempdir().unwrap();
     write_pair(&files(&folder), 2040);
-    let tls = Tls::load(files(&folder)).unwrap();
+    let tls = Tls::load(&files(&folder)).unwrap();
     let days = |now: &str| tls.days_to_expiry(now.parse().unwrap());
     assert_eq!(days("2039-12-30T12:00:00Z"), 1);
     assert_eq!(days("2039-12-31T00:00:00Z"), 1);
@@ -136,7 +136,7 @@ async fn x64_old_protocols_and_weak_suites_are_refused() {
     }
     let folder = tempfile::tempdir().unwrap();
     write_pair(&files(&folder), 2040);
-    let edge = Edge::with(Limits::default(), Some(Tls::load(files(&folder)).unwrap())).await;
+    let edge = Edge::with(Limits::default(), Some(Tls::load(&files(&folder)).unwrap())).await;
     let address = edge.address.to_string();
     let handshake = |offer: &'static [&'static str]| {
         let address = address.clone();
