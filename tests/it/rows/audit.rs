@@ -133,6 +133,7 @@ fn x58_a_request_without_the_right_is_in_the_history_too() {
 
 #[test]
 fn x58_what_an_operator_does_is_in_the_history_as_the_command_lines() {
+    use Action::{AdminCreate, ConnectionCreate, TokenCreate, TokenRevoke};
     let app = TestApp::start();
     let before = history(app.roster(), TENANT).len();
     let (_, id) = app.issue(FIRST_TENANT, "idp", &[]);
@@ -145,7 +146,6 @@ fn x58_what_an_operator_does_is_in_the_history_as_the_command_lines() {
     });
     let rows = said(&history(app.roster(), TENANT)[before..]);
     let actions: Vec<Action> = rows.iter().map(|(facts, _)| facts.action).collect();
-    use Action::{AdminCreate, ConnectionCreate, TokenCreate, TokenRevoke};
     assert_eq!(actions, [TokenCreate, TokenRevoke, ConnectionCreate, TokenCreate, AdminCreate]);
     assert!(rows.iter().all(|(facts, _)| facts.who == Actor::Cli));
 }

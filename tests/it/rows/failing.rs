@@ -1,16 +1,20 @@
-//! X74, X75, R27: when what decides cannot be asked, the answer is no.
+//! X74, X75, R8, R27: when what decides cannot be asked, the answer is no.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use rosterd::ids::TenantId;
+use rosterd::store::failpoints::{Fault, Point, arm};
 use rosterd::store::memory::MemoryStore;
 use rosterd::store::{Finding, Health, Outcome, Snapshot, Space, State, Store, StoreError, Unit, Write};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::support::bodies::{group, replace, user};
-use crate::support::{Answer, Request, TestApp};
+use crate::support::world::must_agree;
+use crate::support::{Answer, Engine, Request, TestApp};
 
 /// Where the store fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,4 +191,50 @@ fn r27_alive_needs_nothing_and_ready_is_red_while_the_store_takes_no_writes() {
     store.fail(At::Reads, StoreError::Fatal(String::new()));
     let _ = probe("/livez").expect(200);
     store.heal();
+}
+
+/// Waits until the daemon says that it is ready again.
+fn await_ready(app: &TestApp) {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while app.send(&Request::new("GET", "/readyz")).status != 200 {
+        assert!(Instant::now() < patience, "the store did not recover");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn r8_x74_wherever_the_disk_fails_no_write_is_said_to_be_done_that_was_not() {
+    let mut app = TestApp::on(Engine::Redb);
+    let place = app.folder().join("roster.redb").display().to_string();
+    let mut acknowledged = BTreeSet::new();
+    let mut refused = 0;
+    for point in Point::ALL {
+        for fault in [Fault::Error, Fault::Full, Fault::Panic] {
+            let name = |when: &str| format!("{}-{fault:?}-{when}", point.name()).to_lowercase();
+            let _ = app.post("/Users", &user(&name("before"))).expect(201);
+            acknowledged.insert(name("before"));
+            let armed = arm(point, &place, fault, 0);
+            let answer = app.post("/Users", &user(&name("during")));
+            assert!(matches!(answer.status, 500 | 503 | 507), "{point:?} {fault:?}: {}", answer.text());
+            armed.wait_until_struck(1);
+            refused += 1;
+            // Reads go on, and see what was acknowledged.
+            let found = app.find("/Users", &format!("userName eq \"{}\"", name("before"))).expect(200).json();
+            assert_eq!(found["totalResults"], 1, "{point:?} {fault:?}");
+            drop(armed);
+            await_ready(&app);
+            let _ = app.post("/Users", &user(&name("after"))).expect(201);
+            acknowledged.insert(name("after"));
+        }
+    }
+    assert_eq!(refused, 18);
+    for _ in 0..2 {
+        let seen = must_agree(&app);
+        let names: BTreeSet<String> =
+            seen.users.values().map(|user| user["userName"].as_str().unwrap().to_owned()).collect();
+        let beyond: Vec<&String> = names.difference(&acknowledged).collect();
+        assert!(acknowledged.is_subset(&names), "lost: {:?}", acknowledged.difference(&names));
+        assert!(beyond.iter().all(|name| name.ends_with("during")), "{beyond:?}");
+        app.restart();
+    }
 }
