@@ -94,7 +94,7 @@ fn under_load(daemon: &mut TestDaemon, crowd: &str, round: usize, writes: usize)
 
 /// A person's life: made, titled, a member, and half of them deleted. False when the daemon is gone.
 fn live(client: &Client, crowd: &str, person: &mut Person, leaves: bool, acknowledged: &Sender<()>) -> bool {
-    let mut step = |person: &mut Person, step: Step, request: Request, status: u16| {
+    let step = |person: &mut Person, step: Step, request: Request, status: u16| {
         person.in_flight = Some(step);
         let Ok(answer) = client.try_send(&request) else { return None };
         assert_eq!(answer.status, status, "{}", answer.text());

@@ -96,7 +96,7 @@ fn x5_only_one_authorization_bearer_field_is_a_credential() {
         format!("Bearer  {token}"),
         format!("Bearer {token}x"),
         format!("Bearer x{token}"),
-        format!("Bearer {}", &token[1..]),
+        format!("Bearer {}", token.strip_prefix('r').unwrap()),
         format!("Bearer {}", &token[..token.len() - 1]),
         format!("Bearer {swapped}"),
         format!("Bearer \"{token}\""),

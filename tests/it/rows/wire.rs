@@ -39,7 +39,7 @@ fn x34_bytes_that_are_no_json_text_are_refused_and_change_nothing() {
         br#"{"userName":"ada","x":01}"#.to_vec(),
         br#"{"userName":"ada",}"#.to_vec(),
         br#"{"userName":"ada"} {"userName":"bob"}"#.to_vec(),
-        br#"{'userName':'ada'}"#.to_vec(),
+        br"{'userName':'ada'}".to_vec(),
         b"{\"userName\":\"ada\"}\0".to_vec(),
         b"null".to_vec(),
         b"true".to_vec(),
