@@ -1,7 +1,7 @@
 //! The command line: what can be typed, and the only place that writes to standard output.
 //!
 //! One file a command, each with its arguments and, as soon as it works, its `run`; this file is the only dispatcher. `settings`
-//! holds the flags that every command shares. The arguments of commands that are not in [`Command`] yet stand ready in their
+//! holds the flags that every command shares, `seclude` what the process keeps from others on its machine. The arguments of commands that are not in [`Command`] yet stand ready in their
 //! files. A command answers with an [`Exit`]; what goes wrong is written to standard error in one place, here.
 
 pub mod admin;
@@ -12,6 +12,7 @@ pub mod config;
 pub mod connection;
 pub mod demo;
 pub mod operator;
+mod seclude;
 pub mod serve;
 pub mod settings;
 pub mod table;
@@ -125,6 +126,7 @@ pub fn run() -> ExitCode {
     let mut out = io::stdout().lock();
     let mut err = io::stderr();
     let mut world = World { out: &mut out, err: &mut err, environment: Environment::of_process() };
+    seclude::from_others();
     let ended = dispatch(cli.command, &mut world).and_then(|exit| {
         world.out.flush()?;
         Ok(exit)
