@@ -186,6 +186,13 @@ struct Work {
     pause: Duration,
 }
 
+impl Drop for Work {
+    /// Without its thread a store takes no writes, however the thread ended; `/readyz` must say so.
+    fn drop(&mut self) {
+        self.shared.state.store(POISONED, Ordering::Release);
+    }
+}
+
 impl Work {
     fn run(mut self, first_pause: Duration) {
         loop {
@@ -259,14 +266,16 @@ impl Work {
         jobs
     }
 
-    /// Commits and publishes.
+    /// Commits and publishes. A panic on the way is an error like any other: the thread must outlive it.
     fn make_durable(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        let state = catch_unwind(AssertUnwindSafe(|| self.engine.commit(changes)))
-            .unwrap_or_else(|_| Err(StoreError::Fatal("the engine panicked while it committed".into())))?;
-        self.shared.batches.fetch_add(1, Ordering::Relaxed);
-        self.pass(Point::PublishBefore)?;
-        self.shared.publish(state);
-        self.pass(Point::AnswerBefore)
+        catch_unwind(AssertUnwindSafe(|| {
+            let state = self.engine.commit(changes)?;
+            self.shared.batches.fetch_add(1, Ordering::Relaxed);
+            self.pass(Point::PublishBefore)?;
+            self.shared.publish(state);
+            self.pass(Point::AnswerBefore)
+        }))
+        .unwrap_or_else(|_| Err(StoreError::Fatal("the writer panicked while it committed".into())))
     }
 
     fn pass(&self, point: Point) -> Result<(), StoreError> {
