@@ -1,8 +1,10 @@
 //! The wiring: what is started in which order, and stopped in which.
 //!
-//! Start: the data folder is locked and the store opened; the roster stands on it; the first tenant is made where there is
-//! none ([`bootstrap`]); the listeners are bound; they are served. Stop: nothing new is taken, what was begun is answered, what was only in memory is written
+//! Start: the data folder is locked and the store opened; the roster stands on it; the listeners are bound ([`Doors`]); the first
+//! tenant is made where there is none ([`bootstrap`]); the listeners are served. Stop: nothing new is taken, what was begun is answered, what was only in memory is written
 //! down, the store is closed. [`measure`] shows the store's figures. Only this room knows all the others.
+
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod bootstrap;
 mod measure;
@@ -95,6 +97,32 @@ pub fn roster_on(store: Arc<dyn Store>, rim: &Rim) -> Arc<Roster> {
     Arc::new(Roster::new(store, Arc::clone(&rim.clock), Arc::clone(&rim.chance)))
 }
 
+/// The listeners, bound and not served yet: whoever connects waits.
+#[derive(Debug)]
+pub struct Doors {
+    tls: Option<Arc<Tls>>,
+    public: (Listener, SocketAddr),
+    admin: (Listener, SocketAddr),
+    socket: Listener,
+}
+
+impl Doors {
+    /// Reads the certificate and binds what the configuration names. The data folder must be ours: the socket may lie in it.
+    pub async fn open(config: &Config) -> Result<Self, StartError> {
+        let tls = settings::tls_files(config).map(|files| Tls::load(&files)).transpose()?;
+        let public = bind("server.listen", config.server.listen).await?;
+        let admin = bind("admin.listen", config.admin.listen).await?;
+        let path = config.admin.socket_path(&config.data);
+        let place = path.display().to_string();
+        let socket = Listener::unix(&path).await.map_err(|why| StartError::Listen {
+            key: "admin.socket",
+            place,
+            why,
+        })?;
+        Ok(Self { tls, public, admin, socket })
+    }
+}
+
 /// A daemon that is serving.
 #[derive(Debug)]
 pub struct Daemon {
@@ -111,18 +139,14 @@ pub struct Daemon {
 impl Daemon {
     /// Binds the listeners and serves the roster until the drain begins.
     pub async fn start(config: &Config, roster: Arc<Roster>, rim: &Rim) -> Result<Self, StartError> {
-        let limits = settings::limits(config);
-        let tls = settings::tls_files(config).map(|files| Tls::load(&files)).transpose()?;
-        let (public, public_at) = bind("server.listen", config.server.listen).await?;
-        let (admin, admin_at) = bind("admin.listen", config.admin.listen).await?;
-        let socket = config.admin.socket_path(&config.data);
-        let place = socket.display().to_string();
-        let unix = Listener::unix(&socket).await.map_err(|why| StartError::Listen {
-            key: "admin.socket",
-            place,
-            why,
-        })?;
+        Ok(Self::behind(Doors::open(config).await?, config, roster, rim))
+    }
 
+    /// Serves the roster behind doors that are open already, until the drain begins. Within a runtime.
+    pub fn behind(doors: Doors, config: &Config, roster: Arc<Roster>, rim: &Rim) -> Self {
+        let Doors { tls, public: (public, public_at), admin: (admin, admin_at), socket: unix } = doors;
+        let limits = settings::limits(config);
+        let socket = config.admin.socket_path(&config.data);
         let drain = Drain::new();
         let base_url = format!("{}/scim/v2", config.server.base_url(&config.tls, public_at));
         let templates: Vec<&'static str> = router::PUBLIC.into_iter().chain(router::ADMIN).collect();
@@ -157,7 +181,7 @@ impl Daemon {
         listeners.spawn(serve(unix, front(socket_router, Door::Socket, &few), None));
         let reloader = Reloader { tls, limits, edge, metrics, reloads, rim: rim.clone() };
         reloader.show_certificate();
-        Ok(Self { public: public_at, admin: admin_at, socket, base_url, roster, reloader, drain, listeners })
+        Self { public: public_at, admin: admin_at, socket, base_url, roster, reloader, drain, listeners }
     }
 
     /// Returns the address of the public listener, with the port that the system chose.

@@ -55,7 +55,7 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<Exit> {
     let token = token(&roster, &config)?;
     runtime.block_on(async {
         let daemon = Daemon::start(&config, Arc::clone(&roster), &rim).await?;
-        tokio::spawn(daemon.drain().clone().on_signals());
+        tokio::spawn(daemon.drain().on_signals()?);
         let mut client = Client::connect(daemon.public(), &token).await?;
         writeln!(world.err, "rosterd serves {} from {}", daemon.base_url(), dir.display())?;
         if is_new {

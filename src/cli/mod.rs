@@ -1,7 +1,7 @@
 //! The command line: what can be typed, and the only place that writes to standard output.
 //!
 //! One file a command, each with its arguments and, as soon as it works, its `run`; this file is the only dispatcher. `settings`
-//! holds the flags that every command shares. The arguments of commands that are not in [`Command`] yet stand ready in their
+//! holds the flags that every command shares, `seclude` what the process keeps from others on its machine. The arguments of commands that are not in [`Command`] yet stand ready in their
 //! files. A command answers with an [`Exit`]; what goes wrong is written to standard error in one place, here.
 
 pub mod admin;
@@ -12,6 +12,7 @@ pub mod config;
 pub mod connection;
 pub mod demo;
 pub mod operator;
+mod seclude;
 pub mod serve;
 pub mod settings;
 pub mod table;
@@ -73,6 +74,11 @@ pub enum Command {
     /// The record of who changed what.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Measure this machine: rosterd's loads beside references that do as little as possible.
+    Bench(bench::BenchArgs),
+    /// Serve as what a benchmark compares the daemon with.
+    #[command(hide = true, subcommand)]
+    BenchReference(bench::ReferenceCommand),
     /// Say which version this is, and what it was built with.
     Version(version::VersionArgs),
 }
@@ -120,6 +126,7 @@ pub fn run() -> ExitCode {
     let mut out = io::stdout().lock();
     let mut err = io::stderr();
     let mut world = World { out: &mut out, err: &mut err, environment: Environment::of_process() };
+    seclude::from_others();
     let ended = dispatch(cli.command, &mut world).and_then(|exit| {
         world.out.flush()?;
         Ok(exit)
@@ -149,6 +156,8 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
         Command::Admin(command) => admin::run(command, world),
         Command::Check(args) => check::run(&args, world),
         Command::Audit(command) => audit::run(command, world),
+        Command::Bench(args) => bench::run(&args, world),
+        Command::BenchReference(command) => bench::run_reference(&command, world),
         Command::Version(args) => version::run(&args, world),
     }
 }
@@ -184,7 +193,6 @@ mod tests {
         }
         sound::<serve::ServeArgs>("serve");
         sound::<demo::DemoArgs>("demo");
-        sound::<bench::BenchArgs>("bench");
         sound::<check::CheckArgs>("check");
         tenant::TenantCommand::augment_subcommands(clap::Command::new("tenant")).debug_assert();
         connection::ConnectionCommand::augment_subcommands(clap::Command::new("connection")).debug_assert();

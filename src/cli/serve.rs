@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::settings::SettingsArgs;
 use super::{Exit, Refused, World, table};
 use crate::app::bootstrap::bootstrap;
-use crate::app::{self, Daemon, Reloader, Rim};
+use crate::app::{self, Daemon, Doors, Reloader, Rim};
 use crate::config::environment::BOOTSTRAP_TOKEN_FILE;
 use crate::config::secret::SecretText;
 use crate::config::{Config, Environment, Format, Reload, Sources, surroundings};
@@ -84,13 +84,16 @@ pub fn run(args: &ServeArgs, world: &mut World<'_>) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let rim = Rim::default();
     let roster = app::open_roster(&config, &rim)?;
-    let issued = bootstrap(&roster, &config, brought.as_ref().map(SecretText::expose))?;
     let ended = runtime.block_on(async {
-        let daemon = Daemon::start(&config, roster, &rim).await?;
+        // The doors before the first token: a start that fails at one must not use up the one time that the token is shown.
+        let doors = Doors::open(&config).await?;
+        let issued = bootstrap(&roster, &config, brought.as_ref().map(SecretText::expose))?;
+        let daemon = Daemon::behind(doors, &config, roster, &rim);
+        // The signals before the greeting: whoever has read it may send them.
+        tokio::spawn(daemon.drain().on_signals()?);
+        let mut hangups = signal(SignalKind::hangup())?;
         greet(&daemon, issued.as_ref(), brought.is_some(), world.err)?;
         drop(issued);
-        tokio::spawn(daemon.drain().clone().on_signals());
-        let mut hangups = signal(SignalKind::hangup())?;
         let reloader = daemon.reloader().clone();
         let reloading = tokio::spawn(async move {
             let mut current = config;

@@ -11,6 +11,9 @@ pub const CONFIG_FILE: &str = "ROSTERD_CONFIG";
 /// Names the file with the first token of an automated install.
 pub const BOOTSTRAP_TOKEN_FILE: &str = "ROSTERD_BOOTSTRAP_TOKEN_FILE";
 
+/// Arms failpoints in a build with the feature `testing`, which alone ignores it here; elsewhere it is a mistake like any other.
+const FAILPOINTS: Option<&str> = if cfg!(feature = "testing") { Some("ROSTERD_FAILPOINTS") } else { None };
+
 /// What the project's own test scripts begin theirs with; the program ignores them.
 const TEST_PREFIX: &str = "ROSTERD_TEST_";
 
@@ -39,7 +42,7 @@ impl Environment {
         self.0
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
-            .filter(|(name, _)| ![CONFIG_FILE, BOOTSTRAP_TOKEN_FILE].contains(name))
+            .filter(|(name, _)| ![CONFIG_FILE, BOOTSTRAP_TOKEN_FILE].contains(name) && FAILPOINTS != Some(name))
     }
 }
 

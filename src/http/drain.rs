@@ -48,27 +48,31 @@ impl Drain {
         let _ = self.0.told.subscribe().wait_for(|()| self.has_begun()).await;
     }
 
-    /// Waits for SIGTERM or SIGINT and begins the drain; a second signal exits at once, with 128 + its number.
-    pub async fn on_signals(self) -> std::io::Result<()> {
+    /// Returns what waits for SIGTERM or SIGINT and begins the drain; a second signal exits at once, with 128 + its number.
+    /// The signals are ours as soon as this returns, even if the future is polled later.
+    pub fn on_signals(&self) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut term = signal(SignalKind::terminate())?;
         let mut int = signal(SignalKind::interrupt())?;
-        let mut seen = false;
-        loop {
-            let number = tokio::select! {
-                _ = term.recv() => SignalKind::terminate().as_raw_value(),
-                _ = int.recv() => SignalKind::interrupt().as_raw_value(),
-            };
-            if seen {
-                tracing::warn!(signal = number, "a second signal arrived while draining; exiting at once");
-                std::process::exit(128_i32.saturating_add(number));
+        let drain = self.clone();
+        Ok(async move {
+            let mut seen = false;
+            loop {
+                let number = tokio::select! {
+                    _ = term.recv() => SignalKind::terminate().as_raw_value(),
+                    _ = int.recv() => SignalKind::interrupt().as_raw_value(),
+                };
+                if seen {
+                    tracing::warn!(signal = number, "a second signal arrived while draining; exiting at once");
+                    std::process::exit(128_i32.saturating_add(number));
+                }
+                seen = true;
+                tracing::info!(
+                    signal = number,
+                    "draining: begun requests are answered, new connections are not taken"
+                );
+                drain.begin();
             }
-            seen = true;
-            tracing::info!(
-                signal = number,
-                "draining: begun requests are answered, new connections are not taken"
-            );
-            self.begin();
-        }
+        })
     }
 }

@@ -7,6 +7,8 @@
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
 //! makes the caller.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod admins;
 mod commit;
 mod create;
@@ -18,6 +20,7 @@ mod operate;
 mod patch;
 mod query;
 mod remove;
+mod repair;
 mod replace;
 mod rows;
 mod scope;
@@ -25,7 +28,7 @@ mod tenants;
 mod view;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
@@ -57,6 +60,8 @@ pub struct Roster {
     chance: Arc<dyn Chance>,
     kinds: Kinds,
     credentials: credentials::Credentials,
+    /// Held from a token's pointer to its row.
+    making_tokens: Mutex<()>,
 }
 
 impl fmt::Debug for Roster {
@@ -74,6 +79,7 @@ impl Roster {
             chance,
             kinds: Kinds::standard(),
             credentials: credentials::Credentials::default(),
+            making_tokens: Mutex::default(),
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Without the feature `testing` a failpoint is an empty function. With it a test arms a point for one store (named by its
 //! place, so that tests beside it are not hit); `ROSTERD_FAILPOINTS="commit.before=crash@20,flush=error@3"` arms points for
-//! every store of a process, each after it has been passed that many times.
+//! every store of a process, each after it has been passed that many times; with `?PATH` at its end a point strikes only
+//! while there is a file of that name, so that a test can make the disk fail and heal again.
 
 /// A place where something can go wrong, in the order in which a batch passes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +62,7 @@ pub use armed::{Armed, Fault, arm};
 #[cfg(any(test, feature = "testing"))]
 mod armed {
     use std::io;
+    use std::path::PathBuf;
     use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 
     use super::Point;
@@ -87,6 +89,8 @@ mod armed {
         /// `None`: any store.
         place: Option<String>,
         fault: Fault,
+        /// Strikes only while this file is there.
+        only_while: Option<PathBuf>,
         /// How often it lets pass before it strikes.
         spared: u64,
         /// How often it has struck.
@@ -114,7 +118,7 @@ mod armed {
         let mut traps = traps();
         traps.0 += 1;
         let id = traps.0;
-        traps.1.push(Trap { id, point, place: Some(place.into()), fault, spared, struck: 0 });
+        traps.1.push(Trap { id, point, place: Some(place.into()), fault, only_while: None, spared, struck: 0 });
         Armed(id)
     }
 
@@ -145,7 +149,9 @@ mod armed {
         let (id, fault) = {
             let mut traps = traps();
             let met = |trap: &&mut Trap| {
-                trap.point == point && trap.place.as_deref().is_none_or(|only| only == place)
+                trap.point == point
+                    && trap.place.as_deref().is_none_or(|only| only == place)
+                    && trap.only_while.as_deref().is_none_or(std::path::Path::exists)
             };
             let Some(trap) = traps.1.iter_mut().find(met) else { return Ok(()) };
             if trap.spared > 0 {
@@ -184,11 +190,12 @@ mod armed {
         std::env::var("ROSTERD_FAILPOINTS").map(|text| parse(&text)).unwrap_or_default()
     }
 
-    /// Reads `point=fault@passes,…`; what is not understood is a defect of the test.
+    /// Reads `point=fault@passes?path,…`; what is not understood is a defect of the test.
     #[expect(clippy::panic, reason = "a test that misspells its failpoint must not pass")]
     fn parse(text: &str) -> Vec<Trap> {
         let understood = |item: &str| {
             let (name, rest) = item.split_once('=')?;
+            let (rest, path) = rest.split_once('?').map_or((rest, None), |(rest, path)| (rest, Some(path)));
             let (fault, spared) = rest.split_once('@').unwrap_or((rest, "0"));
             let point = Point::ALL.into_iter().find(|point| point.name() == name)?;
             let fault = match fault {
@@ -199,7 +206,8 @@ mod armed {
                 "panic" => Fault::Panic,
                 _ => return None,
             };
-            Some(Trap { id: 0, point, place: None, fault, spared: spared.parse().ok()?, struck: 0 })
+            let (spared, only_while) = (spared.parse().ok()?, path.map(PathBuf::from));
+            Some(Trap { id: 0, point, place: None, fault, only_while, spared, struck: 0 })
         };
         let items = text.split(',').filter(|item| !item.is_empty());
         items
@@ -216,6 +224,9 @@ mod armed {
             let traps = parse("commit.before=crash@20,disk.flush=error");
             let seen: Vec<_> = traps.iter().map(|trap| (trap.point, trap.fault, trap.spared)).collect();
             assert_eq!(seen, [(Point::CommitBefore, Fault::Crash, 20), (Point::DiskFlush, Fault::Error, 0)]);
+            let while_there = parse("disk.flush=full?/there").pop().unwrap();
+            assert_eq!((while_there.fault, while_there.spared), (Fault::Full, 0));
+            assert_eq!(while_there.only_while.unwrap(), PathBuf::from("/there"));
         }
 
         #[test]

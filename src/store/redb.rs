@@ -67,6 +67,16 @@ pub enum OpenError {
 
 /// Opens the store in a folder, which is made if there is none, and holds the folder's lock until the store is dropped.
 pub fn open(folder: &Path, options: &RedbOptions) -> Result<KvStore, OpenError> {
+    let (engine, state) = engine(folder, options)?;
+    let path = folder.join(FILE);
+    KvStore::start(engine, state, options.writer).map_err(|why| OpenError::Engine { path, why })
+}
+
+/// An engine, and the state that it is in.
+type Opened = (Box<dyn KvEngine>, Arc<dyn KvRead>);
+
+/// Opens the engine alone, without a writer in front of it.
+pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError> {
     let folder = Folder::open(folder)?;
     if !folder.has(FILE)? {
         create(&folder, options)?;
@@ -74,9 +84,8 @@ pub fn open(folder: &Path, options: &RedbOptions) -> Result<KvStore, OpenError> 
     let mut engine = Engine::at(folder.path(FILE), options);
     let named = |why| OpenError::Engine { path: folder.path(FILE), why };
     let state = engine.reopen().map_err(named)?;
-    let path = engine.path.clone();
     engine.folder = Some(folder);
-    KvStore::start(Box::new(engine), state, options.writer).map_err(|why| OpenError::Engine { path, why })
+    Ok((Box::new(engine), state))
 }
 
 /// Makes an empty database under another name first: one that was half made when the power went is no database.
