@@ -25,7 +25,7 @@ fn roster(store: Arc<dyn Store>) -> Roster {
     roster.create_tenant("main", request).unwrap();
     let operator = roster.operator("main", request).unwrap();
     roster.create_connection(&operator, "idp", "auto").unwrap();
-    roster.create_token(&operator, "idp", &Scopes::idp(), None, Some(TOKEN)).unwrap();
+    roster.create_token(&operator, "idp", Scopes::idp(), None, Some(TOKEN)).unwrap();
     roster
 }
 

@@ -67,6 +67,17 @@ transcripts! { core:
     w9_all_or_nothing
 }
 
+transcripts! { entra:
+    d_e01_test_connection
+    d_e02_create
+    d_e05_matching
+    d_e07_disable
+    d_e07_disable_strict
+    d_e11_group
+    d_e14_delete_and_return
+    d_e16_empty
+}
+
 transcripts! { okta:
     d_k01_test_credentials
     d_k02_probe

@@ -1,7 +1,7 @@
 //! The reliability and security checklist over HTTP: one test or more per row, named after the row.
 //!
 //! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `attributes`, `names`, `wire`, `mutations`, `audit`, `failing`. As a
-//! process of its own: `durability`, `crashes`, `stopping`, `folder`.
+//! process of its own: `durability`, `crashes`, `stopping`, `folder`, `tampering`.
 
 mod attributes;
 mod audit;
@@ -15,6 +15,7 @@ mod mutations;
 mod names;
 mod routes;
 mod stopping;
+mod tampering;
 mod tenants;
 mod tokens;
 mod wire;
