@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`plan`] (what is asked for), [`run`] (the order of things), `session` (one load and its reference, taking
 //! turns, added up in `sum`), then the tools: `preload`, `people` and `script` (what is sent), `wire` and `load` (who sends it, and how long that takes), `child`
-//! and `meter` (the processes under test and what they use), [`reference`] (the servers that do as little as possible), `disk`
+//! and `meter` (the processes under test and what they use), `reference` (the servers that do as little as possible), `disk`
 //! and `engine` (the same for durable writes). What comes out: `figures` (plain data, also the JSON), `goals` (ratios beside what must
 //! be reached), [`report`] (the table).
 //!

@@ -132,10 +132,7 @@ impl Engine {
     }
 
     fn state(&self) -> Result<Arc<dyn KvRead>, StoreError> {
-        let transaction = self.database()?.begin_read().map_err(failed)?;
-        let documents = transaction.open_table(DOCUMENTS).map_err(failed)?;
-        let small = transaction.open_table(SMALL).map_err(failed)?;
-        Ok(Arc::new(Open { documents, small }))
+        Ok(Arc::new(Open::of(self.database()?)?))
     }
 
     fn write(&self, changes: &Changes) -> Result<(), StoreError> {
@@ -173,11 +170,11 @@ impl KvEngine for Engine {
         self.state()
     }
 
-    fn reopen_to_read(&mut self) -> Result<Arc<dyn KvRead>, StoreError> {
-        drop(self.database.take());
+    fn open_aside(&self) -> Result<Arc<dyn KvRead>, StoreError> {
         let overlay = disk::Overlay::new(self.file(false)?).map_err(redb::Error::Io).map_err(failed)?;
-        self.database = Some(self.builder().create_with_backend(overlay).map_err(failed)?);
-        self.state()
+        let aside = Arc::new(self.builder().create_with_backend(overlay).map_err(failed)?);
+        let open = Open::of(&aside)?;
+        Ok(Arc::new(Open { _aside: Some(aside), ..open }))
     }
 
     fn place(&self) -> &str {
@@ -189,9 +186,18 @@ impl KvEngine for Engine {
 struct Open {
     documents: ReadOnlyTable<&'static [u8], &'static [u8]>,
     small: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    /// What was opened for this state alone, and closes with it; after the tables, so that they go first.
+    _aside: Option<Arc<Database>>,
 }
 
 impl Open {
+    fn of(database: &Database) -> Result<Self, StoreError> {
+        let transaction = database.begin_read().map_err(failed)?;
+        let documents = transaction.open_table(DOCUMENTS).map_err(failed)?;
+        let small = transaction.open_table(SMALL).map_err(failed)?;
+        Ok(Self { documents, small, _aside: None })
+    }
+
     const fn table(&self, table: Table) -> &ReadOnlyTable<&'static [u8], &'static [u8]> {
         match table {
             Table::Documents => &self.documents,
