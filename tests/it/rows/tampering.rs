@@ -33,7 +33,8 @@ fn change(file: &Path, key: &[u8], change: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec
 fn x59_r9_an_entry_changed_in_the_file_is_found_with_and_without_its_checksum() {
     let mut daemon = TestDaemon::start();
     while daemon.history_length() < 100 {
-        let _ = daemon.client().post("/Users", &user(&format!("user-{}", daemon.history_length()))).expect(201);
+        let _ =
+            daemon.client().post("/Users", &user(&format!("user-{}", daemon.history_length()))).expect(201);
     }
     daemon.must_be_sound();
     assert!(daemon.terminate().0.success());
@@ -52,7 +53,10 @@ fn x59_r9_an_entry_changed_in_the_file_is_found_with_and_without_its_checksum() 
         });
         let output = daemon.cli(&["audit", "verify"]);
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        assert!(matches!(output.status.code(), Some(1 | 3)), "{key:?}, byte {place}, forger: {forger}: {said}");
+        assert!(
+            matches!(output.status.code(), Some(1 | 3)),
+            "{key:?}, byte {place}, forger: {forger}: {said}"
+        );
         assert!(!said.trim().is_empty());
         change(&file, &key, |_| before);
         daemon.must_be_sound();
