@@ -1,7 +1,7 @@
 //! The use cases: what one may do with a firm's people, each in a file of its own.
 //!
-//! Read in this order: [`scope`] (who is asking), [`credentials`] (how that is found out), [`commit`] (how an answer
-//! becomes durable), [`view`] (what is given back), then the use cases `create`, `replace`, `patch`, `remove`, `query`, with `members` (edges),
+//! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `commit` (how an answer
+//! becomes durable), `view` (what is given back), then the use cases `create`, `replace`, `patch`, `remove`, `query`, with `members` (edges),
 //! `index` (under which values a record is found); `tenants` and `admins` for the operator, `operate` for the operator's commands as plain data.
 //!
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
