@@ -39,10 +39,9 @@ impl Environment {
 
     /// Lists the variables that must be settings: all but the few that name files for the command line.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .filter(|(name, _)| ![CONFIG_FILE, BOOTSTRAP_TOKEN_FILE].contains(name) && FAILPOINTS != Some(name))
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).filter(|(name, _)| {
+            ![CONFIG_FILE, BOOTSTRAP_TOKEN_FILE].contains(name) && FAILPOINTS != Some(name)
+        })
     }
 }
 

@@ -63,7 +63,10 @@ impl Drain {
                     _ = int.recv() => SignalKind::interrupt().as_raw_value(),
                 };
                 if seen {
-                    tracing::warn!(signal = number, "a second signal arrived while draining; exiting at once");
+                    tracing::warn!(
+                        signal = number,
+                        "a second signal arrived while draining; exiting at once"
+                    );
                     std::process::exit(128_i32.saturating_add(number));
                 }
                 seen = true;

@@ -47,6 +47,8 @@ pub fn router(ready: AskReadiness, drain: Drain) -> Router {
 fn plain(status: StatusCode, word: &'static str) -> Response {
     let mut response = (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], word).into_response();
     if status == StatusCode::SERVICE_UNAVAILABLE {
+        // Or the word would be replaced by an error body, and nobody would learn it.
+        response.extensions_mut().insert(super::problem::AsItIs);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     response

@@ -118,7 +118,15 @@ mod armed {
         let mut traps = traps();
         traps.0 += 1;
         let id = traps.0;
-        traps.1.push(Trap { id, point, place: Some(place.into()), fault, only_while: None, spared, struck: 0 });
+        traps.1.push(Trap {
+            id,
+            point,
+            place: Some(place.into()),
+            fault,
+            only_while: None,
+            spared,
+            struck: 0,
+        });
         Armed(id)
     }
 

@@ -9,8 +9,10 @@
 )]
 
 mod architecture;
+mod cli;
 mod config;
 mod conformance;
 mod edge;
+mod process;
 mod rows;
 mod support;
