@@ -31,7 +31,7 @@ fn create(kind: &Kind) -> Document {
 fn reading(criterion: &mut Criterion) {
     let kind = user();
     criterion.bench_function("json/parse create", |bencher| {
-        bencher.iter(|| json::parse(black_box(CREATE)).unwrap())
+        bencher.iter(|| json::parse(black_box(CREATE)).unwrap());
     });
     criterion.bench_function("json/serde_json create", |bencher| {
         bencher.iter(|| serde_json::from_slice::<serde_json::Value>(black_box(CREATE)).unwrap());
@@ -40,7 +40,7 @@ fn reading(criterion: &mut Criterion) {
         bencher.iter(|| create(black_box(&kind)).to_segments(&kind));
     });
     criterion.bench_function("precis/ascii", |bencher| {
-        bencher.iter(|| precis::user_name(black_box("Ada@Acme.test")).unwrap())
+        bencher.iter(|| precis::user_name(black_box("Ada@Acme.test")).unwrap());
     });
 }
 
@@ -48,11 +48,11 @@ fn asking(criterion: &mut Criterion) {
     let kind = user();
     let document = create(&kind);
     criterion.bench_function("filter/compile", |bencher| {
-        bencher.iter(|| Filter::parse(black_box(FILTER), &kind).unwrap())
+        bencher.iter(|| Filter::parse(black_box(FILTER), &kind).unwrap());
     });
     let filter = Filter::parse(FILTER, &kind).unwrap();
     criterion.bench_function("filter/evaluate", |bencher| {
-        bencher.iter(|| filter.matches(black_box(&document), &kind))
+        bencher.iter(|| filter.matches(black_box(&document), &kind));
     });
 }
 

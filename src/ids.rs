@@ -50,6 +50,13 @@ macro_rules! id {
             }
         }
 
+        impl $name {
+            /// Writes the text form into a buffer, for hot paths where a formatter would cost more than the id.
+            pub fn encode(self, buffer: &mut [u8; 36]) -> &str {
+                self.0.as_hyphenated().encode_lower(buffer)
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.as_hyphenated().fmt(f)

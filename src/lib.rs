@@ -10,6 +10,8 @@
 pub mod app;
 #[cfg(feature = "daemon")]
 pub mod audit;
+#[cfg(feature = "daemon")]
+pub mod bench;
 pub mod chance;
 #[cfg(feature = "daemon")]
 pub mod cli;

@@ -2,7 +2,9 @@
 //!
 //! Start: the data folder is locked and the store opened; the roster stands on it; the listeners are bound ([`Doors`]); the first
 //! tenant is made where there is none ([`bootstrap`]); the listeners are served. Stop: nothing new is taken, what was begun is answered, what was only in memory is written
-//! down, the store is closed. [`measure`] shows the store's figures. Only this room knows all the others.
+//! down, the store is closed. `measure` shows the store's figures. Only this room knows all the others.
+
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod bootstrap;
 mod measure;

@@ -28,7 +28,15 @@ pub struct CheckArgs {
 pub fn run(args: &CheckArgs, world: &mut World<'_>) -> Result<Exit> {
     let operator = Operator::reach(&args.settings, world)?;
     writeln!(world.err, "Reading everything in the store …")?;
-    let Reply::Checked { findings } = operator.ask(Command::Check)? else { return Err(unexpected()) };
+    let Reply::Checked { findings, orphaned } = operator.ask(Command::Check)? else {
+        return Err(unexpected());
+    };
+    if orphaned > 0 {
+        writeln!(
+            world.err,
+            "Removed {orphaned} token pointers that an interrupted command had left behind."
+        )?;
+    }
     if findings.is_empty() {
         writeln!(world.out, "Everything fits.")?;
         return Ok(Exit::Done);

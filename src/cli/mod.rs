@@ -74,6 +74,11 @@ pub enum Command {
     /// The record of who changed what.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Measure this machine: rosterd's loads beside references that do as little as possible.
+    Bench(bench::BenchArgs),
+    /// Serve as what a benchmark compares the daemon with.
+    #[command(hide = true, subcommand)]
+    BenchReference(bench::ReferenceCommand),
     /// Say which version this is, and what it was built with.
     Version(version::VersionArgs),
 }
@@ -151,6 +156,8 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
         Command::Admin(command) => admin::run(command, world),
         Command::Check(args) => check::run(&args, world),
         Command::Audit(command) => audit::run(command, world),
+        Command::Bench(args) => bench::run(&args, world),
+        Command::BenchReference(command) => bench::run_reference(&command, world),
         Command::Version(args) => version::run(&args, world),
     }
 }
@@ -186,7 +193,6 @@ mod tests {
         }
         sound::<serve::ServeArgs>("serve");
         sound::<demo::DemoArgs>("demo");
-        sound::<bench::BenchArgs>("bench");
         sound::<check::CheckArgs>("check");
         tenant::TenantCommand::augment_subcommands(clap::Command::new("tenant")).debug_assert();
         connection::ConnectionCommand::augment_subcommands(clap::Command::new("connection")).debug_assert();

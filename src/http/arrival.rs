@@ -95,7 +95,7 @@ impl Ids {
         let mut random = [0; ID_BYTES];
         let fresh = self.random.iter().skip(self.used);
         random.iter_mut().zip(fresh).for_each(|(to, from)| *to = *from);
-        self.used += ID_BYTES;
+        self.used = self.used.saturating_add(ID_BYTES);
         let millis = u64::try_from(clock.now().as_millisecond()).unwrap_or(0);
         RequestId::new(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }

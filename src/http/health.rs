@@ -11,6 +11,7 @@ use hyper::StatusCode;
 use hyper::header::{self, HeaderValue};
 
 use super::drain::Drain;
+use super::problem::Problem;
 
 /// Whether requests should be sent here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Readiness {
 /// Asks the rest of the daemon how it is. Called on every probe, so it must be cheap and must not block.
 pub type AskReadiness = Arc<dyn Fn() -> Readiness + Send + Sync>;
 
+/// When a probe that was told no may ask again, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 /// The templates of the two routes.
 pub const ROUTES: [&str; 2] = ["/livez", "/readyz"];
 
@@ -36,7 +39,10 @@ pub fn router(ready: AskReadiness, drain: Drain) -> Router {
             async move {
                 match answer {
                     Readiness::Ready => plain(StatusCode::OK, "ready"),
-                    Readiness::NotReady(why) => plain(StatusCode::SERVICE_UNAVAILABLE, why),
+                    // A problem, because the edge replaces the body of any other answer of 400 and above.
+                    Readiness::NotReady(why) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, why)
+                        .with(header::RETRY_AFTER, RETRY_AFTER)
+                        .into_response(),
                 }
             }
         }),
@@ -45,11 +51,5 @@ pub fn router(ready: AskReadiness, drain: Drain) -> Router {
 
 /// A word and a status. Probes read the status; people read the word.
 fn plain(status: StatusCode, word: &'static str) -> Response {
-    let mut response = (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], word).into_response();
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        // Or the word would be replaced by an error body, and nobody would learn it.
-        response.extensions_mut().insert(super::problem::AsItIs);
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
-    }
-    response
+    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], word).into_response()
 }

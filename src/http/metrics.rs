@@ -94,8 +94,10 @@ reasons! {
     }
 }
 
-const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
-const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+const METHOD_COUNT: usize = 8;
+const METHODS: [&str; METHOD_COUNT] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
+const CLASS_COUNT: usize = 5;
+const CLASSES: [&str; CLASS_COUNT] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// Upper ends of the duration buckets, in microseconds.
 const BUCKETS_US: [u64; 14] = [
     50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000, 10_000_000,
@@ -136,6 +138,11 @@ fn zeros(len: usize) -> Box<[AtomicU64]> {
     (0..len).map(|_| AtomicU64::new(0)).collect()
 }
 
+/// Finds a cell of a table that is kept as one row after the other.
+fn cell(row: usize, width: usize, column: usize) -> usize {
+    row.saturating_mul(width).saturating_add(column)
+}
+
 fn bump(counter: Option<&AtomicU64>) {
     if let Some(counter) = counter {
         counter.fetch_add(1, Ordering::Relaxed);
@@ -147,7 +154,7 @@ impl Metrics {
     pub fn new(inventory: Inventory, mut registry: Registry) -> Arc<Self> {
         let routes = inventory.len();
         let counters = Arc::new(Counters {
-            requests: zeros(routes.saturating_mul(METHODS.len() * CLASSES.len())),
+            requests: zeros(cell(routes, METHOD_COUNT * CLASS_COUNT, 0)),
             durations: zeros(routes.saturating_mul(BUCKETS)),
             durations_us: zeros(routes),
             inventory,
@@ -230,11 +237,12 @@ impl Metrics {
     ) {
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
         let method = method_index(method);
-        let cell = (route.index() * METHODS.len() + method) * CLASSES.len() + class.min(CLASSES.len() - 1);
-        bump(self.counters.requests.get(cell));
+        let row = cell(route.index(), METHOD_COUNT, method);
+        let counted = cell(row, CLASS_COUNT, class.min(CLASS_COUNT - 1));
+        bump(self.counters.requests.get(counted));
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let bucket = BUCKETS_US.iter().position(|end| micros <= *end).unwrap_or(BUCKETS_US.len());
-        bump(self.counters.durations.get(route.index() * BUCKETS + bucket));
+        bump(self.counters.durations.get(cell(route.index(), BUCKETS, bucket)));
         if let Some(sum) = self.counters.durations_us.get(route.index()) {
             sum.fetch_add(micros, Ordering::Relaxed);
         }
@@ -255,7 +263,7 @@ impl Metrics {
 }
 
 fn method_index(method: &Method) -> usize {
-    METHODS.iter().position(|name| *name == method.as_str()).unwrap_or(METHODS.len() - 1)
+    METHODS.iter().position(|name| *name == method.as_str()).unwrap_or(METHOD_COUNT - 1)
 }
 
 struct Shown(Arc<Counters>);
@@ -291,8 +299,8 @@ impl Shown {
             if count == 0 {
                 continue;
             }
-            let (rest, class) = (cell / CLASSES.len(), cell % CLASSES.len());
-            let (route, method) = (rest / METHODS.len(), rest % METHODS.len());
+            let (rest, class) = (cell / CLASS_COUNT, cell % CLASS_COUNT);
+            let (route, method) = (rest / METHOD_COUNT, rest % METHOD_COUNT);
             let labels = [
                 ("route", self.0.inventory.templates().get(route).copied().unwrap_or_default()),
                 ("method", METHODS.get(method).copied().unwrap_or_default()),

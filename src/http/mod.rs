@@ -12,6 +12,8 @@
 //!
 //! Types of this room never enter the roster, and the roster carries no status code.
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 pub mod admin;
 pub mod arrival;
 pub mod auth;

@@ -228,15 +228,8 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Marks an answer of 400 or above whose body says what its readers look for: a probe's.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct AsItIs;
-
 /// Gives an answer of 400 or above the error body of its face, whatever body a library put there.
 pub(super) fn wear(response: &mut Response, face: Face) {
-    if response.extensions().get::<AsItIs>().is_some() {
-        return;
-    }
     let told = response.extensions().get::<Arc<Told>>().cloned();
     match (told, face) {
         (Some(_), Face::Scim) => {}

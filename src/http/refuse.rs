@@ -78,13 +78,14 @@ fn headers(headers: &HeaderMap) -> Result<Seen, Refused> {
     let mut seen = Seen::default();
     for (name, value) in headers {
         // 32 is what RFC 9113 §6.5.2 adds for each field, so that both protocols are measured alike.
-        seen.bytes = seen.bytes.saturating_add(name.as_str().len() + value.len() + 32);
+        seen.bytes =
+            seen.bytes.saturating_add(name.as_str().len()).saturating_add(value.len()).saturating_add(32);
         if *name == header::HOST {
-            seen.hosts += 1;
+            seen.hosts = seen.hosts.saturating_add(1);
         } else if *name == header::AUTHORIZATION {
-            seen.authorizations += 1;
+            seen.authorizations = seen.authorizations.saturating_add(1);
         } else if *name == header::TRANSFER_ENCODING {
-            seen.codings += 1;
+            seen.codings = seen.codings.saturating_add(1);
             if !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
                 return Err(Refused::framing("expected Transfer-Encoding to be exactly chunked"));
             }
@@ -178,7 +179,7 @@ fn path(path: &str) -> Result<Cow<'_, str>, Refused> {
             b'%' => {
                 let mut digit = || bytes.next().and_then(|byte| char::from(byte).to_digit(16));
                 let (Some(high), Some(low)) = (digit(), digit()) else { return Err(odd()) };
-                let decoded = u8::try_from(high * 16 + low).map_err(|_| odd())?;
+                let decoded = u8::try_from(high << 4 | low).map_err(|_| odd())?;
                 let spelt_twice = decoded.is_ascii_alphanumeric()
                     || matches!(decoded, b'-' | b'.' | b'_' | b'~' | b'/' | b'\\' | b'%' | b';')
                     || decoded.is_ascii_control();

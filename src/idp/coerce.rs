@@ -218,7 +218,10 @@ impl<'a> Coercion<'a> {
         let mut typed = Map::with_capacity(parts.len());
         for (name, value) in parts {
             let Some(sub) = attribute.sub(&name).or_else(|| self.alias(&name, attribute)) else {
-                self.unknown(&Place::Part(place, &name), value)?;
+                // What IdPs say of a member besides its id is not ours to keep (S49, D-X22).
+                if attribute.name != "members" {
+                    self.unknown(&Place::Part(place, &name), value)?;
+                }
                 continue;
             };
             if sub.is_read_only() || sub.is_secret() {

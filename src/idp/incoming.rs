@@ -61,6 +61,7 @@ impl Incoming {
         let sent = std::mem::take(&mut self.document);
         let mut document = match profile.put_omitted {
             PutOmitted::Clear => sent,
+            PutOmitted::ClearButExternalId => self.with_external_id(before, sent),
             PutOmitted::Keep => self.merged(before, sent),
         };
         for attribute in never_cleared(kind) {
@@ -70,6 +71,15 @@ impl Incoming {
         }
         self.notes.merge(&validate::finish(&mut document, Some(before), kind, &profile.policy)?);
         Ok(document)
+    }
+
+    /// Puts back an `externalId` of which nothing was said.
+    fn with_external_id(&self, before: &Document, mut sent: Document) -> Document {
+        const NAME: &str = "externalId";
+        if sent.external_id().is_none() && !self.cleared.iter().any(|path| path.is(NAME)) {
+            sent.set(None, NAME, before.get(NAME).cloned());
+        }
+        sent
     }
 
     /// Puts what was sent over what there was; what was cleared goes (S102, S103).

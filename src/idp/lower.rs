@@ -12,6 +12,7 @@ use crate::scim::note::Rule;
 use crate::scim::patch::{Op, Operation};
 use crate::scim::path::{self, Path, Target};
 use crate::scim::policy::ReadOnly;
+use crate::scim::schema::Attribute;
 use crate::scim::urn;
 
 /// Most operations in one request (S132).
@@ -113,7 +114,7 @@ impl Lowering<'_> {
     /// An operation with a path.
     fn with_path(&mut self, op: Op, text: &str, value: Option<Value>) -> Result<(), Refusal> {
         if urn::same(text.trim(), "schemas") {
-            return self.read_only("schemas");
+            return self.read_only(op, "schemas");
         }
         match (path::parse(text, self.kind)?, value) {
             (Target::Unknown, value) => self.unknown(text, value),
@@ -158,8 +159,12 @@ impl Lowering<'_> {
             self.coercion.notes.add(Rule::PasswordDropped);
             return Ok(());
         }
-        if attribute.is_read_only() || sub.is_some_and(|sub| sub.is_read_only()) {
-            return self.read_only(&attr.to_string());
+        if attribute.is_read_only() {
+            return self.read_only(op, &attr.to_string());
+        }
+        if sub.is_some_and(Attribute::is_read_only) {
+            // What is computed within a value is repeated by clients that read it before.
+            return self.read_only(Op::Replace, &attr.to_string());
         }
         let missing = value.is_none() && op != Op::Remove;
         if missing && (op == Op::Add || self.coercion.profile.types == Types::Exact) {
@@ -188,15 +193,14 @@ impl Lowering<'_> {
         self.push(op, path, typed)
     }
 
-    /// An operation on what the server alone writes (S129).
-    fn read_only(&mut self, name: &str) -> Result<(), Refusal> {
-        match self.coercion.profile.policy.read_only {
-            ReadOnly::Refuse => Err(Refusal::new(Why::Mutability, format!("{name} is read-only"))),
-            ReadOnly::Ignore => {
-                self.coercion.notes.add(Rule::ReadOnlyIgnored);
-                Ok(())
-            }
+    /// An operation on what the server alone writes: left out where the profile says so (S129), but a removal is a mistake
+    /// under every profile (X23).
+    fn read_only(&mut self, op: Op, name: &str) -> Result<(), Refusal> {
+        if op == Op::Remove || self.coercion.profile.policy.read_only == ReadOnly::Refuse {
+            return Err(Refusal::new(Why::Mutability, format!("{name} is read-only")));
         }
+        self.coercion.notes.add(Rule::ReadOnlyIgnored);
+        Ok(())
     }
 
     /// An operation on what the schema does not know (S115).

@@ -45,6 +45,9 @@ pub enum Schemas {
 pub enum PutOmitted {
     /// They are unassigned.
     Clear,
+    /// They are unassigned, but for `externalId`: it is how the provider knows whom it means, and bodies without it have
+    /// been seen (D-K4). Only an explicit `null` clears it.
+    ClearButExternalId,
     /// They stay.
     Keep,
 }
@@ -109,7 +112,7 @@ pub const AUTO: Profile = Profile {
     types: Types::Coerce,
     empty: Empty::Unassigned,
     schemas: Schemas::Optional,
-    put_omitted: PutOmitted::Clear,
+    put_omitted: PutOmitted::ClearButExternalId,
     unknown_member: UnknownMember::Skip,
     group_names: GroupNames::Unique,
     remove_without_path: RemoveWithoutPath::Listed,

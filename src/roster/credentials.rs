@@ -197,6 +197,7 @@ impl Roster {
             created: caller.now,
             expires,
         };
+        let _making = self.making_tokens.lock().unwrap_or_else(PoisonError::into_inner);
         self.point(hash, caller.tenant, id)?;
         self.carry_out(caller, Action::TokenCreate, |snapshot| {
             let before = snapshot.small(caller.tenant, TOKENS, id.as_bytes())?;

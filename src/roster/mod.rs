@@ -1,11 +1,13 @@
 //! The use cases: what one may do with a firm's people, each in a file of its own.
 //!
-//! Read in this order: [`scope`] (who is asking), [`credentials`] (how that is found out), [`commit`] (how an answer
-//! becomes durable), [`view`] (what is given back), then the use cases `create`, `replace`, `patch`, `remove`, `query`, with `members` (edges),
+//! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `commit` (how an answer
+//! becomes durable), `view` (what is given back), then the use cases `create`, `replace`, `patch`, `remove`, `query`, with `members` (edges),
 //! `index` (under which values a record is found); `tenants` and `admins` for the operator, `operate` for the operator's commands as plain data.
 //!
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
 //! makes the caller.
+
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod admins;
 mod commit;
@@ -18,6 +20,7 @@ mod operate;
 mod patch;
 mod query;
 mod remove;
+mod repair;
 mod replace;
 mod rows;
 mod scope;
@@ -25,7 +28,7 @@ mod tenants;
 mod view;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 
@@ -57,6 +60,8 @@ pub struct Roster {
     chance: Arc<dyn Chance>,
     kinds: Kinds,
     credentials: credentials::Credentials,
+    /// Held from a token's pointer to its row.
+    making_tokens: Mutex<()>,
 }
 
 impl fmt::Debug for Roster {
@@ -74,6 +79,7 @@ impl Roster {
             chance,
             kinds: Kinds::standard(),
             credentials: credentials::Credentials::default(),
+            making_tokens: Mutex::default(),
         }
     }
 

@@ -134,6 +134,8 @@ pub enum Reply {
     Checked {
         /// One sentence each.
         findings: Vec<String>,
+        /// Token pointers that a crash had left behind, and that were removed.
+        orphaned: usize,
     },
 }
 
@@ -229,10 +231,11 @@ impl Roster {
                 Ok(Reply::Audit { rows: rows.into_iter().map(AuditRow::from).collect() })
             }
             Command::Check => {
+                let orphaned = self.remove_orphaned_pointers()?;
                 let findings = self.store.check(&mut |rows| tracing::debug!(rows, "checking"))?;
                 let sentence =
                     |finding: crate::store::Finding| format!("{}: {}", finding.tenant, finding.what);
-                Ok(Reply::Checked { findings: findings.into_iter().map(sentence).collect() })
+                Ok(Reply::Checked { findings: findings.into_iter().map(sentence).collect(), orphaned })
             }
         }
     }

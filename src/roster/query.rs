@@ -51,12 +51,14 @@ pub struct Page {
 
 impl Roster {
     /// Tells whether a query is sure to read a few records only, so that it may be answered where it stands.
-    pub fn is_quick(&self, kind: &Kind, query: &Query) -> bool {
+    pub fn is_quick(caller: &Caller, kind: &Kind, query: &Query) -> bool {
         const FEW: u64 = 200;
         let few = query.count.unwrap_or(PAGE_SIZE_DEFAULT) <= FEW && query.start_index <= FEW;
         let unique = |filter: &Filter| {
             filter.conjuncts().iter().filter_map(Filter::as_text_equality).any(|(path, _)| {
-                path.is("id") || path.is("externalId") || (kind.id == KindId::USER && path.is("userName"))
+                path.is("id")
+                    || (caller.connection != LOCAL && path.is("externalId"))
+                    || (kind.id == KindId::USER && path.is("userName"))
             })
         };
         few && query.filter.as_ref().is_none_or(unique) && !query.edges.members
@@ -104,6 +106,9 @@ fn matching(
         Some(candidates) => candidates,
         None => everything(snapshot.as_ref(), caller, kind)?,
     };
+    if is_settled_by_a_key(caller, kind, filter) {
+        return Ok(candidates);
+    }
     let needs = Edges { members: mentions(filter, "members"), groups: mentions(filter, "groups") };
     let mut ids = Vec::new();
     for id in candidates {
@@ -117,6 +122,15 @@ fn matching(
     ids.sort_unstable();
     ids.dedup();
     Ok(ids)
+}
+
+/// Tells whether a unique key is all that the filter is about, so that who holds it is the answer and no document need be parsed.
+/// Keys are folded as the filter compares: userName by its profile, externalId by case.
+fn is_settled_by_a_key(caller: &Caller, kind: &Kind, filter: &Filter) -> bool {
+    let Filter::Compare { path, .. } = filter else { return false };
+    let keyed = (kind.id == KindId::USER && path.is("userName"))
+        || (caller.connection != LOCAL && path.is("externalId"));
+    keyed && filter.as_text_equality().is_some()
 }
 
 /// Uses an index where the filter has an equality that every match must satisfy; `None` where it has none.

@@ -31,7 +31,9 @@ pub struct Facts<'a> {
 
 /// Says what the server can do. Every member is there, also of what is not supported (S181).
 pub fn service_provider_config(facts: &Facts<'_>) -> Value {
-    let bulk = facts.bulk.unwrap_or(BulkFacts { operations_max: 0, payload_bytes_max: 0 });
+    // authentik cuts its PATCH requests into pieces of `maxOperations` whether Bulk is supported or not (D-A4), so that the
+    // number must be one that a PATCH may have.
+    let bulk = facts.bulk.unwrap_or(BulkFacts { operations_max: 1000, payload_bytes_max: 1 << 20 });
     json!({
         "schemas": [urn::SERVICE_PROVIDER_CONFIG],
         "patch": {"supported": true},

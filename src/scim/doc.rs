@@ -10,12 +10,21 @@ use super::schema::Kind;
 use super::urn;
 
 /// A resource's attributes, by schema.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Document {
     /// The attributes of the core schema, and `externalId`.
     pub core: Map<String, Value>,
     /// The extensions that hold data, by URN in canonical spelling. None is empty.
     pub extensions: Vec<(String, Map<String, Value>)>,
+}
+
+/// Two documents are equal when they say the same; the order in which extensions were sent says nothing (S105).
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.core == other.core
+            && self.extensions.len() == other.extensions.len()
+            && self.extensions.iter().all(|(id, attributes)| other.extension(id) == Some(attributes))
+    }
 }
 
 /// Stored segments that are no document: the store is damaged, or another program wrote them.
@@ -228,6 +237,21 @@ mod tests {
     fn s127_an_empty_extension_is_no_segment() {
         let made = document(json!({"userName": "ada"}), json!({}));
         assert_eq!(made.to_segments(&schema::user()).len(), 1);
+    }
+
+    #[test]
+    fn s105_the_order_of_attributes_and_extensions_says_nothing() {
+        let in_order = |names: [&str; 2]| Document {
+            extensions: names
+                .iter()
+                .map(|&id| (id.to_owned(), Map::from_iter([("a".to_owned(), json!(1))])))
+                .collect(),
+            ..document(json!({"userName": "ada", "title": "CTO"}), json!({}))
+        };
+        assert_eq!(in_order(["urn:x", "urn:y"]), in_order(["urn:y", "urn:x"]));
+        assert_ne!(in_order(["urn:x", "urn:y"]), in_order(["urn:x", "urn:z"]));
+        let one = document(json!({"userName": "ada", "title": "CTO"}), json!({}));
+        assert_eq!(one, document(json!({"title": "CTO", "userName": "ada"}), json!({})));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! From bytes to JSON values, strictly: nothing that two readers could understand in two ways gets through.
 //!
 //! One pass over the bytes. Refused besides bad syntax: a byte order mark, invalid UTF-8, lone surrogates and NUL (X34), depth
-//! beyond [`DEPTH_MAX`], numbers longer than [`NUMBER_BYTES_MAX`], and two names in one object that are the same but for
-//! the case of letters, however they are escaped: names of attributes are compared that way (S26, S27, X24).
+//! beyond [`DEPTH_MAX`], numbers longer than [`NUMBER_BYTES_MAX`], more than [`VALUES_MAX`] values, and two names in one
+//! object that are the same but for the case of letters, however they are escaped: names of attributes are compared that
+//! way (S26, S27, X24).
 
 use std::collections::HashSet;
 
@@ -14,6 +15,9 @@ use super::error::{Refusal, Why};
 pub const DEPTH_MAX: usize = 64;
 /// Longest number, in characters.
 pub const NUMBER_BYTES_MAX: usize = 64;
+/// Most values in one body: a value takes tens of bytes of memory where its text may take two, and 100,000 members with
+/// all their parts must fit.
+pub const VALUES_MAX: usize = 600_000;
 /// From this many names on, an object's names are compared through a set.
 const NAMES_COMPARED_MAX: usize = 16;
 
@@ -25,7 +29,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, Refusal> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         refusal(format!("expected UTF-8, found something else at byte {}", error.valid_up_to()))
     })?;
-    let mut parser = Parser { text, bytes, at: 0, depth: 0 };
+    let mut parser = Parser { text, bytes, at: 0, depth: 0, values: 0 };
     let value = parser.value()?;
     parser.blanks();
     if parser.at < bytes.len() {
@@ -44,6 +48,7 @@ struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
     depth: usize,
+    values: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -74,6 +79,10 @@ impl<'a> Parser<'a> {
     /// Parses a value. Recursion ends at [`DEPTH_MAX`].
     fn value(&mut self) -> Result<Value, Refusal> {
         self.blanks();
+        self.values += 1;
+        if self.values > VALUES_MAX {
+            return Err(refusal(format!("expected at most {VALUES_MAX} values in one body, found more")));
+        }
         match self.peek() {
             Some(b'"') => self.string().map(Value::String),
             Some(b'{') => self.nested(Self::object),
@@ -362,6 +371,7 @@ mod tests {
         assert!(!refused(&"1".repeat(NUMBER_BYTES_MAX)));
         assert!(refused(&"1".repeat(NUMBER_BYTES_MAX + 1)));
         assert!(refused("1e999"));
+        assert!(refused(&format!("[{}]", vec!["0"; VALUES_MAX].join(","))));
     }
 
     #[test]

@@ -123,7 +123,7 @@ fn is_well_formed(text: &str) -> bool {
     let urn = text.get(..text.len() - name.len()).unwrap_or("");
     let urn_is_sound =
         urn.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'[' | b']' | b'(' | b')'));
-    urn_is_sound && name.split('.').all(|part| is_name(part))
+    urn_is_sound && name.split('.').all(is_name)
 }
 
 fn refusal(detail: impl Into<String>) -> Refusal {

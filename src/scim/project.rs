@@ -89,9 +89,8 @@ impl Projection {
             selected.iter().filter(here).map(|one| one.sub.clone()).collect::<Option<Vec<_>>>()
         };
         match (&self.0, returned) {
-            (_, Returned::Never) => Shown::Nothing,
+            (_, Returned::Never) | (Mode::Default | Mode::Except(_), Returned::Request) => Shown::Nothing,
             (_, Returned::Always) | (Mode::Default, Returned::Default) => Shown::Whole,
-            (Mode::Default | Mode::Except(_), Returned::Request) => Shown::Nothing,
             (Mode::Only(selected), _) => match subs(selected) {
                 Some(subs) if subs.is_empty() => Shown::Nothing,
                 Some(subs) => Shown::Only(subs),
@@ -144,7 +143,9 @@ fn keep_parts(value: &mut Value, shown: &Shown) {
     match value {
         Value::Object(parts) => parts.retain(|name, _| shown.has(name)),
         Value::Array(elements) => {
-            elements.iter_mut().for_each(|element| keep_parts(element, shown));
+            for element in elements.iter_mut() {
+                keep_parts(element, shown);
+            }
             elements.retain(|element| !matches!(element, Value::Object(parts) if parts.is_empty()));
         }
         _ => {}

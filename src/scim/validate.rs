@@ -39,7 +39,7 @@ pub fn finish(
         before.map(|before| &before.core),
         Some(kind),
         &kind.core,
-        policy,
+        policy.primaries,
         &mut notes,
     )?;
     for schema in &kind.extensions {
@@ -47,7 +47,7 @@ pub fn finish(
         let Some((_, attributes)) = document.extensions.iter_mut().find(|(id, _)| *id == schema.id) else {
             continue;
         };
-        check_schema(attributes, old, None, schema, policy, &mut notes)
+        check_schema(attributes, old, None, schema, policy.primaries, &mut notes)
             .map_err(|refusal| refusal.within(&schema.id))?;
     }
     Ok(notes)
@@ -59,7 +59,7 @@ fn check_schema(
     before: Option<&Map<String, Value>>,
     common: Option<&Kind>,
     schema: &Schema,
-    policy: &Policy,
+    primaries: Primaries,
     notes: &mut Notes,
 ) -> Result<(), Refusal> {
     for attribute in
@@ -74,7 +74,7 @@ fn check_schema(
         let attribute = schema.attribute(name).or_else(|| common?.attribute(name));
         let Some(attribute) = attribute else { continue };
         if let Value::Array(elements) = value {
-            check_list(elements, attribute, policy, notes)?;
+            check_list(elements, attribute, primaries, notes)?;
         } else {
             check_value(value, attribute, name)?;
         }
@@ -96,7 +96,7 @@ fn check_schema(
 fn check_list(
     elements: &mut [Value],
     attribute: &Attribute,
-    policy: &Policy,
+    primaries: Primaries,
     notes: &mut Notes,
 ) -> Result<(), Refusal> {
     let name = &attribute.name;
@@ -113,7 +113,7 @@ fn check_list(
     if elements.iter().filter(|element| is_primary(element)).count() < 2 {
         return Ok(());
     }
-    if policy.primaries == Primaries::Refuse {
+    if primaries == Primaries::Refuse {
         return Err(invalid(format!("{name}: expected one primary value, found several")));
     }
     notes.add(Rule::SeveralPrimaries);

@@ -67,6 +67,16 @@ pub enum OpenError {
 
 /// Opens the store in a folder, which is made if there is none, and holds the folder's lock until the store is dropped.
 pub fn open(folder: &Path, options: &RedbOptions) -> Result<KvStore, OpenError> {
+    let (engine, state) = engine(folder, options)?;
+    let path = folder.join(FILE);
+    KvStore::start(engine, state, options.writer).map_err(|why| OpenError::Engine { path, why })
+}
+
+/// An engine, and the state that it is in.
+type Opened = (Box<dyn KvEngine>, Arc<dyn KvRead>);
+
+/// Opens the engine alone, without a writer in front of it.
+pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError> {
     let folder = Folder::open(folder)?;
     if !folder.has(FILE)? {
         create(&folder, options)?;
@@ -74,9 +84,8 @@ pub fn open(folder: &Path, options: &RedbOptions) -> Result<KvStore, OpenError> 
     let mut engine = Engine::at(folder.path(FILE), options);
     let named = |why| OpenError::Engine { path: folder.path(FILE), why };
     let state = engine.reopen().map_err(named)?;
-    let path = engine.path.clone();
     engine.folder = Some(folder);
-    KvStore::start(Box::new(engine), state, options.writer).map_err(|why| OpenError::Engine { path, why })
+    Ok((Box::new(engine), state))
 }
 
 /// Makes an empty database under another name first: one that was half made when the power went is no database.
@@ -123,10 +132,7 @@ impl Engine {
     }
 
     fn state(&self) -> Result<Arc<dyn KvRead>, StoreError> {
-        let transaction = self.database()?.begin_read().map_err(failed)?;
-        let documents = transaction.open_table(DOCUMENTS).map_err(failed)?;
-        let small = transaction.open_table(SMALL).map_err(failed)?;
-        Ok(Arc::new(Open { documents, small }))
+        Ok(Arc::new(Open::of(self.database()?)?))
     }
 
     fn write(&self, changes: &Changes) -> Result<(), StoreError> {
@@ -164,11 +170,11 @@ impl KvEngine for Engine {
         self.state()
     }
 
-    fn reopen_to_read(&mut self) -> Result<Arc<dyn KvRead>, StoreError> {
-        drop(self.database.take());
+    fn open_aside(&self) -> Result<Arc<dyn KvRead>, StoreError> {
         let overlay = disk::Overlay::new(self.file(false)?).map_err(redb::Error::Io).map_err(failed)?;
-        self.database = Some(self.builder().create_with_backend(overlay).map_err(failed)?);
-        self.state()
+        let aside = Arc::new(self.builder().create_with_backend(overlay).map_err(failed)?);
+        let open = Open::of(&aside)?;
+        Ok(Arc::new(Open { _aside: Some(aside), ..open }))
     }
 
     fn place(&self) -> &str {
@@ -180,9 +186,18 @@ impl KvEngine for Engine {
 struct Open {
     documents: ReadOnlyTable<&'static [u8], &'static [u8]>,
     small: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    /// What was opened for this state alone, and closes with it; after the tables, so that they go first.
+    _aside: Option<Arc<Database>>,
 }
 
 impl Open {
+    fn of(database: &Database) -> Result<Self, StoreError> {
+        let transaction = database.begin_read().map_err(failed)?;
+        let documents = transaction.open_table(DOCUMENTS).map_err(failed)?;
+        let small = transaction.open_table(SMALL).map_err(failed)?;
+        Ok(Self { documents, small, _aside: None })
+    }
+
     const fn table(&self, table: Table) -> &ReadOnlyTable<&'static [u8], &'static [u8]> {
         match table {
             Table::Documents => &self.documents,

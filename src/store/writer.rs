@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::failpoints::{Point, pass};
 use super::kv::{Applied, Batch, Changes, KvEngine, KvRead, KvSnapshot, Table, apply, keys};
@@ -26,6 +26,8 @@ const BATCH_UNITS_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 2 << 20;
 /// What the writer writes to learn whether the disk has room again.
 const PROBE_BYTES: usize = 64 << 10;
+/// How long readers of a state may take before the engine is closed under them.
+const READERS_WITHIN: Duration = Duration::from_secs(1);
 /// Longest pause between two attempts to reopen the engine.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
@@ -85,7 +87,8 @@ impl Writer {
             units: AtomicU64::new(0),
         });
         let (queue, jobs) = sync_channel(options.queue_max);
-        let work = Work { engine, jobs, shared: Arc::clone(&shared), pause: options.pause };
+        let work =
+            Work { engine, jobs, shared: Arc::clone(&shared), pause: options.pause, reads_aside: false };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || work.run(options.pause))
@@ -151,14 +154,11 @@ impl Shared {
         Arc::clone(&self.latest.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn publish(&self, state: Arc<dyn KvRead>) {
+    /// Makes a state the one that readers get, and returns the one they got before.
+    fn publish(&self, state: Arc<dyn KvRead>) -> Arc<KvSnapshot> {
         let fresh = Arc::new(KvSnapshot::new(state));
-        let old = {
-            let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *latest, fresh)
-        };
-        // Dropped outside of the lock: closing a state may take the engine a moment.
-        drop(old);
+        let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *latest, fresh)
     }
 
     fn state(&self) -> State {
@@ -184,6 +184,8 @@ struct Work {
     jobs: Receiver<Job>,
     shared: Arc<Shared>,
     pause: Duration,
+    /// Whether readers are served beside the engine.
+    reads_aside: bool,
 }
 
 impl Work {
@@ -218,28 +220,38 @@ impl Work {
 
     fn write_batch(&mut self, first: Job) {
         let jobs = self.gather(first);
+        // A panic anywhere on the way is an error like others: it costs this batch, not the thread.
+        let written = catch_unwind(AssertUnwindSafe(|| self.write(&jobs)))
+            .unwrap_or_else(|_| Err(StoreError::Fatal("the writer panicked".into())));
+        match written {
+            Ok(answers) => {
+                for (job, given) in jobs.iter().zip(answers) {
+                    answer(job, given);
+                }
+            }
+            Err(error) => {
+                self.stop_writing(&error);
+                // Also those that were refused: the state that they were judged by does not exist.
+                for job in &jobs {
+                    answer(job, Err(error.clone()));
+                }
+                self.recover();
+            }
+        }
+    }
+
+    /// Applies each job to one batch and makes that durable; returns what to answer to each.
+    fn write(&mut self, jobs: &[Job]) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
         let latest = self.shared.latest();
         let mut batch = Batch::over(latest.state());
-        let mut answers = Vec::with_capacity(jobs.len());
-        for job in &jobs {
-            answers.push(apply_one(&mut batch, job));
-        }
+        let answers: Vec<_> = jobs.iter().map(|job| apply_one(&mut batch, job)).collect();
         let changes = batch.into_changes();
-        if !changes.is_empty()
-            && let Err(error) = self.make_durable(&changes)
-        {
-            self.stop_writing(&error);
-            // Also those that were refused: the state that they were judged by does not exist.
-            for job in &jobs {
-                answer(job, Err(error.clone()));
-            }
-            return self.recover();
+        if !changes.is_empty() {
+            self.make_durable(&changes)?;
         }
         let committed = answers.iter().filter(|one| matches!(one, Ok(Outcome::Committed { .. }))).count();
         self.shared.units.fetch_add(committed as u64, Ordering::Relaxed);
-        for (job, given) in jobs.iter().zip(answers) {
-            answer(job, given);
-        }
+        Ok(answers)
     }
 
     /// Takes what is queued, up to what one batch may hold.
@@ -261,11 +273,11 @@ impl Work {
 
     /// Commits and publishes.
     fn make_durable(&mut self, changes: &Changes) -> Result<(), StoreError> {
-        let state = catch_unwind(AssertUnwindSafe(|| self.engine.commit(changes)))
-            .unwrap_or_else(|_| Err(StoreError::Fatal("the engine panicked while it committed".into())))?;
+        let state = self.engine.commit(changes)?;
         self.shared.batches.fetch_add(1, Ordering::Relaxed);
         self.pass(Point::PublishBefore)?;
-        self.shared.publish(state);
+        // Closing the old state may take the engine a moment, so that is not done under the lock.
+        drop(self.shared.publish(state));
         self.pass(Point::AnswerBefore)
     }
 
@@ -281,26 +293,36 @@ impl Work {
         tracing::error!(%error, place, "the store stopped writing; it reads on and tries to recover");
     }
 
-    /// Reopens the engine; after a full disk also writes something, to see whether it can.
+    /// Reopens the engine; after a full disk also writes something, to see whether it can. Readers are served aside meanwhile.
     fn recover(&mut self) {
-        let recovered = self.try_recover();
+        self.read_aside();
+        let recovered = catch_unwind(AssertUnwindSafe(|| self.try_recover()))
+            .unwrap_or_else(|_| Err(StoreError::Fatal("the writer panicked while it recovered".into())));
         let place = self.engine.place();
         match recovered {
             Ok(()) => {
                 tracing::warn!(place, "the store writes again");
+                self.reads_aside = false;
                 self.shared.state.store(READY, Ordering::Release);
             }
-            Err(error) => {
-                tracing::warn!(%error, place, again_in = ?self.pause, "the store cannot write yet");
-                self.read_on();
-            }
+            Err(error) => tracing::warn!(%error, place, again_in = ?self.pause, "the store cannot write yet"),
         }
     }
 
-    /// Serves readers from the file as it is, without writing to it.
-    fn read_on(&mut self) {
-        match catch_unwind(AssertUnwindSafe(|| self.engine.reopen_to_read())) {
-            Ok(Ok(state)) => self.shared.publish(state),
+    /// Serves readers from what is on disk, beside the engine, which may then be closed under nobody's feet.
+    fn read_aside(&mut self) {
+        if self.reads_aside {
+            return;
+        }
+        match catch_unwind(AssertUnwindSafe(|| self.engine.open_aside())) {
+            Ok(Ok(state)) => {
+                let old = self.shared.publish(state);
+                self.reads_aside = true;
+                let patience = Instant::now() + READERS_WITHIN;
+                while Arc::strong_count(&old) > 1 && Instant::now() < patience {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
             Ok(Err(error)) => {
                 tracing::error!(%error, place = self.engine.place(), "the store cannot be read from disk");
             }
@@ -309,9 +331,9 @@ impl Work {
     }
 
     fn try_recover(&mut self) -> Result<(), StoreError> {
-        let reopened = catch_unwind(AssertUnwindSafe(|| self.engine.reopen()))
-            .unwrap_or_else(|_| Err(StoreError::Fatal("the engine panicked while it reopened".into())))?;
-        self.shared.publish(reopened);
+        let reopened = self.engine.reopen()?;
+        drop(self.shared.publish(reopened));
+        self.reads_aside = false;
         if self.shared.state() == State::Full {
             let mut probe = Changes::default();
             probe.set(Table::Small, keys::PROBE.into(), Some(vec![0; PROBE_BYTES].into()));

@@ -4,6 +4,8 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
     clippy::unwrap_used,
     reason = "a test that meets the unexpected fails; clippy knows #[test] functions, but not the helpers beside them"
 )]

@@ -223,6 +223,16 @@ fn w8_d_k4_a_put_keeps_what_omission_must_not_clear() {
 }
 
 #[test]
+fn d_k4_a_put_without_external_id_keeps_it_and_only_null_clears_it() {
+    let before = json!({"userName": "ada", "externalId": "00u1"});
+    let silent = json!({"schemas": [urn::USER], "userName": "ada"});
+    assert_eq!(replaced(before.clone(), silent.clone(), &AUTO), before);
+    assert_eq!(replaced(before.clone(), silent, &STRICT), json!({"userName": "ada"}));
+    let null = json!({"userName": "ada", "externalId": null});
+    assert_eq!(replaced(before, null, &AUTO), json!({"userName": "ada"}));
+}
+
+#[test]
 fn s46_wrong_types_are_refused_with_the_place() {
     let refusal =
         user(json!({"userName": "ada", "emails": [{"value": "a"}, {"value": {"x": 1}}]}), &AUTO).unwrap_err();

@@ -68,6 +68,26 @@ fn w3_d_k9_renaming_a_group_touches_no_member() {
 }
 
 #[test]
+fn d_a3_authentik_replaces_a_group_without_a_path() {
+    let operations = json!([{"op": "replace", "path": null, "value": {
+        "schemas": [urn::GROUP], "id": "g-1", "externalId": "p-1", "displayName": "B",
+    }}]);
+    let after = patched(&document(json!({"displayName": "A"})), operations, &schema::group(), &AUTO).unwrap();
+    assert_eq!(
+        (shown(&after.document), after.members),
+        (json!({"displayName": "B", "externalId": "p-1"}), Vec::new())
+    );
+}
+
+#[test]
+fn d_x22_what_is_said_of_a_member_besides_its_id_is_not_kept() {
+    let body = json!({"Operations": [{"op": "add", "path": "members", "value": [{"value": "u-1", "displayName": "Ada", "x": 1}]}]});
+    let incoming = normalise::patch(body, &schema::group(), &AUTO).unwrap();
+    assert_eq!(incoming.shadow.len(), 0);
+    assert_eq!(incoming.operations[0].value, Some(json!([{"value": "u-1"}])));
+}
+
+#[test]
 fn w4_d_e8_a_removal_that_lists_members_removes_those() {
     let one = json!([{"op": "Remove", "path": "members", "value": [{"$ref": null, "value": "u-7"}]}]);
     assert_eq!(group_changes(one.clone()), [MemberChange::Remove(refs(&["u-7"]))]);
@@ -329,7 +349,13 @@ fn s123_x23_required_and_read_only_attributes_are_not_removed() {
     }
     for path in ["id", "meta", "groups", "META.version", "schemas", "groups[value eq \"g\"]"] {
         assert_eq!(remove(path, &STRICT), Err(Why::Mutability), "{path}");
-        assert_eq!(remove(path, &AUTO), Ok(()), "{path}");
+        assert_eq!(remove(path, &AUTO), Err(Why::Mutability), "{path}");
+        let replaced = |profile| {
+            let operations = json!([{"op": "replace", "path": path, "value": "x"}]);
+            patched(&before, operations, &schema::user(), profile)
+        };
+        assert_eq!(why(replaced(&STRICT)), Err(Why::Mutability), "{path}");
+        assert_eq!(replaced(&AUTO).map(|patched| patched.document), Ok(before.clone()), "{path}");
     }
     assert_eq!(remove("title", &STRICT), Ok(()));
     assert_eq!(remove("emails[type eq \"work\"]", &STRICT), Err(Why::NoTarget));

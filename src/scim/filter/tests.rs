@@ -11,7 +11,7 @@ use crate::scim::schema::{group, user};
 fn shown(text: &str) -> String {
     match Filter::parse(text, &user()) {
         Ok(filter) => filter.to_string(),
-        Err(refusal) => format!("{}", refusal.why.scim_type()),
+        Err(refusal) => refusal.why.scim_type().to_owned(),
     }
 }
 

@@ -38,7 +38,7 @@ impl Work<'_> {
         match (self.members.last_mut(), made) {
             (Some(MemberChange::Add(known)), Some(MemberChange::Add(mut more)))
             | (Some(MemberChange::Remove(known)), Some(MemberChange::Remove(mut more))) => {
-                known.append(&mut more)
+                known.append(&mut more);
             }
             (_, made) => self.members.extend(made),
         }

@@ -63,15 +63,14 @@ impl Work<'_> {
         elements::keep_one_primary(self, &change, &primaries)
     }
 
-    /// An operation on what the server alone writes (S129).
+    /// An operation on what the server alone writes: left out where the policy says so (S129), a removal never (X23).
     fn read_only(&mut self, change: &Change<'_>) -> Result<(), Refusal> {
-        match self.policy.read_only {
-            ReadOnly::Ignore => {
-                self.notes.add(Rule::ReadOnlyIgnored);
-                Ok(())
-            }
-            ReadOnly::Refuse => Err(mutability(format!("{} is read-only", change.attr))),
+        let removed = change.op == Op::Remove && change.attribute.is_read_only();
+        if removed || self.policy.read_only == ReadOnly::Refuse {
+            return Err(mutability(format!("{} is read-only", change.attr)));
         }
+        self.notes.add(Rule::ReadOnlyIgnored);
+        Ok(())
     }
 
     /// Looks at what clears: required attributes cannot be, `active` is left as it is, and adding nothing does nothing.

@@ -59,8 +59,9 @@ pub trait KvEngine: Send {
     /// Closes and opens the engine after an error, with whatever check it needs to be sound, and returns its state.
     fn reopen(&mut self) -> Result<Arc<dyn KvRead>, StoreError>;
 
-    /// Opens the engine for reading only, without writing anything, while it cannot be reopened to write.
-    fn reopen_to_read(&mut self) -> Result<Arc<dyn KvRead>, StoreError>;
+    /// Opens what is on disk a second time, for reading only and without writing anything: for readers while the engine is
+    /// being reopened. The state stays good whatever happens to the engine.
+    fn open_aside(&self) -> Result<Arc<dyn KvRead>, StoreError>;
 
     /// Says where the data lie, for messages.
     fn place(&self) -> &str;

@@ -52,7 +52,7 @@ impl Captured {
                     let place = format!("{place}.{name}");
                     match found.get(name) {
                         Some(_) if expected == "{{absent}}" => {
-                            differences.push(format!("{place}: should be absent"))
+                            differences.push(format!("{place}: should be absent"));
                         }
                         Some(found) => self.compare(&place, expected, found, differences),
                         None if expected == "{{absent}}" => {}
@@ -107,9 +107,9 @@ impl Captured {
                 Some(Value::String(known)) if rest.starts_with(known.as_str()) => known.len(),
                 _ => end,
             };
-            self.matches_one(name, &Value::from(&rest[..end]))
-                .map_err(|what| format!("{}: {what}", differs()))?;
-            rest = &rest[end..];
+            let (shown, left) = rest.split_at(end);
+            self.matches_one(name, &Value::from(shown)).map_err(|what| format!("{}: {what}", differs()))?;
+            rest = left;
             rest_of_pattern = after;
         }
         if rest == rest_of_pattern { Ok(()) } else { Err(differs()) }

@@ -53,10 +53,9 @@ impl Transcript {
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self, (usize, String)> {
-        let header: String =
-            text.lines().filter_map(|line| line.strip_prefix("#:")).map(|line| format!("{line}\n")).collect();
+        let header: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("#:")).collect();
         let header: DocumentMut =
-            header.parse().map_err(|error| (1, format!("the header is no TOML: {error}")))?;
+            header.join("\n").parse().map_err(|error| (1, format!("the header is no TOML: {error}")))?;
         let known = ["source", "rows", "why", "profile", "send"];
         if let Some((key, _)) = header.iter().find(|(key, _)| !known.contains(key)) {
             return Err((1, format!("unknown key {key:?}; expected one of {}", known.join(", "))));

@@ -8,7 +8,13 @@ use crate::support::{Client, Request, TestApp, on_every_store};
 
 /// What of a resource the server alone decides.
 fn servers_own(resource: &Value) -> Value {
-    json!([resource["id"], resource["groups"], resource["meta"]["resourceType"], resource["meta"]["created"], resource["meta"]["location"]])
+    json!([
+        resource["id"],
+        resource["groups"],
+        resource["meta"]["resourceType"],
+        resource["meta"]["created"],
+        resource["meta"]["location"]
+    ])
 }
 
 #[test]
@@ -21,12 +27,22 @@ fn x23_read_only_attributes_cannot_be_written_in_any_way() {
             let forged = json!([{ "value": "0192f0c1-2b3c-7def-8123-456789abcdef", "display": "Admins" }]);
             let meta = json!({ "created": "1999-01-01T00:00:00Z", "location": "https://evil.test", "version": "W/\"1\"", "resourceType": "Robot" });
             let mut attempts = vec![];
-            for (name, value) in [("id", json!("another")), ("ID", json!("another")), ("meta", meta.clone()), ("META", meta), ("groups", forged.clone()), ("Groups", forged)] {
+            for (name, value) in [
+                ("id", json!("another")),
+                ("ID", json!("another")),
+                ("meta", meta.clone()),
+                ("META", meta),
+                ("groups", forged.clone()),
+                ("Groups", forged),
+            ] {
                 for op in ["add", "replace", "Replace"] {
                     attempts.push(patch(&[json!({ "op": op, "path": name, "value": value })]));
                     attempts.push(patch(&[json!({ "op": op, "value": { name: value } })]));
-                    attempts.push(patch(&[json!({ "op": op, "path": format!("{USER}:{name}"), "value": value })]));
-                    attempts.push(patch(&[json!({ "op": op, "value": { format!("{USER}:{name}"): value } })]));
+                    attempts.push(patch(&[
+                        json!({ "op": op, "path": format!("{USER}:{name}"), "value": value }),
+                    ]));
+                    attempts
+                        .push(patch(&[json!({ "op": op, "value": { format!("{USER}:{name}"): value } })]));
                 }
                 attempts.push(patch(&[json!({ "op": "remove", "path": name })]));
                 let mut body = user(ada["userName"].as_str().unwrap());
@@ -34,7 +50,9 @@ fn x23_read_only_attributes_cannot_be_written_in_any_way() {
                 let put = client.put(&path, &body);
                 assert!(matches!(put.status, 200 | 400), "PUT {body}: {}", put.text());
             }
-            for sub in ["meta.created", "meta.location", "meta.version", "groups[value pr].value", "groups.value"] {
+            for sub in
+                ["meta.created", "meta.location", "meta.version", "groups[value pr].value", "groups.value"]
+            {
                 attempts.push(patch(&[json!({ "op": "replace", "path": sub, "value": "2" })]));
                 attempts.push(patch(&[json!({ "op": "remove", "path": sub })]));
             }
@@ -48,7 +66,9 @@ fn x23_read_only_attributes_cannot_be_written_in_any_way() {
                 assert_eq!(servers_own(&now), servers_own(&ada), "{attempt}");
             }
             for required in ["userName", &format!("{USER}:userName"), "USERNAME"] {
-                client.patch(&path, &patch(&[json!({ "op": "remove", "path": required })])).refused(400, Some("mutability"));
+                client
+                    .patch(&path, &patch(&[json!({ "op": "remove", "path": required })]))
+                    .refused(400, Some("mutability"));
             }
         }
         must_agree(&app);
@@ -71,7 +91,10 @@ fn x23_unknown_attributes_are_never_echoed_found_or_shown() {
             app.get(&format!("{path}?attributes=shoeSize,isAdmin,urn:example:custom:2.0:User:badge")),
             app.get("/Users"),
             app.patch(&path, &replace("shoeSize", "canary-42")),
-            app.patch(&path, &patch(&[json!({ "op": "add", "value": { "shoeSize": "canary-42", "title": "CTO" } })])),
+            app.patch(
+                &path,
+                &patch(&[json!({ "op": "add", "value": { "shoeSize": "canary-42", "title": "CTO" } })]),
+            ),
             app.put(&path, &body),
         ];
         for answer in answers {
@@ -97,7 +120,10 @@ fn x24_a_key_that_comes_twice_in_any_disguise_is_refused() {
         r#"{"userName":"ada","emails":[{"value":"a","VALUE":"b"}]}"#.to_owned(),
         r#"{"userName":"ada","name":{"givenName":"a","givenname":"b"}}"#.to_owned(),
         format!(r#"{{"userName":"ada","{ENTERPRISE}":{{"department":"a","Department":"b"}}}}"#),
-        format!(r#"{{"userName":"ada","{ENTERPRISE}":{{"department":"a"}},"{}":{{"department":"b"}}}}"#, ENTERPRISE.to_uppercase()),
+        format!(
+            r#"{{"userName":"ada","{ENTERPRISE}":{{"department":"a"}},"{}":{{"department":"b"}}}}"#,
+            ENTERPRISE.to_uppercase()
+        ),
     ];
     for body in bodies {
         for request in [Request::scim("POST", "/Users"), Request::scim("PUT", &path)] {
@@ -157,10 +183,17 @@ fn x25_a_password_is_in_no_answer_and_cannot_be_searched_for() {
             app.patch(&path, &by_path),
             app.patch(&path, &urn),
             app.patch(&format!("{path}?attributes=password"), &set),
-            app.patch(&path, &patch(&[json!({ "op": "remove", "path": format!("password[value eq \"{PASSWORD}\"]") })])),
+            app.patch(
+                &path,
+                &patch(&[json!({ "op": "remove", "path": format!("password[value eq \"{PASSWORD}\"]") })]),
+            ),
         ];
         for answer in all {
-            assert!(!answer.text().contains(PASSWORD) && !answer.text().contains("\"password\""), "{}", answer.text());
+            assert!(
+                !answer.text().contains(PASSWORD) && !answer.text().contains("\"password\""),
+                "{}",
+                answer.text()
+            );
             assert!(answer.status < 500);
         }
         let rows = history(app.roster(), rosterd::ids::TenantId::new(1));
@@ -169,7 +202,15 @@ fn x25_a_password_is_in_no_answer_and_cannot_be_searched_for() {
             assert!(!all.contains(PASSWORD), "{all}");
         }
         let essence = |filter: String| app.find("/Users", &filter).essence();
-        for form in ["password eq \"X\"", "password sw \"X\"", "password co \"X\"", "password gt \"X\"", "userName eq \"ada\" and password eq \"X\"", "not (password eq \"X\")", "password pr or password eq \"X\""] {
+        for form in [
+            "password eq \"X\"",
+            "password sw \"X\"",
+            "password co \"X\"",
+            "password gt \"X\"",
+            "userName eq \"ada\" and password eq \"X\"",
+            "not (password eq \"X\")",
+            "password pr or password eq \"X\"",
+        ] {
             let right = essence(form.replace('X', PASSWORD));
             assert_eq!(right, essence(form.replace('X', "Wrong-horse-77")), "{form}");
             assert_eq!(right.0, 400, "{form}");
@@ -196,7 +237,12 @@ fn x28_references_are_the_servers_own_and_are_never_followed() {
             let path_of_part = format!("members[value eq \"{ada}\"].{sub}");
             app.patch(&path, &patch(&[json!({ "op": "replace", "path": path_of_part, "value": value })]))
         };
-        for (sub, value) in [("value", "0192f0c1-2b3c-7def-8123-456789abcdef"), ("$ref", lure.as_str()), ("type", "Group"), ("display", "Nobody")] {
+        for (sub, value) in [
+            ("value", "0192f0c1-2b3c-7def-8123-456789abcdef"),
+            ("$ref", lure.as_str()),
+            ("type", "Group"),
+            ("display", "Nobody"),
+        ] {
             assert!(matches!(edit(sub, value).status, 204 | 400), "{sub}");
             assert_eq!(app.get(&path).expect(200).json()["members"], json!([member]), "{sub}");
         }
@@ -207,7 +253,11 @@ fn x28_references_are_the_servers_own_and_are_never_followed() {
         let manager = app.post("/Users", &person).expect(201).json()[ENTERPRISE]["manager"].clone();
         assert_eq!(manager["value"], json!(ada));
         assert!(!manager.to_string().contains("Nobody") && !manager.to_string().contains(&lure), "{manager}");
-        assert_eq!(trap.accept().map(|_| ()).unwrap_err().kind(), std::io::ErrorKind::WouldBlock, "somebody followed a reference");
+        assert_eq!(
+            trap.accept().map(|_| ()).unwrap_err().kind(),
+            std::io::ErrorKind::WouldBlock,
+            "somebody followed a reference"
+        );
     });
 }
 
@@ -228,17 +278,36 @@ fn x29_active_takes_true_false_and_their_texts_and_nothing_else() {
             assert_eq!(auto_set(&app, replace("active", value)), (200, json!(now)), "{value}");
             assert_eq!(strict_set(&strict, replace("active", value)), (400, json!(true)), "strict: {value}");
         }
-        for value in [json!(0), json!(1), json!("1"), json!("0"), json!("yes"), json!("no"), json!("FALSEHOOD"), json!([]), json!({}), json!([false]), json!({ "value": false }), json!(0.0)] {
+        for value in [
+            json!(0),
+            json!(1),
+            json!("1"),
+            json!("0"),
+            json!("yes"),
+            json!("no"),
+            json!("FALSEHOOD"),
+            json!([]),
+            json!({}),
+            json!([false]),
+            json!({ "value": false }),
+            json!(0.0),
+        ] {
             let (status, active) = auto_set(&app, replace("active", value.clone()));
             // One value in a list may be read as that value; it is never read as something else.
             let fair = match &value {
                 Value::Array(list) if list.is_empty() => (status == 200 || status == 400) && active == true,
-                Value::Array(list) => (status == 400 && active == true) || (status == 200 && active == list[0]),
+                Value::Array(list) => {
+                    (status == 400 && active == true) || (status == 200 && active == list[0])
+                }
                 _ => (status, &active) == (400, &json!(true)),
             };
             assert!(fair, "{value}: {status}, {active}");
             let _ = auto_set(&app, replace("active", true));
-            assert_eq!(strict_set(&strict, replace("active", value.clone())).1, json!(true), "strict: {value}");
+            assert_eq!(
+                strict_set(&strict, replace("active", value.clone())).1,
+                json!(true),
+                "strict: {value}"
+            );
         }
         for value in [json!(true), json!(false)] {
             assert_eq!(auto_set(&app, replace("active", value.clone())), (200, value.clone()));

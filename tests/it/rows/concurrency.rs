@@ -42,7 +42,11 @@ fn r3_of_sixteen_creates_of_one_name_in_any_case_one_succeeds() {
                 let name: String = format!("racer-{round}@acme.test")
                     .chars()
                     .enumerate()
-                    .map(|(at, letter)| if (number >> (at % 4)) & 1 == 1 { letter.to_ascii_uppercase() } else { letter })
+                    .map(
+                        |(at, letter)| {
+                            if (number >> (at % 4)) & 1 == 1 { letter.to_ascii_uppercase() } else { letter }
+                        },
+                    )
                     .collect();
                 client.post("/Users", &user(&name))
             });
@@ -58,8 +62,9 @@ fn r3_of_sixteen_creates_of_one_name_in_any_case_one_succeeds() {
 #[test]
 fn r3_of_eight_renames_onto_one_name_one_succeeds() {
     on_every_store(|app| {
-        let ids: Vec<String> =
-            (0..8).map(|number| app.post("/Users", &user(&format!("user-{number}"))).expect(201).id()).collect();
+        let ids: Vec<String> = (0..8)
+            .map(|number| app.post("/Users", &user(&format!("user-{number}"))).expect(201).id())
+            .collect();
         let answers = at_once(&app, 8, |number, client| {
             let name = if number % 2 == 0 { "wanted" } else { "WANTED" };
             client.patch(&format!("/Users/{}", ids[number]), &replace("userName", name))
@@ -87,7 +92,11 @@ fn r4_ids_are_never_given_twice_and_versions_never_go_back() {
             // Some names come back after their holder has gone.
             let made = app.post("/Users", &user(&format!("user-{}", dice.below(100))));
             if made.status == 201 {
-                assert!(ever.insert(made.id()), "operation {operation}: the id {} was given before", made.id());
+                assert!(
+                    ever.insert(made.id()),
+                    "operation {operation}: the id {} was given before",
+                    made.id()
+                );
                 alive.insert(made.id(), (made.json(), version(&made)));
             } else {
                 made.refused(409, Some("uniqueness"));
@@ -118,8 +127,13 @@ fn r4_ids_are_never_given_twice_and_versions_never_go_back() {
             assert_eq!((now, &after.json()), (last, &before), "operation {operation}: nothing changed");
         } else {
             assert!(now > last, "operation {operation}: version {now} after {last}");
-            let modified = |value: &Value| value["meta"]["lastModified"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
-            assert!(modified(&after.json()) >= modified(&before), "operation {operation}: lastModified went back");
+            let modified = |value: &Value| {
+                value["meta"]["lastModified"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap()
+            };
+            assert!(
+                modified(&after.json()) >= modified(&before),
+                "operation {operation}: lastModified went back"
+            );
         }
         alive.insert(id, (after.json(), now));
     }
@@ -128,16 +142,26 @@ fn r4_ids_are_never_given_twice_and_versions_never_go_back() {
 
 #[test]
 fn r18_eight_clients_patch_eight_attributes_of_one_person_and_every_change_survives() {
-    const ATTRIBUTES: [&str; 8] =
-        ["title", "nickName", "displayName", "userType", "locale", "timezone", "name.givenName", "name.familyName"];
+    const ATTRIBUTES: [&str; 8] = [
+        "title",
+        "nickName",
+        "displayName",
+        "userType",
+        "locale",
+        "timezone",
+        "name.givenName",
+        "name.familyName",
+    ];
     const TIMES: usize = 100;
     on_every_store(|app| {
         let made = app.post("/Users", &user("ada")).expect(201);
         let path = format!("/Users/{}", made.id());
-        let before = app.roster().store().snapshot().unwrap().head(rosterd::ids::TenantId::new(1)).unwrap().seq.0;
+        let before =
+            app.roster().store().snapshot().unwrap().head(rosterd::ids::TenantId::new(1)).unwrap().seq.0;
         at_once(&app, ATTRIBUTES.len(), |number, client| {
             for time in 1..=TIMES {
-                let _ = client.patch(&path, &replace(ATTRIBUTES[number], format!("value-{time}"))).expect(200);
+                let _ =
+                    client.patch(&path, &replace(ATTRIBUTES[number], format!("value-{time}"))).expect(200);
             }
         });
         let after = app.get(&path).expect(200).json();
@@ -168,7 +192,9 @@ fn r18_a_stale_if_match_changes_nothing() {
         let stale = made.etag();
         let answers = at_once(&app, 8, |number, client| {
             let body = replace("title", format!("by-{number}"));
-            client.send(&crate::support::Request::scim("PATCH", &path).header("If-Match", stale.as_str()).json(&body))
+            client.send(
+                &crate::support::Request::scim("PATCH", &path).header("If-Match", stale.as_str()).json(&body),
+            )
         });
         assert_eq!(counted(&answers), BTreeMap::from([(200, 1), (412, 7)]));
         let winner = answers.iter().find(|answer| answer.status == 200).unwrap();
@@ -186,7 +212,8 @@ fn r19_w7_sixteen_clients_add_members_to_one_group_and_all_are_there() {
     let requests = repeats(10, 40);
     on_every_store(|app| {
         let people: Vec<Vec<String>> = at_once(&app, CLIENTS, |client_number, client| {
-            let make = |number| client.post("/Users", &user(&format!("c{client_number}-{number}"))).expect(201).id();
+            let make =
+                |number| client.post("/Users", &user(&format!("c{client_number}-{number}"))).expect(201).id();
             (0..requests * PER_REQUEST).map(make).collect()
         });
         let crowd = app.post("/Groups", &group("crowd", &[])).expect(201).id();
@@ -216,7 +243,9 @@ fn r19_w7_sixteen_clients_add_members_to_one_group_and_all_are_there() {
 fn w7_two_patches_of_a_thousand_members_each_both_count() {
     on_every_store(|app| {
         let halves: Vec<Vec<String>> = at_once(&app, 2, |half, client| {
-            (0..1000).map(|number| client.post("/Users", &user(&format!("h{half}-{number}"))).expect(201).id()).collect()
+            (0..1000)
+                .map(|number| client.post("/Users", &user(&format!("h{half}-{number}"))).expect(201).id())
+                .collect()
         });
         let crowd = app.post("/Groups", &group("crowd", &[])).expect(201).id();
         let answers = at_once(&app, 2, |half, client| {
@@ -250,8 +279,9 @@ fn r3_a_member_deleted_while_it_is_added_leaves_no_edge_behind() {
 #[test]
 fn s130_adds_and_removals_of_different_members_all_count() {
     on_every_store(|app| {
-        let ids: Vec<String> =
-            (0..32).map(|number| app.post("/Users", &user(&format!("user-{number}"))).expect(201).id()).collect();
+        let ids: Vec<String> = (0..32)
+            .map(|number| app.post("/Users", &user(&format!("user-{number}"))).expect(201).id())
+            .collect();
         let (stay, leave) = ids.split_at(16);
         let leavers: Vec<&str> = leave.iter().map(String::as_str).collect();
         let crowd = app.post("/Groups", &group("crowd", &leavers)).expect(201).id();
@@ -264,8 +294,12 @@ fn s130_adds_and_removals_of_different_members_all_count() {
             let _ = client.patch(&path, &both).expect(204);
         });
         let found = app.get(&path).expect(200).json();
-        let found: BTreeSet<&str> =
-            found["members"].as_array().unwrap().iter().map(|member| member["value"].as_str().unwrap()).collect();
+        let found: BTreeSet<&str> = found["members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|member| member["value"].as_str().unwrap())
+            .collect();
         assert_eq!(found, stay.iter().map(String::as_str).collect());
     });
 }

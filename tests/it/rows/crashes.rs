@@ -45,9 +45,14 @@ fn r1b_r2_x58_kill_9_under_eight_writers_loses_nothing_and_leaves_every_view_agr
         daemon = daemon.kill_and_restart();
         people.extend(made.people);
         let seen = must_agree(&daemon.client());
-        let landed = people.iter_mut().map(|person| settle(person, &seen, &crowd)).filter(|landed| *landed).count();
+        let landed =
+            people.iter_mut().map(|person| settle(person, &seen, &crowd)).filter(|landed| *landed).count();
         done += made.acknowledged + landed;
-        assert_eq!(daemon.history_length(), done, "round {round}: acknowledged changes, and entries of the history");
+        assert_eq!(
+            daemon.history_length(),
+            done,
+            "round {round}: acknowledged changes, and entries of the history"
+        );
         daemon.must_be_sound();
     }
     assert!(daemon.terminate().0.success());
@@ -68,7 +73,8 @@ fn under_load(daemon: &mut TestDaemon, crowd: &str, round: usize, writes: usize)
             let (client, people, acknowledged) = (client.clone(), &people, acknowledged.clone());
             scope.spawn(move || {
                 for number in 0.. {
-                    let mut person = Person { name: format!("r{round}-w{writer}-n{number}"), ..Person::default() };
+                    let mut person =
+                        Person { name: format!("r{round}-w{writer}-n{number}"), ..Person::default() };
                     let alive = live(&client, crowd, &mut person, number % 2 == 0, &acknowledged);
                     people.lock().unwrap().push(person);
                     if !alive {
@@ -88,7 +94,7 @@ fn under_load(daemon: &mut TestDaemon, crowd: &str, round: usize, writes: usize)
 
 /// A person's life: made, titled, a member, and half of them deleted. False when the daemon is gone.
 fn live(client: &Client, crowd: &str, person: &mut Person, leaves: bool, acknowledged: &Sender<()>) -> bool {
-    let mut step = |person: &mut Person, step: Step, request: Request, status: u16| {
+    let step = |person: &mut Person, step: Step, request: Request, status: u16| {
         person.in_flight = Some(step);
         let Ok(answer) = client.try_send(&request) else { return None };
         assert_eq!(answer.status, status, "{}", answer.text());
@@ -152,7 +158,11 @@ fn settle(person: &mut Person, seen: &Seen, crowd: &str) -> bool {
         (Some(id), false) => {
             let user = &seen.users[id];
             assert_eq!(user["userName"], person.name.as_str());
-            assert_eq!(user.get("title"), person.title.as_ref().map(|title| json!(title)).as_ref(), "{person:?}");
+            assert_eq!(
+                user.get("title"),
+                person.title.as_ref().map(|title| json!(title)).as_ref(),
+                "{person:?}"
+            );
             assert_eq!(member_ids.contains(id.as_str()), person.joined, "{person:?}");
         }
         _ => assert_eq!(found, None, "{person:?}"),

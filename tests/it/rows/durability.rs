@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::process::{Command, Stdio};
 
-use crate::support::bodies::user;
 use crate::support::TestDaemon;
+use crate::support::bodies::user;
 
 /// Creates that are traced.
 const CREATES: usize = 40;
@@ -13,14 +13,17 @@ const CREATES: usize = 40;
 fn r1a_between_each_request_and_its_answer_a_flush_has_completed() {
     let folder = tempfile::tempdir().unwrap();
     if !can_trace() {
-        eprintln!("SKIPPED: strace cannot trace here (not installed, or ptrace is forbidden); R1a was not checked");
+        eprintln!(
+            "SKIPPED: strace cannot trace here (not installed, or ptrace is forbidden); R1a was not checked"
+        );
         return;
     }
     let log = folder.path().join("trace");
     let log_name = log.to_str().unwrap().to_owned();
     // -D: the daemon stays our child, the tracer becomes its grandchild.
     let calls = "trace=fsync,fdatasync,read,recvfrom,recvmsg,write,writev,sendto,sendmsg";
-    let mut daemon = TestDaemon::start_under(&["strace", "-D", "-f", "-s", "64", "-e", calls, "-o", &log_name]);
+    let mut daemon =
+        TestDaemon::start_under(&["strace", "-D", "-f", "-s", "64", "-e", calls, "-o", &log_name]);
     let client = daemon.client();
     for number in 0..CREATES {
         let _ = client.post("/Users", &user(&format!("user-{number}"))).expect(201);
@@ -75,10 +78,15 @@ fn r1a_the_look_at_a_trace_finds_an_answer_without_a_flush() {
     let answer = "1 writev(9, [{iov_base=\"HTTP/1.1 201 Created\\r\\n\"...}], 2) = 900";
     let look = |lines: &[&str]| flushes_between_requests_and_answers(&lines.join("\n"));
     assert_eq!(look(&[read, flush, answer]), Ok(1));
-    assert_eq!(look(&[read, "2 fdatasync(7 <unfinished ...>", "2 <... fdatasync resumed>) = 0", answer]), Ok(1));
+    assert_eq!(
+        look(&[read, "2 fdatasync(7 <unfinished ...>", "2 <... fdatasync resumed>) = 0", answer]),
+        Ok(1)
+    );
     assert!(look(&[read, answer]).is_err());
     assert!(look(&[flush, read, answer]).is_err());
-    assert!(look(&["2 fdatasync(7 <unfinished ...>", read, "2 <... fdatasync resumed>) = 0", answer]).is_err());
+    assert!(
+        look(&["2 fdatasync(7 <unfinished ...>", read, "2 <... fdatasync resumed>) = 0", answer]).is_err()
+    );
     assert!(look(&[read, "2 fdatasync(7) = -1 EIO (Input/output error)", answer]).is_err());
     assert!(look(&[read, flush, answer, read, answer]).is_err());
 }

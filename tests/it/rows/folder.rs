@@ -80,7 +80,9 @@ fn x1_x25_x62_no_token_password_or_name_is_in_the_log_and_no_token_in_the_data_f
     let _ = client.find("/Users", &format!("password eq \"{PASSWORD}\"")).expect(400);
     let _ = client.get(&format!("/Users?token={secret}")).expect(200);
     let _ = client.get(&format!("/{secret}")).expect(404);
-    let _ = client.send(&Request::scim("POST", "/Users").body(format!("{{\"password\":\"{PASSWORD}\""))).expect(400);
+    let _ = client
+        .send(&Request::scim("POST", "/Users").body(format!("{{\"password\":\"{PASSWORD}\"")))
+        .expect(400);
     let _ = client.with(&format!("{secret}x")).get("/Users").expect(401);
     let _ = client.patch(&format!("/Users/{id}"), &serde_json::json!({ "password": PASSWORD })).expect(400);
 
@@ -88,16 +90,21 @@ fn x1_x25_x62_no_token_password_or_name_is_in_the_log_and_no_token_in_the_data_f
     let (status, said) = daemon.terminate();
     assert!(status.success());
     assert!(said.contains("request answered"), "the log is on: {said}");
-    for (what, secret) in
-        [("the first token", TestDaemon::TOKEN), ("a made token", &secret), ("a password", PASSWORD), ("a name", "canary-name")]
-    {
+    for (what, secret) in [
+        ("the first token", TestDaemon::TOKEN),
+        ("a made token", &secret),
+        ("a password", PASSWORD),
+        ("a name", "canary-name"),
+    ] {
         assert!(!said.contains(secret), "{what} is in the log:\n{said}");
     }
     let files: Vec<PathBuf> = everything(&data).into_iter().filter(|path| path.is_file()).collect();
     let bytes: Vec<u8> = files.iter().flat_map(|path| std::fs::read(path).unwrap()).collect();
     let holds = |text: &str| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(holds("canary-name"), "the search finds what is there");
-    for (what, secret) in [("the first token", TestDaemon::TOKEN), ("a made token", &secret), ("a password", PASSWORD)] {
+    for (what, secret) in
+        [("the first token", TestDaemon::TOKEN), ("a made token", &secret), ("a password", PASSWORD)]
+    {
         assert!(!holds(secret), "{what} is in the data folder");
     }
 }

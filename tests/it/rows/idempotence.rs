@@ -36,13 +36,17 @@ fn r17_what_is_repeated_changes_neither_version_nor_history() {
         changes_nothing(&app, &watched, || app.put(&person, &made.json()), 200);
         changes_nothing(&app, &watched, || app.patch(&person, &replace("active", true)), 200);
         changes_nothing(&app, &watched, || app.patch(&person, &replace("userName", "ada@acme.test")), 200);
-        let same = patch(&[json!({ "op": "add", "path": "emails", "value": [{ "value": "ada@acme.test", "type": "work" }] })]);
+        let same = patch(&[
+            json!({ "op": "add", "path": "emails", "value": [{ "value": "ada@acme.test", "type": "work" }] }),
+        ]);
         changes_nothing(&app, &watched, || app.patch(&person, &same), 200);
         let nobody = patch(&[json!({ "op": "remove", "path": "title" })]);
         changes_nothing(&app, &watched, || app.patch(&person, &nobody), 200);
         changes_nothing(&app, &watched, || app.patch(&crowd, &add_members(&[&ada])), 204);
         changes_nothing(&app, &watched, || app.put(&crowd, &group("crowd", &[&ada])), 200);
-        let stranger = patch(&[json!({ "op": "remove", "path": "members[value eq \"0192f0c1-2b3c-7def-8123-456789abcdef\"]" })]);
+        let stranger = patch(&[
+            json!({ "op": "remove", "path": "members[value eq \"0192f0c1-2b3c-7def-8123-456789abcdef\"]" }),
+        ]);
         changes_nothing(&app, &watched, || app.patch(&crowd, &stranger), 204);
         // A rename to the same name in other letters is a change of what is shown.
         let renamed = app.patch(&person, &replace("userName", "Ada@acme.test")).expect(200);

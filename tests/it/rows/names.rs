@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::support::bodies::{group, user};
-use crate::support::world::must_agree;
 use crate::support::on_every_store;
+use crate::support::world::must_agree;
 
 #[test]
 fn x26_names_that_differ_in_case_width_or_composition_collide_everywhere() {
@@ -29,7 +29,11 @@ fn x26_names_that_differ_in_case_width_or_composition_collide_everywhere() {
             // One function for uniqueness and for the filter.
             for name in [first, second] {
                 let found = app.find("/Users", &format!("userName eq {}", json!(name))).expect(200).json();
-                assert_eq!((&found["totalResults"], &found["Resources"][0]["id"]), (&json!(1), &json!(made.id())), "{name}");
+                assert_eq!(
+                    (&found["totalResults"], &found["Resources"][0]["id"]),
+                    (&json!(1), &json!(made.id())),
+                    "{name}"
+                );
             }
             let _ = app.delete(&format!("/Users/{}", made.id())).expect(204);
             let again = app.post("/Users", &user(second)).expect(201).id();
@@ -42,8 +46,22 @@ fn x26_names_that_differ_in_case_width_or_composition_collide_everywhere() {
 fn x26_names_with_characters_that_nobody_sees_are_refused() {
     on_every_store(|app| {
         for name in [
-            " ada", "ada ", "a\u{7}b", "a\nb", "a\tb", "a\u{7f}b", "a\u{ad}b", "a\u{200b}b", "a\u{200d}b", "a\u{200e}b", "a\u{202e}b",
-            "a\u{2066}b", "a\u{feff}b", "a\u{2028}b", "a\u{e000}b", "a\u{378}b",
+            " ada",
+            "ada ",
+            "a\u{7}b",
+            "a\nb",
+            "a\tb",
+            "a\u{7f}b",
+            "a\u{ad}b",
+            "a\u{200b}b",
+            "a\u{200d}b",
+            "a\u{200e}b",
+            "a\u{202e}b",
+            "a\u{2066}b",
+            "a\u{feff}b",
+            "a\u{2028}b",
+            "a\u{e000}b",
+            "a\u{378}b",
         ] {
             app.post("/Users", &user(name)).refused(400, Some("invalidValue"));
             // And nobody is found under it, whatever that name is.

@@ -44,7 +44,10 @@ fn matrix(route: &str) -> Option<Vec<Verb>> {
     };
     let one = |reads, writes, patched| {
         let mut verbs = read(Needs::Scope(reads), 200);
-        verbs.extend([("PUT", 200), ("PATCH", patched), ("DELETE", 204)].map(|(name, status)| verb(name, Needs::Scope(writes), status)));
+        verbs.extend(
+            [("PUT", 200), ("PATCH", patched), ("DELETE", 204)]
+                .map(|(name, status)| verb(name, Needs::Scope(writes), status)),
+        );
         verbs
     };
     Some(match route {
@@ -75,8 +78,13 @@ impl Field<'_> {
         self.made += 1;
         let name = format!("name-{}", self.made);
         let (id, body) = match route.split('/').nth(3) {
-            Some("Users") => (self.app.post("/Users", &user(&name)).expect(201).id(), user(&format!("{name}-new"))),
-            Some("Groups") => (self.app.post("/Groups", &group(&name, &[])).expect(201).id(), group(&format!("{name}-new"), &[])),
+            Some("Users") => {
+                (self.app.post("/Users", &user(&name)).expect(201).id(), user(&format!("{name}-new")))
+            }
+            Some("Groups") => (
+                self.app.post("/Groups", &group(&name, &[])).expect(201).id(),
+                group(&format!("{name}-new"), &[]),
+            ),
             Some("Schemas") => ("urn:ietf:params:scim:schemas:core:2.0:User".to_owned(), json!({})),
             _ => ("User".to_owned(), json!({})),
         };
@@ -112,7 +120,8 @@ fn x4_every_route_verb_and_scope_is_answered_as_the_matrix_says() {
             }
         };
         for route in PUBLIC {
-            let verbs = matrix(route).unwrap_or_else(|| panic!("{route} is served, and missing in the matrix"));
+            let verbs =
+                matrix(route).unwrap_or_else(|| panic!("{route} is served, and missing in the matrix"));
             for name in VERBS {
                 let status = match verbs.iter().find(|verb| verb.name == name) {
                     None => 405,
@@ -153,7 +162,11 @@ fn x8_without_a_token_nothing_can_be_learnt_about_what_exists() {
             for method in ["GET", "PUT", "PATCH", "DELETE", "HEAD"] {
                 let ask = |id: &str| {
                     let request = Request::scim(method, &format!("{path}/{id}"));
-                    client.send(&if method == "GET" || method == "HEAD" { request } else { request.json(&json!({})) })
+                    client.send(&if method == "GET" || method == "HEAD" {
+                        request
+                    } else {
+                        request.json(&json!({}))
+                    })
                 };
                 let missing = ask("0192f0c1-2b3c-7def-8123-456789abcdef");
                 assert_eq!(missing.status, 401);
@@ -252,8 +265,23 @@ fn x73_the_router_serves_the_documented_list_and_nothing_else() {
         let _ = app.send(&Request::new("POST", route).json(&json!({ "command": "tenant-list" }))).expect(404);
     }
     for nowhere in [
-        "/scim/v2/Bulk", "/scim/v2/.search", "/scim/v2/Users/.search", "/scim/v2", "/scim/v2/Roles", "/login", "/me", "/debug/pprof",
-        "/debug/vars", "/console", "/health", "/healthz", "/status", "/.well-known/openid-configuration", "/oauth2/token", "/.env", "/index.html",
+        "/scim/v2/Bulk",
+        "/scim/v2/.search",
+        "/scim/v2/Users/.search",
+        "/scim/v2",
+        "/scim/v2/Roles",
+        "/login",
+        "/me",
+        "/debug/pprof",
+        "/debug/vars",
+        "/console",
+        "/health",
+        "/healthz",
+        "/status",
+        "/.well-known/openid-configuration",
+        "/oauth2/token",
+        "/.env",
+        "/index.html",
     ] {
         let _ = app.send(&Request::new("GET", nowhere)).expect(404);
     }
@@ -263,7 +291,14 @@ fn x73_the_router_serves_the_documented_list_and_nothing_else() {
 fn x71_x73_the_admin_listener_serves_probes_and_metrics_only() {
     let app = TestApp::start();
     let admin = Client::new(app.daemon().admin(), app.token());
-    for (path, status) in [("/livez", 200), ("/readyz", 200), ("/metrics", 200), ("/admin/v1/operate", 404), ("/scim/v2/Users", 404), ("/debug/pprof", 404)] {
+    for (path, status) in [
+        ("/livez", 200),
+        ("/readyz", 200),
+        ("/metrics", 200),
+        ("/admin/v1/operate", 404),
+        ("/scim/v2/Users", 404),
+        ("/debug/pprof", 404),
+    ] {
         assert_eq!(admin.send(&Request::new("GET", path)).status, status, "{path}");
     }
     let operate = Request::new("POST", "/admin/v1/operate").json(&json!({ "command": "tenant-list" }));

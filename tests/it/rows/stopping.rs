@@ -16,7 +16,9 @@ fn r6_requests_half_sent_at_sigterm_are_answered_and_the_process_ends_with_0() {
     let client = daemon.client();
     let mut halves: Vec<(TcpStream, Vec<u8>)> = Vec::new();
     for number in 0..HALF_SENT {
-        let request = Request::scim("POST", "/Users").json(&user(&format!("half-{number}"))).header("Expect", "100-continue");
+        let request = Request::scim("POST", "/Users")
+            .json(&user(&format!("half-{number}")))
+            .header("Expect", "100-continue");
         let bytes = request.bytes(client.address(), Some(client.token()));
         let (first, second) = bytes.split_at(bytes.len() - 20);
         let mut stream = client.connect().unwrap();

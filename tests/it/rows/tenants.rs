@@ -68,7 +68,11 @@ fn x15_lists_filters_members_and_managers_stay_within_the_tenant() {
         ] {
             assert_eq!(other.find("/Users", filter).expect(200).json()["totalResults"], 0, "{filter}");
         }
-        for filter in ["displayName eq \"crowd\"", &format!("members.value eq \"{ada}\""), &format!("id eq \"{crowd}\"")] {
+        for filter in [
+            "displayName eq \"crowd\"",
+            &format!("members.value eq \"{ada}\""),
+            &format!("id eq \"{crowd}\""),
+        ] {
             assert_eq!(other.find("/Groups", filter).expect(200).json()["totalResults"], 0, "{filter}");
         }
         // Somebody else's person is as unknown as nobody: as a member, and as a manager.
@@ -136,7 +140,9 @@ fn x17_x37_the_tenant_and_the_public_url_come_from_neither_host_nor_header_nor_b
             assert_eq!(with(&app).essence(), plain.essence(), "{name}: {value}");
             assert_eq!(with(&other).essence(), missing.essence(), "{name}: {value}");
             let made = app.send(
-                &Request::scim("POST", "/Users").header(name, value).json(&user(&format!("{name}-{}", value.len()))),
+                &Request::scim("POST", "/Users")
+                    .header(name, value)
+                    .json(&user(&format!("{name}-{}", value.len()))),
             );
             let made = made.expect(201);
             let location = format!("https://roster.test/scim/v2/Users/{}", made.id());
@@ -173,7 +179,17 @@ fn x18_only_the_servers_own_id_names_a_resource() {
         let mut body = user("mallory");
         body["externalId"] = "e-7".into();
         let mallory = app.post("/Users", &body).expect(201).id();
-        for alias in ["e-7", "mallory", "victim", "1", "0", "me", &id.to_uppercase(), &id.replace('-', ""), &format!("{{{id}}}")] {
+        for alias in [
+            "e-7",
+            "mallory",
+            "victim",
+            "1",
+            "0",
+            "me",
+            &id.to_uppercase(),
+            &id.replace('-', ""),
+            &format!("{{{id}}}"),
+        ] {
             for answer in every_verb(&app, "/Users", alias) {
                 assert_eq!(answer.status, 404, "{alias}");
             }

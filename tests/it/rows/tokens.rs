@@ -49,7 +49,11 @@ fn x3_a_token_ends_when_its_time_is_up_and_its_last_use_is_recorded() {
     on_every_store(|app| {
         let (month, id) = app.issue(FIRST_TENANT, FIRST_CONNECTION, &[]);
         let used = |app: &TestApp| {
-            let Reply::Tokens { tokens } = app.operate(Command::TokenList { tenant: Some(FIRST_TENANT.to_owned()) }) else { panic!() };
+            let Reply::Tokens { tokens } =
+                app.operate(Command::TokenList { tenant: Some(FIRST_TENANT.to_owned()) })
+            else {
+                panic!()
+            };
             tokens.into_iter().map(|token| token.what).find(|token| token.id.to_string() == id).unwrap()
         };
         assert_eq!(used(&app).last_used, None);
@@ -76,7 +80,13 @@ fn x5_only_one_authorization_bearer_field_is_a_credential() {
     }
     let swapped: String = token
         .chars()
-        .map(|letter| if letter.is_ascii_lowercase() { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() })
+        .map(|letter| {
+            if letter.is_ascii_lowercase() {
+                letter.to_ascii_uppercase()
+            } else {
+                letter.to_ascii_lowercase()
+            }
+        })
         .collect();
     for wrong in [
         token.clone(),
@@ -86,7 +96,7 @@ fn x5_only_one_authorization_bearer_field_is_a_credential() {
         format!("Bearer  {token}"),
         format!("Bearer {token}x"),
         format!("Bearer x{token}"),
-        format!("Bearer {}", &token[1..]),
+        format!("Bearer {}", token.strip_prefix('r').unwrap()),
         format!("Bearer {}", &token[..token.len() - 1]),
         format!("Bearer {swapped}"),
         format!("Bearer \"{token}\""),
@@ -101,7 +111,11 @@ fn x5_only_one_authorization_bearer_field_is_a_credential() {
     }
     let without = stranger.get("/Users");
     without.refused(401, None);
-    assert_eq!(without.essence(), send("Bearer nobody".to_owned()).essence(), "one answer, whatever is wrong");
+    assert_eq!(
+        without.essence(),
+        send("Bearer nobody".to_owned()).essence(),
+        "one answer, whatever is wrong"
+    );
 }
 
 #[test]
@@ -122,14 +136,19 @@ fn x5_a_token_elsewhere_twice_or_huge_is_no_credential() {
     stranger.post("/Users", &body).refused(401, None);
 
     let bearer = format!("Bearer {token}");
-    let twice = Request::scim("GET", "/Users").header("Authorization", &*bearer).header("authorization", &*bearer);
+    let twice =
+        Request::scim("GET", "/Users").header("Authorization", &*bearer).header("authorization", &*bearer);
     stranger.send(&twice).refused(400, None);
-    let underscored = Request::scim("GET", "/Users").header("Authorization", "Bearer nobody").header("X_Authorization", &*bearer);
+    let underscored = Request::scim("GET", "/Users")
+        .header("Authorization", "Bearer nobody")
+        .header("X_Authorization", &*bearer);
     assert_eq!(stranger.send(&underscored).status, 401);
 
-    let long = Request::scim("GET", "/Users").header("Authorization", format!("Bearer {}", "a".repeat(20_000)));
+    let long =
+        Request::scim("GET", "/Users").header("Authorization", format!("Bearer {}", "a".repeat(20_000)));
     stranger.send(&long).refused(431, None);
-    let huge = Request::scim("GET", "/Users").header("Authorization", format!("Bearer {}", "a".repeat(1 << 20)));
+    let huge =
+        Request::scim("GET", "/Users").header("Authorization", format!("Bearer {}", "a".repeat(1 << 20)));
     assert!(matches!(stranger.try_send(&huge).map(|answer| answer.status), Ok(400 | 401 | 431) | Err(_)));
     assert_eq!(app.get("/Users").expect(200).json()["totalResults"], 0);
 }

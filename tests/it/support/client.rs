@@ -1,5 +1,6 @@
 //! HTTP/1.1 by hand: one connection, one credential, blocking. Sends what it is told, byte for byte, so that a test can be as rude as it must.
 
+use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// Longest wait for an answer; a server that hangs fails the test instead of holding it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What stands before every SCIM path.
 const BASE: &str = "/scim/v2";
 
@@ -61,7 +62,7 @@ impl Request {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         let mut add = |name: &str, value: &str| {
             if !value.is_empty() {
-                head.push_str(&format!("{name}: {value}\r\n"));
+                let _ = write!(head, "{name}: {value}\r\n");
             }
         };
         if !self.names("host") {

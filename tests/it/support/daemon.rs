@@ -193,7 +193,8 @@ impl TestDaemon {
     pub fn must_be_sound(&self) {
         for arguments in [&["check"][..], &["audit", "verify"]] {
             let output = self.cli(arguments);
-            let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned()
+                + &String::from_utf8_lossy(&output.stdout);
             assert_eq!(output.status.code(), Some(0), "rosterd {}: {said}", arguments.join(" "));
         }
     }

@@ -1,0 +1,157 @@
+//! The figures as a person reads them.
+
+use std::io::{self, Write};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use super::figures::{Conditions, Figures, Footprint, Goal, Row};
+
+/// How often redb flushes for one durable commit with quick repair: once for the pages, once for the header.
+const FLUSHES_PER_BATCH: f64 = 2.0;
+
+/// Writes the whole report.
+pub fn write(figures: &Figures, out: &mut dyn Write) -> io::Result<()> {
+    conditions(&figures.run, out)?;
+    writeln!(out, "\n{}\n", rows(&figures.rows))?;
+    for row in figures.rows.iter().filter(|row| row.errors > 0) {
+        let first = row.first_error.as_deref().unwrap_or_default();
+        let (case, who, errors) = (&row.case, row.who.name(), row.errors);
+        writeln!(out, "! {errors} errors of {case}, {who}; the first: {first}")?;
+    }
+    footprint(&figures.daemon, out)?;
+    writeln!(out, "\n{}", goals(&figures.goals))
+}
+
+fn conditions(run: &Conditions, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "rosterd {} on {}, {}", run.version, run.machine, run.ended)?;
+    writeln!(
+        out,
+        "{} users, {} turns of {} s each; load average before: {}",
+        run.users, run.turns, run.seconds, run.load_average_before
+    )?;
+    if !run.optimised {
+        writeln!(out, "! This build is not optimised: only a release build's figures mean anything.")?;
+    }
+    if run.folder_in_memory {
+        writeln!(out, "! The folder lies in memory: nothing was durable. Name one on a disk by --data.")?;
+    }
+    Ok(())
+}
+
+fn rows(rows: &[Row]) -> Table {
+    let mut table = table(&[
+        "load",
+        "who",
+        "conns",
+        "per s",
+        "p50 µs",
+        "p99 µs",
+        "CPU µs each",
+        "errors",
+        "units per commit",
+        "flushes each",
+        "KB written each",
+    ]);
+    let mut last = "";
+    for row in rows {
+        let case = if row.case == last { "" } else { row.case.as_str() };
+        last = &row.case;
+        let units = row.written.as_ref().map(|written| written.units_per_batch);
+        let flushes = match row.who {
+            super::figures::Who::Append => units.map(|units| 1.0 / units),
+            _ => units.map(|units| FLUSHES_PER_BATCH / units),
+        };
+        let bytes = row.written.as_ref().and_then(|written| written.bytes_per_request);
+        table.add_row([
+            case.to_owned(),
+            row.who.name().to_owned(),
+            row.connections.to_string(),
+            format!("{:.0}", row.per_second),
+            format!("{:.0}", row.p50_us),
+            format!("{:.0}", row.p99_us),
+            some(row.cpu_us, 1),
+            row.errors.to_string(),
+            some(units, 1),
+            some(flushes, 2),
+            some(bytes.map(|bytes| bytes / 1e3), 1),
+        ]);
+    }
+    right_from(&mut table, 2);
+    table
+}
+
+fn footprint(daemon: &Footprint, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "memory: {} empty, {} with the users, {} at the end, {} at the most",
+        kib(daemon.idle_empty_kib),
+        kib(daemon.idle_kib),
+        kib(daemon.end_kib),
+        kib(daemon.peak_kib)
+    )?;
+    writeln!(
+        out,
+        "disk: {} before, {} after, with {} users then; started in {:.0} ms, stopped in {:.0} ms; filled at {:.0} users per s",
+        bytes(daemon.disk_bytes),
+        bytes(daemon.disk_bytes_at_end),
+        daemon.users_at_end,
+        daemon.ready_ms,
+        daemon.stop_ms,
+        daemon.preload_per_second
+    )?;
+    writeln!(
+        out,
+        "CPU is the server process's alone, from the kernel. Flushes are counted from the store's own count of commits, two for each."
+    )
+}
+
+fn goals(goals: &[Goal]) -> Table {
+    let mut table = table(&["goal", "what", "must", "hoped for", "figure", "turns", "reached"]);
+    for goal in goals {
+        table.add_row([
+            goal.row.to_owned(),
+            goal.what.clone(),
+            goal.must.to_string(),
+            goal.hoped.to_string(),
+            goal.figure.map_or_else(|| "–".to_owned(), |figure| goal.must.show(figure)),
+            goal.spread.map_or_else(String::new, |(low, high)| {
+                format!("{} to {}", goal.must.show(low), goal.must.show(high))
+            }),
+            match goal.reached {
+                Some(true) => "yes",
+                Some(false) => "NO",
+                None => "–",
+            }
+            .to_owned(),
+        ]);
+    }
+    table
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(header.to_vec());
+    table
+}
+
+fn right_from(table: &mut Table, first: usize) {
+    for column in table.column_iter_mut().skip(first) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
+
+fn some(figure: Option<f64>, digits: usize) -> String {
+    figure.map_or_else(String::new, |figure| format!("{figure:.digits$}"))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "megabytes for people")]
+fn bytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+fn kib(kib: u64) -> String {
+    bytes(kib.saturating_mul(1024))
+}

@@ -1,0 +1,75 @@
+//! What is held in two tenants at once, and put right when a crash came between: token pointers.
+//!
+//! A pointer is written before the token's row and removed after it, so that a crash leaves at worst a pointer to nothing. It opens
+//! nothing; it is only in the way.
+
+use std::sync::PoisonError;
+
+use super::error::RosterError;
+use super::rows::{self, TOKEN_POINTERS, TOKENS, TokenPointer, TokensRow};
+use super::{Roster, commit::hex};
+use crate::ids::TenantId;
+use crate::store::{Given, Outcome, Unit, Write};
+
+impl Roster {
+    /// Removes pointers that lead to no token, and returns how many there were.
+    pub(super) fn remove_orphaned_pointers(&self) -> Result<usize, RosterError> {
+        // A token in the making has its pointer and not yet its row.
+        let _making = self.making_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = self.store.snapshot()?;
+        let mut removed = 0_usize;
+        for pointer in super::all_small(snapshot.as_ref(), TenantId::SYSTEM, TOKEN_POINTERS)? {
+            let TokenPointer { tenant, connection } = rows::decode(&pointer.value)?;
+            let row = snapshot.small(tenant, TOKENS, connection.as_bytes())?;
+            let tokens =
+                row.as_deref().map(rows::decode::<TokensRow>).transpose()?.map_or(vec![], |row| row.tokens);
+            if tokens.iter().any(|token| token.hash == hex(&pointer.key)) {
+                continue;
+            }
+            let unit = Unit {
+                given: vec![Given::Small(TOKEN_POINTERS, pointer.key.clone(), Some(pointer.value))],
+                writes: vec![Write::Small { space: TOKEN_POINTERS, key: pointer.key, value: None }],
+                log: None,
+            };
+            if matches!(self.store.commit(TenantId::SYSTEM, unit)?, Outcome::Committed { .. }) {
+                removed = removed.saturating_add(1);
+            }
+        }
+        Ok(removed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::chance::SeededChance;
+    use crate::clock::FixedClock;
+    use crate::ids::ConnectionId;
+    use crate::roster::Scopes;
+    use crate::store::Store as _;
+    use crate::store::memory::MemoryStore;
+
+    #[test]
+    fn a_pointer_that_a_crash_left_behind_is_removed_and_a_live_one_stays() {
+        let store = Arc::new(MemoryStore::new());
+        let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
+        let roster = Roster::new(Arc::clone(&store) as _, clock, Arc::new(SeededChance::new(1)));
+        let request = roster.request_id();
+        roster.create_tenant("acme", request).unwrap();
+        let caller = roster.operator("acme", request).unwrap();
+        let token = roster.create_token(&caller, "local", Scopes::idp(), None, None).unwrap();
+        let orphan = rows::encode(&TokenPointer {
+            tenant: caller.tenant(),
+            connection: ConnectionId::from_bytes([9; 16]),
+        })
+        .unwrap();
+        let write = Write::Small { space: TOKEN_POINTERS, key: vec![7; 32], value: Some(orphan) };
+        store.commit(TenantId::SYSTEM, Unit { given: vec![], writes: vec![write], log: None }).unwrap();
+
+        assert_eq!(roster.remove_orphaned_pointers().unwrap(), 1);
+        assert_eq!(roster.remove_orphaned_pointers().unwrap(), 0);
+        assert!(roster.authenticate(&token.secret, request).unwrap().is_some());
+    }
+}
