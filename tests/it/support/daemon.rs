@@ -37,12 +37,12 @@ impl TestDaemon {
 
     /// Starts on an empty folder.
     pub fn start() -> Self {
-        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), &[])
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), &[], "")
     }
 
     /// Starts on an empty folder under another program (`strace -o …`).
     pub fn start_under(wrapper: &[&str]) -> Self {
-        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), wrapper)
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), wrapper, "")
     }
 
     /// Returns the command line of a daemon in a home.
@@ -72,8 +72,12 @@ impl TestDaemon {
         command
     }
 
-    fn start_in(home: Arc<TempDir>, wrapper: &[&str]) -> Self {
-        let mut child = Self::command(home.path(), wrapper).spawn().unwrap();
+    fn start_in(home: Arc<TempDir>, wrapper: &[&str], failpoints: &str) -> Self {
+        let mut command = Self::command(home.path(), wrapper);
+        if !failpoints.is_empty() {
+            command.env("ROSTERD_FAILPOINTS", failpoints);
+        }
+        let mut child = command.spawn().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (found, base_url) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -129,11 +133,16 @@ impl TestDaemon {
     }
 
     /// Ends the process as a power cut would (but for the page cache), and starts another on the same folder.
-    pub fn kill_and_restart(mut self) -> Self {
+    pub fn kill_and_restart(self) -> Self {
+        self.kill_and_restart_with("")
+    }
+
+    /// Does the same, and arms failpoints (`commit.before=crash@20`) in the new process.
+    pub fn kill_and_restart_with(mut self, failpoints: &str) -> Self {
         self.kill();
         let home = Arc::clone(&self.home);
         drop(self);
-        Self::start_in(home, &[])
+        Self::start_in(home, &[], failpoints)
     }
 
     /// Runs another command of the program on the same data folder.
