@@ -151,13 +151,13 @@ impl Gathered {
         match self {
             Self::Nothing => Self::One(data),
             Self::One(first) => {
-                let mut all = Vec::with_capacity(first.len().saturating_add(data.len()).saturating_mul(2));
-                all.extend_from_slice(&first);
-                all.extend_from_slice(&data);
+                let mut all = Vec::new();
+                append(&mut all, &first);
+                append(&mut all, &data);
                 Self::Many(all)
             }
             Self::Many(mut all) => {
-                all.extend_from_slice(&data);
+                append(&mut all, &data);
                 Self::Many(all)
             }
         }
@@ -170,6 +170,17 @@ impl Gathered {
             Self::Many(bytes) => Bytes::from_owner(Held { bytes, _share: share }),
         }
     }
+}
+
+/// Appends, and grows by an eighth where a vector would double: the room counts bytes that came, so that a vector with as many again
+/// in reserve would hold twice what the room allows.
+fn append(all: &mut Vec<u8>, data: &[u8]) {
+    const STEP_BYTES_MIN: usize = 16 << 10;
+    let wanted = all.len().saturating_add(data.len());
+    if wanted > all.capacity() {
+        all.reserve_exact(data.len().saturating_add((wanted / 8).max(STEP_BYTES_MIN)));
+    }
+    all.extend_from_slice(data);
 }
 
 /// Bytes that hold their share of the room.

@@ -11,8 +11,10 @@
 )]
 
 mod architecture;
+mod cli;
 mod config;
 mod conformance;
 mod edge;
+mod process;
 mod rows;
 mod support;

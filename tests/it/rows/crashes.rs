@@ -61,7 +61,9 @@ fn r37_a_crash_at_any_point_of_a_write_loses_nothing_that_was_acknowledged() {
     for (round, point) in Point::ALL.into_iter().enumerate() {
         // Opening the store writes and flushes as well; the crash is to come later.
         let spared = if matches!(point, Point::DiskWrite | Point::DiskFlush) { 300 } else { 15 };
-        daemon = daemon.kill_and_restart_with(&format!("{}=crash@{spared}", point.name()));
+        daemon = daemon.kill_and_restart_with(|command| {
+            command.env("ROSTERD_FAILPOINTS", format!("{}=crash@{spared}", point.name()));
+        });
         let made = under_load(&mut daemon, &crowd, round, usize::MAX);
         assert!(made.acknowledged > 0, "{point:?}: the daemon worked before it crashed");
         daemon = daemon.kill_and_restart();

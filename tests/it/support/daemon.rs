@@ -7,12 +7,12 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::Client;
+use super::{Client, Request};
 
 /// Longest wait for a start or an end.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -37,12 +37,12 @@ impl TestDaemon {
 
     /// Starts on an empty folder.
     pub fn start() -> Self {
-        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), &[], "")
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), &[])
     }
 
     /// Starts on an empty folder under another program (`strace -o …`).
     pub fn start_under(wrapper: &[&str]) -> Self {
-        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), wrapper, "")
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), wrapper)
     }
 
     /// Returns the command line of a daemon in a home.
@@ -72,11 +72,19 @@ impl TestDaemon {
         command
     }
 
-    fn start_in(home: Arc<TempDir>, wrapper: &[&str], failpoints: &str) -> Self {
+    /// Starts in a home with a command line that the test has changed: more flags, variables, a wrapper.
+    pub fn start_with(home: &Arc<TempDir>, wrapper: &[&str], change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Self::command(home.path(), wrapper);
-        if !failpoints.is_empty() {
-            command.env("ROSTERD_FAILPOINTS", failpoints);
-        }
+        change(&mut command);
+        Self::spawn(Arc::clone(home), command)
+    }
+
+    fn start_in(home: Arc<TempDir>, wrapper: &[&str]) -> Self {
+        let command = Self::command(home.path(), wrapper);
+        Self::spawn(home, command)
+    }
+
+    fn spawn(home: Arc<TempDir>, mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (found, base_url) = channel();
@@ -122,6 +130,33 @@ impl TestDaemon {
         self.lines.lock().unwrap().join("\n")
     }
 
+    /// Waits until some line holds a text, and returns the first such line.
+    pub fn until_said(&self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let found = self.lines.lock().unwrap().iter().find(|line| line.contains(text)).cloned();
+            if let Some(line) = found {
+                return line;
+            }
+            assert!(Instant::now() < deadline, "never said {text:?}:\n{}", self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Returns a client of the admin listener.
+    pub fn admin(&self) -> Client {
+        let line = self.until_said("(metrics, health)");
+        let (_, rest) = line.split_once("http://").unwrap();
+        Client::new(rest.split(' ').next().unwrap().parse().unwrap(), "").stranger()
+    }
+
+    /// Reads a metric without labels, or with the labels as they are written; 0 where there is none yet.
+    pub fn metric(&self, name: &str) -> f64 {
+        let page = self.admin().send(&Request::new("GET", "/metrics")).expect(200).text();
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
+    }
+
     /// Returns the process's number.
     pub fn id(&self) -> u32 {
         self.child.id()
@@ -134,15 +169,15 @@ impl TestDaemon {
 
     /// Ends the process as a power cut would (but for the page cache), and starts another on the same folder.
     pub fn kill_and_restart(self) -> Self {
-        self.kill_and_restart_with("")
+        self.kill_and_restart_with(|_| {})
     }
 
-    /// Does the same, and arms failpoints (`commit.before=crash@20`) in the new process.
-    pub fn kill_and_restart_with(mut self, failpoints: &str) -> Self {
+    /// Does the same with a command line that the test has changed.
+    pub fn kill_and_restart_with(mut self, change: impl FnOnce(&mut Command)) -> Self {
         self.kill();
         let home = Arc::clone(&self.home);
         drop(self);
-        Self::start_in(home, &[], failpoints)
+        Self::start_with(&home, &[], change)
     }
 
     /// Runs another command of the program on the same data folder.
@@ -208,7 +243,7 @@ impl Drop for TestDaemon {
 
 /// Finds the address in a line such as `base URL: http://127.0.0.1:40123/scim/v2`.
 fn address_in(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once("http://")?;
+    let (_, rest) = line.split_once("://")?;
     let (address, _) = rest.split_once("/scim/v2")?;
     address.parse().ok()
 }

@@ -1,0 +1,71 @@
+//! The demonstration: what it shows survives kill -9, to the byte.
+
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+
+use super::PATIENCE;
+
+fn demo(data: &std::path::Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
+    command.args(["demo", "--data"]).arg(data).env_clear().stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn the_table_of_the_demo_is_the_same_to_the_byte_after_kill_9() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("demo");
+    let mut first = demo(&data).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut out, mut err) = (first.stdout.take().unwrap(), first.stderr.take().unwrap());
+    // It says what to do next once the table is out; then it serves until it is killed.
+    let (found, told) = channel();
+    let listener = std::thread::spawn(move || {
+        let (mut said, mut piece) = (Vec::new(), [0; 4096]);
+        while let Ok(count @ 1..) = err.read(&mut piece) {
+            said.extend(&piece[..count]);
+            if String::from_utf8_lossy(&said).contains("kill -9") {
+                let _ = found.send(());
+            }
+        }
+        String::from_utf8(said).unwrap()
+    });
+    let printed = told.recv_timeout(PATIENCE);
+    first.kill().unwrap();
+    assert_eq!(first.wait().unwrap().signal(), Some(9));
+    let said = listener.join().unwrap();
+    assert!(printed.is_ok(), "{said}");
+    let mut table = String::new();
+    out.read_to_string(&mut table).unwrap();
+    assert!(table.contains("grace.hopper@acme.example") && table.contains("Grace Murray"), "{table}");
+    assert_eq!(table.lines().filter(|line| line.contains("@acme.example")).count(), 8, "{table}");
+    for part in ["curl -H 'Authorization: Bearer rost_", "rosterd audit export --tenant main --data ", "kill -9"] {
+        assert!(said.contains(part), "{said}");
+    }
+
+    // The third one has used up both tokens of the connection and replaces the oldest.
+    for _ in 0..3 {
+        let again = demo(&data).arg("--once").output().unwrap();
+        let said = String::from_utf8(again.stderr).unwrap();
+        assert_eq!(again.status.code(), Some(0), "{said}");
+        assert_eq!(String::from_utf8(again.stdout).unwrap(), table, "{said}");
+        assert!(said.contains("it is read back from disk"), "{said}");
+    }
+}
+
+#[test]
+fn the_commands_that_the_demo_proposes_work_while_it_runs() {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("demo");
+    let once = demo(&data).arg("--once").output().unwrap();
+    assert_eq!(once.status.code(), Some(0), "{once:?}");
+    let audit = Command::new(env!("CARGO_BIN_EXE_rosterd"))
+        .args(["audit", "export", "--tenant", "main", "--data"])
+        .arg(&data)
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(audit.status.code(), Some(0), "{audit:?}");
+    assert!(audit.stdout.len() > 1000);
+}
