@@ -35,6 +35,7 @@ macro_rules! transcripts {
 
 transcripts! { core:
     s100_put
+    s102_put_keeps_external_id
     s104_put_group
     s140_delete
     s150_entity_tags
