@@ -5,13 +5,15 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rosterd::http::router::PUBLIC;
 use serde_json::json;
 
+use super::tunnel::{trusting, write_pair};
 use super::{everything, found_in, home};
 use crate::support::bodies::{ENTERPRISE, GROUP, USER, patch, replace};
 use crate::support::{Client, Request, TestDaemon, encode};
@@ -31,7 +33,10 @@ struct Watched {
 
 impl Watched {
     fn start() -> Self {
-        let home = home();
+        Self::start_in(home(), |_, _| {})
+    }
+
+    fn start_in(home: Arc<tempfile::TempDir>, change: impl FnOnce(&mut Command, &Path)) -> Self {
         let switch = |name: &str| home.path().join(name).display().to_string();
         let points = format!(
             "disk.flush=error?{},disk.write=full?{},commit.before=panic?{}",
@@ -46,6 +51,7 @@ impl Watched {
                 .env("ROSTERD_LOG__FORMAT", "json")
                 .env("ROSTERD_SERVER__BODY_TIMEOUT_MS", "1500")
                 .env("ROSTERD_SERVER__HEAD_TIMEOUT_MS", "1500");
+            change(command, home.path());
         });
         Self { daemon, home }
     }
@@ -53,8 +59,11 @@ impl Watched {
     /// Runs something while the store fails in a way.
     fn while_failing(&self, how: &str, run: impl FnOnce()) {
         let switch = self.home.path().join(how);
+        let failures = || self.daemon.said().matches("the store stopped writing").count();
+        let before = failures();
         std::fs::write(&switch, "").unwrap();
         run();
+        assert_eq!(failures(), before + 1, "{how} makes the store fail");
         std::fs::remove_file(switch).unwrap();
         let ready = || self.daemon.client().send(&Request::new("GET", "/readyz")).status == 200;
         super::until("readiness", ready);
@@ -84,8 +93,11 @@ impl Watched {
             assert_eq!(found, Vec::<&str>::new(), "in {}", path.display());
         }
         // The log was on, and is JSON to the last line.
-        let lines: Vec<serde_json::Value> =
-            said.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<serde_json::Value> = said
+            .lines()
+            .filter(|line| line.starts_with('{'))
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         let answered = lines.iter().filter(|line| line["message"] == "request answered").count();
         assert!(answered > 20, "{answered} lines: {said}");
     }
@@ -96,7 +108,7 @@ fn person(user_name: &str) -> serde_json::Value {
     json!({
         "schemas": [USER, ENTERPRISE],
         "userName": user_name,
-        "externalId": "canary7q-external",
+        "externalId": format!("{user_name}-external"),
         "password": PASSWORD,
         "name": { "givenName": "Canary7q", "familyName": "Canary7q" },
         "displayName": "Canary7q Canary7q",
@@ -137,7 +149,11 @@ fn bad_bodies() -> Vec<Vec<u8>> {
         json!([{ "op": "replace", "value": "canary7q" }]),
     ];
     bodies.extend(operations.iter().map(|each| patch(each.as_array().unwrap()).to_string().into_bytes()));
-    bodies.push(json!({ "schemas": [GROUP], "displayName": "canary7q", "members": [{ "value": "canary7q" }] }).to_string().into());
+    bodies.push(
+        json!({ "schemas": [GROUP], "displayName": "canary7q", "members": [{ "value": "canary7q" }] })
+            .to_string()
+            .into(),
+    );
     bodies
 }
 
@@ -150,10 +166,19 @@ fn queries() -> Vec<String> {
         "userName eq \"canary7q",
         "userName canary7q \"x\"",
     ];
-    let mut queries: Vec<String> = filters.iter().map(|filter| format!("filter={}", encode(filter))).collect();
+    let mut queries: Vec<String> =
+        filters.iter().map(|filter| format!("filter={}", encode(filter))).collect();
     queries.extend(
-        ["attributes=canary7q", "excludedAttributes=canary7q", "sortBy=canary7q", "count=canary7q", "startIndex=canary7q", "token=canary7q", "canary7q=%ff"]
-            .map(str::to_owned),
+        [
+            "attributes=canary7q",
+            "excludedAttributes=canary7q",
+            "sortBy=canary7q",
+            "count=canary7q",
+            "startIndex=canary7q",
+            "token=canary7q",
+            "canary7q=%ff",
+        ]
+        .map(str::to_owned),
     );
     queries
 }
@@ -203,7 +228,14 @@ fn every_route(client: &Client) {
             }
         }
     }
-    for path in ["/canary7q", "/scim/v2/canary7q", "/scim/v2/Users/canary7q/canary7q", "/scim/v2/%63anary7q%2f", "//canary7q", "/../canary7q"] {
+    for path in [
+        "/canary7q",
+        "/scim/v2/canary7q",
+        "/scim/v2/Users/canary7q/canary7q",
+        "/scim/v2/%63anary7q%2f",
+        "//canary7q",
+        "/../canary7q",
+    ] {
         send(client, &with_luggage(Request::new("GET", path)));
         send(&stranger, &with_luggage(Request::new("GET", path)));
     }
@@ -244,17 +276,24 @@ fn every_rudeness(client: &Client) {
     for bytes in [
         "GET /canary7q canary7q\r\n\r\n".to_owned(),
         format!("GET / HTTP/1.1\r\nHost: a\r\ncanary7q\r\nAuthorization: Bearer {token}\r\n\r\n"),
-        format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nAuthorization: Bearer canary7q\r\n\r\n"),
+        format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nAuthorization: Bearer canary7q\r\n\r\n"
+        ),
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: canary7q\r\n\r\n".to_owned(),
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: canary7q\r\n\r\n".to_owned(),
         format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"),
         format!("GET / HTTP/1.1\r\nHost: a\r\nX-Canary7q: {long}\r\n\r\n"),
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\ncanary7q".to_owned(),
         "CONNECT canary7q.example:443 HTTP/1.1\r\nHost: canary7q.example\r\n\r\n".to_owned(),
-        "GET http://canary7q@canary7q.example/scim/v2/Users HTTP/1.1\r\nHost: canary7q.example\r\n\r\n".to_owned(),
-        format!("POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\ncanary7q\r\n"),
+        "GET http://canary7q@canary7q.example/scim/v2/Users HTTP/1.1\r\nHost: canary7q.example\r\n\r\n"
+            .to_owned(),
+        format!(
+            "POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\ncanary7q\r\n"
+        ),
         // These two end by a time-out, and the last by our going away.
-        format!("POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Length: 90\r\n\r\n{{\"userName\": \"canary7q"),
+        format!(
+            "POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Length: 90\r\n\r\n{{\"userName\": \"canary7q"
+        ),
         format!("GET /canary7q HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nX-Canary7q: canary7q"),
     ] {
         let mut stream = client.connect().unwrap();
@@ -270,7 +309,10 @@ fn every_rudeness(client: &Client) {
 fn every_command(daemon: &TestDaemon) -> String {
     let mut stream = UnixStream::connect(daemon.data().join("admin.sock")).unwrap();
     let body = "{\"command\":\"canary7q\",\"canary7q\":\"canary7q\"}";
-    let request = format!("POST /admin/v1/operate HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let request = format!(
+        "POST /admin/v1/operate HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -280,11 +322,23 @@ fn every_command(daemon: &TestDaemon) -> String {
     let _ = daemon.cli(&["tenant", "create", "Canary7q!"]);
     let _ = daemon.cli(&["connection", "create", "canary7q", "--tenant", "canary7q"]);
     let _ = daemon.cli(&["token", "revoke", "canary7q"]);
-    let _ = daemon.cli(&["token", "create", "--tenant", "main", "--connection", "idp", "--scopes", "canary7q"]);
-    let made = daemon.cli(&["admin", "create", "canary7q-admin@canary7q.example", "--tenant", "main", "--display-name", "Canary7q"]);
+    let _ =
+        daemon.cli(&["token", "create", "--tenant", "main", "--connection", "idp", "--scopes", "canary7q"]);
+    let made = daemon.cli(&[
+        "admin",
+        "create",
+        "canary7q-admin@canary7q.example",
+        "--tenant",
+        "main",
+        "--display-name",
+        "Canary7q",
+    ]);
     let told = String::from_utf8(made.stderr).unwrap();
     assert_eq!(made.status.code(), Some(0), "{told}");
-    assert_eq!(daemon.cli(&["admin", "create", "canary7q-admin@canary7q.example", "--tenant", "main"]).status.code(), Some(1));
+    assert_eq!(
+        daemon.cli(&["admin", "create", "canary7q-admin@canary7q.example", "--tenant", "main"]).status.code(),
+        Some(1)
+    );
     told.lines().last().unwrap().trim().to_owned()
 }
 
@@ -307,7 +361,12 @@ fn x1_x61_x62_nothing_secret_or_personal_is_logged_by_any_route_error_or_command
     assert!(invitation.len() >= 32, "{invitation}");
     let admin = daemon.admin();
     for path in ["/livez?canary7q", "/metrics?canary7q", "/canary7q", "/admin/v1/operate?canary7q"] {
-        send(&admin, &with_luggage(Request::new("POST", path).header("Authorization", "Bearer canary7q").body("canary7q")));
+        send(
+            &admin,
+            &with_luggage(
+                Request::new("POST", path).header("Authorization", "Bearer canary7q").body("canary7q"),
+            ),
+        );
     }
     watched.must_have_kept_quiet(&[TestDaemon::TOKEN, &secret, &secret["rost_".len()..], &invitation]);
 }
@@ -319,7 +378,6 @@ fn x1_x61_nothing_secret_or_personal_is_logged_when_the_store_fails_or_panics() 
     every_error(&client, "canary7q-name");
     for how in ["error", "full", "panic"] {
         watched.while_failing(how, || every_error(&client, &format!("canary7q-{how}")));
-        watched.daemon.until_said("the store writes again");
     }
     watched.must_have_kept_quiet(&[TestDaemon::TOKEN]);
 }
@@ -332,9 +390,16 @@ fn x12_the_first_token_is_told_once_on_standard_error_and_is_in_no_log_line_and_
             // The same command line, but for the token that a test daemon is given.
             let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
             let kept = arguments.iter().take_while(|argument| *argument != "--bootstrap-token-file");
-            let mut fresh = std::process::Command::new(command.get_program());
-            fresh.args(kept).env_clear().env("ROSTERD_LOG__LEVEL", "trace").env("ROSTERD_LOG__FORMAT", "json");
-            fresh.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+            let mut fresh = Command::new(command.get_program());
+            fresh
+                .args(kept)
+                .env_clear()
+                .env("ROSTERD_LOG__LEVEL", "trace")
+                .env("ROSTERD_LOG__FORMAT", "json");
+            fresh
+                .stdin(std::process::Stdio::null())
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::piped());
             *command = fresh;
         })
     };
@@ -361,4 +426,45 @@ fn x12_the_first_token_is_told_once_on_standard_error_and_is_in_no_log_line_and_
     let _ = daemon.client().with(&secret).get("/Users").expect(200);
     daemon.client().stranger().get("/Users").refused(401, None);
     assert!(!daemon.said().contains("rost_") && !daemon.said().contains("bearer token"), "{}", daemon.said());
+}
+
+#[test]
+fn x61_nothing_secret_or_personal_is_logged_of_http2_and_tls() {
+    let home = home();
+    let certificate = write_pair(home.path(), 2040);
+    let watched = Watched::start_in(home, |command, home| {
+        command.env("ROSTERD_TLS__CERT_FILE", home.join("cert.pem"));
+        command.env("ROSTERD_TLS__KEY_FILE", home.join("key.pem"));
+    });
+    let client = watched.daemon.client();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let statuses: Vec<u16> = runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(client.address()).await.unwrap();
+        let connector = tokio_rustls::TlsConnector::from(trusting(&certificate, &[b"h2"]));
+        let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+        let io = hyper_util::rt::TokioIo::new(stream);
+        let executor = hyper_util::rt::TokioExecutor::new();
+        let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+        tokio::spawn(connection);
+        let mut statuses = vec![];
+        let good = format!("Bearer {}", client.token());
+        let names: Vec<String> = (0..8).map(|number| format!("canary7q-name{number}")).collect();
+        for credential in [good.as_str(), "Basic Y2FuYXJ5N3E6Y2FuYXJ5N3E=", "Bearer canary7q"] {
+            let bodies = names.iter().map(|name| person(name).to_string().into_bytes()).chain(bad_bodies());
+            for (number, body) in bodies.enumerate() {
+                let request = hyper::Request::post("https://localhost/scim/v2/Users?canary7q=canary7q")
+                    .header("authorization", credential)
+                    .header("content-type", "application/scim+json")
+                    .header("cookie", "session=canary7q")
+                    .header(format!("x-canary7q-{number}"), "canary7q")
+                    .body(http_body_util::Full::new(bytes::Bytes::from(body)))
+                    .unwrap();
+                sender.ready().await.unwrap();
+                statuses.push(sender.send_request(request).await.unwrap().status().as_u16());
+            }
+        }
+        statuses
+    });
+    assert!([201, 400, 401].iter().all(|status| statuses.contains(status)), "{statuses:?}");
+    watched.must_have_kept_quiet(&[TestDaemon::TOKEN]);
 }
