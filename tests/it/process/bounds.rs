@@ -71,10 +71,13 @@ fn flood(daemon: &TestDaemon, token: Option<&str>, path: &str, each: usize) -> (
         let senders: Vec<_> = (0..SENDERS)
             .map(|number| {
                 let framing = if number % 2 == 0 { Framing::Declared } else { Framing::Chunked };
-                scope.spawn(move || (0..rounds).map(|_| pour(client, token, path, framing, each)).collect::<Vec<_>>())
+                scope.spawn(move || {
+                    (0..rounds).map(|_| pour(client, token, path, framing, each)).collect::<Vec<_>>()
+                })
             })
             .collect();
-        let answers: Vec<Option<u16>> = senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect();
+        let answers: Vec<Option<u16>> =
+            senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect();
         over.store(true, Ordering::Relaxed);
         (answers, watch.join().unwrap())
     });
@@ -101,7 +104,11 @@ fn x30_96_mib_of_bodies_cost_less_than_64_mib_of_memory() {
         }
         // Whoever keeps sending after a refusal may lose the answer to a reset; most must see it.
         let seen = answers.iter().flatten().count();
-        assert!(seen * 2 >= answers.len(), "{seen} of {} were answered ({each} bytes to {path})", answers.len());
+        assert!(
+            seen * 2 >= answers.len(),
+            "{seen} of {} were answered ({each} bytes to {path})",
+            answers.len()
+        );
         assert!(growth < GROWTH_KIB_MAX, "{growth} KiB for {each} bytes each to {path}");
     }
     until("no body held", || daemon.metric("rosterd_http_bodies_held_bytes") == 0.0);

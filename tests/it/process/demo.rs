@@ -40,7 +40,9 @@ fn the_table_of_the_demo_is_the_same_to_the_byte_after_kill_9() {
     out.read_to_string(&mut table).unwrap();
     assert!(table.contains("grace.hopper@acme.example") && table.contains("Grace Murray"), "{table}");
     assert_eq!(table.lines().filter(|line| line.contains("@acme.example")).count(), 8, "{table}");
-    for part in ["curl -H 'Authorization: Bearer rost_", "rosterd audit export --tenant main --data ", "kill -9"] {
+    for part in
+        ["curl -H 'Authorization: Bearer rost_", "rosterd audit export --tenant main --data ", "kill -9"]
+    {
         assert!(said.contains(part), "{said}");
     }
 

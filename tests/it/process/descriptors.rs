@@ -5,8 +5,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::{home, processor_time, until};
-use crate::support::bodies::user;
 use crate::support::TestDaemon;
+use crate::support::bodies::user;
 
 /// The descriptors that the daemon may have.
 const DESCRIPTORS: &str = "ulimit -n 64; exec \"$0\" \"$@\"";
@@ -45,7 +45,10 @@ fn r26_without_descriptors_accept_backs_off_and_the_daemon_neither_spins_nor_end
 
     drop(crowd);
     until("an answer on a new connection", || {
-        client.clone().try_send(&crate::support::Request::new("GET", "/livez")).is_ok_and(|answer| answer.status == 200)
+        client
+            .clone()
+            .try_send(&crate::support::Request::new("GET", "/livez"))
+            .is_ok_and(|answer| answer.status == 200)
     });
     assert!(daemon.metric("rosterd_http_accept_errors_total") >= 1.0);
     let _ = client.clone().post("/Users", &user("grace")).expect(201);

@@ -44,7 +44,10 @@ impl Failing {
 fn through(point: &str, word: &str, first: &[u16], later: u16) -> Failing {
     let failing = Failing::start(point);
     let client = failing.daemon.client();
-    assert_eq!((failing.probe("/livez").text().as_str(), failing.probe("/readyz").text().as_str()), ("alive", "ready"));
+    assert_eq!(
+        (failing.probe("/livez").text().as_str(), failing.probe("/readyz").text().as_str()),
+        ("alive", "ready")
+    );
     let id = client.post("/Users", &user("before")).expect(201).id();
     let path = format!("/Users/{id}");
     let etag = client.get(&path).etag();
@@ -67,7 +70,11 @@ fn through(point: &str, word: &str, first: &[u16], later: u16) -> Failing {
     assert_eq!((probe.status, probe.text().as_str()), (503, word));
     assert!(probe.header("retry-after").is_some());
     assert_eq!(failing.probe("/livez").status, 200, "alive needs nothing");
-    assert_eq!(failing.daemon.admin().send(&Request::new("GET", "/readyz")).status, 503, "the admin listener says the same");
+    assert_eq!(
+        failing.daemon.admin().send(&Request::new("GET", "/readyz")).status,
+        503,
+        "the admin listener says the same"
+    );
     assert_eq!(failing.daemon.metric("rosterd_store_writable"), 0.0);
     assert!(failing.daemon.until_said("the store stopped writing").contains("roster.redb"));
 
@@ -132,7 +139,9 @@ fn r27_readyz_is_red_while_draining() {
     let mut daemon = TestDaemon::start();
     let client = daemon.client();
     // Two connections with a request begun on each keep the drain open; the second half of one is the probe.
-    let half = |stream: &mut std::net::TcpStream, text: &str| std::io::Write::write_all(stream, text.as_bytes()).unwrap();
+    let half = |stream: &mut std::net::TcpStream, text: &str| {
+        std::io::Write::write_all(stream, text.as_bytes()).unwrap()
+    };
     let mut probing = client.connect().unwrap();
     half(&mut probing, "GET /readyz HTTP/1.1\r\nHost: a\r\n");
     // The daemon has taken the connection when it counts it.

@@ -74,6 +74,7 @@ fn everything(folder: &Path) -> Vec<PathBuf> {
 
 /// Returns which of the texts stand in the bytes.
 fn found_in<'t>(bytes: &[u8], texts: &[&'t str]) -> Vec<&'t str> {
-    let holds = |text: &str| bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()));
+    let holds =
+        |text: &str| bytes.windows(text.len()).any(|window| window.eq_ignore_ascii_case(text.as_bytes()));
     texts.iter().copied().filter(|text| holds(text)).collect()
 }

@@ -52,9 +52,18 @@ fn r28_four_broken_files_change_nothing_and_a_good_one_takes_effect() {
 
     let broken = [
         ("[server]\nbody_bytes_max = 65536\n[log\n", "rosterd.toml:3: not TOML"),
-        ("[server]\nbody_bytes_max = 65536\nbody_byte_max = 1\n", "rosterd.toml:3: server.body_byte_max: unknown key"),
-        ("[server]\nbody_bytes_max = 65536\n[log]\nlevel = \"loud\"\n", "rosterd.toml:4: log.level: expected"),
-        ("[server]\nbody_bytes_max = 65536\n\n\nidle_timeout_ms = 1\n", "rosterd.toml:5: server.idle_timeout_ms: expected 100 to"),
+        (
+            "[server]\nbody_bytes_max = 65536\nbody_byte_max = 1\n",
+            "rosterd.toml:3: server.body_byte_max: unknown key",
+        ),
+        (
+            "[server]\nbody_bytes_max = 65536\n[log]\nlevel = \"loud\"\n",
+            "rosterd.toml:4: log.level: expected",
+        ),
+        (
+            "[server]\nbody_bytes_max = 65536\n\n\nidle_timeout_ms = 1\n",
+            "rosterd.toml:5: server.idle_timeout_ms: expected 100 to",
+        ),
     ];
     for (number, (toml, line)) in broken.iter().enumerate() {
         write(home.path(), toml);
@@ -70,8 +79,15 @@ fn r28_four_broken_files_change_nothing_and_a_good_one_takes_effect() {
     reload(&daemon, FAILED);
     daemon.until_said("the configuration file cannot be read");
 
-    assert!(!daemon.said().contains("request answered\" method=\"GET\"") && !daemon.said().contains("DEBUG"), "{}", daemon.said());
-    write(home.path(), "[server]\nbody_bytes_max = 65536\n[log]\nlevel = \"debug\"\n[store]\ncache_mib = 32\n");
+    assert!(
+        !daemon.said().contains("request answered\" method=\"GET\"") && !daemon.said().contains("DEBUG"),
+        "{}",
+        daemon.said()
+    );
+    write(
+        home.path(),
+        "[server]\nbody_bytes_max = 65536\n[log]\nlevel = \"debug\"\n[store]\ncache_mib = 32\n",
+    );
     reload(&daemon, DONE);
     assert_eq!(daemon.metric(FAILED) as usize, broken.len() + 1);
     assert_eq!(send_bytes(&client, 10_000), 400, "now the title is too long, not the body");
@@ -132,10 +148,8 @@ impl Tunnel {
 fn r32_a_new_pair_is_shown_after_sighup_and_a_broken_one_is_not() {
     let home = home();
     let first = write_pair(home.path(), 2040);
-    let pair = format!(
-        "[tls]\ncert_file = \"{0}/cert.pem\"\nkey_file = \"{0}/key.pem\"\n",
-        home.path().display()
-    );
+    let pair =
+        format!("[tls]\ncert_file = \"{0}/cert.pem\"\nkey_file = \"{0}/key.pem\"\n", home.path().display());
     let daemon = start(&home, &pair);
     let mut old = Tunnel::open(&daemon, &first).unwrap();
     let days = daemon.metric("rosterd_tls_days_to_expiry");
@@ -145,7 +159,11 @@ fn r32_a_new_pair_is_shown_after_sighup_and_a_broken_one_is_not() {
     Tunnel::open(&daemon, &second).unwrap();
     assert!(Tunnel::open(&daemon, &first).is_err(), "the old certificate is still shown");
     old.livez().unwrap();
-    assert_eq!(daemon.metric("rosterd_tls_days_to_expiry") - days, 731.0, "two years, one of them a leap year");
+    assert_eq!(
+        daemon.metric("rosterd_tls_days_to_expiry") - days,
+        731.0,
+        "two years, one of them a leap year"
+    );
 
     // Another's key; no key at all; and a certificate that is none, with another setting beside it.
     let key = home.path().join("key.pem");

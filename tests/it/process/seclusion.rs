@@ -4,8 +4,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::{everything, home, status_line};
-use crate::support::bodies::user;
 use crate::support::TestDaemon;
+use crate::support::bodies::user;
 
 /// A mask under which everybody may read and write everything.
 const OPEN_MASK: &str = "umask 000; ulimit -c unlimited; exec \"$0\" \"$@\"";
@@ -21,7 +21,9 @@ fn x66_folder_files_and_socket_are_the_owners_alone_whatever_the_mask_was() {
     let _ = daemon.client().post("/Users", &user("ada")).expect(201);
     assert_eq!(status_line(daemon.id(), "Umask"), "0077");
     let out = home.path().join("audit.jsonl");
-    assert!(daemon.cli(&["audit", "export", "--tenant", "main", "--out", out.to_str().unwrap()]).status.success());
+    assert!(
+        daemon.cli(&["audit", "export", "--tenant", "main", "--out", out.to_str().unwrap()]).status.success()
+    );
     assert_eq!(mode(&out), 0o600);
     assert_eq!(mode(&daemon.data()), 0o700);
     let found = everything(&daemon.data());

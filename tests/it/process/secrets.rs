@@ -84,8 +84,11 @@ impl Watched {
             assert_eq!(found, Vec::<&str>::new(), "in {}", path.display());
         }
         // The log was on, and is JSON to the last line.
-        let lines: Vec<serde_json::Value> =
-            said.lines().filter(|line| line.starts_with('{')).map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<serde_json::Value> = said
+            .lines()
+            .filter(|line| line.starts_with('{'))
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         let answered = lines.iter().filter(|line| line["message"] == "request answered").count();
         assert!(answered > 20, "{answered} lines: {said}");
     }
@@ -137,7 +140,11 @@ fn bad_bodies() -> Vec<Vec<u8>> {
         json!([{ "op": "replace", "value": "canary7q" }]),
     ];
     bodies.extend(operations.iter().map(|each| patch(each.as_array().unwrap()).to_string().into_bytes()));
-    bodies.push(json!({ "schemas": [GROUP], "displayName": "canary7q", "members": [{ "value": "canary7q" }] }).to_string().into());
+    bodies.push(
+        json!({ "schemas": [GROUP], "displayName": "canary7q", "members": [{ "value": "canary7q" }] })
+            .to_string()
+            .into(),
+    );
     bodies
 }
 
@@ -150,10 +157,19 @@ fn queries() -> Vec<String> {
         "userName eq \"canary7q",
         "userName canary7q \"x\"",
     ];
-    let mut queries: Vec<String> = filters.iter().map(|filter| format!("filter={}", encode(filter))).collect();
+    let mut queries: Vec<String> =
+        filters.iter().map(|filter| format!("filter={}", encode(filter))).collect();
     queries.extend(
-        ["attributes=canary7q", "excludedAttributes=canary7q", "sortBy=canary7q", "count=canary7q", "startIndex=canary7q", "token=canary7q", "canary7q=%ff"]
-            .map(str::to_owned),
+        [
+            "attributes=canary7q",
+            "excludedAttributes=canary7q",
+            "sortBy=canary7q",
+            "count=canary7q",
+            "startIndex=canary7q",
+            "token=canary7q",
+            "canary7q=%ff",
+        ]
+        .map(str::to_owned),
     );
     queries
 }
@@ -203,7 +219,14 @@ fn every_route(client: &Client) {
             }
         }
     }
-    for path in ["/canary7q", "/scim/v2/canary7q", "/scim/v2/Users/canary7q/canary7q", "/scim/v2/%63anary7q%2f", "//canary7q", "/../canary7q"] {
+    for path in [
+        "/canary7q",
+        "/scim/v2/canary7q",
+        "/scim/v2/Users/canary7q/canary7q",
+        "/scim/v2/%63anary7q%2f",
+        "//canary7q",
+        "/../canary7q",
+    ] {
         send(client, &with_luggage(Request::new("GET", path)));
         send(&stranger, &with_luggage(Request::new("GET", path)));
     }
@@ -244,17 +267,24 @@ fn every_rudeness(client: &Client) {
     for bytes in [
         "GET /canary7q canary7q\r\n\r\n".to_owned(),
         format!("GET / HTTP/1.1\r\nHost: a\r\ncanary7q\r\nAuthorization: Bearer {token}\r\n\r\n"),
-        format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nAuthorization: Bearer canary7q\r\n\r\n"),
+        format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nAuthorization: Bearer canary7q\r\n\r\n"
+        ),
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: canary7q\r\n\r\n".to_owned(),
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: canary7q\r\n\r\n".to_owned(),
         format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"),
         format!("GET / HTTP/1.1\r\nHost: a\r\nX-Canary7q: {long}\r\n\r\n"),
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\ncanary7q".to_owned(),
         "CONNECT canary7q.example:443 HTTP/1.1\r\nHost: canary7q.example\r\n\r\n".to_owned(),
-        "GET http://canary7q@canary7q.example/scim/v2/Users HTTP/1.1\r\nHost: canary7q.example\r\n\r\n".to_owned(),
-        format!("POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\ncanary7q\r\n"),
+        "GET http://canary7q@canary7q.example/scim/v2/Users HTTP/1.1\r\nHost: canary7q.example\r\n\r\n"
+            .to_owned(),
+        format!(
+            "POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nTransfer-Encoding: chunked\r\n\r\ncanary7q\r\n"
+        ),
         // These two end by a time-out, and the last by our going away.
-        format!("POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Length: 90\r\n\r\n{{\"userName\": \"canary7q"),
+        format!(
+            "POST /scim/v2/Users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nContent-Length: 90\r\n\r\n{{\"userName\": \"canary7q"
+        ),
         format!("GET /canary7q HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nX-Canary7q: canary7q"),
     ] {
         let mut stream = client.connect().unwrap();
@@ -270,7 +300,10 @@ fn every_rudeness(client: &Client) {
 fn every_command(daemon: &TestDaemon) -> String {
     let mut stream = UnixStream::connect(daemon.data().join("admin.sock")).unwrap();
     let body = "{\"command\":\"canary7q\",\"canary7q\":\"canary7q\"}";
-    let request = format!("POST /admin/v1/operate HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let request = format!(
+        "POST /admin/v1/operate HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -280,11 +313,23 @@ fn every_command(daemon: &TestDaemon) -> String {
     let _ = daemon.cli(&["tenant", "create", "Canary7q!"]);
     let _ = daemon.cli(&["connection", "create", "canary7q", "--tenant", "canary7q"]);
     let _ = daemon.cli(&["token", "revoke", "canary7q"]);
-    let _ = daemon.cli(&["token", "create", "--tenant", "main", "--connection", "idp", "--scopes", "canary7q"]);
-    let made = daemon.cli(&["admin", "create", "canary7q-admin@canary7q.example", "--tenant", "main", "--display-name", "Canary7q"]);
+    let _ =
+        daemon.cli(&["token", "create", "--tenant", "main", "--connection", "idp", "--scopes", "canary7q"]);
+    let made = daemon.cli(&[
+        "admin",
+        "create",
+        "canary7q-admin@canary7q.example",
+        "--tenant",
+        "main",
+        "--display-name",
+        "Canary7q",
+    ]);
     let told = String::from_utf8(made.stderr).unwrap();
     assert_eq!(made.status.code(), Some(0), "{told}");
-    assert_eq!(daemon.cli(&["admin", "create", "canary7q-admin@canary7q.example", "--tenant", "main"]).status.code(), Some(1));
+    assert_eq!(
+        daemon.cli(&["admin", "create", "canary7q-admin@canary7q.example", "--tenant", "main"]).status.code(),
+        Some(1)
+    );
     told.lines().last().unwrap().trim().to_owned()
 }
 
@@ -307,7 +352,12 @@ fn x1_x61_x62_nothing_secret_or_personal_is_logged_by_any_route_error_or_command
     assert!(invitation.len() >= 32, "{invitation}");
     let admin = daemon.admin();
     for path in ["/livez?canary7q", "/metrics?canary7q", "/canary7q", "/admin/v1/operate?canary7q"] {
-        send(&admin, &with_luggage(Request::new("POST", path).header("Authorization", "Bearer canary7q").body("canary7q")));
+        send(
+            &admin,
+            &with_luggage(
+                Request::new("POST", path).header("Authorization", "Bearer canary7q").body("canary7q"),
+            ),
+        );
     }
     watched.must_have_kept_quiet(&[TestDaemon::TOKEN, &secret, &secret["rost_".len()..], &invitation]);
 }
@@ -333,8 +383,15 @@ fn x12_the_first_token_is_told_once_on_standard_error_and_is_in_no_log_line_and_
             let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
             let kept = arguments.iter().take_while(|argument| *argument != "--bootstrap-token-file");
             let mut fresh = std::process::Command::new(command.get_program());
-            fresh.args(kept).env_clear().env("ROSTERD_LOG__LEVEL", "trace").env("ROSTERD_LOG__FORMAT", "json");
-            fresh.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+            fresh
+                .args(kept)
+                .env_clear()
+                .env("ROSTERD_LOG__LEVEL", "trace")
+                .env("ROSTERD_LOG__FORMAT", "json");
+            fresh
+                .stdin(std::process::Stdio::null())
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::piped());
             *command = fresh;
         })
     };

@@ -44,15 +44,31 @@ fn r29_a_bad_file_is_named_with_line_and_key() {
     let home = tempfile::tempdir().unwrap();
     let with = |toml: &str| {
         std::fs::write(home.path().join("rosterd.toml"), toml).unwrap();
-        refused(home.path(), |command| { command.args(["--data", "data", "--config", "rosterd.toml"]); })
+        refused(home.path(), |command| {
+            command.args(["--data", "data", "--config", "rosterd.toml"]);
+        })
     };
     must_say(&with("[server\n"), &["rosterd.toml:1", "not TOML"]);
-    must_say(&with("\n[server]\nlistne = 1\n"), &["rosterd.toml:3: server.listne", "did you mean server.listen?"]);
-    must_say(&with("[tokens]\nlifetime_days = 0\n"), &["rosterd.toml:2: tokens.lifetime_days", "expected 1 to 3650", "found 0"]);
-    must_say(&with("[store]\nengine = \"sled\"\n"), &["rosterd.toml:2: store.engine", "expected \"redb\"", "found \"sled\""]);
+    must_say(
+        &with("\n[server]\nlistne = 1\n"),
+        &["rosterd.toml:3: server.listne", "did you mean server.listen?"],
+    );
+    must_say(
+        &with("[tokens]\nlifetime_days = 0\n"),
+        &["rosterd.toml:2: tokens.lifetime_days", "expected 1 to 3650", "found 0"],
+    );
+    must_say(
+        &with("[store]\nengine = \"sled\"\n"),
+        &["rosterd.toml:2: store.engine", "expected \"redb\"", "found \"sled\""],
+    );
     must_say(&with("[tls]\ncert_file = \"cert.pem\"\n"), &["tls.key_file", "set both, or none"]);
-    must_say(&with("[tls]\ncert_file = \"c.pem\"\nkey_file = \"k.pem\"\n"), &["k.pem: tls.key_file: cannot be read"]);
-    let missing = refused(home.path(), |command| { command.args(["--config", "nowhere.toml"]); });
+    must_say(
+        &with("[tls]\ncert_file = \"c.pem\"\nkey_file = \"k.pem\"\n"),
+        &["k.pem: tls.key_file: cannot be read"],
+    );
+    let missing = refused(home.path(), |command| {
+        command.args(["--config", "nowhere.toml"]);
+    });
     must_say(&missing, &["nowhere.toml", "cannot be read", "--config"]);
     assert!(!home.path().join("data").exists(), "a refused start leaves nothing behind");
 }
@@ -60,10 +76,22 @@ fn r29_a_bad_file_is_named_with_line_and_key() {
 #[test]
 fn r29_a_bad_variable_or_flag_is_named() {
     let home = tempfile::tempdir().unwrap();
-    let with = |name: &str, value: &str| refused(home.path(), |command| { command.env(name, value); });
-    must_say(&with("ROSTERD_SERVER__LISTNE", "x"), &["variable ROSTERD_SERVER__LISTNE", "did you mean ROSTERD_SERVER__LISTEN?"]);
-    must_say(&with("ROSTERD_STORE__QUEUE_MAX", "many"), &["variable ROSTERD_STORE__QUEUE_MAX", "store.queue_max", "found \"many\""]);
-    let flag = refused(home.path(), |command| { command.args(["--listen", "8080"]); });
+    let with = |name: &str, value: &str| {
+        refused(home.path(), |command| {
+            command.env(name, value);
+        })
+    };
+    must_say(
+        &with("ROSTERD_SERVER__LISTNE", "x"),
+        &["variable ROSTERD_SERVER__LISTNE", "did you mean ROSTERD_SERVER__LISTEN?"],
+    );
+    must_say(
+        &with("ROSTERD_STORE__QUEUE_MAX", "many"),
+        &["variable ROSTERD_STORE__QUEUE_MAX", "store.queue_max", "found \"many\""],
+    );
+    let flag = refused(home.path(), |command| {
+        command.args(["--listen", "8080"]);
+    });
     must_say(&flag, &["flag --listen: server.listen", "such as 127.0.0.1:8080", "found \"8080\""]);
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "a refused start leaves nothing behind");
 }
@@ -71,8 +99,15 @@ fn r29_a_bad_variable_or_flag_is_named() {
 #[test]
 fn r29_a_data_folder_that_cannot_be_is_named() {
     let home = tempfile::tempdir().unwrap();
-    let with = |dir: &str| refused(home.path(), |command| { command.args(["--data", dir]); });
-    must_say(&with("no/such/parent"), &["no/such/parent: data.dir", "neither the folder nor its parent exists", "create it"]);
+    let with = |dir: &str| {
+        refused(home.path(), |command| {
+            command.args(["--data", dir]);
+        })
+    };
+    must_say(
+        &with("no/such/parent"),
+        &["no/such/parent: data.dir", "neither the folder nor its parent exists", "create it"],
+    );
     std::fs::write(home.path().join("file"), "").unwrap();
     must_say(&with("file"), &["file: data.dir", "expected a folder, found a file"]);
     must_say(&with("file/below"), &["file/below: data.dir"]);
@@ -88,7 +123,9 @@ fn r29_a_data_folder_that_cannot_be_is_named() {
 #[test]
 fn r29_a_read_only_folder_is_named() {
     if geteuid().is_root() {
-        println!("SKIPPED r29_a_read_only_folder_is_named: root writes everywhere; run the tests as another user");
+        println!(
+            "SKIPPED r29_a_read_only_folder_is_named: root writes everywhere; run the tests as another user"
+        );
         return;
     }
     let home = tempfile::tempdir().unwrap();
@@ -96,7 +133,12 @@ fn r29_a_read_only_folder_is_named() {
     std::fs::create_dir(&closed).unwrap();
     std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o500)).unwrap();
     for dir in ["closed", "closed/below"] {
-        must_say(&refused(home.path(), |command| { command.args(["--data", dir]); }), &["data.dir", "cannot be written"]);
+        must_say(
+            &refused(home.path(), |command| {
+                command.args(["--data", dir]);
+            }),
+            &["data.dir", "cannot be written"],
+        );
     }
 }
 
@@ -105,13 +147,22 @@ fn r29_x12_a_port_in_use_is_named_and_the_first_token_is_not_used_up() {
     let home = tempfile::tempdir().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    for (name, key) in [("ROSTERD_SERVER__LISTEN", "server.listen"), ("ROSTERD_ADMIN__LISTEN", "admin.listen")] {
-        let line = refused(home.path(), |command| { command.env(name, &address); });
+    for (name, key) in
+        [("ROSTERD_SERVER__LISTEN", "server.listen"), ("ROSTERD_ADMIN__LISTEN", "admin.listen")]
+    {
+        let line = refused(home.path(), |command| {
+            command.env(name, &address);
+        });
         must_say(&line, &[key, &address, "choose another, or stop what is there"]);
     }
     // The token is still to come: the next start makes and shows it.
     let mut listed = Command::new(env!("CARGO_BIN_EXE_rosterd"));
-    let listed = listed.args(["tenant", "list", "--json", "--data", "data"]).env_clear().current_dir(home.path()).output().unwrap();
+    let listed = listed
+        .args(["tenant", "list", "--json", "--data", "data"])
+        .env_clear()
+        .current_dir(home.path())
+        .output()
+        .unwrap();
     assert_eq!((listed.status.code(), listed.stdout.len()), (Some(0), 0), "{listed:?}");
 }
 
@@ -123,7 +174,9 @@ fn x65_plain_http_beyond_loopback_is_refused_without_a_proxy() {
             command.env("ROSTERD_SERVER__PUBLIC_URL", "https://scim.example.com").env(name, "0.0.0.0:0");
         })
     };
-    for (name, key) in [("ROSTERD_SERVER__LISTEN", "server.listen"), ("ROSTERD_ADMIN__LISTEN", "admin.listen")] {
+    for (name, key) in
+        [("ROSTERD_SERVER__LISTEN", "server.listen"), ("ROSTERD_ADMIN__LISTEN", "admin.listen")]
+    {
         must_say(&with(name), &[name, key, "0.0.0.0:0 is beyond loopback", "name the proxies"]);
     }
 }

@@ -59,7 +59,9 @@ fn r6_sigterm_under_load_resets_nobody_and_loses_nothing_that_was_answered() {
 
 #[test]
 fn r6_a_second_signal_ends_the_process_at_once() {
-    for (first, second, code) in [(Signal::TERM, Signal::TERM, 143), (Signal::INT, Signal::INT, 130), (Signal::TERM, Signal::INT, 130)] {
+    for (first, second, code) in
+        [(Signal::TERM, Signal::TERM, 143), (Signal::INT, Signal::INT, 130), (Signal::TERM, Signal::INT, 130)]
+    {
         let mut daemon = TestDaemon::start();
         // A request that never ends keeps the drain open.
         let client = daemon.client();
