@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::error::RosterError;
 use super::scope::Scope;
 use super::view::{Edges, View, view};
@@ -54,14 +56,11 @@ impl Roster {
     pub fn is_quick(caller: &Caller, kind: &Kind, query: &Query) -> bool {
         const FEW: u64 = 200;
         let few = query.count.unwrap_or(PAGE_SIZE_DEFAULT) <= FEW && query.start_index <= FEW;
-        let unique = |filter: &Filter| {
-            filter.conjuncts().iter().filter_map(Filter::as_text_equality).any(|(path, _)| {
-                path.is("id")
-                    || (caller.connection != LOCAL && path.is("externalId"))
-                    || (kind.id == KindId::USER && path.is("userName"))
-            })
+        let finds_one = |filter: &Filter| {
+            best_key(caller, kind, filter).is_some_and(|(key, _)| key <= Key::ExternalId)
+                && !mentions(filter, "members")
         };
-        few && query.filter.as_ref().is_none_or(unique) && !query.edges.members
+        few && !query.edges.members && query.filter.as_ref().is_none_or(finds_one)
     }
 
     /// Lists resources of a kind, in order of creation.
@@ -115,7 +114,7 @@ fn matching(
         let Some(view) = view(snapshot, caller, Address { kind: kind.id, id }, needs)? else { continue };
         let document = Document::from_segments(view.stored.segments())
             .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
-        if judge(filter, kind, &view, &document) {
+        if judge(filter, caller, kind, &view, &document) {
             ids.push(id);
         }
     }
@@ -127,10 +126,41 @@ fn matching(
 /// Tells whether a unique key is all that the filter is about, so that who holds it is the answer and no document need be parsed.
 /// Keys are folded as the filter compares: userName by its profile, externalId by case.
 fn is_settled_by_a_key(caller: &Caller, kind: &Kind, filter: &Filter) -> bool {
-    let Filter::Compare { path, .. } = filter else { return false };
-    let keyed = (kind.id == KindId::USER && path.is("userName"))
-        || (caller.connection != LOCAL && path.is("externalId"));
-    keyed && filter.as_text_equality().is_some()
+    let key = filter.as_text_equality().and_then(|(path, _)| Key::of(caller, kind, path));
+    matches!(key, Some(Key::UserName | Key::ExternalId))
+}
+
+/// What leads from an equality to candidates. The earlier, the fewer; what only one can hold comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Id,
+    UserName,
+    ExternalId,
+    Email,
+    Member,
+    DisplayName,
+}
+
+impl Key {
+    /// Finds the key of an attribute. Of externalIds every connection has its own; `local`, which has none, sees all, hence no key.
+    fn of(caller: &Caller, kind: &Kind, path: &AttrPath) -> Option<Self> {
+        match (kind.id, path.name.as_str(), path.sub.as_deref()) {
+            _ if path.extension.is_some() => None,
+            (_, "id", None) => Some(Self::Id),
+            (KindId::USER, "userName", None) => Some(Self::UserName),
+            (_, "externalId", None) => (caller.connection != LOCAL).then_some(Self::ExternalId),
+            (KindId::USER, "emails", None | Some("value")) => Some(Self::Email),
+            (KindId::GROUP, "members", None | Some("value")) => Some(Self::Member),
+            (_, "displayName", None) => Some(Self::DisplayName),
+            _ => None,
+        }
+    }
+}
+
+/// Finds the equality that leads to the fewest candidates, among those that every match must satisfy.
+fn best_key<'f>(caller: &Caller, kind: &Kind, filter: &'f Filter) -> Option<(Key, &'f str)> {
+    let keyed = |(path, value)| Some((Key::of(caller, kind, &path)?, value));
+    filter.text_equalities().into_iter().filter_map(keyed).min_by_key(|(key, _)| *key)
 }
 
 /// Uses an index where the filter has an equality that every match must satisfy; `None` where it has none.
@@ -140,49 +170,33 @@ fn candidates(
     kind: &Kind,
     filter: &Filter,
 ) -> Result<Option<Vec<ResourceId>>, RosterError> {
-    for (path, value) in filter.conjuncts().iter().filter_map(Filter::as_text_equality) {
-        if path.extension.is_some() {
-            continue;
-        }
-        let found = match (kind.id, path.name.as_str(), path.sub.as_deref()) {
-            (_, "id", None) => Some(ResourceId::parse(value).ok().into_iter().collect()),
-            // A name that no person can have is nobody's.
-            (KindId::USER, "userName", None) => match index::user_name(value) {
-                Ok(key) => {
-                    Some(snapshot.by_unique(caller.tenant, &key)?.map(|at| at.id).into_iter().collect())
-                }
-                Err(_) => Some(vec![]),
-            },
-            (_, "externalId", None) if caller.connection != LOCAL => {
-                let key = index::external_id(kind.id, caller.connection, value);
-                Some(snapshot.by_unique(caller.tenant, &key)?.map(|at| at.id).into_iter().collect())
+    let Some((key, value)) = best_key(caller, kind, filter) else { return Ok(None) };
+    let holder = |key| -> Result<Vec<ResourceId>, RosterError> {
+        Ok(snapshot.by_unique(caller.tenant, &key)?.map(|at| at.id).into_iter().collect())
+    };
+    Ok(Some(match key {
+        Key::Id => ResourceId::parse(value).ok().into_iter().collect(),
+        // A name that no person can have is nobody's.
+        Key::UserName => index::user_name(value).map_or(Ok(vec![]), holder)?,
+        Key::ExternalId => holder(index::external_id(kind.id, caller.connection, value))?,
+        Key::Email => indexed(snapshot, caller, kind, index::EMAIL, value)?,
+        Key::DisplayName => indexed(snapshot, caller, kind, index::DISPLAY_NAME, value)?,
+        Key::Member => match ResourceId::parse(value) {
+            Ok(id) => {
+                let mut groups = groups_with(snapshot, caller, Address::user(id))?;
+                groups.extend(groups_with(snapshot, caller, Address::group(id))?);
+                groups
             }
-            (KindId::USER, "emails", None | Some("value")) => {
-                Some(indexed(snapshot, caller, kind, index::EMAIL, value)?)
-            }
-            (_, "displayName", None) => Some(indexed(snapshot, caller, kind, index::DISPLAY_NAME, value)?),
-            (KindId::GROUP, "members", None | Some("value")) => Some(match ResourceId::parse(value) {
-                Ok(id) => {
-                    let mut groups = groups_with(snapshot, caller, Address::user(id))?;
-                    groups.extend(groups_with(snapshot, caller, Address::group(id))?);
-                    groups
-                }
-                Err(_) => vec![],
-            }),
-            _ => None,
-        };
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    Ok(None)
+            Err(_) => vec![],
+        },
+    }))
 }
 
 /// Lets the filter judge a resource as it would be shown.
-fn judge(filter: &Filter, kind: &Kind, view: &View, document: &Document) -> bool {
-    let text = |ids: Vec<ResourceId>| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let members = text(view.members.iter().flatten().map(|member| member.id).collect());
-    let groups = text(view.groups.iter().flatten().map(|group| group.id).collect());
+fn judge(filter: &Filter, caller: &Caller, kind: &Kind, view: &View, document: &Document) -> bool {
+    let word = |kind| if kind == KindId::GROUP { "Group" } else { "User" };
+    let members = view.members.iter().flatten();
+    let groups = view.groups.iter().flatten();
     let subject = Computed {
         document,
         id: &view.stored.at().id.to_string(),
@@ -190,8 +204,13 @@ fn judge(filter: &Filter, kind: &Kind, view: &View, document: &Document) -> bool
         created: view.stored.created(),
         modified: view.modified,
         version: view.version.0,
-        groups: &groups.iter().map(String::as_str).collect::<Vec<_>>(),
-        members: &members.iter().map(String::as_str).collect::<Vec<_>>(),
+        own_external_id: caller.connection == LOCAL || view.stored.connection() == Some(caller.connection),
+        groups: &groups
+            .map(|group| json!({ "value": group.id.to_string(), "display": group.display, "type": "direct" }))
+            .collect(),
+        members: &members
+            .map(|member| json!({ "value": member.id.to_string(), "type": word(member.kind) }))
+            .collect(),
     };
     filter.matches(&subject, kind)
 }

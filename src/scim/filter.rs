@@ -125,19 +125,26 @@ impl Filter {
         }
     }
 
-    /// Returns the attribute and the text when it is an equality with a text: `userName eq "ada"`. Conditions within an
-    /// element are returned as that element's sub-attribute: `emails[value eq "x"]` is `emails.value eq "x"`.
-    pub fn as_text_equality(&self) -> Option<(AttrPath, &str)> {
+    /// Returns the attribute and the text when it is an equality with a text: `userName eq "ada"`.
+    pub fn as_text_equality(&self) -> Option<(&AttrPath, &str)> {
         match self {
-            Self::Compare { path, op: CompareOp::Eq, value: Literal::Text(text) } => {
-                Some((path.clone(), text))
-            }
-            Self::Element { path, filter } => {
-                let (inner, text) = filter.as_text_equality()?;
-                Some((AttrPath { sub: Some(inner.name), ..path.clone() }, text))
-            }
+            Self::Compare { path, op: CompareOp::Eq, value: Literal::Text(text) } => Some((path, text)),
             _ => None,
         }
+    }
+
+    /// Lists the equalities with a text that every match satisfies. Those on an element are returned as its sub-attribute's:
+    /// `emails[type eq "work" and value eq "x"]` has `emails.type eq "work"` and `emails.value eq "x"`.
+    pub fn text_equalities(&self) -> Vec<(AttrPath, &str)> {
+        self.conjuncts().iter().flat_map(Self::own_text_equalities).collect()
+    }
+
+    fn own_text_equalities(&self) -> Vec<(AttrPath, &str)> {
+        let Self::Element { path, filter } = self else {
+            return self.as_text_equality().map(|(path, text)| (path.clone(), text)).into_iter().collect();
+        };
+        let part = |(inner, text): (AttrPath, _)| (AttrPath { sub: Some(inner.name), ..path.clone() }, text);
+        filter.text_equalities().into_iter().map(part).collect()
     }
 }
 

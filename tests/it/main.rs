@@ -16,5 +16,6 @@ mod config;
 mod conformance;
 mod edge;
 mod process;
+mod roster;
 mod rows;
 mod support;

@@ -439,3 +439,19 @@ fn s132_many_member_operations_cost_what_they_change() {
         Err(Why::TooMany)
     );
 }
+
+#[test]
+fn more_values_than_an_attribute_may_have_are_refused_before_they_are_compared() {
+    let values = |from: usize, count: usize| -> Vec<Value> {
+        (from..from + count).map(|number| json!({"value": format!("a{number}@acme.test")})).collect()
+    };
+    let add = |from, count| json!({"op": "add", "path": "emails", "value": values(from, count)});
+    let before = document(json!({"userName": "ada"}));
+    // Compared with each other, these would be a good half hour's work.
+    let one = patched(&before, json!([add(0, 200_000)]), &schema::user(), &AUTO).unwrap_err();
+    assert_eq!(one.detail, "Operations[0]: emails: expected at most 500 values, found 200000");
+    let several = json!([add(0, 300), add(300, 200), add(500, 1), {"op": "remove", "path": "emails"}]);
+    let several = patched(&before, several, &schema::user(), &AUTO).unwrap_err();
+    assert_eq!(several.detail, "Operations[2]: emails: expected at most 500 values, found 501");
+    assert_eq!(several.why, Why::InvalidValue);
+}

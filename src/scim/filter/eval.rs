@@ -43,10 +43,12 @@ pub struct Computed<'a> {
     pub modified: Timestamp,
     /// The number in its entity tag.
     pub version: u64,
-    /// The ids of the groups it belongs to.
-    pub groups: &'a [&'a str],
-    /// The ids of its members.
-    pub members: &'a [&'a str],
+    /// Whether its `externalId` is the asking client's own: of another's, which names something else there, nothing is known.
+    pub own_external_id: bool,
+    /// The groups it belongs to, as they are shown; an empty list where there are none.
+    pub groups: &'a Value,
+    /// Its members, likewise.
+    pub members: &'a Value,
 }
 
 impl Subject for Computed<'_> {
@@ -54,10 +56,7 @@ impl Subject for Computed<'_> {
         if extension.is_some() {
             return self.document.attribute(extension, name).map(Cow::Borrowed);
         }
-        let ids = |ids: &[&str]| -> Option<Cow<'_, Value>> {
-            let values: Vec<Value> = ids.iter().map(|id| json!({ "value": id })).collect();
-            (!values.is_empty()).then_some(Cow::Owned(Value::Array(values)))
-        };
+        let links = |links: &Value| links.as_array().is_some_and(|links| !links.is_empty());
         match name {
             "id" => Some(Cow::Owned(self.id.into())),
             "meta" => Some(Cow::Owned(json!({
@@ -66,8 +65,9 @@ impl Subject for Computed<'_> {
                 "lastModified": self.modified.to_string(),
                 "version": crate::scim::wire::etag(self.version),
             }))),
-            "groups" => ids(self.groups),
-            "members" => ids(self.members),
+            "groups" => links(self.groups).then_some(Cow::Borrowed(self.groups)),
+            "members" => links(self.members).then_some(Cow::Borrowed(self.members)),
+            "externalId" if !self.own_external_id => None,
             _ => self.document.get(name).map(Cow::Borrowed),
         }
     }

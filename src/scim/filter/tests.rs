@@ -30,6 +30,7 @@ fn person() -> Document {
 
 fn matches(text: &str) -> bool {
     let document = person();
+    let groups = json!([{"value": "g-1", "display": "Crew", "type": "direct"}]);
     let subject = Computed {
         document: &document,
         id: "0192f0c1-2b3c-7def-8123-456789abcdef",
@@ -37,8 +38,9 @@ fn matches(text: &str) -> bool {
         created: "2026-01-01T00:00:00Z".parse().unwrap(),
         modified: "2026-02-01T00:00:00Z".parse().unwrap(),
         version: 7,
-        groups: &["g-1"],
-        members: &[],
+        own_external_id: true,
+        groups: &groups,
+        members: &json!([]),
     };
     let kind = user();
     Filter::parse(text, &kind).unwrap_or_else(|refusal| panic!("{text}: {refusal}")).matches(&subject, &kind)
@@ -209,8 +211,9 @@ fn s72_s74_values_match_by_the_characteristics_of_their_attribute() {
 }
 
 #[test]
-fn members_of_a_group_are_compared_by_value() {
+fn members_of_a_group_are_compared_by_value_and_type() {
     let document = Document::default();
+    let members = json!([{"value": "u-1", "type": "User"}, {"value": "g-2", "type": "Group"}]);
     let subject = Computed {
         document: &document,
         id: "g",
@@ -218,12 +221,16 @@ fn members_of_a_group_are_compared_by_value() {
         created: jiff::Timestamp::UNIX_EPOCH,
         modified: jiff::Timestamp::UNIX_EPOCH,
         version: 1,
-        groups: &[],
-        members: &["u-1", "u-2"],
+        own_external_id: true,
+        groups: &json!([]),
+        members: &members,
     };
     let kind = group();
     for (text, expected) in [
-        ("members eq \"u-2\"", true),
+        ("members eq \"g-2\"", true),
+        ("members.type eq \"group\"", true),
+        ("members[value eq \"g-2\" and type eq \"Group\"]", true),
+        ("members[value eq \"u-1\" and type eq \"Group\"]", false),
         ("members[value eq \"u-1\"]", true),
         ("members.value eq \"u-3\"", false),
     ] {
@@ -233,15 +240,20 @@ fn members_of_a_group_are_compared_by_value() {
 
 #[test]
 fn equalities_are_offered_to_indexes() {
-    let filter =
-        Filter::parse("userName eq \"a\" and active eq true and emails[value eq \"x\"]", &user()).unwrap();
-    let found: Vec<String> = filter
-        .conjuncts()
-        .iter()
-        .filter_map(Filter::as_text_equality)
-        .map(|(path, text)| format!("{path}={text}"))
-        .collect();
-    assert_eq!(found, ["userName=a", "emails.value=x"]);
+    for (text, expected) in [
+        (
+            "userName eq \"a\" and active eq true and emails[value eq \"x\"]",
+            &["userName=a", "emails.value=x"][..],
+        ),
+        ("emails[type eq \"work\"].value eq \"x\"", &["emails.type=work", "emails.value=x"]),
+        ("emails[type eq \"work\" or value eq \"x\"]", &[]),
+        ("not (userName eq \"a\") and (title eq \"b\" or title eq \"c\")", &[]),
+    ] {
+        let filter = Filter::parse(text, &user()).unwrap();
+        let found: Vec<String> =
+            filter.text_equalities().iter().map(|(path, text)| format!("{path}={text}")).collect();
+        assert_eq!(found, expected, "{text}");
+    }
 }
 
 /// Filters within the grammar of the RFC, as text.

@@ -9,6 +9,7 @@ use super::super::note::{Notes, Rule};
 use super::super::path::Path;
 use super::super::policy::{Policy, ReadOnly, RemoveValues};
 use super::super::schema::{Attribute, Clearing, Kind, Type};
+use super::super::validate::VALUES_MAX;
 use super::elements::{self, Choice};
 use super::{MemberChange, Op, Operation};
 
@@ -51,6 +52,9 @@ impl Work<'_> {
         if attr.extension.is_none() && attr.name == "members" && self.kind.has_members() {
             return self.member_change(&change, filter);
         }
+        if let Some(Value::Array(values)) = change.value {
+            check_count(values, &change)?;
+        }
         if self.is_left_alone(&change)? {
             return Ok(());
         }
@@ -59,6 +63,11 @@ impl Work<'_> {
             Some(filter) => self.chosen(&change, &Choice::Filter(filter))?,
             None if sub.is_some() => self.part(&change)?,
             None => self.whole(&change)?,
+        }
+        if let Some(Value::Array(values)) =
+            self.document.attribute(attr.extension.as_deref(), &attribute.name)
+        {
+            check_count(values, &change)?;
         }
         elements::keep_one_primary(self, &change, &primaries)
     }
@@ -248,6 +257,16 @@ pub(super) fn merge(known: &mut Value, parts: &Map<String, Value>, op: Op) {
 /// Tells whether an attribute is a list of objects.
 pub(super) fn is_list_of_objects(attribute: &Attribute) -> bool {
     attribute.multi_valued && attribute.kind == Type::Complex
+}
+
+/// Refuses more values than an attribute may have, at once: values are compared with each other, so that waiting for the end would
+/// cost the square of what was sent.
+fn check_count(values: &[Value], change: &Change<'_>) -> Result<(), Refusal> {
+    if values.len() <= VALUES_MAX {
+        return Ok(());
+    }
+    let detail = format!("{}: expected at most {VALUES_MAX} values, found {}", change.attr, values.len());
+    Err(Refusal::new(Why::InvalidValue, detail))
 }
 
 pub(super) fn mutability(detail: String) -> Refusal {

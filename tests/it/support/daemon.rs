@@ -151,10 +151,10 @@ impl TestDaemon {
     }
 
     /// Reads a metric without labels, or with the labels as they are written; 0 where there is none yet.
-    pub fn metric(&self, name: &str) -> f64 {
+    pub fn metric(&self, name: &str) -> i64 {
         let page = self.admin().send(&Request::new("GET", "/metrics")).expect(200).text();
         let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.map_or(0.0, |value| value.parse().unwrap())
+        line.map_or(0, |value| value.parse().unwrap())
     }
 
     /// Returns the process's number.

@@ -1,0 +1,3 @@
+//! The use cases, seen from outside: what the rules of the roster come to over HTTP where several of them meet.
+
+mod filters;
