@@ -213,7 +213,7 @@ impl Roster {
             }
             tokens.push(row.clone());
             let after = rows::encode(&TokensRow { connection: connection.to_owned(), tokens })?;
-            Ok((Some(tokens_plan(id, before, after, "token", None, Some(row.id))), ()))
+            Ok((Some(tokens_plan(id, before, after, None, Some(told(connection, &row)))), ()))
         })?;
         self.credentials.forget_all();
         Ok(Issued { id: row.id, secret, expires })
@@ -245,12 +245,10 @@ impl Roster {
             for (connection, before) in all_tokens(snapshot, caller.tenant)? {
                 let mut row: TokensRow = rows::decode(&before)?;
                 let Some(at) = row.tokens.iter().position(|known| known.id == token) else { continue };
-                let hash = row.tokens.remove(at).hash;
+                let ended = row.tokens.remove(at);
                 let after = rows::encode(&row)?;
-                return Ok((
-                    Some(tokens_plan(connection, Some(before), after, "token", Some(token), None)),
-                    hash,
-                ));
+                let old = Some(told(&row.connection, &ended));
+                return Ok((Some(tokens_plan(connection, Some(before), after, old, None)), ended.hash));
             }
             Err(RosterError::Unfit(format!(
                 "no live token has the id {token}; rosterd token list shows them"
@@ -357,21 +355,24 @@ fn all_tokens(
         .collect())
 }
 
+/// Says what the history says of a token: what it opens, and never what it is.
+fn told(connection: &str, token: &TokenRow) -> serde_json::Value {
+    serde_json::json!({ "id": token.id, "connection": connection, "scopes": token.scopes, "expires": token.expires })
+}
+
 fn tokens_plan(
     connection: ConnectionId,
     before: Option<Vec<u8>>,
     after: Vec<u8>,
-    what: &str,
-    old: Option<TokenId>,
-    new: Option<TokenId>,
+    old: Option<serde_json::Value>,
+    new: Option<serde_json::Value>,
 ) -> Plan {
     let key = connection.as_bytes().to_vec();
-    let named = |id: Option<TokenId>| id.map(|id| id.to_string().into());
     Plan {
         given: vec![Given::Small(TOKENS, key.clone(), before)],
         writes: vec![Write::Small { space: TOKENS, key, value: Some(after) }],
         subject: None,
-        changes: vec![Change { attribute: what.to_owned(), old: named(old), new: named(new) }],
+        changes: vec![Change { attribute: "token".to_owned(), old, new }],
         notes: vec![],
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::error::RosterError;
 use super::scope::Scope;
-use super::view::{Edges, View, view};
+use super::view::{Edges, View, groups_with, view};
 use super::{Caller, LOCAL, Roster, index};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::attr::AttrPath;
@@ -259,22 +259,6 @@ fn indexed(
         }
         if ids.len() >= CANDIDATES_MAX {
             return Err(too_many(CANDIDATES_MAX));
-        }
-    }
-}
-
-fn groups_with(
-    snapshot: &dyn Snapshot,
-    caller: &Caller,
-    member: Address,
-) -> Result<Vec<ResourceId>, RosterError> {
-    let mut ids: Vec<ResourceId> = Vec::new();
-    loop {
-        let page = snapshot.groups_of(caller.tenant, member, ids.last().copied(), PAGE_ROWS_MAX)?;
-        let last = page.len() < PAGE_ROWS_MAX;
-        ids.extend(page);
-        if last {
-            return Ok(ids);
         }
     }
 }

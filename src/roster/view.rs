@@ -123,24 +123,31 @@ pub(super) fn all_members(
     }
 }
 
+/// Reads which groups somebody is a direct member of.
+pub(super) fn groups_with(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    member: Address,
+) -> Result<Vec<ResourceId>, RosterError> {
+    let mut ids: Vec<ResourceId> = Vec::new();
+    loop {
+        let page = snapshot.groups_of(caller.tenant, member, ids.last().copied(), PAGE_ROWS_MAX)?;
+        let last = page.len() < PAGE_ROWS_MAX;
+        ids.extend(page);
+        if last {
+            return Ok(ids);
+        }
+    }
+}
+
 fn groups_of(
     snapshot: &dyn Snapshot,
     caller: &Caller,
     member: Address,
 ) -> Result<Vec<MemberFace>, RosterError> {
-    let mut faces: Vec<MemberFace> = Vec::new();
-    loop {
-        let page =
-            snapshot.groups_of(caller.tenant, member, faces.last().map(|face| face.id), PAGE_ROWS_MAX)?;
-        let last = page.len() < PAGE_ROWS_MAX;
-        for id in page {
-            let display = snapshot
-                .get(caller.tenant, Address::group(id))?
-                .map_or_else(String::new, |group| group.display().to_owned());
-            faces.push(MemberFace { id, display });
-        }
-        if last {
-            return Ok(faces);
-        }
-    }
+    let face = |id| {
+        let group = snapshot.get(caller.tenant, Address::group(id))?;
+        Ok(MemberFace { id, display: group.map_or_else(String::new, |group| group.display().to_owned()) })
+    };
+    groups_with(snapshot, caller, member)?.into_iter().map(face).collect()
 }
