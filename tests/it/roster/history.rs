@@ -47,8 +47,27 @@ fn the_making_and_the_end_of_a_token_say_what_it_opened() {
     assert_eq!(newest(&app, "token"), (Some(told), None));
     let _ = app.connection(FIRST_TENANT, "second", "strict");
     let rows = said(&history(app.roster(), TenantId::new(1)));
-    let made =
-        rows.iter().flat_map(|(_, values)| &values.changes).filter(|one| one.attribute == "connection");
-    let made = made.last().unwrap().new.clone().unwrap();
+    let mut made = rows.iter().flat_map(|(_, values)| &values.changes);
+    let made = made.rfind(|change| change.attribute == "connection").unwrap().new.clone().unwrap();
     assert_eq!((&made["name"], &made["profile"]), (&json!("second"), &json!("strict")));
+}
+
+#[test]
+fn a_client_that_does_not_stop_asking_for_what_it_may_not_have_does_not_fill_the_history() {
+    let app = TestApp::start();
+    let (reader, _) = app.issue(FIRST_TENANT, "local", &["users:read"]);
+    let entries = || history(app.roster(), TenantId::new(1)).len();
+    let before = entries();
+    for _ in 0..200 {
+        reader.post("/Groups", &group("Crew", &[])).refused(403, None);
+    }
+    // The clock ticks: they fall into one minute, or into two.
+    let written = entries() - before;
+    assert!((60..=120).contains(&written), "{written}");
+    app.clock().advance(60);
+    reader.post("/Groups", &group("Crew", &[])).refused(403, None);
+    let rows = said(&history(app.roster(), TenantId::new(1)));
+    let notes = &rows.last().unwrap().0.notes;
+    assert_eq!(notes.len(), 1);
+    assert!(notes[0].ends_with("more were refused to this token before, and not written down"), "{notes:?}");
 }
