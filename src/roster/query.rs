@@ -71,6 +71,9 @@ impl Roster {
     /// Lists resources of a kind, in order of creation.
     pub fn query(&self, caller: &Caller, kind: &Kind, query: &Query) -> Result<Page, RosterError> {
         caller.needs(Scope::reads(kind.id))?;
+        if kind.id == KindId::USER && query.filter.as_ref().is_some_and(|filter| mentions(filter, "groups")) {
+            caller.needs(Scope::GroupsRead)?;
+        }
         let snapshot = self.store.snapshot()?;
         let count = query.count.unwrap_or(PAGE_SIZE_DEFAULT).min(PAGE_SIZE_MAX);
         let limit = usize::try_from(count).unwrap_or(usize::MAX);
