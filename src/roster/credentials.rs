@@ -239,9 +239,20 @@ impl Roster {
         }
     }
 
-    /// Ends a token at once.
+    /// Ends a token at once. Also when the store cannot say whether the end was written, what is remembered is looked up anew.
     pub fn revoke_token(&self, caller: &Caller, token: TokenId) -> Result<(), RosterError> {
-        let hash = self.carry_out(caller, Action::TokenRevoke, |snapshot| {
+        let ended = self.end_token(caller, token);
+        self.credentials.forget_all();
+        if let Some(key) = unhex(&ended?) {
+            let write = Write::Small { space: TOKEN_POINTERS, key, value: None };
+            self.store.commit(TenantId::SYSTEM, Unit { given: vec![], writes: vec![write], log: None })?;
+        }
+        Ok(())
+    }
+
+    /// Removes a token's row, and returns the token's hash.
+    fn end_token(&self, caller: &Caller, token: TokenId) -> Result<String, RosterError> {
+        self.carry_out(caller, Action::TokenRevoke, |snapshot| {
             for (connection, before) in all_tokens(snapshot, caller.tenant)? {
                 let mut row: TokensRow = rows::decode(&before)?;
                 let Some(at) = row.tokens.iter().position(|known| known.id == token) else { continue };
@@ -253,13 +264,7 @@ impl Roster {
             Err(RosterError::Unfit(format!(
                 "no live token has the id {token}; rosterd token list shows them"
             )))
-        })?;
-        self.credentials.forget_all();
-        if let Some(key) = unhex(&hash) {
-            let write = Write::Small { space: TOKEN_POINTERS, key, value: None };
-            self.store.commit(TenantId::SYSTEM, Unit { given: vec![], writes: vec![write], log: None })?;
-        }
-        Ok(())
+        })
     }
 
     /// Tells whether a connection has, or had, a token.
@@ -297,6 +302,9 @@ impl Roster {
     }
 
     /// Writes down when tokens were last used. Called every minute and at the end; losing the last minute is harmless.
+    ///
+    /// What was looked up is forgotten with it, so that nothing outlives by more than a minute what the store says, not even
+    /// what was read while the store failed and recovered.
     pub fn write_down_token_use(&self) {
         let known: Vec<_> =
             self.credentials.known.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
@@ -322,6 +330,7 @@ impl Roster {
                 tracing::warn!(%error, "when a token was last used could not be written down");
             }
         }
+        self.credentials.forget_all();
     }
 
     fn connection_id(&self, caller: &Caller, name: &str) -> Result<ConnectionId, RosterError> {
@@ -403,4 +412,77 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::chance::SeededChance;
+    use crate::clock::FixedClock;
+    use crate::store::memory::MemoryStore;
+    use crate::store::{Finding, Health, Outcome, Store, StoreError};
+
+    /// A store that writes, and then does not know that it has.
+    #[derive(Default)]
+    struct Forgetful {
+        store: MemoryStore,
+        forgets: AtomicBool,
+    }
+
+    impl Store for Forgetful {
+        fn commit(&self, tenant: TenantId, unit: Unit) -> Result<Outcome, StoreError> {
+            let done = self.store.commit(tenant, unit);
+            if self.forgets.load(Ordering::Relaxed) {
+                Err(StoreError::Fatal("no answer".into()))
+            } else {
+                done
+            }
+        }
+
+        fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+            self.store.snapshot()
+        }
+
+        fn health(&self) -> Health {
+            self.store.health()
+        }
+
+        fn check(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Finding>, StoreError> {
+            self.store.check(progress)
+        }
+    }
+
+    #[test]
+    fn x3_a_token_whose_end_was_written_without_an_answer_opens_nothing() {
+        let store = Arc::new(Forgetful::default());
+        let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
+        let roster = Roster::new(Arc::clone(&store) as _, clock, Arc::new(SeededChance::new(1)));
+        let request = roster.request_id();
+        roster.create_tenant("acme", request).unwrap();
+        let caller = roster.operator("acme", request).unwrap();
+        let token = roster.create_token(&caller, "local", Scopes::idp(), None, None).unwrap();
+        assert!(roster.authenticate(&token.secret, request).unwrap().is_some());
+        store.forgets.store(true, Ordering::Relaxed);
+        assert!(matches!(roster.revoke_token(&caller, token.id), Err(RosterError::Broken(_))));
+        assert!(roster.authenticate(&token.secret, request).unwrap().is_none());
+    }
+
+    #[test]
+    fn x3_what_is_remembered_of_a_token_is_looked_up_anew_every_minute() {
+        let store = Arc::new(MemoryStore::new());
+        let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
+        let roster = Roster::new(Arc::clone(&store) as _, clock, Arc::new(SeededChance::new(1)));
+        let request = roster.request_id();
+        roster.create_tenant("acme", request).unwrap();
+        let caller = roster.operator("acme", request).unwrap();
+        let token = roster.create_token(&caller, "local", Scopes::idp(), None, None).unwrap();
+        assert!(roster.authenticate(&token.secret, request).unwrap().is_some());
+        // Ended behind the roster's back.
+        let write = Write::Small { space: TOKENS, key: LOCAL.as_bytes().to_vec(), value: None };
+        store.commit(caller.tenant, Unit { given: vec![], writes: vec![write], log: None }).unwrap();
+        roster.write_down_token_use();
+        assert!(roster.authenticate(&token.secret, request).unwrap().is_none());
+    }
 }
