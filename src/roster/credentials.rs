@@ -199,7 +199,7 @@ impl Roster {
         };
         let _making = self.making_tokens.lock().unwrap_or_else(PoisonError::into_inner);
         self.point(hash, caller.tenant, id)?;
-        self.carry_out(caller, Action::TokenCreate, |snapshot| {
+        let made = self.carry_out(caller, Action::TokenCreate, |snapshot| {
             let before = snapshot.small(caller.tenant, TOKENS, id.as_bytes())?;
             let mut tokens = match &before {
                 Some(bytes) => rows::decode::<TokensRow>(bytes)?.tokens,
@@ -214,7 +214,12 @@ impl Roster {
             tokens.push(row.clone());
             let after = rows::encode(&TokensRow { connection: connection.to_owned(), tokens })?;
             Ok((Some(tokens_plan(id, before, after, None, Some(told(connection, &row)))), ()))
-        })?;
+        });
+        if let Err(RosterError::Unfit(_)) = made {
+            // Nothing was written that the pointer could lead to.
+            self.unpoint(hash.to_vec())?;
+        }
+        made?;
         self.credentials.forget_all();
         Ok(Issued { id: row.id, secret, expires })
     }
@@ -243,10 +248,13 @@ impl Roster {
     pub fn revoke_token(&self, caller: &Caller, token: TokenId) -> Result<(), RosterError> {
         let ended = self.end_token(caller, token);
         self.credentials.forget_all();
-        if let Some(key) = unhex(&ended?) {
-            let write = Write::Small { space: TOKEN_POINTERS, key, value: None };
-            self.store.commit(TenantId::SYSTEM, Unit { given: vec![], writes: vec![write], log: None })?;
-        }
+        unhex(&ended?).map_or(Ok(()), |hash| self.unpoint(hash))
+    }
+
+    /// Removes the pointer to a row that is no more, or never was.
+    fn unpoint(&self, hash: Vec<u8>) -> Result<(), RosterError> {
+        let write = Write::Small { space: TOKEN_POINTERS, key: hash, value: None };
+        self.store.commit(TenantId::SYSTEM, Unit { given: vec![], writes: vec![write], log: None })?;
         Ok(())
     }
 
@@ -467,6 +475,26 @@ mod tests {
         store.forgets.store(true, Ordering::Relaxed);
         assert!(matches!(roster.revoke_token(&caller, token.id), Err(RosterError::Broken(_))));
         assert!(roster.authenticate(&token.secret, request).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_token_that_is_one_too_many_leaves_nothing_behind() {
+        let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
+        let roster = Roster::new(Arc::new(MemoryStore::new()), clock, Arc::new(SeededChance::new(1)));
+        let request = roster.request_id();
+        roster.create_tenant("acme", request).unwrap();
+        let caller = roster.operator("acme", request).unwrap();
+        let mine = "k".repeat(TOKEN_CHARACTERS_MIN);
+        let make = |brought| roster.create_token(&caller, "local", Scopes::idp(), None, brought);
+        let first = make(None).unwrap();
+        make(None).unwrap();
+        assert!(matches!(make(Some(&mine)), Err(RosterError::Unfit(_))));
+        assert_eq!(roster.remove_orphaned_pointers().unwrap(), 0);
+        roster.revoke_token(&caller, first.id).unwrap();
+        make(Some(&mine)).unwrap();
+        // Bringing it again is refused, and takes nothing away from it.
+        assert!(matches!(make(Some(&mine)), Err(RosterError::Unfit(_))));
+        assert!(roster.authenticate(&mine, request).unwrap().is_some());
     }
 
     #[test]
