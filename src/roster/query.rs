@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::error::RosterError;
 use super::scope::Scope;
-use super::view::{Edges, View, view};
+use super::view::{Edges, View, groups_with, view};
 use super::{Caller, LOCAL, Roster, index};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::attr::AttrPath;
@@ -71,6 +71,9 @@ impl Roster {
     /// Lists resources of a kind, in order of creation.
     pub fn query(&self, caller: &Caller, kind: &Kind, query: &Query) -> Result<Page, RosterError> {
         caller.needs(Scope::reads(kind.id))?;
+        if kind.id == KindId::USER && query.filter.as_ref().is_some_and(|filter| mentions(filter, "groups")) {
+            caller.needs(Scope::GroupsRead)?;
+        }
         let snapshot = self.store.snapshot()?;
         let count = query.count.unwrap_or(PAGE_SIZE_DEFAULT).min(PAGE_SIZE_MAX);
         let limit = usize::try_from(count).unwrap_or(usize::MAX);
@@ -259,22 +262,6 @@ fn indexed(
         }
         if ids.len() >= CANDIDATES_MAX {
             return Err(too_many(CANDIDATES_MAX));
-        }
-    }
-}
-
-fn groups_with(
-    snapshot: &dyn Snapshot,
-    caller: &Caller,
-    member: Address,
-) -> Result<Vec<ResourceId>, RosterError> {
-    let mut ids: Vec<ResourceId> = Vec::new();
-    loop {
-        let page = snapshot.groups_of(caller.tenant, member, ids.last().copied(), PAGE_ROWS_MAX)?;
-        let last = page.len() < PAGE_ROWS_MAX;
-        ids.extend(page);
-        if last {
-            return Ok(ids);
         }
     }
 }
