@@ -334,7 +334,7 @@ fn digits(number: &Number) -> Option<String> {
 /// Tells whether a text is base64 (RFC 4648 §4 or §5), padded or not.
 fn is_base64(text: &str) -> bool {
     let body = text.trim_end_matches('=');
-    text.len() - body.len() <= 2
+    text.len().saturating_sub(body.len()) <= 2
         && body.len() % 4 != 1
         && body.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_'))
 }

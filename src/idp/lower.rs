@@ -219,7 +219,7 @@ impl Lowering<'_> {
 
     fn push(&mut self, op: Op, path: Path, value: Option<Value>) -> Result<(), Refusal> {
         let on_members = matches!(&path, Path::Attribute { attr, .. } if attr.extension.is_none() && attr.name == "members");
-        self.attribute_changes += usize::from(!on_members);
+        self.attribute_changes = self.attribute_changes.saturating_add(usize::from(!on_members));
         if self.attribute_changes > ATTRIBUTE_CHANGES_MAX {
             let detail = format!(
                 "expected at most {ATTRIBUTE_CHANGES_MAX} changes of attributes in one request, found more"

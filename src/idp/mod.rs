@@ -6,6 +6,8 @@
 //!
 //! Pure, and knows no vendor by name outside [`profile`].
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod coerce;
 pub mod incoming;
 mod lower;

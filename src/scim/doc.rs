@@ -66,7 +66,7 @@ impl Document {
     /// Writes the segments to store: the core schema's first (also when it holds nothing), then the extensions that hold
     /// data, in the order of the kind's list.
     pub fn to_segments(&self, kind: &Kind) -> Vec<(String, String)> {
-        let mut segments = Vec::with_capacity(1 + self.extensions.len());
+        let mut segments = Vec::with_capacity(self.extensions.len().saturating_add(1));
         segments.push((kind.core.id.clone(), json_of(&self.core)));
         for schema in &kind.extensions {
             if let Some(attributes) = self.extension(&schema.id).filter(|attributes| !attributes.is_empty()) {
@@ -137,7 +137,7 @@ impl Document {
         let found = self.extensions.iter().position(|(name, _)| urn::same(name, id));
         let place = found.unwrap_or_else(|| {
             self.extensions.push((id.to_owned(), Map::new()));
-            self.extensions.len() - 1
+            self.extensions.len().saturating_sub(1)
         });
         match self.extensions.get_mut(place) {
             Some((_, attributes)) => attributes,

@@ -58,14 +58,14 @@ impl<'a> Parser<'a> {
 
     fn blanks(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+            self.at = self.at.saturating_add(1);
         }
     }
 
     /// Takes a byte if it is the next one.
     fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
+        self.at = self.at.saturating_add(usize::from(found));
         found
     }
 
@@ -79,7 +79,7 @@ impl<'a> Parser<'a> {
     /// Parses a value. Recursion ends at [`DEPTH_MAX`].
     fn value(&mut self) -> Result<Value, Refusal> {
         self.blanks();
-        self.values += 1;
+        self.values = self.values.saturating_add(1);
         if self.values > VALUES_MAX {
             return Err(refusal(format!("expected at most {VALUES_MAX} values in one body, found more")));
         }
@@ -99,16 +99,16 @@ impl<'a> Parser<'a> {
         if self.depth == DEPTH_MAX {
             return Err(refusal(format!("expected at most {DEPTH_MAX} levels of nesting, found more")));
         }
-        self.depth += 1;
-        self.at += 1;
+        self.depth = self.depth.saturating_add(1);
+        self.at = self.at.saturating_add(1);
         let value = parse(self);
-        self.depth -= 1;
+        self.depth = self.depth.saturating_sub(1);
         value
     }
 
     fn word(&mut self, word: &str, value: Value) -> Result<Value, Refusal> {
         if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
-            self.at += word.len();
+            self.at = self.at.saturating_add(word.len());
             Ok(value)
         } else {
             Err(self.unexpected("a JSON value"))
@@ -170,14 +170,14 @@ impl<'a> Parser<'a> {
 
     /// Parses a string; what needs no unescaping is copied in one piece.
     fn string(&mut self) -> Result<String, Refusal> {
-        self.at += 1;
+        self.at = self.at.saturating_add(1);
         let mut start = self.at;
         let mut parsed = String::new();
         loop {
             match self.peek() {
                 Some(b'"') => {
                     let piece = self.piece(start);
-                    self.at += 1;
+                    self.at = self.at.saturating_add(1);
                     if parsed.is_empty() {
                         return Ok(piece.to_owned());
                     }
@@ -186,12 +186,12 @@ impl<'a> Parser<'a> {
                 }
                 Some(b'\\') => {
                     parsed.push_str(self.piece(start));
-                    self.at += 1;
+                    self.at = self.at.saturating_add(1);
                     parsed.push(self.escape()?);
                     start = self.at;
                 }
                 Some(0..=0x1f) => return Err(self.unexpected("no control character in a string")),
-                Some(_) => self.at += 1,
+                Some(_) => self.at = self.at.saturating_add(1),
                 None => return Err(self.unexpected("the end of a string")),
             }
         }
@@ -213,12 +213,12 @@ impl<'a> Parser<'a> {
             Some(b'r') => '\r',
             Some(b't') => '\t',
             Some(b'u') => {
-                self.at += 1;
+                self.at = self.at.saturating_add(1);
                 return self.unicode();
             }
             _ => return Err(self.unexpected("an escape that JSON knows")),
         };
-        self.at += 1;
+        self.at = self.at.saturating_add(1);
         Ok(escaped)
     }
 
@@ -232,7 +232,7 @@ impl<'a> Parser<'a> {
                 if !(0xdc00..=0xdfff).contains(&second) {
                     return Err(refusal("found one half of a surrogate pair alone"));
                 }
-                0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+                0x1_0000_u32.saturating_add((first & 0x3ff) << 10).saturating_add(second & 0x3ff)
             }
             code => code,
         };
@@ -242,11 +242,11 @@ impl<'a> Parser<'a> {
     fn hex(&mut self) -> Result<u32, Refusal> {
         let digits = self
             .text
-            .get(self.at..self.at + 4)
+            .get(self.at..self.at.saturating_add(4))
             .filter(|digits| digits.bytes().all(|d| d.is_ascii_hexdigit()));
         let code = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok());
         let code = code.ok_or_else(|| self.unexpected("four hexadecimal digits"))?;
-        self.at += 4;
+        self.at = self.at.saturating_add(4);
         Ok(code)
     }
 
@@ -254,7 +254,8 @@ impl<'a> Parser<'a> {
         let start = self.at;
         let negative = self.take(b'-');
         let whole = self.digits();
-        let leading_zero = whole > 1 && self.bytes.get(start + usize::from(negative)) == Some(&b'0');
+        let leading_zero =
+            whole > 1 && self.bytes.get(start.saturating_add(usize::from(negative))) == Some(&b'0');
         if whole == 0 || leading_zero {
             return Err(self.unexpected("a number without leading zeros"));
         }
@@ -292,9 +293,9 @@ impl<'a> Parser<'a> {
     fn digits(&mut self) -> usize {
         let start = self.at;
         while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
+            self.at = self.at.saturating_add(1);
         }
-        self.at - start
+        self.at.saturating_sub(start)
     }
 }
 
@@ -317,6 +318,18 @@ mod tests {
 
     fn refused(text: &str) -> bool {
         parse(text.as_bytes()).is_err_and(|refusal| refusal.why == Why::InvalidSyntax)
+    }
+
+    #[test]
+    fn x34_every_pair_of_surrogates_is_the_character_that_serde_json_reads() {
+        for code in [0x1_0000_u32, 0x1_f600, 0x2_0000, 0x2_f800, 0xe_0041, 0xf_ffff, 0x10_0000, 0x10_ffff] {
+            let letter = char::from_u32(code).unwrap();
+            let escaped: String =
+                letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04X}")).collect();
+            let text = format!("[\"{escaped}\"]");
+            assert_eq!(parse(text.as_bytes()).unwrap()[0], letter.to_string(), "{text}");
+            assert_eq!(parse(text.as_bytes()).unwrap(), serde_json::from_str::<Value>(&text).unwrap());
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! Pure: no clock, no chance, no store, no HTTP. Knows no vendor: what differs between identity providers arrives as a
 //! [`policy::Policy`].
 
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 pub mod attr;
 pub mod discovery;
 pub mod doc;

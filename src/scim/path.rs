@@ -120,7 +120,7 @@ fn filtered(head: &str, rest: &str, kind: &Kind) -> Result<Target, Refusal> {
 /// Tells whether a text that means nothing here could mean something elsewhere: names joined by dots, behind a URN.
 fn is_well_formed(text: &str) -> bool {
     let name = text.rsplit_once(':').map_or(text, |(_, name)| name);
-    let urn = text.get(..text.len() - name.len()).unwrap_or("");
+    let urn = text.get(..text.len().saturating_sub(name.len())).unwrap_or("");
     let urn_is_sound =
         urn.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'[' | b']' | b'(' | b')'));
     urn_is_sound && name.split('.').all(is_name)

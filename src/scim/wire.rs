@@ -239,7 +239,7 @@ impl ListWriter {
         if self.items > 0 {
             out.push(b',');
         }
-        self.items += 1;
+        self.items = self.items.saturating_add(1);
     }
 
     /// Writes the end. `itemsPerPage` is what was really written (S81).

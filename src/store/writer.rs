@@ -188,6 +188,13 @@ struct Work {
     reads_aside: bool,
 }
 
+impl Drop for Work {
+    /// Without its thread a store takes no writes, however the thread ended; `/readyz` must say so.
+    fn drop(&mut self) {
+        self.shared.state.store(POISONED, Ordering::Release);
+    }
+}
+
 impl Work {
     fn run(mut self, first_pause: Duration) {
         loop {

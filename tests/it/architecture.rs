@@ -13,81 +13,19 @@ const LINES_MAX: usize = 600;
 const PICTURE: &[(&str, &[&str])] = &[
     ("ids", &[]),
     ("clock", &[]),
-    ("failpoint", &[]),
-    ("chance", &["ids"]),
+    ("chance", &[]),
     ("scim", &["ids"]),
-    ("psa", &["scim", "ids"]),
-    ("idp", &["psa", "scim", "ids"]),
-    ("store", &["ids", "clock", "chance", "failpoint"]),
-    ("roster", &["store", "idp", "psa", "scim", "ids", "clock", "chance", "failpoint"]),
+    ("idp", &["scim", "ids"]),
+    ("store", &["ids"]),
+    ("roster", &["store", "idp", "scim", "ids", "clock", "chance"]),
     ("config", &[]),
-    ("telemetry", &["config", "ids", "store"]),
-    ("audit", &["roster", "store", "idp", "scim", "ids", "clock", "chance"]),
-    (
-        "http",
-        &[
-            "config",
-            "telemetry",
-            "audit",
-            "roster",
-            "store",
-            "idp",
-            "psa",
-            "scim",
-            "ids",
-            "clock",
-            "chance",
-            "failpoint",
-        ],
-    ),
-    (
-        "demo",
-        &["config", "telemetry", "audit", "roster", "store", "idp", "psa", "scim", "ids", "clock", "chance"],
-    ),
-    (
-        "bench",
-        &["config", "telemetry", "audit", "roster", "store", "idp", "psa", "scim", "ids", "clock", "chance"],
-    ),
-    (
-        "app",
-        &[
-            "http",
-            "demo",
-            "bench",
-            "audit",
-            "config",
-            "telemetry",
-            "roster",
-            "store",
-            "idp",
-            "psa",
-            "scim",
-            "ids",
-            "clock",
-            "chance",
-            "failpoint",
-        ],
-    ),
-    (
-        "cli",
-        &[
-            "app",
-            "http",
-            "demo",
-            "bench",
-            "audit",
-            "config",
-            "telemetry",
-            "roster",
-            "store",
-            "idp",
-            "psa",
-            "scim",
-            "ids",
-            "clock",
-            "chance",
-        ],
-    ),
+    ("telemetry", &[]),
+    ("audit", &["roster", "store", "ids"]),
+    ("http", &["roster", "store", "scim", "ids", "clock", "chance"]),
+    ("demo", &[]),
+    ("bench", &["roster", "store", "ids", "clock", "chance"]),
+    ("app", &["http", "config", "roster", "store", "clock", "chance"]),
+    ("cli", &["app", "http", "demo", "bench", "audit", "config", "telemetry", "roster"]),
 ];
 
 /// The files that state the store's contract: the roster imports them, so they know ids and nothing else.
@@ -277,4 +215,25 @@ fn imports_are_found_in_every_form() {
         "use crate::ids::{A, B};\nuse crate::{store::{unit::C, D}, clock};\nlet x = crate::chance::y();";
     let found: Vec<String> = rooms_named_in(code).into_iter().collect();
     assert_eq!(found, ["chance", "clock", "ids", "store"]);
+}
+
+#[test]
+fn x67_what_could_panic_or_overflow_is_denied_where_requests_pass() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    for line in [
+        "unsafe_code = \"forbid\"",
+        "unwrap_used = \"warn\"",
+        "expect_used = \"warn\"",
+        "panic = \"warn\"",
+        "indexing_slicing = \"warn\"",
+        "overflow-checks = true",
+    ] {
+        assert!(manifest.lines().any(|found| found == line), "Cargo.toml lacks `{line}`");
+    }
+    // The suite runs clippy with -D warnings, so that a warning is a refusal.
+    for room in ["http", "idp", "roster", "scim"] {
+        let map = sources().into_iter().find(|source| source.path == format!("{room}/mod.rs")).unwrap();
+        let lint = "warn(clippy::arithmetic_side_effects)";
+        assert!(map.text.contains(lint), "{}: expected `{lint}` at its head", map.path);
+    }
 }

@@ -83,7 +83,7 @@ impl<'t, 'k> Parser<'t, 'k> {
 
     /// Goes one level deeper, or says that it is deep enough.
     fn enter(&mut self) -> Result<(), Refusal> {
-        self.depth += 1;
+        self.depth = self.depth.saturating_add(1);
         if self.depth > FILTER_DEPTH_MAX {
             return Err(refusal(format!(
                 "expected at most {FILTER_DEPTH_MAX} levels of nesting, found more"
@@ -114,7 +114,7 @@ impl<'t, 'k> Parser<'t, 'k> {
         if operands.is_empty() {
             return Ok(first);
         }
-        let mut all = Vec::with_capacity(operands.len() + 1);
+        let mut all = Vec::with_capacity(operands.len().saturating_add(1));
         push_flat(&mut all, first, |filter| match filter {
             Filter::Or(inner) => Ok(inner),
             other => Err(other),
@@ -193,7 +193,7 @@ impl<'t, 'k> Parser<'t, 'k> {
 
     /// What stands behind the name: `pr`, or an operator and a value.
     fn comparison(&mut self, known: Known<'k>) -> Result<Filter, Refusal> {
-        self.terms += 1;
+        self.terms = self.terms.saturating_add(1);
         if self.terms > FILTER_TERMS_MAX {
             return Err(refusal(format!("expected at most {FILTER_TERMS_MAX} comparisons, found more")));
         }

@@ -35,6 +35,7 @@ macro_rules! transcripts {
 
 transcripts! { core:
     s100_put
+    s102_put_keeps_external_id
     s104_put_group
     s140_delete
     s150_entity_tags
@@ -65,6 +66,17 @@ transcripts! { core:
     w6_manager_as_text
     w8_put_leaves_groups_and_active
     w9_all_or_nothing
+}
+
+transcripts! { entra:
+    d_e01_test_connection
+    d_e02_create
+    d_e05_matching
+    d_e07_disable
+    d_e07_disable_strict
+    d_e11_group
+    d_e14_delete_and_return
+    d_e16_empty
 }
 
 transcripts! { okta:

@@ -193,11 +193,16 @@ fn r27_alive_needs_nothing_and_ready_is_red_while_the_store_takes_no_writes() {
     store.heal();
 }
 
-/// Waits until the daemon says that it is ready again.
-fn await_ready(app: &TestApp) {
+/// Asks until the answer is the one hoped for; until then it must be 503 with a time to come back.
+fn await_status(status: u16, ask: impl Fn() -> Answer) -> Answer {
     let patience = Instant::now() + Duration::from_secs(30);
-    while app.send(&Request::new("GET", "/readyz")).status != 200 {
-        assert!(Instant::now() < patience, "the store did not recover");
+    loop {
+        let answer = ask();
+        if answer.status == status {
+            return answer;
+        }
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        assert!(answer.header("retry-after").is_some() && Instant::now() < patience, "{}", answer.text());
         std::thread::yield_now();
     }
 }
@@ -222,7 +227,7 @@ fn r8_x74_wherever_the_disk_fails_no_write_is_said_to_be_done_that_was_not() {
             let found = app.find("/Users", &format!("userName eq \"{}\"", name("before"))).expect(200).json();
             assert_eq!(found["totalResults"], 1, "{point:?} {fault:?}");
             drop(armed);
-            await_ready(&app);
+            let _ = await_status(200, || app.send(&Request::new("GET", "/readyz")));
             let _ = app.post("/Users", &user(&name("after"))).expect(201);
             acknowledged.insert(name("after"));
         }

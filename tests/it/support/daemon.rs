@@ -168,11 +168,16 @@ impl TestDaemon {
     }
 
     /// Ends the process as a power cut would (but for the page cache), and starts another on the same folder.
-    pub fn kill_and_restart(mut self) -> Self {
+    pub fn kill_and_restart(self) -> Self {
+        self.kill_and_restart_with(|_| {})
+    }
+
+    /// Does the same with a command line that the test has changed.
+    pub fn kill_and_restart_with(mut self, change: impl FnOnce(&mut Command)) -> Self {
         self.kill();
         let home = Arc::clone(&self.home);
         drop(self);
-        Self::start_in(home, &[])
+        Self::start_with(&home, &[], change)
     }
 
     /// Runs another command of the program on the same data folder.

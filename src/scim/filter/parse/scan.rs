@@ -32,14 +32,14 @@ impl<'t> Scanner<'t> {
 
     pub(super) fn blanks(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t')) {
-            self.at += 1;
+            self.at = self.at.saturating_add(1);
         }
     }
 
     /// Takes a byte if it is the next one.
     pub(super) fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
+        self.at = self.at.saturating_add(usize::from(found));
         found
     }
 
@@ -60,7 +60,7 @@ impl<'t> Scanner<'t> {
             self.peek(),
             Some(b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'$' | b'-' | b'_' | b'.' | b':')
         ) {
-            self.at += 1;
+            self.at = self.at.saturating_add(1);
         }
         match self.text.get(start..self.at) {
             Some(name) if !name.is_empty() => Ok(name),
@@ -73,7 +73,7 @@ impl<'t> Scanner<'t> {
         self.blanks();
         let start = self.at;
         while matches!(self.peek(), Some(b'a'..=b'z' | b'A'..=b'Z')) {
-            self.at += 1;
+            self.at = self.at.saturating_add(1);
         }
         match self.text.get(start..self.at) {
             Some(word) if !word.is_empty() => Ok(word),
@@ -114,16 +114,16 @@ impl<'t> Scanner<'t> {
 
     fn quoted(&mut self) -> Result<Literal, Refusal> {
         let start = self.at;
-        self.at += 1;
+        self.at = self.at.saturating_add(1);
         loop {
             match self.peek() {
                 Some(b'"') => break,
-                Some(b'\\') => self.at += 2,
-                Some(_) => self.at += 1,
+                Some(b'\\') => self.at = self.at.saturating_add(2),
+                Some(_) => self.at = self.at.saturating_add(1),
                 None => return Err(self.unexpected("a closing quote")),
             }
         }
-        self.at += 1;
+        self.at = self.at.saturating_add(1);
         // The strict JSON reader refuses what must not be in a string: NUL, lone surrogates, control characters.
         let json = self.text.get(start..self.at).unwrap_or("");
         match crate::scim::json::parse(json.as_bytes()) {
@@ -136,7 +136,7 @@ impl<'t> Scanner<'t> {
         let start = self.at;
         while self.peek().is_some_and(|byte| !matches!(byte, b' ' | b'\t' | b'(' | b')' | b'[' | b']' | b'"'))
         {
-            self.at += 1;
+            self.at = self.at.saturating_add(1);
         }
         let word = self.text.get(start..self.at).unwrap_or("");
         if word.is_empty() {
