@@ -43,9 +43,6 @@ use measure::Reloads;
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);
 
-/// Connections to the admin listener and to the admin socket, each. Few, so that they never crowd out the public ones.
-const ADMIN_CONNECTIONS_MAX: usize = 64;
-
 /// Why the daemon did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -59,7 +56,7 @@ pub enum StartError {
     #[error("the first tenant could not be made: {0}")]
     Bootstrap(#[from] RosterError),
     /// A listener.
-    #[error("{key}: cannot listen on {place}: {why}; choose another, or stop what is there")]
+    #[error("{key}: cannot listen on {place}: {why}; {}", remedy(why))]
     Listen {
         /// The configuration key.
         key: &'static str,
@@ -68,6 +65,18 @@ pub enum StartError {
         /// What the system said.
         why: std::io::Error,
     },
+}
+
+/// Says what an operator can do about a place that cannot be listened on.
+fn remedy(why: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{AddrNotAvailable, InvalidInput, NotFound, PermissionDenied};
+    match why.kind() {
+        AddrNotAvailable => "choose an address that this machine has",
+        PermissionDenied => "choose a port above 1023, or a path that the daemon's user may write",
+        NotFound => "make the folder first, or choose another",
+        InvalidInput => "a socket's path has 107 bytes at most; set admin.socket to a shorter one",
+        _ => "choose another, or stop what is there",
+    }
 }
 
 /// Clock and randomness, from the machine or from a test.
@@ -154,8 +163,8 @@ impl Daemon {
         let reloads = measure::register(&mut registry, Arc::clone(&roster));
         let metrics = Metrics::new(Inventory::new(&templates), registry);
         let bodies = Bodies::new(&limits);
-        let few =
-            Arc::new(ArcSwap::from_pointee(Limits { connections_max: ADMIN_CONNECTIONS_MAX, ..limits }));
+        let admin_limits = Arc::new(ArcSwap::from_pointee(settings::admin_limits(config)));
+        let socket_limits = Arc::new(ArcSwap::from_pointee(settings::socket_limits(config)));
         let limits = Arc::new(ArcSwap::from_pointee(limits));
         let edge =
             Edge::new(Arc::clone(&roster), base_url.clone(), settings::body_sizes(config), bodies.clone());
@@ -177,8 +186,8 @@ impl Daemon {
         let socket_router = router::admin_socket(edge.clone(), Arc::clone(&metrics), ready, drain.clone());
         let mut listeners = JoinSet::new();
         listeners.spawn(serve(public, front(public_router, Door::Public, &limits), tls.clone()));
-        listeners.spawn(serve(admin, front(admin_router, Door::Admin, &few), None));
-        listeners.spawn(serve(unix, front(socket_router, Door::Socket, &few), None));
+        listeners.spawn(serve(admin, front(admin_router, Door::Admin, &admin_limits), None));
+        listeners.spawn(serve(unix, front(socket_router, Door::Socket, &socket_limits), None));
         let reloader = Reloader { tls, limits, edge, metrics, reloads, rim: rim.clone() };
         reloader.show_certificate();
         Self { public: public_at, admin: admin_at, socket, base_url, roster, reloader, drain, listeners }

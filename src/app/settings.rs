@@ -1,6 +1,7 @@
 //! From the configuration's words to the edge's.
 
 use crate::config::Config;
+use crate::http::admin::COMMAND_WITHIN;
 use crate::http::edge::BodySizes;
 use crate::http::limits::Limits;
 use crate::http::tls::TlsFiles;
@@ -26,6 +27,20 @@ pub(super) fn limits(config: &Config) -> Limits {
     .within_descriptors()
 }
 
+/// Connections to the admin listener and to the admin socket, each. Few, so that they never crowd out the public ones.
+const ADMIN_CONNECTIONS_MAX: usize = 64;
+
+/// The bounds of the admin listener.
+pub(super) fn admin_limits(config: &Config) -> Limits {
+    Limits { connections_max: ADMIN_CONNECTIONS_MAX, ..limits(config) }
+}
+
+/// The bounds of the admin socket: an operator's command may read the whole store (`rosterd check`), so it may take as long as the
+/// command line waits for it.
+pub(super) fn socket_limits(config: &Config) -> Limits {
+    Limits { handler: COMMAND_WITHIN, ..admin_limits(config) }
+}
+
 /// How large bodies may be.
 pub(super) fn body_sizes(config: &Config) -> BodySizes {
     BodySizes { usual: config.server.body_bytes_max as u64, large: config.server.body_bytes_large_max as u64 }
@@ -35,4 +50,18 @@ pub(super) fn body_sizes(config: &Config) -> BodySizes {
 pub(super) fn tls_files(config: &Config) -> Option<TlsFiles> {
     let (certificate, key) = config.tls.files()?;
     Some(TlsFiles { certificate: certificate.into(), key: key.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Environment, Sources};
+
+    #[test]
+    fn an_operators_command_has_the_time_that_the_command_line_gives_it() {
+        let config = Config::load(&Sources::new(Environment::default())).unwrap();
+        assert_eq!(socket_limits(&config).handler, COMMAND_WITHIN);
+        assert!(admin_limits(&config).handler < COMMAND_WITHIN);
+        assert_eq!(socket_limits(&config).connections_max, ADMIN_CONNECTIONS_MAX);
+    }
 }

@@ -135,15 +135,15 @@ fn each_row(
     loop {
         let command = Command::AuditPage { tenant: tenant.map(str::to_owned), after, limit: PAGE_ROWS };
         let Reply::Audit { rows } = operator.ask(command)? else { return Err(unexpected()) };
-        let last = rows.len() < PAGE_ROWS;
+        // A short page is no last one: pages are bounded in bytes as well.
+        if rows.is_empty() {
+            return Ok(());
+        }
         for row in rows {
             after = row.seq;
             if !take(row)? {
                 return Ok(());
             }
-        }
-        if last {
-            return Ok(());
         }
     }
 }

@@ -87,13 +87,14 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Gives the folder's connection a token: the first, or a new one in place of the oldest.
+/// Gives the folder's connection a token: the first, or a new one in place of its oldest. Tokens of other connections are not the demo's.
 fn token(roster: &Roster, config: &Config) -> Result<String> {
     if let Some(issued) = bootstrap(roster, config, None)? {
         return Ok(issued.secret.to_string());
     }
     let caller = roster.operator(FIRST_TENANT, roster.request_id())?;
-    let tokens = roster.tokens(&caller)?;
+    let mut tokens = roster.tokens(&caller)?;
+    tokens.retain(|token| token.connection == FIRST_CONNECTION);
     if tokens.len() >= TOKENS_PER_CONNECTION_MAX
         && let Some(oldest) = tokens.first()
     {
@@ -129,4 +130,31 @@ fn short_name(rim: &Rim) -> String {
     let mut bytes = [0_u8; 4];
     rim.chance.fill(&mut bytes);
     hex(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::app::{Rim, roster_on};
+    use crate::config::{Environment, Sources};
+    use crate::store::memory::MemoryStore;
+
+    #[test]
+    fn the_demo_ends_no_token_of_another_connection() {
+        let roster = roster_on(Arc::new(MemoryStore::new()), &Rim::default());
+        let config = Config::load(&Sources::new(Environment::default())).unwrap();
+        let first = token(&roster, &config).unwrap();
+        let request = roster.request_id();
+        let caller = roster.operator(FIRST_TENANT, request).unwrap();
+        let others =
+            [(); 2].map(|()| roster.create_token(&caller, "local", Scopes::idp(), None, None).unwrap());
+        let works = |secret: &str| roster.authenticate(secret, request).unwrap().is_some();
+        let second = token(&roster, &config).unwrap();
+        assert!(works(&first) && works(&second));
+        let third = token(&roster, &config).unwrap();
+        assert!(!works(&first) && works(&second) && works(&third));
+        assert!(others.iter().all(|other| works(&other.secret)));
+    }
 }

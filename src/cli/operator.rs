@@ -16,13 +16,13 @@ use super::settings::SettingsArgs;
 use super::{Refused, World};
 use crate::app::{self, Rim};
 use crate::config::Config;
-use crate::http::admin::OPERATE_PATH;
+use crate::http::admin::{COMMAND_WITHIN, OPERATE_PATH};
 use crate::http::layers::X_REQUEST_ID;
 use crate::http::panics;
 use crate::roster::{Command, Reply, Roster, RosterError};
 
-/// How long a daemon may take to answer. A check of a large store takes a while.
-const ANSWER_WITHIN: Duration = Duration::from_mins(10);
+/// How long is waited for a daemon: a little longer than it gives itself, so that its own word comes first.
+const ANSWER_WITHIN: Duration = COMMAND_WITHIN.saturating_add(Duration::from_secs(10));
 /// The largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 

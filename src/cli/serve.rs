@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
@@ -17,6 +18,9 @@ use crate::config::{Config, Environment, Format, Reload, Sources, surroundings};
 use crate::http::panics;
 use crate::roster::Issued;
 use crate::telemetry::{self, LogForm, Volume};
+
+/// How long work on other threads may go on after the last answer.
+const WORK_ENDS_WITHIN: Duration = Duration::from_secs(3);
 
 /// Run the daemon.
 ///
@@ -105,6 +109,8 @@ pub fn run(args: &ServeArgs, world: &mut World<'_>) -> Result<Exit> {
         reloading.abort();
         anyhow::Ok(())
     });
+    // A long read that nobody waits for any more, a check of the whole store say, is not waited for either.
+    runtime.shutdown_timeout(WORK_ENDS_WITHIN);
     ended.map(|()| Exit::Done)
 }
 

@@ -2,6 +2,8 @@
 //!
 //! No credential is asked for: only the owner of the data folder can open the socket, and could as well open the folder.
 
+use std::time::Duration;
+
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -14,6 +16,9 @@ use crate::roster::{Command, RosterError};
 
 /// Where the command line sends its commands.
 pub const OPERATE_PATH: &str = "/admin/v1/operate";
+
+/// How long a command may take. A check of a large store takes a while.
+pub const COMMAND_WITHIN: Duration = Duration::from_mins(10);
 
 /// Does what an operator asks for.
 pub async fn operate(

@@ -10,8 +10,9 @@ use super::body::Bodies;
 use super::problem::Problem;
 use crate::roster::{Caller, Roster, RosterError};
 
-/// Pieces of work that may wait for the disk at once; more are told to come back.
-pub const WRITES_AT_ONCE_MAX: usize = 256;
+/// Pieces of work that may wait for the disk, or read much, at once; more are told to come back. More than one tenant may have in flight
+/// (`server.requests_in_flight_per_tenant_max`), so that none takes every place, and fewer than tokio has threads for (512).
+pub const WRITES_AT_ONCE_MAX: usize = 480;
 
 /// How large a body may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

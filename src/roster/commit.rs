@@ -8,7 +8,7 @@ use super::Roster;
 use super::error::RosterError;
 use super::scope::Caller;
 use crate::ids::Address;
-use crate::store::{Action, Change, Entry, Facts, Given, Outcome, Snapshot, Unit, Values, Write};
+use crate::store::{Action, Actor, Change, Entry, Facts, Given, Outcome, Snapshot, Unit, Values, Write};
 
 /// How often a rule is asked again before the caller is told to come back later. Every lost race means that another
 /// writer got through, so this many writers must have been quicker in a row.
@@ -57,10 +57,21 @@ impl Roster {
         Err(RosterError::Busy)
     }
 
-    /// Writes to the history that a request was refused for lack of a right (X58).
+    /// Writes to the history that a request was refused for lack of a right (X58). Of a client that does not stop asking, not each.
     pub fn refused(&self, caller: &Caller, needs: &'static str) -> Result<(), RosterError> {
+        let left_out = match caller.who {
+            Actor::Token(token) => self.refusals.count(token, caller.now),
+            Actor::Cli | Actor::System => Some(0),
+        };
+        let notes = match left_out {
+            None => return Ok(()),
+            Some(0) => vec![],
+            Some(more) => {
+                vec![format!("{more} more were refused to this token before, and not written down")]
+            }
+        };
         let result = format!("forbidden: needs {needs}");
-        let log = self.entry(caller, Action::Refuse, &result, None, Vec::new(), Vec::new());
+        let log = self.entry(caller, Action::Refuse, &result, None, Vec::new(), notes);
         self.store.commit(caller.tenant, Unit { given: vec![], writes: vec![], log: Some(log) })?;
         Ok(())
     }

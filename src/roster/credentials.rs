@@ -199,7 +199,7 @@ impl Roster {
         };
         let _making = self.making_tokens.lock().unwrap_or_else(PoisonError::into_inner);
         self.point(hash, caller.tenant, id)?;
-        self.carry_out(caller, Action::TokenCreate, |snapshot| {
+        let made = self.carry_out(caller, Action::TokenCreate, |snapshot| {
             let before = snapshot.small(caller.tenant, TOKENS, id.as_bytes())?;
             let mut tokens = match &before {
                 Some(bytes) => rows::decode::<TokensRow>(bytes)?.tokens,
@@ -213,8 +213,13 @@ impl Roster {
             }
             tokens.push(row.clone());
             let after = rows::encode(&TokensRow { connection: connection.to_owned(), tokens })?;
-            Ok((Some(tokens_plan(id, before, after, "token", None, Some(row.id))), ()))
-        })?;
+            Ok((Some(tokens_plan(id, before, after, None, Some(told(connection, &row)))), ()))
+        });
+        if let Err(RosterError::Unfit(_)) = made {
+            // Nothing was written that the pointer could lead to.
+            self.unpoint(hash.to_vec())?;
+        }
+        made?;
         self.credentials.forget_all();
         Ok(Issued { id: row.id, secret, expires })
     }
@@ -239,29 +244,35 @@ impl Roster {
         }
     }
 
-    /// Ends a token at once.
+    /// Ends a token at once. Also when the store cannot say whether the end was written, what is remembered is looked up anew.
     pub fn revoke_token(&self, caller: &Caller, token: TokenId) -> Result<(), RosterError> {
-        let hash = self.carry_out(caller, Action::TokenRevoke, |snapshot| {
+        let ended = self.end_token(caller, token);
+        self.credentials.forget_all();
+        unhex(&ended?).map_or(Ok(()), |hash| self.unpoint(hash))
+    }
+
+    /// Removes the pointer to a row that is no more, or never was.
+    fn unpoint(&self, hash: Vec<u8>) -> Result<(), RosterError> {
+        let write = Write::Small { space: TOKEN_POINTERS, key: hash, value: None };
+        self.store.commit(TenantId::SYSTEM, Unit { given: vec![], writes: vec![write], log: None })?;
+        Ok(())
+    }
+
+    /// Removes a token's row, and returns the token's hash.
+    fn end_token(&self, caller: &Caller, token: TokenId) -> Result<String, RosterError> {
+        self.carry_out(caller, Action::TokenRevoke, |snapshot| {
             for (connection, before) in all_tokens(snapshot, caller.tenant)? {
                 let mut row: TokensRow = rows::decode(&before)?;
                 let Some(at) = row.tokens.iter().position(|known| known.id == token) else { continue };
-                let hash = row.tokens.remove(at).hash;
+                let ended = row.tokens.remove(at);
                 let after = rows::encode(&row)?;
-                return Ok((
-                    Some(tokens_plan(connection, Some(before), after, "token", Some(token), None)),
-                    hash,
-                ));
+                let old = Some(told(&row.connection, &ended));
+                return Ok((Some(tokens_plan(connection, Some(before), after, old, None)), ended.hash));
             }
             Err(RosterError::Unfit(format!(
                 "no live token has the id {token}; rosterd token list shows them"
             )))
-        })?;
-        self.credentials.forget_all();
-        if let Some(key) = unhex(&hash) {
-            let write = Write::Small { space: TOKEN_POINTERS, key, value: None };
-            self.store.commit(TenantId::SYSTEM, Unit { given: vec![], writes: vec![write], log: None })?;
-        }
-        Ok(())
+        })
     }
 
     /// Tells whether a connection has, or had, a token.
@@ -299,6 +310,9 @@ impl Roster {
     }
 
     /// Writes down when tokens were last used. Called every minute and at the end; losing the last minute is harmless.
+    ///
+    /// What was looked up is forgotten with it, so that nothing outlives by more than a minute what the store says, not even
+    /// what was read while the store failed and recovered.
     pub fn write_down_token_use(&self) {
         let known: Vec<_> =
             self.credentials.known.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
@@ -324,6 +338,7 @@ impl Roster {
                 tracing::warn!(%error, "when a token was last used could not be written down");
             }
         }
+        self.credentials.forget_all();
     }
 
     fn connection_id(&self, caller: &Caller, name: &str) -> Result<ConnectionId, RosterError> {
@@ -357,21 +372,24 @@ fn all_tokens(
         .collect())
 }
 
+/// Says what the history says of a token: what it opens, and never what it is.
+fn told(connection: &str, token: &TokenRow) -> serde_json::Value {
+    serde_json::json!({ "id": token.id, "connection": connection, "scopes": token.scopes, "expires": token.expires })
+}
+
 fn tokens_plan(
     connection: ConnectionId,
     before: Option<Vec<u8>>,
     after: Vec<u8>,
-    what: &str,
-    old: Option<TokenId>,
-    new: Option<TokenId>,
+    old: Option<serde_json::Value>,
+    new: Option<serde_json::Value>,
 ) -> Plan {
     let key = connection.as_bytes().to_vec();
-    let named = |id: Option<TokenId>| id.map(|id| id.to_string().into());
     Plan {
         given: vec![Given::Small(TOKENS, key.clone(), before)],
         writes: vec![Write::Small { space: TOKENS, key, value: Some(after) }],
         subject: None,
-        changes: vec![Change { attribute: what.to_owned(), old: named(old), new: named(new) }],
+        changes: vec![Change { attribute: "token".to_owned(), old, new }],
         notes: vec![],
     }
 }
@@ -402,4 +420,97 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::chance::SeededChance;
+    use crate::clock::FixedClock;
+    use crate::store::memory::MemoryStore;
+    use crate::store::{Finding, Health, Outcome, Store, StoreError};
+
+    /// A store that writes, and then does not know that it has.
+    #[derive(Default)]
+    struct Forgetful {
+        store: MemoryStore,
+        forgets: AtomicBool,
+    }
+
+    impl Store for Forgetful {
+        fn commit(&self, tenant: TenantId, unit: Unit) -> Result<Outcome, StoreError> {
+            let done = self.store.commit(tenant, unit);
+            if self.forgets.load(Ordering::Relaxed) {
+                Err(StoreError::Fatal("no answer".into()))
+            } else {
+                done
+            }
+        }
+
+        fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
+            self.store.snapshot()
+        }
+
+        fn health(&self) -> Health {
+            self.store.health()
+        }
+
+        fn check(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Finding>, StoreError> {
+            self.store.check(progress)
+        }
+    }
+
+    #[test]
+    fn x3_a_token_whose_end_was_written_without_an_answer_opens_nothing() {
+        let store = Arc::new(Forgetful::default());
+        let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
+        let roster = Roster::new(Arc::clone(&store) as _, clock, Arc::new(SeededChance::new(1)));
+        let request = roster.request_id();
+        roster.create_tenant("acme", request).unwrap();
+        let caller = roster.operator("acme", request).unwrap();
+        let token = roster.create_token(&caller, "local", Scopes::idp(), None, None).unwrap();
+        assert!(roster.authenticate(&token.secret, request).unwrap().is_some());
+        store.forgets.store(true, Ordering::Relaxed);
+        assert!(matches!(roster.revoke_token(&caller, token.id), Err(RosterError::Broken(_))));
+        assert!(roster.authenticate(&token.secret, request).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_token_that_is_one_too_many_leaves_nothing_behind() {
+        let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
+        let roster = Roster::new(Arc::new(MemoryStore::new()), clock, Arc::new(SeededChance::new(1)));
+        let request = roster.request_id();
+        roster.create_tenant("acme", request).unwrap();
+        let caller = roster.operator("acme", request).unwrap();
+        let mine = "k".repeat(TOKEN_CHARACTERS_MIN);
+        let make = |brought| roster.create_token(&caller, "local", Scopes::idp(), None, brought);
+        let first = make(None).unwrap();
+        make(None).unwrap();
+        assert!(matches!(make(Some(&mine)), Err(RosterError::Unfit(_))));
+        assert_eq!(roster.remove_orphaned_pointers().unwrap(), 0);
+        roster.revoke_token(&caller, first.id).unwrap();
+        make(Some(&mine)).unwrap();
+        // Bringing it again is refused, and takes nothing away from it.
+        assert!(matches!(make(Some(&mine)), Err(RosterError::Unfit(_))));
+        assert!(roster.authenticate(&mine, request).unwrap().is_some());
+    }
+
+    #[test]
+    fn x3_what_is_remembered_of_a_token_is_looked_up_anew_every_minute() {
+        let store = Arc::new(MemoryStore::new());
+        let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
+        let roster = Roster::new(Arc::clone(&store) as _, clock, Arc::new(SeededChance::new(1)));
+        let request = roster.request_id();
+        roster.create_tenant("acme", request).unwrap();
+        let caller = roster.operator("acme", request).unwrap();
+        let token = roster.create_token(&caller, "local", Scopes::idp(), None, None).unwrap();
+        assert!(roster.authenticate(&token.secret, request).unwrap().is_some());
+        // Ended behind the roster's back.
+        let write = Write::Small { space: TOKENS, key: LOCAL.as_bytes().to_vec(), value: None };
+        store.commit(caller.tenant, Unit { given: vec![], writes: vec![write], log: None }).unwrap();
+        roster.write_down_token_use();
+        assert!(roster.authenticate(&token.secret, request).unwrap().is_none());
+    }
 }

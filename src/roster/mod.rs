@@ -1,7 +1,7 @@
 //! The use cases: what one may do with a firm's people, each in a file of its own.
 //!
 //! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `commit` (how an answer
-//! becomes durable), `view` (what is given back), then the use cases `create`, `replace`, `patch`, `remove`, `query`, with `members` (edges),
+//! becomes durable), `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`, `patch`, `remove`, `query`, with `members` (edges),
 //! `index` (under which values a record is found); `tenants` and `admins` for the operator, `operate` for the operator's commands as plain data.
 //!
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
@@ -19,6 +19,7 @@ mod members;
 mod operate;
 mod patch;
 mod query;
+mod refusals;
 mod remove;
 mod repair;
 mod replace;
@@ -60,6 +61,7 @@ pub struct Roster {
     chance: Arc<dyn Chance>,
     kinds: Kinds,
     credentials: credentials::Credentials,
+    refusals: refusals::Refusals,
     /// Held from a token's pointer to its row.
     making_tokens: Mutex<()>,
 }
@@ -79,6 +81,7 @@ impl Roster {
             chance,
             kinds: Kinds::standard(),
             credentials: credentials::Credentials::default(),
+            refusals: refusals::Refusals::default(),
             making_tokens: Mutex::default(),
         }
     }

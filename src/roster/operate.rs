@@ -10,6 +10,11 @@ use super::{Caller, ConnectionView, Roster, TenantView, TokenView};
 use crate::ids::{ConnectionId, RequestId, ResourceId, TenantId, TokenId};
 use crate::store::{LogRow, Seq};
 
+/// Bytes of history at which a page takes no more rows: one row of a large group is megabytes by itself.
+const AUDIT_PAGE_BYTES_MAX: usize = 8 << 20;
+/// Rows that are read from the store at a time.
+const AUDIT_ROWS_AT_ONCE: usize = 4;
+
 /// One thing that an operator asks for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
@@ -74,7 +79,7 @@ pub enum Command {
         tenant: Option<String>,
         /// After which number.
         after: u64,
-        /// How many rows at most.
+        /// How many rows at most. Fewer come where they are large; none when there are no more.
         limit: usize,
     },
     /// Cross-checks everything that the store holds twice.
@@ -227,8 +232,7 @@ impl Roster {
                     Some(name) => self.operator(&name, request)?.tenant,
                     None => TenantId::SYSTEM,
                 };
-                let rows = self.store.snapshot()?.changes(tenant, Seq(after), limit)?;
-                Ok(Reply::Audit { rows: rows.into_iter().map(AuditRow::from).collect() })
+                Ok(Reply::Audit { rows: self.audit_page(tenant, Seq(after), limit)? })
             }
             Command::Check => {
                 let orphaned = self.remove_orphaned_pointers()?;
@@ -238,6 +242,23 @@ impl Roster {
                 Ok(Reply::Checked { findings: findings.into_iter().map(sentence).collect(), orphaned })
             }
         }
+    }
+
+    /// Reads rows of a history until there are enough or they are large enough: at least one, unless there is none.
+    fn audit_page(&self, tenant: TenantId, after: Seq, limit: usize) -> Result<Vec<AuditRow>, RosterError> {
+        let snapshot = self.store.snapshot()?;
+        let (mut rows, mut bytes, mut after) = (Vec::new(), 0_usize, after);
+        while rows.len() < limit && bytes < AUDIT_PAGE_BYTES_MAX {
+            let few = limit.saturating_sub(rows.len()).min(AUDIT_ROWS_AT_ONCE);
+            let read = snapshot.changes(tenant, after, few)?;
+            let Some(last) = read.last() else { break };
+            after = last.seq;
+            for row in read {
+                bytes = bytes.saturating_add(row.facts.len()).saturating_add(row.values.len());
+                rows.push(AuditRow::from(row));
+            }
+        }
+        Ok(rows)
     }
 
     /// Lists something of one tenant, or of each.
@@ -257,5 +278,58 @@ impl Roster {
             all.extend(of_one.into_iter().map(|what| Of { tenant: tenant.clone(), what }));
         }
         Ok(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::chance::SeededChance;
+    use crate::clock::FixedClock;
+    use crate::ids::RequestId;
+    use crate::store::memory::MemoryStore;
+    use crate::store::{Action, Actor, Change, Entry, Facts, Store as _, Unit, Values};
+
+    #[test]
+    fn a_page_of_history_is_bounded_in_bytes_and_the_pages_add_up() {
+        let store = Arc::new(MemoryStore::new());
+        let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
+        let roster = Roster::new(Arc::clone(&store) as _, clock, Arc::new(SeededChance::new(1)));
+        let text = "x".repeat(3 << 20);
+        for _ in 0..5 {
+            let facts = Facts {
+                when: "2026-01-02T03:04:05Z".parse().unwrap(),
+                who: Actor::Cli,
+                connection: None,
+                request: RequestId::from_bytes([7; 16]),
+                action: Action::Patch,
+                subject: None,
+                attributes: vec!["members".into()],
+                result: "ok".into(),
+                notes: vec![],
+            };
+            let change = Change { attribute: "members".into(), old: None, new: Some(text.as_str().into()) };
+            let log = Some(Entry { facts, values: Values { salt: "s".into(), changes: vec![change] } });
+            store.commit(TenantId::SYSTEM, Unit { given: vec![], writes: vec![], log }).unwrap();
+        }
+        let (mut seen, mut pages) = (Vec::new(), 0);
+        loop {
+            let after = seen.last().copied().unwrap_or(0);
+            let page = Command::AuditPage { tenant: None, after, limit: 1000 };
+            let Ok(Reply::Audit { rows }) = roster.operate(page, roster.request_id()) else { panic!() };
+            if rows.is_empty() {
+                break;
+            }
+            assert!(rows.iter().map(|row| row.values.len()).sum::<usize>() < AUDIT_PAGE_BYTES_MAX * 2);
+            seen.extend(rows.iter().map(|row| row.seq));
+            pages += 1;
+        }
+        assert_eq!(seen, [1, 2, 3, 4, 5]);
+        assert!(pages > 1);
+        let two = Command::AuditPage { tenant: None, after: 1, limit: 2 };
+        let Ok(Reply::Audit { rows }) = roster.operate(two, roster.request_id()) else { panic!() };
+        assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [2, 3]);
     }
 }

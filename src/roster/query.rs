@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::error::RosterError;
 use super::scope::Scope;
-use super::view::{Edges, View, view};
+use super::view::{Edges, View, groups_with, view};
 use super::{Caller, LOCAL, Roster, index};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::attr::AttrPath;
@@ -26,6 +26,9 @@ pub const PAGE_SIZE_MAX: u64 = 1000;
 const SCAN_ROWS_MAX: usize = 20_000;
 /// Most candidates that an index may yield before the filter is refused.
 const CANDIDATES_MAX: usize = 100_000;
+
+/// Most members that the groups of one page may have together, and most that a filter may look at.
+const MEMBERS_MAX: usize = if cfg!(test) { 5 } else { 500_000 };
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -55,17 +58,22 @@ impl Roster {
     /// Tells whether a query is sure to read a few records only, so that it may be answered where it stands.
     pub fn is_quick(caller: &Caller, kind: &Kind, query: &Query) -> bool {
         const FEW: u64 = 200;
-        let few = query.count.unwrap_or(PAGE_SIZE_DEFAULT) <= FEW && query.start_index <= FEW;
+        // A user's groups are a record each.
+        let most = if query.edges.groups { FEW / 10 } else { FEW };
+        let few = query.count.unwrap_or(PAGE_SIZE_DEFAULT) <= most && query.start_index <= FEW;
         let finds_one = |filter: &Filter| {
             best_key(caller, kind, filter).is_some_and(|(key, _)| key <= Key::ExternalId)
                 && !mentions(filter, "members")
         };
-        few && !query.edges.members && query.filter.as_ref().is_none_or(finds_one)
+        !query.edges.members && query.filter.as_ref().map_or(few, finds_one)
     }
 
     /// Lists resources of a kind, in order of creation.
     pub fn query(&self, caller: &Caller, kind: &Kind, query: &Query) -> Result<Page, RosterError> {
         caller.needs(Scope::reads(kind.id))?;
+        if kind.id == KindId::USER && query.filter.as_ref().is_some_and(|filter| mentions(filter, "groups")) {
+            caller.needs(Scope::GroupsRead)?;
+        }
         let snapshot = self.store.snapshot()?;
         let count = query.count.unwrap_or(PAGE_SIZE_DEFAULT).min(PAGE_SIZE_MAX);
         let limit = usize::try_from(count).unwrap_or(usize::MAX);
@@ -86,10 +94,21 @@ impl Roster {
                 (total, matching.into_iter().skip(from).take(limit).collect())
             }
         };
-        let views = ids
-            .into_iter()
-            .filter_map(|id| view(&snapshot, caller, Address { kind: kind.id, id }, query.edges).transpose())
-            .collect::<Result<_, _>>()?;
+        let mut views = Vec::with_capacity(ids.len());
+        let mut members = 0_usize;
+        for id in ids {
+            let at = Address { kind: kind.id, id };
+            let Some(view) = view(&snapshot, caller, at, query.edges)? else { continue };
+            members = members.saturating_add(view.members.as_ref().map_or(0, Vec::len));
+            // One group is shown whatever its size, as it is when it is read alone.
+            if members > MEMBERS_MAX && !views.is_empty() {
+                let detail = format!(
+                    "the groups of this page have more than {MEMBERS_MAX} members together; ask for excludedAttributes=members, or for a smaller count"
+                );
+                return Err(Refusal::new(Why::TooMany, detail).into());
+            }
+            views.push(view);
+        }
         Ok(Page { total, start_index: query.start_index, views })
     }
 }
@@ -109,9 +128,18 @@ fn matching(
         return Ok(candidates);
     }
     let needs = Edges { members: mentions(filter, "members"), groups: mentions(filter, "groups") };
+    let several = candidates.len() > 1;
+    let mut members = 0_usize;
     let mut ids = Vec::new();
     for id in candidates {
         let Some(view) = view(snapshot, caller, Address { kind: kind.id, id }, needs)? else { continue };
+        members = members.saturating_add(view.members.as_ref().map_or(0, Vec::len));
+        if members > MEMBERS_MAX && several {
+            let detail = format!(
+                "the filter would look at more than {MEMBERS_MAX} members; add a condition on id or displayName by eq"
+            );
+            return Err(Refusal::new(Why::TooMany, detail).into());
+        }
         let document = Document::from_segments(view.stored.segments())
             .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
         if judge(filter, caller, kind, &view, &document) {
@@ -238,22 +266,6 @@ fn indexed(
     }
 }
 
-fn groups_with(
-    snapshot: &dyn Snapshot,
-    caller: &Caller,
-    member: Address,
-) -> Result<Vec<ResourceId>, RosterError> {
-    let mut ids: Vec<ResourceId> = Vec::new();
-    loop {
-        let page = snapshot.groups_of(caller.tenant, member, ids.last().copied(), PAGE_ROWS_MAX)?;
-        let last = page.len() < PAGE_ROWS_MAX;
-        ids.extend(page);
-        if last {
-            return Ok(ids);
-        }
-    }
-}
-
 fn everything(snapshot: &dyn Snapshot, caller: &Caller, kind: &Kind) -> Result<Vec<ResourceId>, RosterError> {
     if snapshot.count(caller.tenant, kind.id)? > SCAN_ROWS_MAX as u64 {
         return Err(too_many(SCAN_ROWS_MAX));
@@ -285,5 +297,52 @@ fn mentions(filter: &Filter, name: &str) -> bool {
             operands.iter().any(|operand| mentions(operand, name))
         }
         Filter::Not(inner) => mentions(inner, name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chance::SeededChance;
+    use crate::clock::FixedClock;
+    use crate::store::memory::MemoryStore;
+
+    #[test]
+    fn a_page_and_a_filter_look_at_so_many_members_and_no_more() {
+        let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
+        let roster = Roster::new(Arc::new(MemoryStore::new()), clock, Arc::new(SeededChance::new(1)));
+        let request = roster.request_id();
+        roster.create_tenant("acme", request).unwrap();
+        let caller = roster.operator("acme", request).unwrap();
+        let [users, groups] =
+            [KindId::USER, KindId::GROUP].map(|kind| Arc::clone(roster.kinds().by_id(kind).unwrap()));
+        let mut crowd = Vec::new();
+        for number in 0..=MEMBERS_MAX {
+            let body = json!({ "userName": format!("user-{number}") });
+            let made = roster.create(&caller, &users, body, Edges::NONE).unwrap();
+            crowd.push(json!({ "value": made.stored.at().id.to_string() }));
+        }
+        let create = |name: &str, members: &[serde_json::Value]| {
+            let body = json!({ "displayName": name, "members": members });
+            roster.create(&caller, &groups, body, Edges::NONE).unwrap();
+        };
+        let ask = |filter: Option<&str>, edges| {
+            let filter = filter.map(|filter| Filter::parse(filter, &groups).unwrap());
+            let query = Query { filter, start_index: 1, count: None, edges };
+            roster.query(&caller, &groups, &query).map(|page| page.views.len()).map_err(|error| match error {
+                RosterError::Refused(refusal) => refusal.why,
+                other => panic!("{other}"),
+            })
+        };
+        // One group alone is shown whatever its size.
+        create("all", &crowd);
+        assert_eq!(ask(None, Edges::ALL), Ok(1));
+        assert_eq!(ask(Some("members.type eq \"User\""), Edges::NONE), Ok(1));
+        create("one", &crowd[..1]);
+        assert_eq!(ask(None, Edges::ALL), Err(Why::TooMany));
+        assert_eq!(ask(Some("members.type eq \"User\""), Edges::NONE), Err(Why::TooMany));
+        assert_eq!(ask(None, Edges::NONE), Ok(2));
+        assert_eq!(ask(Some("displayName sw \"o\""), Edges::NONE), Ok(1));
+        assert_eq!(ask(Some("displayName eq \"one\" and members.type eq \"User\""), Edges::NONE), Ok(1));
     }
 }

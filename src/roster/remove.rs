@@ -3,16 +3,18 @@
 use super::commit::Plan;
 use super::create::changes;
 use super::error::RosterError;
+use super::members::as_read;
 use super::scope::Scope;
-use super::view::Precondition;
+use super::view::{Precondition, all_members, groups_with};
 use super::{Caller, Roster};
-use crate::ids::Address;
+use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::Document;
 use crate::scim::schema::Kind;
-use crate::store::{Action, Write};
+use crate::store::{Action, Change, Write};
 
 impl Roster {
-    /// Removes a resource with its memberships; its names are free again. What it was stays in the history.
+    /// Removes a resource with its memberships; its names are free again. What it was stays in the history, with who belonged to it
+    /// and to what it belonged: no entry of the other side says so.
     pub fn remove(
         &self,
         caller: &Caller,
@@ -22,12 +24,25 @@ impl Roster {
     ) -> Result<(), RosterError> {
         caller.needs(Scope::writes(kind.id))?;
         self.carry_out(caller, Action::Delete, |snapshot| {
-            let (_, before, facts) = Self::found(snapshot, caller, kind, at, given)?;
+            let (_, before, mut facts) = Self::found(snapshot, caller, kind, at, given)?;
+            let mut changes = changes(&before, &Document::default());
+            let mut lost = |attribute: &str, ids: Vec<ResourceId>| {
+                if !ids.is_empty() {
+                    let old = Some(ids.iter().map(ToString::to_string).collect());
+                    changes.push(Change { attribute: attribute.to_owned(), old, new: None });
+                }
+            };
+            if at.kind == KindId::GROUP {
+                let members = all_members(snapshot, caller, at.id)?;
+                facts.push(as_read(snapshot, caller, at.id)?);
+                lost("members", members.iter().map(|member| member.id).collect());
+            }
+            lost("groups", groups_with(snapshot, caller, at)?);
             let plan = Plan {
                 given: facts,
                 writes: vec![Write::Delete(at)],
                 subject: Some(at),
-                changes: changes(&before, &Document::default()),
+                changes,
                 notes: vec![],
             };
             Ok((Some(plan), ()))

@@ -135,7 +135,7 @@ impl Roster {
                 changes: vec![Change {
                     attribute: "connection".to_owned(),
                     old: None,
-                    new: Some(name.into()),
+                    new: Some(serde_json::json!({ "name": name, "id": id, "profile": profile })),
                 }],
                 ..Plan::default()
             };

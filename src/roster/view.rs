@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::error::RosterError;
-use super::{Caller, Roster};
+use super::{Caller, Roster, Scope};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::store::{PAGE_ROWS_MAX, Seq, Snapshot, Stored};
 
@@ -20,7 +20,7 @@ pub struct View {
     pub modified: Timestamp,
     /// A group's members; `None` where they were not asked for.
     pub members: Option<Vec<Address>>,
-    /// The groups that a user is a direct member of; `None` where they were not asked for.
+    /// The groups that a user is a direct member of; `None` where they were not asked for, or are none of the caller's business.
     pub groups: Option<Vec<MemberFace>>,
 }
 
@@ -76,7 +76,7 @@ impl Edges {
 impl Roster {
     /// Reads one resource.
     pub fn read(&self, caller: &Caller, at: Address, edges: Edges) -> Result<View, RosterError> {
-        caller.needs(super::Scope::reads(at.kind))?;
+        caller.needs(Scope::reads(at.kind))?;
         let snapshot = self.store.snapshot()?;
         view(&snapshot, caller, at, edges)?.ok_or(RosterError::NotFound)
     }
@@ -100,7 +100,7 @@ pub(super) fn view(
         if edges.members {
             view.members = Some(all_members(snapshot.as_ref(), caller, at.id)?);
         }
-    } else if at.kind == KindId::USER && edges.groups {
+    } else if at.kind == KindId::USER && edges.groups && caller.may(Scope::GroupsRead) {
         view.groups = Some(groups_of(snapshot.as_ref(), caller, at)?);
     }
     Ok(Some(view))
@@ -123,24 +123,31 @@ pub(super) fn all_members(
     }
 }
 
+/// Reads which groups somebody is a direct member of.
+pub(super) fn groups_with(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    member: Address,
+) -> Result<Vec<ResourceId>, RosterError> {
+    let mut ids: Vec<ResourceId> = Vec::new();
+    loop {
+        let page = snapshot.groups_of(caller.tenant, member, ids.last().copied(), PAGE_ROWS_MAX)?;
+        let last = page.len() < PAGE_ROWS_MAX;
+        ids.extend(page);
+        if last {
+            return Ok(ids);
+        }
+    }
+}
+
 fn groups_of(
     snapshot: &dyn Snapshot,
     caller: &Caller,
     member: Address,
 ) -> Result<Vec<MemberFace>, RosterError> {
-    let mut faces: Vec<MemberFace> = Vec::new();
-    loop {
-        let page =
-            snapshot.groups_of(caller.tenant, member, faces.last().map(|face| face.id), PAGE_ROWS_MAX)?;
-        let last = page.len() < PAGE_ROWS_MAX;
-        for id in page {
-            let display = snapshot
-                .get(caller.tenant, Address::group(id))?
-                .map_or_else(String::new, |group| group.display().to_owned());
-            faces.push(MemberFace { id, display });
-        }
-        if last {
-            return Ok(faces);
-        }
-    }
+    let face = |id| {
+        let group = snapshot.get(caller.tenant, Address::group(id))?;
+        Ok(MemberFace { id, display: group.map_or_else(String::new, |group| group.display().to_owned()) })
+    };
+    groups_with(snapshot, caller, member)?.into_iter().map(face).collect()
 }

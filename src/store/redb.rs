@@ -90,14 +90,15 @@ type Opened = (Box<dyn KvEngine>, Arc<dyn KvRead>);
 
 /// Opens the engine alone, without a writer in front of it.
 pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError> {
-    let folder = Folder::open(folder)?;
-    if !folder.has(FILE)? {
+    let mut folder = Folder::open(folder)?;
+    if !folder.has_its(FILE)? {
         create(&folder, options)?;
     }
     let mut engine = Engine::at(folder.path(FILE), options);
     let named = |why| OpenError::Engine { path: folder.path(FILE), why };
     engine.must_not_be_empty().map_err(named)?;
     let state = unless_damaged(|| engine.reopen()).map_err(named)?;
+    folder.label()?;
     engine.folder = Some(folder);
     Ok((Box::new(engine), state))
 }

@@ -25,7 +25,13 @@ pub async fn get(
     request: Request,
 ) -> Result<Response, Problem> {
     let wanted = Wanted::of(&at.kind, request.uri())?;
-    let view = edge.read(&bearer.caller, |roster, caller| roster.read(caller, at.address, wanted.edges()))?;
+    let (address, edges) = (at.address, wanted.edges());
+    let view = if edges.members {
+        // A group may have a hundred thousand.
+        edge.run(bearer.caller, move |roster, caller| roster.read(caller, address, edges)).await?
+    } else {
+        edge.read(&bearer.caller, |roster, caller| roster.read(caller, address, edges))?
+    };
     if etag::is_known(request.headers(), view.version) {
         return Ok(reply::not_modified(view.version));
     }

@@ -47,6 +47,11 @@ fn r9_damage_is_found_and_named_or_changes_nothing() {
         std::fs::write(&file, bytes).unwrap();
         assert!(finds_damage(&site, what), "{what}: nothing was found");
     }
+    std::fs::remove_file(&file).unwrap();
+    for command in [&["check"][..], &["tenant", "list"]] {
+        let line = rosterd(&site.data(), command).failed();
+        assert!(line.contains("roster.redb is missing") && line.contains("restore a backup"), "{line}");
+    }
     // Anything, anywhere: pages that nothing refers to may be damaged without anybody's loss.
     let mut dice = Dice::new(5);
     for number in 0..repeats(24, 600) {

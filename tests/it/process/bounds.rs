@@ -109,7 +109,6 @@ fn x30_96_mib_of_bodies_cost_less_than_64_mib_of_memory() {
             "{seen} of {} were answered ({each} bytes to {path})",
             answers.len()
         );
-
         assert!(growth < GROWTH_KIB_MAX, "{growth} KiB for {each} bytes each to {path}");
     }
     until("no body held", || daemon.metric("rosterd_http_bodies_held_bytes") == 0);

@@ -62,7 +62,7 @@ fn x58_every_acknowledged_write_has_one_entry_that_says_who_what_and_on_which_re
             app.patch(&format!("/Groups/{crowd}"), &add_members(&[&ada])),
             204,
         );
-        done(Action::Delete, &ada, &["userName", "nickName", "active"], app.delete(&path), 204);
+        done(Action::Delete, &ada, &["userName", "nickName", "active", "groups"], app.delete(&path), 204);
         // What was refused, or changed nothing, has none.
         app.post("/Groups", &group("crowd", &[])).refused(409, Some("uniqueness"));
         app.patch(&path, &replace("title", "CEO")).refused(404, None);
