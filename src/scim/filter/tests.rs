@@ -147,6 +147,17 @@ fn x31_length_depth_and_terms_end_somewhere() {
 }
 
 #[test]
+fn x34_a_word_without_quotes_holds_no_control_character() {
+    for text in
+        ["title eq a\0b", "title eq \0", "title eq a\nb", "title eq a\u{1f}", "title eq a\0 and title pr"]
+    {
+        let refusal = Filter::parse(text, &user()).unwrap_err();
+        assert_eq!(refusal.why, Why::InvalidFilter, "{text:?}");
+    }
+    assert!(Filter::parse("title eq a\u{e9}\u{7f}b", &user()).is_ok());
+}
+
+#[test]
 fn x31_a_refusal_does_not_repeat_the_input_at_length() {
     let refusal = Filter::parse(&format!("{} eq \"a\"", "x".repeat(10_000)), &user()).unwrap_err();
     assert_eq!(refusal.why, Why::InvalidFilter);

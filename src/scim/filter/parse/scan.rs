@@ -134,8 +134,8 @@ impl<'t> Scanner<'t> {
 
     fn bare(&mut self) -> Result<Literal, Refusal> {
         let start = self.at;
-        while self.peek().is_some_and(|byte| !matches!(byte, b' ' | b'\t' | b'(' | b')' | b'[' | b']' | b'"'))
-        {
+        // NUL and other control characters are in no word, as they are in no JSON string (X34).
+        while self.peek().is_some_and(|byte| !matches!(byte, 0..=b' ' | b'(' | b')' | b'[' | b']' | b'"')) {
             self.at = self.at.saturating_add(1);
         }
         let word = self.text.get(start..self.at).unwrap_or("");
