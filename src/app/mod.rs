@@ -56,7 +56,7 @@ pub enum StartError {
     #[error("the first tenant could not be made: {0}")]
     Bootstrap(#[from] RosterError),
     /// A listener.
-    #[error("{key}: cannot listen on {place}: {why}; choose another, or stop what is there")]
+    #[error("{key}: cannot listen on {place}: {why}; {}", remedy(why))]
     Listen {
         /// The configuration key.
         key: &'static str,
@@ -65,6 +65,18 @@ pub enum StartError {
         /// What the system said.
         why: std::io::Error,
     },
+}
+
+/// Says what an operator can do about a place that cannot be listened on.
+fn remedy(why: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{AddrNotAvailable, InvalidInput, NotFound, PermissionDenied};
+    match why.kind() {
+        AddrNotAvailable => "choose an address that this machine has",
+        PermissionDenied => "choose a port above 1023, or a path that the daemon's user may write",
+        NotFound => "make the folder first, or choose another",
+        InvalidInput => "a socket's path has 107 bytes at most; set admin.socket to a shorter one",
+        _ => "choose another, or stop what is there",
+    }
 }
 
 /// Clock and randomness, from the machine or from a test.

@@ -8,7 +8,7 @@ use super::settings::SettingsArgs;
 use super::{Exit, World, table, unexpected};
 use crate::roster::{Command, Reply};
 
-/// Administrators.
+/// People who administer a tenant.
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
     /// Make an administrator, and print a one-time invitation to standard error.

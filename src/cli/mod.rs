@@ -21,6 +21,7 @@ pub mod token;
 pub mod version;
 
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -66,7 +67,7 @@ pub enum Command {
     /// Bearer tokens: the credentials of a connection.
     #[command(subcommand)]
     Token(token::TokenCommand),
-    /// Administrators.
+    /// People who administer a tenant.
     #[command(subcommand)]
     Admin(admin::AdminCommand),
     /// Read everything in the store, and say what does not fit together.
@@ -120,6 +121,10 @@ pub struct World<'w> {
     pub environment: Environment,
 }
 
+/// What is said after a panic that nobody caught.
+const DEFECT: &str = "this is a defect of rosterd, not of what you typed: it panicked; please report it with the command line, \
+                      the output of rosterd version, and the log";
+
 /// Runs what the process's arguments say.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -127,7 +132,8 @@ pub fn run() -> ExitCode {
     let mut err = io::stderr();
     let mut world = World { out: &mut out, err: &mut err, environment: Environment::of_process() };
     seclude::from_others();
-    let ended = dispatch(cli.command, &mut world).and_then(|exit| {
+    let ended = catch_unwind(AssertUnwindSafe(|| dispatch(cli.command, &mut world)));
+    let ended = ended.unwrap_or_else(|_| Err(anyhow::anyhow!(DEFECT))).and_then(|exit| {
         world.out.flush()?;
         Ok(exit)
     });

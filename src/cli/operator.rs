@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
@@ -17,7 +17,9 @@ use super::{Refused, World};
 use crate::app::{self, Rim};
 use crate::config::Config;
 use crate::http::admin::{COMMAND_WITHIN, OPERATE_PATH};
-use crate::roster::{Command, Reply, Roster};
+use crate::http::layers::X_REQUEST_ID;
+use crate::http::panics;
+use crate::roster::{Command, Reply, Roster, RosterError};
 
 /// How long is waited for a daemon: a little longer than it gives itself, so that its own word comes first.
 const ANSWER_WITHIN: Duration = COMMAND_WITHIN.saturating_add(Duration::from_secs(10));
@@ -29,7 +31,7 @@ pub enum Operator {
     /// A daemon holds the folder.
     Daemon(PathBuf),
     /// Nobody does; we do.
-    Folder(Arc<Roster>),
+    Folder(PathBuf, Arc<Roster>),
 }
 
 impl Operator {
@@ -47,13 +49,22 @@ impl Operator {
                 dir.display()
             );
         }
-        Ok(Self::Folder(app::open_roster(&config, &Rim::default())?))
+        // A panic of the engine at a damaged page comes back as an error with a sentence; its own words would only stand before that.
+        panics::install_hook();
+        Ok(Self::Folder(dir.clone(), app::open_roster(&config, &Rim::default())?))
     }
 
     /// Asks for one thing.
     pub fn ask(&self, command: Command) -> Result<Reply> {
         match self {
-            Self::Folder(roster) => Ok(roster.operate(command, roster.request_id())?),
+            Self::Folder(dir, roster) => roster.operate(command, roster.request_id()).map_err(|error| match error {
+                // Clients are told "internal error"; whoever sits here may know, and has no log to look into.
+                RosterError::Broken(cause) => anyhow!(
+                    "{}: the store failed: {cause}; restore a backup, and keep this folder for those who look into it",
+                    dir.display()
+                ),
+                error => error.into(),
+            }),
             Self::Daemon(socket) => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 runtime.block_on(async {
@@ -76,6 +87,7 @@ async fn send(socket: &Path, command: &Command) -> Result<Reply> {
         .body(Full::new(Bytes::from(serde_json::to_vec(command)?)))?;
     let response = sender.send_request(request).await?;
     let status = response.status();
+    let request = response.headers().get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
     let body = body.map_err(io::Error::other)?.to_bytes();
     drop(sender);
@@ -83,6 +95,9 @@ async fn send(socket: &Path, command: &Command) -> Result<Reply> {
     if status == StatusCode::OK {
         return serde_json::from_slice(&body)
             .context("the daemon's answer was not understood; are program and daemon of one version?");
+    }
+    if let (StatusCode::INTERNAL_SERVER_ERROR, Some(request)) = (status, request) {
+        bail!("the daemon failed; its log says why under request_id {request}");
     }
     let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
     bail!("{}", problem.get("detail").and_then(serde_json::Value::as_str).unwrap_or("the daemon refused"))

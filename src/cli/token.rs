@@ -21,6 +21,10 @@ A connection has at most two live tokens, so that one can be replaced without a 
     /// List tokens: ids, scopes, expiry, last use. Never the tokens themselves.
     List(TokenListArgs),
     /// End a token at once.
+    #[command(after_help = "\
+Example:
+  rosterd token list
+  rosterd token revoke 01980a7e-5b1c-7d3e-9f00-3c2b1a095e4d")]
     Revoke(TokenRevokeArgs),
 }
 

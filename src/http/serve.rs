@@ -90,6 +90,27 @@ impl Listener {
             Self::Unix(listener, _) => Ok(Socket::Unix(listener.accept().await?.0)),
         }
     }
+
+    /// Closes, after handing over whoever waits to be accepted. Asks the system itself: the runtime knows only of those that its
+    /// last look has shown it, and the others would be reset.
+    fn close(self, mut take: impl FnMut(Socket)) {
+        match self {
+            Self::Tcp(listener) => {
+                let Ok(listener) = listener.into_std() else { return };
+                while let Ok((stream, peer)) = listener.accept() {
+                    let made = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream));
+                    made.into_iter().for_each(|stream| take(Socket::Tcp(stream, peer)));
+                }
+            }
+            Self::Unix(listener, _file) => {
+                let Ok(listener) = listener.into_std() else { return };
+                while let Ok((stream, _)) = listener.accept() {
+                    let made = stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream));
+                    made.into_iter().for_each(|stream| take(Socket::Unix(stream)));
+                }
+            }
+        }
+    }
 }
 
 enum Socket {
@@ -125,10 +146,7 @@ pub async fn serve(listener: Listener, front: Arc<Front>, tls: Option<Arc<Tls>>)
         }
     }
     // Whoever the system has already accepted for us has been told that the connection stands.
-    while let Ok(Ok(socket)) = timeout(Duration::ZERO, listener.accept()).await {
-        house.welcome(socket);
-    }
-    drop(listener);
+    listener.close(|socket| house.welcome(socket));
     let within = house.front.limits().drain;
     house.empty(within).await;
 }

@@ -211,10 +211,22 @@ impl Lowering<'_> {
                 Ok(())
             }
             Unknown::Ignore | Unknown::Refuse => {
-                let name = quoted(text);
-                Err(Refusal::new(Why::InvalidPath, format!("{} has no attribute {name}", self.kind.name)))
+                let (schema, name) = self.schema_and_name(text);
+                Err(Refusal::new(Why::InvalidPath, format!("{schema} has no attribute {}", quoted(name))))
             }
         }
+    }
+
+    /// Splits a path after the URN it begins with, and calls that schema by its name: an extension's URN alone is longer
+    /// than what a detail text shows of a path, and would hide the name that is wrong (S13).
+    fn schema_and_name<'t>(&'t self, text: &'t str) -> (&'t str, &'t str) {
+        let schemas = self.kind.extensions.iter().chain([&self.kind.core]);
+        let mut named = schemas.filter_map(|schema| {
+            let (head, rest) = text.split_at_checked(schema.id.len())?;
+            let name = rest.strip_prefix(':').filter(|_| urn::same(head, &schema.id))?;
+            Some((schema.name.as_str(), name))
+        });
+        named.next().unwrap_or((&self.kind.name, text))
     }
 
     fn push(&mut self, op: Op, path: Path, value: Option<Value>) -> Result<(), Refusal> {

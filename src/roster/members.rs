@@ -17,6 +17,9 @@ use crate::scim::patch::{MemberChange, MemberRef};
 use crate::scim::{Filter, Kind, Refusal, Why};
 use crate::store::{Change, Given, Seq, Snapshot, Write};
 
+/// What the history calls members that do not exist, and that a lenient profile left out (S131).
+const UNKNOWN_LEFT_OUT: &str = "unknown-members";
+
 /// The edges that a request changes, in the making.
 pub(super) struct Memberships<'a> {
     snapshot: &'a dyn Snapshot,
@@ -160,13 +163,17 @@ impl<'a> Memberships<'a> {
         Ok(None)
     }
 
-    /// Adds what changes to a plan; tells whether anything does.
+    /// Adds what changes to a plan; tells whether there is anything to write or to tell.
     pub(super) fn finish(self, plan: &mut Plan) -> Result<bool, RosterError> {
         if !self.unknown.is_empty() {
-            plan.notes.push(format!("S131: unknown members left out: {}", listed(&self.unknown)));
+            // Who was meant may be a name, so it stands among the values, which can be erased, and not in the facts.
+            plan.notes.push(UNKNOWN_LEFT_OUT.to_owned());
+            let meant = self.unknown.iter().map(String::as_str).collect();
+            plan.changes.push(Change { attribute: UNKNOWN_LEFT_OUT.to_owned(), old: None, new: Some(meant) });
         }
         if self.added.is_empty() && self.removed.is_empty() {
-            return Ok(false);
+            // Leaving somebody out is told to the history also when nothing else happens.
+            return Ok(!self.unknown.is_empty());
         }
         if self.whole {
             plan.given.push(as_read(self.snapshot, self.caller, self.group)?);
@@ -215,5 +222,42 @@ fn listed(values: &[String]) -> String {
     match values.len().checked_sub(SHOWN_MAX) {
         Some(more) if more > 0 => format!("{shown} and {more} more"),
         _ => shown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use crate::chance::SeededChance;
+    use crate::clock::FixedClock;
+    use crate::ids::{Address, KindId};
+    use crate::roster::{Edges, Precondition, Roster};
+    use crate::store::Seq;
+    use crate::store::memory::MemoryStore;
+
+    #[test]
+    fn s131_members_left_out_are_told_to_the_history_and_change_no_version() {
+        let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
+        let roster = Roster::new(Arc::new(MemoryStore::new()), clock, Arc::new(SeededChance::new(1)));
+        roster.create_tenant("acme", roster.request_id()).unwrap();
+        let caller = roster.operator("acme", roster.request_id()).unwrap();
+        let kind = Arc::clone(roster.kinds().by_id(KindId::GROUP).unwrap());
+        let group = roster.create(&caller, &kind, json!({"displayName": "A"}), Edges::NONE).unwrap();
+        let at = Address::group(group.stored.at().id);
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{"op": "add", "path": "members", "value": [{"value": "ada@acme.test"}]}],
+        });
+        let patched = roster.patch(&caller, &kind, at, &Precondition::None, body, Edges::NONE).unwrap();
+
+        assert_eq!(patched.version, group.version);
+        let rows = roster.store().snapshot().unwrap().changes(caller.tenant(), Seq::ZERO, 10).unwrap();
+        let last = rows.last().unwrap();
+        assert!(String::from_utf8_lossy(&last.facts).contains("unknown-members"));
+        assert!(!String::from_utf8_lossy(&last.facts).contains("ada@acme.test"));
+        assert!(String::from_utf8_lossy(&last.values).contains("ada@acme.test"));
     }
 }

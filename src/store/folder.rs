@@ -1,7 +1,8 @@
 //! The data folder: made, locked and labelled.
 //!
 //! The lock is the kernel's, on an open file, so it ends with its holder however that ended (R10). The file's text is
-//! only for people: it names the holder. `FORMAT` says which build's layout the folder has; a newer one is refused (R12).
+//! only for people: it names the holder. `FORMAT` says which build's layout the folder has; a newer one is refused (R12). It is
+//! written when everything else is there, so a labelled folder without its data has lost them, and is refused too (R9).
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -37,6 +38,15 @@ pub enum FolderError {
         /// The format found.
         found: u32,
     },
+    /// What its label promises is gone.
+    #[error(
+        "{} is missing, although the folder has been in use; restore a backup, or name another folder to begin anew",
+        path.display()
+    )]
+    Lost {
+        /// What should be there.
+        path: PathBuf,
+    },
     /// Its label makes no sense.
     #[error("{} should hold a format number such as {FORMAT}, and holds {found:?}", path.display())]
     Label {
@@ -61,18 +71,39 @@ pub enum FolderError {
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    has_label: bool,
     /// Keeps the lock.
     _lock: File,
 }
 
 impl Folder {
-    /// Makes the folder if there is none, locks it, and checks its format.
+    /// Makes the folder if there is none, locks it, and checks its format if it has one.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         make_folder(path)?;
         let lock = lock(path)?;
-        let folder = Self { path: path.into(), _lock: lock };
-        folder.check_format()?;
+        let mut folder = Self { path: path.into(), has_label: false, _lock: lock };
+        folder.has_label = folder.check_format()?;
         Ok(folder)
+    }
+
+    /// Looks for the file without which a labelled folder is none; `false` where it is still to be made.
+    pub fn has_its(&self, name: &str) -> Result<bool, FolderError> {
+        match self.has(name)? {
+            false if self.has_label => Err(FolderError::Lost { path: self.path(name) }),
+            found => Ok(found),
+        }
+    }
+
+    /// Labels the folder, durably. Called when everything is there.
+    pub fn label(&mut self) -> Result<(), FolderError> {
+        if self.has_label {
+            return Ok(());
+        }
+        let path = self.path("FORMAT");
+        write_label(&mut make_file(&path)?, &FORMAT.to_string()).map_err(disk("write", &path))?;
+        sync_folder(&self.path)?;
+        self.has_label = true;
+        Ok(())
     }
 
     /// Returns the path of a file in the folder.
@@ -111,16 +142,19 @@ impl Folder {
         sync_folder(&self.path)
     }
 
-    fn check_format(&self) -> Result<(), FolderError> {
+    /// Tells whether there is a label, and refuses one that this build does not know.
+    fn check_format(&self) -> Result<bool, FolderError> {
         let path = self.path.join("FORMAT");
-        let mut file = make_file(&path)?;
-        let found = read_label(&mut file).map_err(disk("read", &path))?;
+        let found = match File::open(&path) {
+            Ok(mut file) => read_label(&mut file).map_err(disk("read", &path))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(disk("open", &path)(error)),
+        };
         if found.is_empty() {
-            write_label(&mut file, &FORMAT.to_string()).map_err(disk("write", &path))?;
-            return sync_folder(&self.path);
+            return Ok(false);
         }
         match found.parse::<u32>() {
-            Ok(known) if (1..=FORMAT).contains(&known) => Ok(()),
+            Ok(known) if (1..=FORMAT).contains(&known) => Ok(true),
             Ok(newer) if newer > FORMAT => Err(FolderError::Newer { path: self.path.clone(), found: newer }),
             _ => Err(FolderError::Label { path, found }),
         }
@@ -244,12 +278,28 @@ mod tests {
     }
 
     #[test]
+    fn r9_a_labelled_folder_that_has_lost_its_data_is_refused() {
+        let (_home, path) = home();
+        let mut folder = Folder::open(&path).unwrap();
+        assert!(!folder.has_its("data").unwrap(), "still to be made");
+        folder.make("data").unwrap();
+        folder.label().unwrap();
+        assert!(folder.has_its("data").unwrap());
+        folder.remove("data").unwrap();
+        drop(folder);
+        let refused = Folder::open(&path).unwrap().has_its("data").unwrap_err().to_string();
+        assert!(refused.starts_with(path.join("data").to_str().unwrap()), "{refused}");
+        assert!(refused.contains("is missing") && refused.contains("restore a backup"), "{refused}");
+    }
+
+    #[test]
     fn x66_the_folder_and_its_files_are_the_owners_alone() {
         let (_home, path) = home();
         std::fs::create_dir(&path).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let folder = Folder::open(&path).unwrap();
+        let mut folder = Folder::open(&path).unwrap();
         folder.make("some.file").unwrap();
+        folder.label().unwrap();
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&path), 0o700);
         for file in ["LOCK", "FORMAT", "some.file"] {

@@ -15,6 +15,7 @@ mod disk;
 
 use std::fs::{File, OpenOptions};
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,13 +57,25 @@ pub enum OpenError {
     #[error(transparent)]
     Folder(#[from] FolderError),
     /// The engine refused.
-    #[error("{}: {why}", path.display())]
+    #[error("{}: {why}; {}", path.display(), remedy(why))]
     Engine {
         /// The database's file.
         path: PathBuf,
         /// What the engine said.
         why: StoreError,
     },
+}
+
+/// Says what an operator can do about it.
+const fn remedy(why: &StoreError) -> &'static str {
+    match why {
+        StoreError::Corrupt(_) => "restore a backup, and keep this folder for those who look into it",
+        StoreError::Full(_) => "make room on its disk",
+        StoreError::Retry(_) => "try again",
+        StoreError::Invalid(_) | StoreError::Fatal(_) => {
+            "look at its owner, its mode and its disk; if those are right, restore a backup, and keep this folder for those who look into it"
+        }
+    }
 }
 
 /// Opens the store in a folder, which is made if there is none, and holds the folder's lock until the store is dropped.
@@ -77,13 +90,15 @@ type Opened = (Box<dyn KvEngine>, Arc<dyn KvRead>);
 
 /// Opens the engine alone, without a writer in front of it.
 pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError> {
-    let folder = Folder::open(folder)?;
-    if !folder.has(FILE)? {
+    let mut folder = Folder::open(folder)?;
+    if !folder.has_its(FILE)? {
         create(&folder, options)?;
     }
     let mut engine = Engine::at(folder.path(FILE), options);
     let named = |why| OpenError::Engine { path: folder.path(FILE), why };
-    let state = engine.reopen().map_err(named)?;
+    engine.must_not_be_empty().map_err(named)?;
+    let state = unless_damaged(|| engine.reopen()).map_err(named)?;
+    folder.label()?;
     engine.folder = Some(folder);
     Ok((Box::new(engine), state))
 }
@@ -129,6 +144,12 @@ impl Engine {
         // The folder has made it; a file that has gone since must not be replaced by an empty one.
         let opened = OpenOptions::new().read(true).write(write).open(&self.path);
         opened.map_err(redb::Error::Io).map_err(failed)
+    }
+
+    /// Refuses a file without a byte, which the engine would take for a new one: a new one gets its name when it is whole (R9).
+    fn must_not_be_empty(&self) -> Result<(), StoreError> {
+        let length = self.file(false)?.metadata().map_err(redb::Error::Io).map_err(failed)?.len();
+        if length == 0 { Err(StoreError::Corrupt("the file is empty".into())) } else { Ok(()) }
     }
 
     fn state(&self) -> Result<Arc<dyn KvRead>, StoreError> {
@@ -208,8 +229,10 @@ impl Open {
 
 impl KvRead for Open {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError> {
-        let found = self.table(table).get(key).map_err(failed)?;
-        Ok(found.map(|guard| Arc::from(guard.value())))
+        unless_damaged(|| {
+            let found = self.table(table).get(key).map_err(failed)?;
+            Ok(found.map(|guard| Arc::from(guard.value())))
+        })
     }
 
     fn scan(
@@ -219,14 +242,24 @@ impl KvRead for Open {
         to: &[u8],
         visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
     ) -> Result<(), StoreError> {
-        for row in self.table(table).range(from..to).map_err(failed)? {
-            let (key, value) = row.map_err(failed)?;
-            if let ControlFlow::Break(()) = visit(key.value(), value.value())? {
-                break;
+        unless_damaged(|| {
+            for row in self.table(table).range(from..to).map_err(failed)? {
+                let (key, value) = row.map_err(failed)?;
+                if let ControlFlow::Break(()) = visit(key.value(), value.value())? {
+                    break;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
+}
+
+/// Reads, and makes an error of a panic: at some damage the engine panics instead of saying what it found (R9).
+fn unless_damaged<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    // Whoever reads learns that it failed and uses nothing of it, so nobody sees what the panic left half done.
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(StoreError::Corrupt("the engine came upon a page that makes no sense and panicked".into()))
+    })
 }
 
 /// Turns what the engine says into what is to be done.

@@ -14,6 +14,7 @@ mod architecture;
 mod cli;
 mod config;
 mod conformance;
+mod coverage;
 mod edge;
 mod process;
 mod roster;

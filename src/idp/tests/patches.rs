@@ -374,6 +374,20 @@ fn s115_unknown_attributes_are_refused_or_kept_beside() {
 }
 
 #[test]
+fn s13_an_unknown_attribute_of_an_extension_is_named_with_its_schema() {
+    let detail = |operation: Value| {
+        let body = json!({"schemas": [urn::PATCH_OP], "Operations": [operation]});
+        normalise::patch(body, &schema::user(), &STRICT).map_err(|refusal| refusal.detail).unwrap_err()
+    };
+    let expected = "Operations[0]: EnterpriseUser has no attribute \"colour\"";
+    assert_eq!(detail(json!({"op": "add", "path": urn::ENTERPRISE, "value": {"colour": "red"}})), expected);
+    let path = format!("{}:colour", urn::ENTERPRISE.to_uppercase());
+    assert_eq!(detail(json!({"op": "add", "path": path, "value": "red"})), expected);
+    let detail = detail(json!({"op": "add", "path": "colour", "value": "red"}));
+    assert_eq!(detail, "Operations[0]: User has no attribute \"colour\"");
+}
+
+#[test]
 fn d_k6_a_password_is_dropped() {
     for operation in [
         json!({"op": "replace", "value": {"password": "x"}}),

@@ -132,6 +132,7 @@ fn x25_a_secret_cannot_be_filtered_by() {
     }
 }
 
+// Rows: S75.
 #[test]
 fn x31_length_depth_and_terms_end_somewhere() {
     let nested = |depth: usize| format!("{}title pr{}", "(".repeat(depth), ")".repeat(depth));

@@ -35,14 +35,21 @@ macro_rules! transcripts {
 
 transcripts! { core:
     s100_put
+    s102_put_keeps_external_id
     s104_put_group
     s140_delete
     s150_entity_tags
+    s126_value_path_on_one
     s150_group_version
     s170_errors
     s180_discovery
     s183_discovery_guarded
     s190_me
+    s2_media_types
+    s40_mutability
+    s40_strict_mutability
+    s45_canonical_values
+    s49_members
     s60_create
     s61_duplicate
     s61_strict_schemas
@@ -94,6 +101,11 @@ transcripts! { okta:
     d_k12_put_user
     d_k13_unlink
     spec_suite
+}
+
+/// Returns the requirements that a transcript shows.
+pub fn rows_of(file: &str) -> Vec<String> {
+    transcript::Transcript::read(file).rows
 }
 
 fn every_file_is_listed(folder: &str, listed: &[&str]) {

@@ -8,6 +8,7 @@ async fn get(edge: &Edge, path: &str) -> Reply {
     edge.ask(format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").as_bytes()).await
 }
 
+// Rows: S13.
 #[tokio::test(flavor = "multi_thread")]
 async fn x41_every_answer_is_private_unsniffed_nameless_and_has_an_id() {
     let edge = Edge::start().await;

@@ -37,6 +37,7 @@ async fn r23_connections_of_one_address_have_a_bound_of_their_own() {
     assert!(edge.metric("rosterd_http_rejected_total{reason=\"address\"}") > 0.5);
 }
 
+// Rows: S9, S172.
 #[tokio::test(flavor = "multi_thread")]
 async fn r23_one_request_too_many_is_answered_503_and_probes_are_answered_all_the_same() {
     let edge = Edge::with(Limits { in_flight_max: 1, ..Limits::default() }, None).await;

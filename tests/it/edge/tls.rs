@@ -128,6 +128,7 @@ fn r32_the_days_to_expiry_are_whole_days_and_go_negative() {
     assert_eq!(days("2040-01-01T00:00:01Z"), -1);
 }
 
+// Rows: S10.
 #[tokio::test(flavor = "multi_thread")]
 async fn x64_old_protocols_and_weak_suites_are_refused() {
     if !Path::new("/usr/bin/openssl").exists() {

@@ -38,7 +38,7 @@ fn r26_without_descriptors_accept_backs_off_and_the_daemon_neither_spins_nor_end
         // The connection that stands is served all the while.
         let _ = client.get(&format!("/Users/{id}")).expect(200);
     }
-    let used = processor_time(daemon.id()) - before;
+    let used = processor_time(daemon.id()).saturating_sub(before);
     assert!(used < Duration::from_millis(600), "{used:?} in {:?}", started.elapsed());
     let complaints = daemon.said().matches("no connection can be accepted").count();
     assert!(complaints < 20, "{complaints} lines for one spell");
@@ -50,7 +50,7 @@ fn r26_without_descriptors_accept_backs_off_and_the_daemon_neither_spins_nor_end
             .try_send(&crate::support::Request::new("GET", "/livez"))
             .is_ok_and(|answer| answer.status == 200)
     });
-    assert!(daemon.metric("rosterd_http_accept_errors_total") >= 1.0);
+    assert!(daemon.metric("rosterd_http_accept_errors_total") >= 1);
     let _ = client.clone().post("/Users", &user("grace")).expect(201);
     assert_eq!(daemon.terminate().0.code(), Some(0));
 }

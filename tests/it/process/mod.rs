@@ -12,6 +12,7 @@ mod seclusion;
 mod secrets;
 mod starting;
 mod stopping;
+mod tunnel;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::KeyPair;
 use rustix::process::Signal;
-use rustls::pki_types::CertificateDer;
 use tempfile::TempDir;
 
+use super::tunnel::{Tunnel, write_pair};
 use super::{home, until};
 use crate::support::bodies::user;
 use crate::support::{Client, TestDaemon};
@@ -69,8 +69,8 @@ fn r28_four_broken_files_change_nothing_and_a_good_one_takes_effect() {
         write(home.path(), toml);
         reload(&daemon, FAILED);
         assert!(daemon.until_said(line).contains("ERROR"), "{}", daemon.said());
-        assert_eq!(daemon.metric(FAILED) as usize, number + 1);
-        assert_eq!(daemon.metric(DONE) as usize, 0);
+        assert_eq!(usize::try_from(daemon.metric(FAILED)).unwrap(), number + 1);
+        assert_eq!(daemon.metric(DONE), 0);
         let _ = client.get(&format!("/Users/{id}")).expect(200);
         assert_eq!(send_bytes(&client, 10_000), 413, "the old bound holds after {toml}");
     }
@@ -89,7 +89,7 @@ fn r28_four_broken_files_change_nothing_and_a_good_one_takes_effect() {
         "[server]\nbody_bytes_max = 65536\n[log]\nlevel = \"debug\"\n[store]\ncache_mib = 32\n",
     );
     reload(&daemon, DONE);
-    assert_eq!(daemon.metric(FAILED) as usize, broken.len() + 1);
+    assert_eq!(usize::try_from(daemon.metric(FAILED)).unwrap(), broken.len() + 1);
     assert_eq!(send_bytes(&client, 10_000), 400, "now the title is too long, not the body");
     let said = daemon.until_said("the settings were read again");
     for key in ["log.level", "server.body_bytes_max", "at_restart=[\"store.cache_mib\"]"] {
@@ -97,51 +97,6 @@ fn r28_four_broken_files_change_nothing_and_a_good_one_takes_effect() {
     }
     let _ = client.get(&format!("/Users/{id}")).expect(200);
     daemon.until_said("DEBUG");
-}
-
-/// Writes a fresh self-signed pair, and returns the certificate.
-fn write_pair(home: &Path, until_year: i32) -> CertificateDer<'static> {
-    let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-    params.not_after = rcgen::date_time_ymd(until_year, 1, 1);
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.self_signed(&key).unwrap();
-    std::fs::write(home.join("cert.pem"), certificate.pem()).unwrap();
-    std::fs::write(home.join("key.pem"), key.serialize_pem()).unwrap();
-    certificate.der().clone()
-}
-
-/// A TLS connection that stays open, and the certificate that it was shown.
-struct Tunnel(rustls::StreamOwned<rustls::ClientConnection, std::net::TcpStream>);
-
-impl Tunnel {
-    fn open(daemon: &TestDaemon, trusted: &CertificateDer<'static>) -> std::io::Result<Self> {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(trusted.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = "localhost".try_into().unwrap();
-        let session = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-        let mut tunnel = Self(rustls::StreamOwned::new(session, daemon.client().connect()?));
-        tunnel.livez().map(|_| tunnel)
-    }
-
-    fn livez(&mut self) -> std::io::Result<()> {
-        use std::io::{Read, Write};
-        self.0.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"alive") {
-            let mut piece = [0; 512];
-            let count = self.0.read(&mut piece)?;
-            assert!(count > 0, "closed: {}", String::from_utf8_lossy(&answer));
-            answer.extend(&piece[..count]);
-        }
-        assert!(answer.starts_with(b"HTTP/1.1 200"));
-        Ok(())
-    }
 }
 
 #[test]
@@ -159,11 +114,7 @@ fn r32_a_new_pair_is_shown_after_sighup_and_a_broken_one_is_not() {
     Tunnel::open(&daemon, &second).unwrap();
     assert!(Tunnel::open(&daemon, &first).is_err(), "the old certificate is still shown");
     old.livez().unwrap();
-    assert_eq!(
-        daemon.metric("rosterd_tls_days_to_expiry") - days,
-        731.0,
-        "two years, one of them a leap year"
-    );
+    assert_eq!(daemon.metric("rosterd_tls_days_to_expiry") - days, 731, "two years, one of them a leap year");
 
     // Another's key; no key at all; and a certificate that is none, with another setting beside it.
     let key = home.path().join("key.pem");

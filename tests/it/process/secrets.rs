@@ -5,13 +5,15 @@
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rosterd::http::router::PUBLIC;
 use serde_json::json;
 
+use super::tunnel::{trusting, write_pair};
 use super::{everything, found_in, home};
 use crate::support::bodies::{ENTERPRISE, GROUP, USER, patch, replace};
 use crate::support::{Client, Request, TestDaemon, encode};
@@ -31,7 +33,10 @@ struct Watched {
 
 impl Watched {
     fn start() -> Self {
-        let home = home();
+        Self::start_in(home(), |_, _| {})
+    }
+
+    fn start_in(home: Arc<tempfile::TempDir>, change: impl FnOnce(&mut Command, &Path)) -> Self {
         let switch = |name: &str| home.path().join(name).display().to_string();
         let points = format!(
             "disk.flush=error?{},disk.write=full?{},commit.before=panic?{}",
@@ -46,6 +51,7 @@ impl Watched {
                 .env("ROSTERD_LOG__FORMAT", "json")
                 .env("ROSTERD_SERVER__BODY_TIMEOUT_MS", "1500")
                 .env("ROSTERD_SERVER__HEAD_TIMEOUT_MS", "1500");
+            change(command, home.path());
         });
         Self { daemon, home }
     }
@@ -53,8 +59,11 @@ impl Watched {
     /// Runs something while the store fails in a way.
     fn while_failing(&self, how: &str, run: impl FnOnce()) {
         let switch = self.home.path().join(how);
+        let failures = || self.daemon.said().matches("the store stopped writing").count();
+        let before = failures();
         std::fs::write(&switch, "").unwrap();
         run();
+        assert_eq!(failures(), before + 1, "{how} makes the store fail");
         std::fs::remove_file(switch).unwrap();
         let ready = || self.daemon.client().send(&Request::new("GET", "/readyz")).status == 200;
         super::until("readiness", ready);
@@ -99,7 +108,7 @@ fn person(user_name: &str) -> serde_json::Value {
     json!({
         "schemas": [USER, ENTERPRISE],
         "userName": user_name,
-        "externalId": "canary7q-external",
+        "externalId": format!("{user_name}-external"),
         "password": PASSWORD,
         "name": { "givenName": "Canary7q", "familyName": "Canary7q" },
         "displayName": "Canary7q Canary7q",
@@ -369,7 +378,6 @@ fn x1_x61_nothing_secret_or_personal_is_logged_when_the_store_fails_or_panics() 
     every_error(&client, "canary7q-name");
     for how in ["error", "full", "panic"] {
         watched.while_failing(how, || every_error(&client, &format!("canary7q-{how}")));
-        watched.daemon.until_said("the store writes again");
     }
     watched.must_have_kept_quiet(&[TestDaemon::TOKEN]);
 }
@@ -382,7 +390,7 @@ fn x12_the_first_token_is_told_once_on_standard_error_and_is_in_no_log_line_and_
             // The same command line, but for the token that a test daemon is given.
             let arguments: Vec<_> = command.get_args().map(std::ffi::OsStr::to_owned).collect();
             let kept = arguments.iter().take_while(|argument| *argument != "--bootstrap-token-file");
-            let mut fresh = std::process::Command::new(command.get_program());
+            let mut fresh = Command::new(command.get_program());
             fresh
                 .args(kept)
                 .env_clear()
@@ -418,4 +426,45 @@ fn x12_the_first_token_is_told_once_on_standard_error_and_is_in_no_log_line_and_
     let _ = daemon.client().with(&secret).get("/Users").expect(200);
     daemon.client().stranger().get("/Users").refused(401, None);
     assert!(!daemon.said().contains("rost_") && !daemon.said().contains("bearer token"), "{}", daemon.said());
+}
+
+#[test]
+fn x61_nothing_secret_or_personal_is_logged_of_http2_and_tls() {
+    let home = home();
+    let certificate = write_pair(home.path(), 2040);
+    let watched = Watched::start_in(home, |command, home| {
+        command.env("ROSTERD_TLS__CERT_FILE", home.join("cert.pem"));
+        command.env("ROSTERD_TLS__KEY_FILE", home.join("key.pem"));
+    });
+    let client = watched.daemon.client();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let statuses: Vec<u16> = runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(client.address()).await.unwrap();
+        let connector = tokio_rustls::TlsConnector::from(trusting(&certificate, &[b"h2"]));
+        let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+        let io = hyper_util::rt::TokioIo::new(stream);
+        let executor = hyper_util::rt::TokioExecutor::new();
+        let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+        tokio::spawn(connection);
+        let mut statuses = vec![];
+        let good = format!("Bearer {}", client.token());
+        let names: Vec<String> = (0..8).map(|number| format!("canary7q-name{number}")).collect();
+        for credential in [good.as_str(), "Basic Y2FuYXJ5N3E6Y2FuYXJ5N3E=", "Bearer canary7q"] {
+            let bodies = names.iter().map(|name| person(name).to_string().into_bytes()).chain(bad_bodies());
+            for (number, body) in bodies.enumerate() {
+                let request = hyper::Request::post("https://localhost/scim/v2/Users?canary7q=canary7q")
+                    .header("authorization", credential)
+                    .header("content-type", "application/scim+json")
+                    .header("cookie", "session=canary7q")
+                    .header(format!("x-canary7q-{number}"), "canary7q")
+                    .body(http_body_util::Full::new(bytes::Bytes::from(body)))
+                    .unwrap();
+                sender.ready().await.unwrap();
+                statuses.push(sender.send_request(request).await.unwrap().status().as_u16());
+            }
+        }
+        statuses
+    });
+    assert!([201, 400, 401].iter().all(|status| statuses.contains(status)), "{statuses:?}");
+    watched.must_have_kept_quiet(&[TestDaemon::TOKEN]);
 }

@@ -114,6 +114,9 @@ fn r29_a_data_folder_that_cannot_be_is_named() {
     std::fs::create_dir(home.path().join("newer")).unwrap();
     std::fs::write(home.path().join("newer/FORMAT"), "999").unwrap();
     must_say(&with("newer"), &["newer", "999", "use the newer build"]);
+    std::fs::create_dir(home.path().join("lost")).unwrap();
+    std::fs::write(home.path().join("lost/FORMAT"), "1").unwrap();
+    must_say(&with("lost"), &["lost/roster.redb is missing", "restore a backup"]);
     std::fs::create_dir(home.path().join("damaged")).unwrap();
     std::fs::write(home.path().join("damaged/FORMAT"), "1").unwrap();
     std::fs::write(home.path().join("damaged/roster.redb"), [7; 9000]).unwrap();
@@ -164,6 +167,18 @@ fn r29_x12_a_port_in_use_is_named_and_the_first_token_is_not_used_up() {
         .output()
         .unwrap();
     assert_eq!((listed.status.code(), listed.stdout.len()), (Some(0), 0), "{listed:?}");
+}
+
+#[test]
+fn r29_a_socket_that_cannot_be_is_named_with_what_to_do() {
+    let home = tempfile::tempdir().unwrap();
+    let with = |path: &str| {
+        refused(home.path(), |command| {
+            command.args(["--data", "data"]).env("ROSTERD_ADMIN__SOCKET", path);
+        })
+    };
+    must_say(&with("no/such/admin.sock"), &["admin.socket", "no/such/admin.sock", "make the folder first"]);
+    must_say(&with(&"a".repeat(108)), &["admin.socket", "107 bytes at most", "shorter"]);
 }
 
 #[test]

@@ -31,10 +31,13 @@ fn r6_sigterm_under_load_resets_nobody_and_loses_nothing_that_was_answered() {
                             assert_eq!(answer.status, 503, "{}", answer.text());
                             return;
                         }
-                        // The listener is closed: nobody was taken, so nothing was lost. A reset in the middle would be another kind, or come
-                        // with bytes of an answer.
+                        // The listener is closed. Between its last look and its end the system may still take somebody in for it, who is
+                        // then turned out without a byte (the client makes that error itself, so it has no number of the system's). A
+                        // reset in the middle of an answer has one.
                         Err(error) => {
-                            assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "{error}");
+                            let turned_out =
+                                error.kind() == ErrorKind::ConnectionReset && error.raw_os_error().is_none();
+                            assert!(error.kind() == ErrorKind::ConnectionRefused || turned_out, "{error}");
                             return;
                         }
                     }

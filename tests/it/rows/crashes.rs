@@ -1,10 +1,11 @@
-//! R1b, R2, X58: thirty times kill -9 under load. Nothing that was acknowledged is lost, every view agrees, and the history holds exactly
+//! R1b, R2, R37, X58: thirty times kill -9 under load. Nothing that was acknowledged is lost, every view agrees, and the history holds exactly
 //! what was done.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
 
+use rosterd::store::failpoints::Point;
 use serde_json::json;
 
 use crate::support::bodies::{add_members, group, replace, user};
@@ -43,19 +44,43 @@ fn r1b_r2_x58_kill_9_under_eight_writers_loses_nothing_and_leaves_every_view_agr
     for round in 0..repeats(30, 300) {
         let made = under_load(&mut daemon, &crowd, round, 20 + dice.below(40));
         daemon = daemon.kill_and_restart();
+        done += made.acknowledged;
         people.extend(made.people);
-        let seen = must_agree(&daemon.client());
-        let landed =
-            people.iter_mut().map(|person| settle(person, &seen, &crowd)).filter(|landed| *landed).count();
-        done += made.acknowledged + landed;
-        assert_eq!(
-            daemon.history_length(),
-            done,
-            "round {round}: acknowledged changes, and entries of the history"
-        );
-        daemon.must_be_sound();
+        done += nothing_is_lost(&daemon, &mut people, &crowd);
+        assert_eq!(daemon.history_length(), done, "round {round}: changes, and entries of the history");
     }
     assert!(daemon.terminate().0.success());
+}
+
+#[test]
+fn r37_a_crash_at_any_point_of_a_write_loses_nothing_that_was_acknowledged() {
+    let mut daemon = TestDaemon::start();
+    let crowd = daemon.client().post("/Groups", &group("crowd", &[])).expect(201).id();
+    let mut people: Vec<Person> = Vec::new();
+    let mut done = daemon.history_length();
+    for (round, point) in Point::ALL.into_iter().enumerate() {
+        // Opening the store writes and flushes as well; the crash is to come later.
+        let spared = if matches!(point, Point::DiskWrite | Point::DiskFlush) { 300 } else { 15 };
+        daemon = daemon.kill_and_restart_with(|command| {
+            command.env("ROSTERD_FAILPOINTS", format!("{}=crash@{spared}", point.name()));
+        });
+        let made = under_load(&mut daemon, &crowd, round, usize::MAX);
+        assert!(made.acknowledged > 0, "{point:?}: the daemon worked before it crashed");
+        daemon = daemon.kill_and_restart();
+        done += made.acknowledged;
+        people.extend(made.people);
+        done += nothing_is_lost(&daemon, &mut people, &crowd);
+        assert_eq!(daemon.history_length(), done, "{point:?}: changes, and entries of the history");
+    }
+}
+
+/// Looks at everybody after a crash; returns how many steps had been done whose answer never came.
+fn nothing_is_lost(daemon: &TestDaemon, people: &mut [Person], crowd: &str) -> usize {
+    let seen = must_agree(&daemon.client());
+    let landed =
+        people.iter_mut().map(|person| settle(person, &seen, crowd)).filter(|landed| *landed).count();
+    daemon.must_be_sound();
+    landed
 }
 
 struct Made {
@@ -63,7 +88,7 @@ struct Made {
     acknowledged: usize,
 }
 
-/// Lets eight writers work until so many writes were acknowledged, then kills the daemon in the middle of it.
+/// Lets eight writers work until so many writes were acknowledged, or the daemon has ended by itself; then kills it in the middle of it.
 fn under_load(daemon: &mut TestDaemon, crowd: &str, round: usize, writes: usize) -> Made {
     let people = Mutex::new(Vec::new());
     let (acknowledged, counted) = channel();

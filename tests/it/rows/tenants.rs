@@ -24,6 +24,7 @@ fn every_verb(client: &Client, path: &str, id: &str) -> Vec<Answer> {
     ]
 }
 
+// Rows: S195.
 #[test]
 fn x14_x15_another_tenants_resource_is_answered_like_one_that_does_not_exist() {
     on_every_store(|app| {

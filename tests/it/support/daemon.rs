@@ -151,10 +151,10 @@ impl TestDaemon {
     }
 
     /// Reads a metric without labels, or with the labels as they are written; 0 where there is none yet.
-    pub fn metric(&self, name: &str) -> f64 {
+    pub fn metric(&self, name: &str) -> i64 {
         let page = self.admin().send(&Request::new("GET", "/metrics")).expect(200).text();
         let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.map_or(0.0, |value| value.parse().unwrap())
+        line.map_or(0, |value| value.parse().unwrap())
     }
 
     /// Returns the process's number.
@@ -168,11 +168,16 @@ impl TestDaemon {
     }
 
     /// Ends the process as a power cut would (but for the page cache), and starts another on the same folder.
-    pub fn kill_and_restart(mut self) -> Self {
+    pub fn kill_and_restart(self) -> Self {
+        self.kill_and_restart_with(|_| {})
+    }
+
+    /// Does the same with a command line that the test has changed.
+    pub fn kill_and_restart_with(mut self, change: impl FnOnce(&mut Command)) -> Self {
         self.kill();
         let home = Arc::clone(&self.home);
         drop(self);
-        Self::start_in(home, &[])
+        Self::start_with(&home, &[], change)
     }
 
     /// Runs another command of the program on the same data folder.

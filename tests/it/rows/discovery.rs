@@ -1,0 +1,92 @@
+//! S182: the schema documents say everything about every attribute, and nothing that is null.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+use crate::support::bodies::{ENTERPRISE, USER};
+
+fn holds_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(list) => list.iter().any(holds_null),
+        Value::Object(map) => map.values().any(holds_null),
+        _ => false,
+    }
+}
+
+/// Fails unless an attribute says all that RFC 7643 §7 asks for, in its words.
+fn is_described(attribute: &Value) {
+    let word = |member: &str, known: &[&str]| {
+        let word = attribute[member].as_str().unwrap_or_else(|| panic!("{member}: {attribute}"));
+        assert!(known.contains(&word), "{member}: {attribute}");
+    };
+    word("type", &["string", "boolean", "decimal", "integer", "dateTime", "reference", "binary", "complex"]);
+    word("mutability", &["readOnly", "readWrite", "immutable", "writeOnly"]);
+    word("returned", &["always", "never", "default", "request"]);
+    if attribute["type"] != "complex" && attribute["type"] != "boolean" {
+        word("uniqueness", &["none", "server", "global"]);
+    }
+    for member in ["name", "description"] {
+        assert!(attribute[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {attribute}");
+    }
+    for member in ["multiValued", "required"] {
+        assert!(attribute[member].is_boolean(), "{member}: {attribute}");
+    }
+    let parts = attribute.get("subAttributes").and_then(Value::as_array);
+    assert_eq!(parts.is_some(), attribute["type"] == "complex", "{attribute}");
+    parts.into_iter().flatten().for_each(is_described);
+}
+
+#[test]
+fn s182_schemas_are_complete_and_hold_no_null() {
+    let app = TestApp::start();
+    let schemas = app.get("/Schemas").expect(200).json();
+    for document in [
+        &schemas,
+        &app.get("/ResourceTypes").expect(200).json(),
+        &app.get("/ServiceProviderConfig").expect(200).json(),
+    ] {
+        assert!(!holds_null(document), "{document}");
+    }
+    for schema in schemas["Resources"].as_array().unwrap() {
+        schema["attributes"].as_array().unwrap().iter().for_each(is_described);
+        // One by one they are the same.
+        let path = format!("/Schemas/{}", schema["id"].as_str().unwrap());
+        assert_eq!(&app.get(&path).expect(200).json(), schema);
+    }
+}
+
+#[test]
+fn s182_what_a_person_can_hold_is_described() {
+    let app = TestApp::start();
+    let full = json!({
+        "schemas": [USER, ENTERPRISE], "userName": "ada", "displayName": "Ada", "nickName": "A", "profileUrl": "https://acme.test/ada", "title": "CTO",
+        "userType": "Employee", "preferredLanguage": "en", "locale": "en-US", "timezone": "Europe/Oslo", "active": true,
+        "name": { "formatted": "Ada", "givenName": "Ada", "familyName": "Byron", "middleName": "K", "honorificPrefix": "Dr", "honorificSuffix": "II" },
+        "emails": [{ "value": "a@b.test", "type": "work" }], "phoneNumbers": [{ "value": "1" }], "ims": [{ "value": "x" }],
+        "photos": [{ "value": "https://acme.test/p" }], "addresses": [{ "type": "work", "country": "NO" }], "entitlements": [{ "value": "e" }],
+        "roles": [{ "value": "r" }], "x509Certificates": [{ "value": "MIIB" }],
+        ENTERPRISE: { "employeeNumber": "1", "costCenter": "2", "organization": "3", "division": "4", "department": "5", "manager": { "value": "x" } }
+    });
+    let made = app.post("/Users", &full).expect(201).json();
+    let names = |urn: &str| -> BTreeSet<String> {
+        let schema = app.get(&format!("/Schemas/{urn}")).expect(200).json();
+        let attributes = schema["attributes"].as_array().unwrap().clone();
+        attributes.iter().map(|attribute| attribute["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let common = ["schemas", "id", "externalId", "meta", ENTERPRISE];
+    let core = names(USER);
+    for (name, value) in made.as_object().unwrap().iter().filter(|(name, _)| !common.contains(&name.as_str()))
+    {
+        assert!(core.contains(name), "{name} is not in /Schemas");
+        assert_eq!(value, &full[name], "{name} comes back as it was sent");
+    }
+    let extension: BTreeSet<String> = made[ENTERPRISE].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(extension, names(ENTERPRISE));
+    // Nothing that was sent got lost.
+    for name in full.as_object().unwrap().keys() {
+        assert!(made.get(name).is_some(), "{name} was dropped");
+    }
+}
