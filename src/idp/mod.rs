@@ -9,6 +9,8 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod coerce;
+#[cfg(any(test, feature = "testing"))]
+pub mod hostile;
 pub mod incoming;
 mod lower;
 pub mod normalise;

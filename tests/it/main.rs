@@ -19,4 +19,5 @@ mod edge;
 mod process;
 mod roster;
 mod rows;
+mod seeds;
 mod support;
