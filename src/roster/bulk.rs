@@ -1,12 +1,16 @@
 //! Bulk: many requests in one (RFC 7644 §3.7).
 //!
 //! Each operation is carried out as the request of its own that it stands for: with its own scope, its own unit, its own entry in the
-//! history, all of it or nothing (S165). What is created in a circle is made without the references first and linked then; when that
-//! fails anywhere, what was made for the circle is removed again.
+//! history, all of it or nothing (S165). Runs of creations that do not speak of each other, and runs of removals, are written side by
+//! side, so that the store can make many of them durable at once; the outcome is the same as one after the other. `circle` is about what is
+//! created in a circle.
 //!
 //! The caller says when time is up: what was begun is finished, what was not is answered so.
 
+mod circle;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -19,8 +23,11 @@ use crate::ids::{Address, ResourceId};
 use crate::scim::bulk::order::Step;
 use crate::scim::bulk::refs::Meaning;
 use crate::scim::bulk::{BulkError, Method, OPERATIONS_MAX, Operation, Request, Task, Whom};
-use crate::scim::{Refusal, Why, urn};
+use crate::scim::{Kind, Refusal, Why, urn};
 use crate::store::Seq;
+
+/// Most operations that are written side by side: enough to share a flush, few enough to leave the store's queue to others.
+const SIDE_BY_SIDE_MAX: usize = 64;
 
 /// What became of one operation.
 #[derive(Debug)]
@@ -78,7 +85,8 @@ impl Roster {
             made: BTreeMap::new(),
             errors: 0,
         };
-        for step in &steps {
+        let mut steps = steps.as_slice();
+        while let Some((first, rest)) = steps.split_first() {
             if request.fail_on_errors.is_some_and(|most| work.errors >= most) {
                 break;
             }
@@ -86,9 +94,20 @@ impl Roster {
                 work.end_of_time();
                 break;
             }
-            match step {
-                Step::One(place) => work.one(*place),
+            steps = rest;
+            match first {
                 Step::Circle(places) => work.circle(places),
+                // Where errors are counted, nothing may be under way beside the one that is the last.
+                Step::One(place) if request.fail_on_errors.is_some() => work.one(*place),
+                Step::One(place) => {
+                    let beside = work.beside(*place, rest);
+                    steps = rest.get(beside.len()..).unwrap_or_default();
+                    if beside.is_empty() {
+                        work.one(*place);
+                    } else {
+                        work.side_by_side(std::iter::once(*place).chain(beside));
+                    }
+                }
             }
         }
         Ok(work.answers.into_iter().flatten().collect())
@@ -106,6 +125,9 @@ impl From<BulkError> for RosterError {
     }
 }
 
+/// What was made, and its version.
+type Made = (Address, Seq);
+
 /// A request on its way.
 struct Work<'a> {
     roster: &'a Roster,
@@ -118,15 +140,6 @@ struct Work<'a> {
     /// What the creations so far have made, by `bulkId`.
     made: BTreeMap<String, ResourceId>,
     errors: u64,
-}
-
-/// A resource of a circle, made but not linked yet.
-struct Half {
-    place: usize,
-    at: Address,
-    version: Seq,
-    /// The task as it was sent, when references were left out of it.
-    whole: Option<Task>,
 }
 
 impl Work<'_> {
@@ -171,20 +184,14 @@ impl Work<'_> {
     /// Does what a task asks for; says which resource it was about, where one can be told.
     fn carry_out(&self, task: Task) -> (Option<Address>, Result<Done, RosterError>) {
         let (roster, caller, kind) = (self.roster, self.caller, &*task.kind);
-        let at = match &task.whom {
-            Whom::New => {
-                return match roster.create(caller, kind, task.data, Edges::NONE) {
-                    Ok(view) => (Some(view.stored.at()), Ok(Done::Created(view.version))),
-                    Err(error) => (None, Err(error)),
-                };
-            }
-            Whom::Named(id) => ResourceId::parse(id).ok(),
-            Whom::Made(name) => self.made.get(name).copied(),
-        };
-        let Some(at) = at.map(|id| Address { kind: kind.id, id }) else {
-            return (None, Err(RosterError::NotFound));
-        };
-        let given = task.version.as_deref().map_or(Precondition::None, Precondition::of_tags);
+        if task.method == Method::Post {
+            return match roster.create(caller, kind, task.data, Edges::NONE) {
+                Ok(view) => (Some(view.stored.at()), Ok(Done::Created(view.version))),
+                Err(error) => (None, Err(error)),
+            };
+        }
+        let Some(at) = self.address(&task) else { return (None, Err(RosterError::NotFound)) };
+        let given = given(task.version.as_deref());
         let changed = |view: View| Done::Changed(view.version);
         let result = match task.method {
             Method::Put => roster.replace(caller, kind, at, &given, task.data, Edges::NONE).map(changed),
@@ -196,117 +203,112 @@ impl Work<'_> {
         (Some(at), result)
     }
 
-    /// Creates what speaks of each other: first without the references that lead forward, then linked. All of it or nothing.
-    fn circle(&mut self, places: &[usize]) {
-        let within: BTreeSet<String> =
-            places.iter().filter_map(|place| self.operations.get(*place)?.bulk_id.clone()).collect();
-        let mut halves = Vec::with_capacity(places.len());
-        let mut failure = None;
+    /// Says which resource a task is about, when there can be one.
+    fn address(&self, task: &Task) -> Option<Address> {
+        let id = match &task.whom {
+            Whom::New => None,
+            Whom::Named(id) => ResourceId::parse(id).ok(),
+            Whom::Made(name) => self.made.get(name).copied(),
+        };
+        Some(Address { kind: task.kind.id, id: id? })
+    }
+
+    /// Lists which of the next steps can be written beside a first one: creations that speak of none among them, or removals. None of
+    /// these makes room for another, so that nobody can tell in which order they were looked at.
+    fn beside(&self, first: usize, rest: &[Step]) -> Vec<usize> {
+        let understood = |place: usize| {
+            let operation = self.operations.get(place)?;
+            let method = operation.task.as_ref().ok().map(|task| task.method)?;
+            matches!(method, Method::Post | Method::Delete).then_some((operation, method))
+        };
+        let Some((operation, method)) = understood(first) else { return Vec::new() };
+        let mut among: BTreeSet<&str> = operation.bulk_id.as_deref().into_iter().collect();
+        let mut places = Vec::new();
+        for step in rest.iter().take(SIDE_BY_SIDE_MAX.saturating_sub(1)) {
+            let Step::One(place) = step else { break };
+            match understood(*place) {
+                Some((operation, same)) if same == method => {
+                    if operation.speaks_of.iter().any(|name| among.contains(name.as_str())) {
+                        break;
+                    }
+                    among.extend(operation.bulk_id.as_deref().filter(|_| method == Method::Post));
+                    places.push(*place);
+                }
+                _ => break,
+            }
+        }
+        places
+    }
+
+    /// Carries out creations, or removals, side by side.
+    fn side_by_side(&mut self, places: impl Iterator<Item = usize>) {
+        let mut creations = Vec::new();
+        let mut removals = Vec::new();
         for place in places {
-            match self.half(*place, &within) {
-                Ok(half) => halves.push(half),
-                Err(error) => {
-                    failure = Some((*place, error));
-                    break;
+            match self.take(place) {
+                Err(error) => self.answer(place, None, Err(error)),
+                Ok(mut task) => {
+                    task.replace_references(&mut |name| self.meaning(name));
+                    if task.method == Method::Post {
+                        creations.push((place, task.kind, task.data));
+                    } else if let Some(at) = self.address(&task) {
+                        removals.push((place, task.kind, at, given(task.version.as_deref())));
+                    } else {
+                        self.answer(place, None, Err(RosterError::NotFound));
+                    }
                 }
             }
         }
-        if failure.is_none() {
-            failure = self.link(&mut halves);
+        for (place, result) in self.create_each(creations) {
+            let at = result.as_ref().ok().map(|(at, _)| *at);
+            self.answer(place, at, result.map(|(_, version)| Done::Created(version)));
         }
-        match failure {
-            None => {
-                for half in halves {
-                    self.answer(half.place, Some(half.at), Ok(Done::Created(half.version)));
-                }
-            }
-            Some((culprit, error)) => self.give_up(places, &halves, culprit, error),
+        let at: Vec<Address> = removals.iter().map(|(_, _, at, _)| *at).collect();
+        for ((place, result), at) in self.remove_each(&removals).into_iter().zip(at) {
+            self.answer(place, Some(at), result.map(|()| Done::Removed));
         }
     }
 
-    /// Makes a resource of a circle without what does not exist yet.
-    fn half(&mut self, place: usize, within: &BTreeSet<String>) -> Result<Half, RosterError> {
-        if !(self.goes_on)() {
-            return Err(RosterError::NotBegun);
-        }
-        let operation = self.operations.get_mut(place).ok_or(RosterError::NotFound)?;
-        let task = operation.task.clone()?;
-        let bulk_id = operation.bulk_id.clone();
-        let outside =
-            operation.speaks_of.iter().find(|name| !within.contains(*name) && !self.made.contains_key(*name));
-        if let Some(missing) = outside {
-            return Err(failed(missing));
-        }
-        self.permit(&task)?;
-        let mut partly = task.clone();
-        let mut left_out = false;
-        partly.replace_references(&mut |name| {
-            let id = self.made.get(name);
-            left_out |= id.is_none();
-            id.map_or(Meaning::LeftOut, |id| Meaning::Id(*id))
-        });
-        let view = self.roster.create(self.caller, &task.kind, partly.data, Edges::NONE)?;
-        let at = view.stored.at();
-        self.made.extend(bulk_id.map(|name| (name, at.id)));
-        Ok(Half { place, at, version: view.version, whole: left_out.then_some(task) })
-    }
-
-    /// Puts in what was left out, by replacing each resource by what was sent for it. Returns the place that failed.
-    fn link(&self, halves: &mut [Half]) -> Option<(usize, RosterError)> {
-        for half in halves {
-            let Some(mut task) = half.whole.take() else { continue };
-            if !(self.goes_on)() {
-                return Some((half.place, RosterError::NotBegun));
-            }
-            task.replace_references(&mut |name| self.meaning(name));
-            let any = Precondition::None;
-            match self.roster.replace(self.caller, &task.kind, half.at, &any, task.data, Edges::NONE) {
-                Ok(view) => half.version = view.version,
-                Err(RosterError::Refused(refusal)) => {
-                    let detail =
-                        format!("these resources cannot refer to each other in a circle: {}", refusal.detail);
-                    return Some((half.place, RosterError::Unfit(detail)));
-                }
-                Err(error) => return Some((half.place, error)),
-            }
-        }
-        None
-    }
-
-    /// Removes what was made of a circle, and says of each operation why there is nothing.
-    fn give_up(&mut self, places: &[usize], halves: &[Half], culprit: usize, error: RosterError) {
-        let mut remains = BTreeSet::new();
-        for half in halves.iter().rev() {
-            let kind = self.roster.kinds.by_id(half.at.kind);
-            let removed =
-                kind.map(|kind| self.roster.remove(self.caller, kind, half.at, &Precondition::None));
-            match removed {
-                Some(Ok(()) | Err(RosterError::NotFound)) => {}
-                Some(Err(_)) | None => {
-                    remains.insert(half.place);
+    /// Creates resources side by side, each named by its place.
+    fn create_each(&self, wanted: Vec<(usize, Arc<Kind>, Value)>) -> Vec<(usize, Result<Made, RosterError>)> {
+        let (roster, caller) = (self.roster, self.caller);
+        let (kinds, bodies): (Vec<_>, Vec<_>) =
+            wanted.into_iter().map(|(place, kind, body)| ((place, kind), body)).unzip();
+        let mut results = Vec::with_capacity(kinds.len());
+        let mut ready = Vec::with_capacity(kinds.len());
+        let mut jobs = Vec::with_capacity(kinds.len());
+        for ((place, kind), body) in kinds.iter().zip(bodies) {
+            match roster.creation(caller, kind, body) {
+                Err(error) => results.push((*place, Err(error))),
+                Ok((at, job)) => {
+                    ready.push((*place, at));
+                    jobs.push(job);
                 }
             }
         }
-        let all_late = matches!(error, RosterError::NotBegun);
-        let name = self.operations.get(culprit).and_then(|operation| operation.bulk_id.clone());
-        for place in places {
-            if let Some(name) = self.operations.get(*place).and_then(|operation| operation.bulk_id.as_ref()) {
-                self.made.remove(name);
-            }
-            let result = if remains.contains(place) {
-                let at = halves.iter().find(|half| half.place == *place).map(|half| half.at.id);
-                Err(RosterError::Broken(format!(
-                    "{at:?} was made for a circle that failed, and could not be removed"
-                )))
-            } else if *place == culprit {
-                Err(error.clone())
-            } else if all_late {
-                Err(RosterError::NotBegun)
-            } else {
-                Err(failed(name.as_deref().unwrap_or_default()))
-            };
-            self.answer(*place, None, result);
+        for ((place, at), done) in ready.into_iter().zip(roster.carry_out_each(caller, jobs)) {
+            let made =
+                done.and_then(|()| roster.after(caller, at, Edges::NONE)).map(|view| (at, view.version));
+            results.push((place, made));
         }
+        results
+    }
+
+    /// Removes resources side by side.
+    fn remove_each(
+        &self,
+        wanted: &[(usize, Arc<Kind>, Address, Precondition)],
+    ) -> Vec<(usize, Result<(), RosterError>)> {
+        let mut jobs = Vec::with_capacity(wanted.len());
+        for (_, kind, at, given) in wanted {
+            match Roster::removal(self.caller, kind, *at, given) {
+                Ok(job) => jobs.push(job),
+                // The scope is all that can be missing here, and it was looked for before.
+                Err(error) => return wanted.iter().map(|(place, ..)| (*place, Err(error.clone()))).collect(),
+            }
+        }
+        let places = wanted.iter().map(|(place, ..)| *place);
+        places.zip(self.roster.carry_out_each(self.caller, jobs)).collect()
     }
 
     /// Answers everything that was not begun.
@@ -342,6 +344,10 @@ fn named(operation: &Operation) -> Option<Address> {
         Whom::Named(id) => Some(Address { kind: task.kind.id, id: ResourceId::parse(id).ok()? }),
         Whom::New | Whom::Made(_) => None,
     }
+}
+
+fn given(version: Option<&str>) -> Precondition {
+    version.map_or(Precondition::None, Precondition::of_tags)
 }
 
 fn failed(name: &str) -> RosterError {

@@ -1,6 +1,6 @@
 //! DELETE: a resource is no more (RFC 7644 §3.6).
 
-use super::commit::Plan;
+use super::commit::{Job, Plan};
 use super::create::changes;
 use super::error::RosterError;
 use super::scope::Scope;
@@ -9,7 +9,7 @@ use super::{Caller, Roster};
 use crate::ids::Address;
 use crate::scim::Document;
 use crate::scim::schema::Kind;
-use crate::store::{Action, Write};
+use crate::store::{Action, Snapshot, Write};
 
 impl Roster {
     /// Removes a resource with its memberships; its names are free again. What it was stays in the history.
@@ -20,8 +20,19 @@ impl Roster {
         at: Address,
         given: &Precondition,
     ) -> Result<(), RosterError> {
+        let Job { action, rule } = Self::removal(caller, kind, at, given)?;
+        self.carry_out(caller, action, rule)
+    }
+
+    /// Makes the rule that removes a resource.
+    pub(super) fn removal<'a>(
+        caller: &'a Caller,
+        kind: &'a Kind,
+        at: Address,
+        given: &'a Precondition,
+    ) -> Result<Job<'a>, RosterError> {
         caller.needs(Scope::writes(kind.id))?;
-        self.carry_out(caller, Action::Delete, |snapshot| {
+        let rule = move |snapshot: &dyn Snapshot| {
             let (_, before, facts) = Self::found(snapshot, caller, kind, at, given)?;
             let plan = Plan {
                 given: facts,
@@ -31,7 +42,7 @@ impl Roster {
                 notes: vec![],
             };
             Ok((Some(plan), ()))
-        })?;
-        Ok(())
+        };
+        Ok(Job { action: Action::Delete, rule: Box::new(rule) })
     }
 }
