@@ -17,6 +17,10 @@ use crate::scim::bulk::Task;
 use crate::scim::bulk::refs::Meaning;
 use crate::store::Seq;
 
+/// Most references within one circle. People's managers and nested groups come nowhere near; what does is not worth the time that
+/// making it, and perhaps removing it again, would take everybody else (X33).
+const REFERENCES_MAX: usize = 10_000;
+
 /// Why operations of a circle failed, by their places.
 type Failures = BTreeMap<usize, RosterError>;
 
@@ -54,6 +58,14 @@ impl Work<'_> {
             places.iter().filter_map(|place| self.operations.get(*place)?.bulk_id.clone()).collect();
         let mut tasks = Vec::with_capacity(places.len());
         let mut failures = Failures::new();
+        let spoken =
+            places.iter().filter_map(|place| Some(&self.operations.get(*place)?.speaks_of)).flatten();
+        let references = spoken.filter(|name| within.contains(*name)).count();
+        if references > REFERENCES_MAX {
+            let detail =
+                format!("expected at most {REFERENCES_MAX} references in one circle, found {references}");
+            return Err(places.iter().map(|place| (*place, RosterError::Unfit(detail.clone()))).collect());
+        }
         for place in places {
             let Some(operation) = self.operations.get(*place) else { continue };
             let unmade = |name: &&String| !within.contains(*name) && !self.made.contains_key(*name);
