@@ -11,10 +11,10 @@ use super::drain::Drain;
 use super::edge::Edge;
 use super::health::{self, AskReadiness};
 use super::metrics::Metrics;
-use super::scim::{discovery, list, resource};
+use super::scim::{bulk, discovery, list, resource};
 
 /// The templates of the public listener.
-pub const PUBLIC: [&str; 12] = [
+pub const PUBLIC: [&str; 13] = [
     "/livez",
     "/readyz",
     "/scim/v2/ServiceProviderConfig",
@@ -23,6 +23,7 @@ pub const PUBLIC: [&str; 12] = [
     "/scim/v2/ResourceTypes",
     "/scim/v2/ResourceTypes/{id}",
     "/scim/v2/Me",
+    "/scim/v2/Bulk",
     "/scim/v2/Users",
     "/scim/v2/Users/{id}",
     "/scim/v2/Groups",
@@ -40,7 +41,8 @@ pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
         .route("/scim/v2/Schemas/{id}", get(discovery::schema))
         .route("/scim/v2/ResourceTypes", get(discovery::resource_types))
         .route("/scim/v2/ResourceTypes/{id}", get(discovery::resource_type))
-        .route("/scim/v2/Me", get(discovery::me));
+        .route("/scim/v2/Me", get(discovery::me))
+        .route("/scim/v2/Bulk", post(bulk::post));
     for kind in edge.roster().kinds().iter() {
         let collection = get(list::get).post(resource::post);
         let one = get(resource::get).put(resource::put).patch(resource::patch).delete(resource::delete);

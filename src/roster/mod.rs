@@ -1,7 +1,7 @@
 //! The use cases: what one may do with a firm's people, each in a file of its own.
 //!
 //! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `commit` (how an answer
-//! becomes durable), `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`, `patch`, `remove`, `query`, with `members` (edges),
+//! becomes durable), `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`, `patch`, `remove`, `query`, `bulk`, with `members` (edges),
 //! `index` (under which values a record is found); `tenants` and `admins` for the operator, `operate` for the operator's commands as plain data.
 //!
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
@@ -10,6 +10,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod admins;
+mod bulk;
 mod commit;
 mod create;
 mod credentials;
@@ -34,6 +35,7 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 
 pub use admins::Invitation;
+pub use bulk::{Answered, Done};
 pub use commit::hex;
 pub use credentials::{Issued, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_PER_CONNECTION_MAX, TokenView};
 pub use error::RosterError;

@@ -3,7 +3,8 @@
 //!
 //! Read in this order: [`urn`], [`schema`] (what there is), [`error`], [`note`], [`policy`] (how it may go), [`json`], [`doc`]
 //! (what is held), [`precis`] and [`fold`] (when two strings are one), [`attr`], [`filter`], [`path`] (what a client points at),
-//! [`patch`], [`validate`] (what becomes of a document), [`project`], [`wire`], [`discovery`] (what is answered).
+//! [`patch`], [`validate`] (what becomes of a document), [`bulk`] (many requests in one), [`project`], [`wire`],
+//! [`discovery`] (what is answered).
 //!
 //! Pure: no clock, no chance, no store, no HTTP. Knows no vendor: what differs between identity providers arrives as a
 //! [`policy::Policy`].
@@ -11,6 +12,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod attr;
+pub mod bulk;
 pub mod discovery;
 pub mod doc;
 pub mod error;

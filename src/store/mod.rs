@@ -59,6 +59,12 @@ pub trait Store: Send + Sync {
     /// Writes a unit, and returns when it is durable (or when one of its facts turned out not to hold).
     fn commit(&self, tenant: TenantId, unit: Unit) -> Result<Outcome, StoreError>;
 
+    /// Writes several units of a tenant, each by itself, in their order; returns when what became of all of them is known. An
+    /// engine that gathers units into batches can make them durable together.
+    fn commit_each(&self, tenant: TenantId, units: Vec<Unit>) -> Vec<Result<Outcome, StoreError>> {
+        units.into_iter().map(|unit| self.commit(tenant, unit)).collect()
+    }
+
     /// Returns a view of the latest committed state. Cheap.
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
 

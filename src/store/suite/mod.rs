@@ -112,7 +112,8 @@ suite! {
     moments:
         a_snapshot_does_not_change a_snapshot_after_a_commit_sees_it r2_a_reader_sees_all_of_a_unit_or_nothing
         x14_tenants_never_meet a_fresh_store_is_ready_and_empty units_are_counted
-        a_units_neighbours_commit_though_it_fails check_finds_nothing_in_a_sound_store;
+        a_units_neighbours_commit_though_it_fails
+        several_units_are_judged_in_their_order_and_each_by_itself check_finds_nothing_in_a_sound_store;
     }
     durable {
         everything_is_there_after_reopening numbers_go_on_after_reopening what_many_threads_wrote_is_there_after_reopening

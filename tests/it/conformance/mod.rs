@@ -41,6 +41,11 @@ transcripts! { core:
     s150_entity_tags
     s126_value_path_on_one
     s150_group_version
+    s154_bulk_versions
+    s160_bulk
+    s161_bulk_references
+    s162_bulk_circle
+    s163_bulk_stops
     s170_errors
     s180_discovery
     s183_discovery_guarded
@@ -61,6 +66,7 @@ transcripts! { core:
     w10_duplicate_in_other_case
     w11_page_past_the_end
     w12_form_encoded_filter
+    w13_bulk_forward_reference
     w14_strict_unknown_member
     w14_unknown_member
     w1_classic_update

@@ -58,6 +58,7 @@ fn matrix(route: &str) -> Option<Vec<Verb>> {
         | "/scim/v2/ResourceTypes"
         | "/scim/v2/ResourceTypes/{id}" => read(Credential, 200),
         "/scim/v2/Me" => read(Credential, 501),
+        "/scim/v2/Bulk" => vec![verb("POST", Needs::Scope(Scope::Bulk), 200)],
         "/scim/v2/Users" => collection(Scope::UsersRead, Scope::UsersWrite),
         "/scim/v2/Users/{id}" => one(Scope::UsersRead, Scope::UsersWrite, 200),
         "/scim/v2/Groups" => collection(Scope::GroupsRead, Scope::GroupsWrite),
@@ -84,6 +85,10 @@ impl Field<'_> {
             Some("Groups") => (
                 self.app.post("/Groups", &group(&name, &[])).expect(201).id(),
                 group(&format!("{name}-new"), &[]),
+            ),
+            Some("Bulk") => (
+                String::new(),
+                json!({ "Operations": [{ "method": "POST", "path": "/Users", "bulkId": "u", "data": user(&name) }] }),
             ),
             Some("Schemas") => ("urn:ietf:params:scim:schemas:core:2.0:User".to_owned(), json!({})),
             _ => ("User".to_owned(), json!({})),
@@ -235,9 +240,10 @@ fn x8_no_spelling_of_a_path_gets_in_without_a_token() {
 }
 
 /// The documented list: what an operator may find open, and where.
-const DOCUMENTED_PUBLIC: [&str; 12] = [
+const DOCUMENTED_PUBLIC: [&str; 13] = [
     "/livez",
     "/readyz",
+    "/scim/v2/Bulk",
     "/scim/v2/Groups",
     "/scim/v2/Groups/{id}",
     "/scim/v2/Me",
@@ -265,7 +271,7 @@ fn x73_the_router_serves_the_documented_list_and_nothing_else() {
         let _ = app.send(&Request::new("POST", route).json(&json!({ "command": "tenant-list" }))).expect(404);
     }
     for nowhere in [
-        "/scim/v2/Bulk",
+        "/scim/v2/Bulk/1",
         "/scim/v2/.search",
         "/scim/v2/Users/.search",
         "/scim/v2",
