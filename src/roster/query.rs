@@ -1,41 +1,63 @@
-//! Lists: which resources a filter means, and a page of them (RFC 7644 §3.4.2).
+//! Lists: which resources a filter means, in which order, and a page of them (RFC 7644 §3.4.2, RFC 9865).
 //!
-//! An equality on an indexed attribute, alone or under `and`, leads to a few candidates; the whole filter then judges each. A filter
-//! without one is answered by reading every record, up to a bound, and refused beyond it (X32): never ignored.
+//! One use case for a kind's collection, for a search by POST and for a query across kinds. `candidates` asks the indexes, `scan` reads
+//! records where they do not say enough, `cursor` names the place where a page ended. Without `sortBy` resources come kind by
+//! kind in order of creation; with it, ties are broken by id.
 
 use std::sync::Arc;
 
+use super::candidates::candidates;
+use super::cursor::{self, Binding, Position};
 use super::error::RosterError;
+use super::scan::Scan;
 use super::scope::Scope;
 use super::view::{Edges, View, view};
-use super::{Caller, LOCAL, Roster, index};
+use super::{Caller, LOCAL, Roster};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::attr::AttrPath;
-use crate::scim::filter::{Computed, Filter};
+use crate::scim::filter::Filter;
 use crate::scim::schema::Kind;
-use crate::scim::{Document, Refusal, Why};
-use crate::store::{IndexId, IndexRange, PAGE_ROWS_MAX, Snapshot};
+use crate::scim::{Refusal, SortKey, SortOrder, Why};
+use crate::store::Snapshot;
 
 /// Resources in a page when the client does not say.
 pub const PAGE_SIZE_DEFAULT: u64 = 100;
 /// Most resources in a page.
 pub const PAGE_SIZE_MAX: u64 = 1000;
-/// Most records that a filter without an index may read.
-const SCAN_ROWS_MAX: usize = 20_000;
-/// Most candidates that an index may yield before the filter is refused.
-const CANDIDATES_MAX: usize = 100_000;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// Which resources; all of the kind where `None`.
-    pub filter: Option<Filter>,
-    /// The first one wanted, counted from 1.
-    pub start_index: u64,
+    /// What is asked of each kind; one for a collection, several for a query across kinds.
+    pub parts: Vec<Part>,
+    /// In which order; that of creation where `None`.
+    pub order: Option<SortOrder>,
+    /// Where the page begins.
+    pub start: Start,
     /// How many; the default where `None`.
     pub count: Option<u64>,
+}
+
+/// What is asked of one kind.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// The kind.
+    pub kind: Arc<Kind>,
+    /// Which resources; all of the kind where `None`.
+    pub filter: Option<Filter>,
+    /// What they sort by, where the query has an order; `None` for a kind that lacks the attribute.
+    pub sort_by: Option<AttrPath>,
     /// What of the edges to read.
     pub edges: Edges,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// At the resource of this number, counted from 1.
+    Index(u64),
+    /// Where the page ended that gave out this cursor; at the beginning where it is empty.
+    Cursor(String),
 }
 
 /// A page of an answer.
@@ -43,228 +65,252 @@ pub struct Query {
 pub struct Page {
     /// How many resources match in all.
     pub total: u64,
-    /// The index of the first resource in the page.
-    pub start_index: u64,
+    /// The index of the first resource in the page; `None` where it was asked for by cursor.
+    pub start_index: Option<u64>,
+    /// Where to go on; `None` on the last page and where the page was asked for by index.
+    pub next: Option<String>,
     /// The resources.
     pub views: Vec<View>,
 }
 
+/// Everything that matches.
+enum Found {
+    /// In order of creation, one for each part of the query.
+    Listed(Vec<Listed>),
+    /// In the order that was asked for.
+    Sorted(Vec<(SortKey, Address)>),
+}
+
+/// What matches of one kind.
+enum Listed {
+    /// All of this number: the store pages through them.
+    All(KindId, u64),
+    /// These, in order of id.
+    Some(KindId, Vec<ResourceId>),
+}
+
+/// Where to begin within what matches.
+enum From {
+    Skip(u64),
+    After(Option<Position>),
+}
+
+impl Query {
+    /// Asks for a page of a kind in order of creation, by index.
+    pub fn of(kind: Arc<Kind>, filter: Option<Filter>, edges: Edges) -> Self {
+        let part = Part { kind, filter, sort_by: None, edges };
+        Self { parts: vec![part], order: None, start: Start::Index(1), count: None }
+    }
+
+    fn limit(&self) -> u16 {
+        let count = self.count.unwrap_or(PAGE_SIZE_DEFAULT).min(PAGE_SIZE_MAX);
+        u16::try_from(count).unwrap_or(u16::MAX)
+    }
+}
+
 impl Roster {
     /// Tells whether a query is sure to read a few records only, so that it may be answered where it stands.
-    pub fn is_quick(caller: &Caller, kind: &Kind, query: &Query) -> bool {
+    pub fn is_quick(caller: &Caller, query: &Query) -> bool {
         const FEW: u64 = 200;
-        let few = query.count.unwrap_or(PAGE_SIZE_DEFAULT) <= FEW && query.start_index <= FEW;
+        let ([part], Start::Index(start), None) = (query.parts.as_slice(), &query.start, query.order) else {
+            return false;
+        };
+        let few = query.count.unwrap_or(PAGE_SIZE_DEFAULT) <= FEW && *start <= FEW;
         let unique = |filter: &Filter| {
             filter.conjuncts().iter().filter_map(Filter::as_text_equality).any(|(path, _)| {
                 path.is("id")
                     || (caller.connection != LOCAL && path.is("externalId"))
-                    || (kind.id == KindId::USER && path.is("userName"))
+                    || (part.kind.id == KindId::USER && path.is("userName"))
             })
         };
-        few && query.filter.as_ref().is_none_or(unique) && !query.edges.members
+        few && part.filter.as_ref().is_none_or(unique) && !part.edges.members
     }
 
-    /// Lists resources of a kind, in order of creation.
-    pub fn query(&self, caller: &Caller, kind: &Kind, query: &Query) -> Result<Page, RosterError> {
-        caller.needs(Scope::reads(kind.id))?;
-        let snapshot = self.store.snapshot()?;
-        let count = query.count.unwrap_or(PAGE_SIZE_DEFAULT).min(PAGE_SIZE_MAX);
-        let limit = usize::try_from(count).unwrap_or(usize::MAX);
-        let skip = query.start_index.saturating_sub(1);
-        let (total, ids) = match &query.filter {
-            None => {
-                let total = snapshot.count(caller.tenant, kind.id)?;
-                let beyond = limit == 0 || skip >= total;
-                (
-                    total,
-                    if beyond { vec![] } else { snapshot.ids(caller.tenant, kind.id, None, skip, limit)? },
-                )
-            }
-            Some(filter) => {
-                let matching = matching(&snapshot, caller, kind, filter)?;
-                let total = matching.len() as u64;
-                let from = usize::try_from(skip).unwrap_or(usize::MAX);
-                (total, matching.into_iter().skip(from).take(limit).collect())
+    /// Lists resources. Refuses unless the caller may read every kind that is asked.
+    ///
+    /// # Errors
+    /// [`Why::TooMany`] when more records would have to be read than the bounds allow; [`Why::InvalidCursor`],
+    /// [`Why::ExpiredCursor`] and [`Why::InvalidCount`] as RFC 9865 has them.
+    pub fn query(&self, caller: &Caller, query: &Query) -> Result<Page, RosterError> {
+        for part in &query.parts {
+            caller.needs(Scope::reads(part.kind.id))?;
+        }
+        let limit = query.limit();
+        let (from, sealing) = match &query.start {
+            Start::Index(index) => (From::Skip(index.saturating_sub(1)), None),
+            Start::Cursor(text) => {
+                let key = self.cursor_key()?;
+                let binding = Binding::of(caller, query);
+                let position = match text.as_str() {
+                    "" => None,
+                    text => Some(cursor::open(&key, &binding, caller.now, text)?),
+                };
+                if position.as_ref().is_some_and(|position| position.count != limit) {
+                    let detail = "count: expected what it was when the first page was asked for";
+                    return Err(Refusal::new(Why::InvalidCount, detail).into());
+                }
+                (From::After(position), Some((key, binding)))
             }
         };
-        let views = ids
-            .into_iter()
-            .filter_map(|id| view(&snapshot, caller, Address { kind: kind.id, id }, query.edges).transpose())
-            .collect::<Result<_, _>>()?;
-        Ok(Page { total, start_index: query.start_index, views })
-    }
-}
-
-/// Finds every id that the filter means, in order of creation.
-fn matching(
-    snapshot: &Arc<dyn Snapshot>,
-    caller: &Caller,
-    kind: &Kind,
-    filter: &Filter,
-) -> Result<Vec<ResourceId>, RosterError> {
-    let candidates = match candidates(snapshot.as_ref(), caller, kind, filter)? {
-        Some(candidates) => candidates,
-        None => everything(snapshot.as_ref(), caller, kind)?,
-    };
-    if is_settled_by_a_key(caller, kind, filter) {
-        return Ok(candidates);
-    }
-    let needs = Edges { members: mentions(filter, "members"), groups: mentions(filter, "groups") };
-    let mut ids = Vec::new();
-    for id in candidates {
-        let Some(view) = view(snapshot, caller, Address { kind: kind.id, id }, needs)? else { continue };
-        let document = Document::from_segments(view.stored.segments())
-            .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
-        if judge(filter, kind, &view, &document) {
-            ids.push(id);
-        }
-    }
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
-}
-
-/// Tells whether a unique key is all that the filter is about, so that who holds it is the answer and no document need be parsed.
-/// Keys are folded as the filter compares: userName by its profile, externalId by case.
-fn is_settled_by_a_key(caller: &Caller, kind: &Kind, filter: &Filter) -> bool {
-    let Filter::Compare { path, .. } = filter else { return false };
-    let keyed = (kind.id == KindId::USER && path.is("userName"))
-        || (caller.connection != LOCAL && path.is("externalId"));
-    keyed && filter.as_text_equality().is_some()
-}
-
-/// Uses an index where the filter has an equality that every match must satisfy; `None` where it has none.
-fn candidates(
-    snapshot: &dyn Snapshot,
-    caller: &Caller,
-    kind: &Kind,
-    filter: &Filter,
-) -> Result<Option<Vec<ResourceId>>, RosterError> {
-    for (path, value) in filter.conjuncts().iter().filter_map(Filter::as_text_equality) {
-        if path.extension.is_some() {
-            continue;
-        }
-        let found = match (kind.id, path.name.as_str(), path.sub.as_deref()) {
-            (_, "id", None) => Some(ResourceId::parse(value).ok().into_iter().collect()),
-            // A name that no person can have is nobody's.
-            (KindId::USER, "userName", None) => match index::user_name(value) {
-                Ok(key) => {
-                    Some(snapshot.by_unique(caller.tenant, &key)?.map(|at| at.id).into_iter().collect())
-                }
-                Err(_) => Some(vec![]),
-            },
-            (_, "externalId", None) if caller.connection != LOCAL => {
-                let key = index::external_id(kind.id, caller.connection, value);
-                Some(snapshot.by_unique(caller.tenant, &key)?.map(|at| at.id).into_iter().collect())
+        let snapshot = self.store.snapshot()?;
+        let found = self.find(&snapshot, caller, query)?;
+        let by_cursor = sealing.is_some();
+        // One more than the page holds says whether there is another page.
+        let ask = usize::from(limit).saturating_add(usize::from(by_cursor));
+        let mut page = found.cut(snapshot.as_ref(), caller, query, from, ask)?;
+        let more = page.len() > usize::from(limit);
+        page.truncate(usize::from(limit));
+        let next = match (sealing, page.last()) {
+            (Some((key, binding)), Some((sort, at))) if more => {
+                let position = Position { at: *at, sort: sort.clone(), count: limit };
+                Some(cursor::seal(&key, &binding, caller.now, &position))
             }
-            (KindId::USER, "emails", None | Some("value")) => {
-                Some(indexed(snapshot, caller, kind, index::EMAIL, value)?)
-            }
-            (_, "displayName", None) => Some(indexed(snapshot, caller, kind, index::DISPLAY_NAME, value)?),
-            (KindId::GROUP, "members", None | Some("value")) => Some(match ResourceId::parse(value) {
-                Ok(id) => {
-                    let mut groups = groups_with(snapshot, caller, Address::user(id))?;
-                    groups.extend(groups_with(snapshot, caller, Address::group(id))?);
-                    groups
-                }
-                Err(_) => vec![],
-            }),
             _ => None,
         };
-        if found.is_some() {
-            return Ok(found);
-        }
+        let views = page
+            .into_iter()
+            .filter_map(|(_, at)| {
+                let part = query.parts.iter().find(|part| part.kind.id == at.kind)?;
+                view(&snapshot, caller, at, part.edges).transpose()
+            })
+            .collect::<Result<_, _>>()?;
+        let start_index = match query.start {
+            Start::Index(index) => Some(index),
+            Start::Cursor(_) => None,
+        };
+        Ok(Page { total: found.total(), start_index, next, views })
     }
-    Ok(None)
-}
 
-/// Lets the filter judge a resource as it would be shown.
-fn judge(filter: &Filter, kind: &Kind, view: &View, document: &Document) -> bool {
-    let text = |ids: Vec<ResourceId>| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let members = text(view.members.iter().flatten().map(|member| member.id).collect());
-    let groups = text(view.groups.iter().flatten().map(|group| group.id).collect());
-    let subject = Computed {
-        document,
-        id: &view.stored.at().id.to_string(),
-        resource_type: &kind.name,
-        created: view.stored.created(),
-        modified: view.modified,
-        version: view.version.0,
-        groups: &groups.iter().map(String::as_str).collect::<Vec<_>>(),
-        members: &members.iter().map(String::as_str).collect::<Vec<_>>(),
-    };
-    filter.matches(&subject, kind)
-}
-
-fn indexed(
-    snapshot: &dyn Snapshot,
-    caller: &Caller,
-    kind: &Kind,
-    index: IndexId,
-    value: &str,
-) -> Result<Vec<ResourceId>, RosterError> {
-    let mut range = IndexRange::exactly(kind.id, index, index::folded(value));
-    let mut ids = Vec::new();
-    loop {
-        let page = snapshot.index_range(caller.tenant, &range, PAGE_ROWS_MAX)?;
-        let last = page.len() < PAGE_ROWS_MAX;
-        range.after = page.last().cloned();
-        ids.extend(page.into_iter().map(|row| row.id));
-        if last {
-            return Ok(ids);
+    /// Finds everything that matches.
+    fn find(
+        &self,
+        snapshot: &Arc<dyn Snapshot>,
+        caller: &Caller,
+        query: &Query,
+    ) -> Result<Found, RosterError> {
+        let mut scan = Scan::begin(snapshot, caller, self.clock.as_ref());
+        if let Some(order) = query.order {
+            let mut all = Vec::new();
+            for part in &query.parts {
+                scan.keys(part, &mut all)?;
+            }
+            all.sort_unstable_by(|left, right| placed(order, left, right));
+            return Ok(Found::Sorted(all));
         }
-        if ids.len() >= CANDIDATES_MAX {
-            return Err(too_many(CANDIDATES_MAX));
+        let mut all = Vec::with_capacity(query.parts.len());
+        for part in &query.parts {
+            let kind = part.kind.id;
+            all.push(match &part.filter {
+                None => Listed::All(kind, snapshot.count(caller.tenant, kind)?),
+                Some(filter) => {
+                    let found = candidates(snapshot.as_ref(), caller, &part.kind, filter)?;
+                    Listed::Some(kind, scan.matching(part, filter, found)?)
+                }
+            });
         }
+        Ok(Found::Listed(all))
     }
 }
 
-fn groups_with(
-    snapshot: &dyn Snapshot,
-    caller: &Caller,
-    member: Address,
-) -> Result<Vec<ResourceId>, RosterError> {
-    let mut ids: Vec<ResourceId> = Vec::new();
-    loop {
-        let page = snapshot.groups_of(caller.tenant, member, ids.last().copied(), PAGE_ROWS_MAX)?;
-        let last = page.len() < PAGE_ROWS_MAX;
-        ids.extend(page);
-        if last {
-            return Ok(ids);
+impl Found {
+    fn total(&self) -> u64 {
+        match self {
+            Self::Sorted(all) => all.len() as u64,
+            Self::Listed(parts) => parts.iter().map(Listed::total).sum(),
+        }
+    }
+
+    /// Cuts a page out.
+    fn cut(
+        &self,
+        snapshot: &dyn Snapshot,
+        caller: &Caller,
+        query: &Query,
+        from: From,
+        limit: usize,
+    ) -> Result<Vec<(Option<SortKey>, Address)>, RosterError> {
+        match self {
+            Self::Sorted(all) => {
+                let order = query.order.unwrap_or_default();
+                let skip = match from {
+                    From::Skip(skip) => usize::try_from(skip).unwrap_or(usize::MAX),
+                    From::After(None) => 0,
+                    From::After(Some(position)) => {
+                        let sort = position.sort.unwrap_or_else(SortKey::unassigned);
+                        let last = (sort, position.at);
+                        all.partition_point(|one| placed(order, one, &last).is_le())
+                    }
+                };
+                Ok(all.iter().skip(skip).take(limit).map(|(sort, at)| (Some(sort.clone()), *at)).collect())
+            }
+            Self::Listed(parts) => {
+                let mut page = Vec::new();
+                let (mut skip, mut after) = match from {
+                    From::Skip(skip) => (skip, None),
+                    From::After(position) => (0, position.map(|position| position.at)),
+                };
+                for listed in parts {
+                    let left = limit.saturating_sub(page.len());
+                    // Kinds before the one where the last page ended have been shown.
+                    let within = match after {
+                        Some(at) if at.kind != listed.kind() => continue,
+                        within => within.map(|at| at.id),
+                    };
+                    after = None;
+                    if left == 0 {
+                        break;
+                    }
+                    let total = listed.total();
+                    let ids = if skip >= total {
+                        vec![]
+                    } else {
+                        listed.page(snapshot, caller, within, skip, left)?
+                    };
+                    page.extend(ids.into_iter().map(|id| (None, Address { kind: listed.kind(), id })));
+                    skip = skip.saturating_sub(total);
+                }
+                Ok(page)
+            }
         }
     }
 }
 
-fn everything(snapshot: &dyn Snapshot, caller: &Caller, kind: &Kind) -> Result<Vec<ResourceId>, RosterError> {
-    if snapshot.count(caller.tenant, kind.id)? > SCAN_ROWS_MAX as u64 {
-        return Err(too_many(SCAN_ROWS_MAX));
+impl Listed {
+    const fn kind(&self) -> KindId {
+        match self {
+            Self::All(kind, _) | Self::Some(kind, _) => *kind,
+        }
     }
-    let mut ids: Vec<ResourceId> = Vec::new();
-    loop {
-        let page = snapshot.ids(caller.tenant, kind.id, ids.last().copied(), 0, PAGE_ROWS_MAX)?;
-        let last = page.len() < PAGE_ROWS_MAX;
-        ids.extend(page);
-        if last {
-            return Ok(ids);
+
+    fn total(&self) -> u64 {
+        match self {
+            Self::All(_, total) => *total,
+            Self::Some(_, ids) => ids.len() as u64,
+        }
+    }
+
+    /// Returns ids from just after one, leaving out the first `skip` of them.
+    fn page(
+        &self,
+        snapshot: &dyn Snapshot,
+        caller: &Caller,
+        after: Option<ResourceId>,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, RosterError> {
+        match self {
+            Self::All(kind, _) => Ok(snapshot.ids(caller.tenant, *kind, after, skip, limit)?),
+            Self::Some(_, ids) => {
+                let first = ids.partition_point(|id| after.is_some_and(|after| *id <= after));
+                let first = first.saturating_add(usize::try_from(skip).unwrap_or(usize::MAX));
+                Ok(ids.iter().skip(first).take(limit).copied().collect())
+            }
         }
     }
 }
 
-fn too_many(bound: usize) -> RosterError {
-    let detail = format!(
-        "the filter would read more than {bound} resources; compare userName, externalId, displayName, emails.value or id with eq"
-    );
-    Refusal::new(Why::TooMany, detail).into()
-}
-
-/// Tells whether a filter speaks of an attribute of the core schema.
-fn mentions(filter: &Filter, name: &str) -> bool {
-    let is = |path: &AttrPath| path.extension.is_none() && path.name == name;
-    match filter {
-        Filter::Compare { path, .. } | Filter::Present(path) | Filter::Element { path, .. } => is(path),
-        Filter::And(operands) | Filter::Or(operands) => {
-            operands.iter().any(|operand| mentions(operand, name))
-        }
-        Filter::Not(inner) => mentions(inner, name),
-    }
+/// Says which of two resources comes first; ties are broken by id, in either order.
+fn placed(order: SortOrder, left: &(SortKey, Address), right: &(SortKey, Address)) -> std::cmp::Ordering {
+    let by_id = || (left.1.id, left.1.kind).cmp(&(right.1.id, right.1.kind));
+    order.compare(&left.0, &right.0).then_with(by_id)
 }

@@ -15,6 +15,7 @@ mod cli;
 mod config;
 mod conformance;
 mod edge;
+mod lists;
 mod process;
 mod rows;
 mod support;
