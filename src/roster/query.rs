@@ -314,3 +314,6 @@ fn placed(order: SortOrder, left: &(SortKey, Address), right: &(SortKey, Address
     let by_id = || (left.1.id, left.1.kind).cmp(&(right.1.id, right.1.kind));
     order.compare(&left.0, &right.0).then_with(by_id)
 }
+
+#[cfg(test)]
+mod tests;

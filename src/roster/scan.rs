@@ -186,3 +186,19 @@ fn mentions(filter: &Filter, name: &str) -> bool {
 fn is_core(path: &AttrPath, name: &str) -> bool {
     path.extension.is_none() && path.name == name
 }
+
+/// Tells whether a resource matches, with everything about it read: the second opinion on the planner.
+#[cfg(test)]
+pub(super) fn matches_as_shown(
+    snapshot: &Arc<dyn Snapshot>,
+    caller: &Caller,
+    kind: &Kind,
+    id: ResourceId,
+    filter: &Filter,
+) -> bool {
+    let Ok(Some(view)) = view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL) else {
+        return false;
+    };
+    let Ok(document) = Document::from_segments(view.stored.segments()) else { return false };
+    with_computed(kind, &view, &document, |subject| filter.matches(subject, kind))
+}

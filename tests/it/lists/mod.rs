@@ -1,5 +1,7 @@
-//! Lists over HTTP, one module per way of asking: `search` (by POST, and across kinds), `sort`.
+//! Lists over HTTP, one module per way of asking: `search` (by POST, and across kinds), `sort`, `planner` (what indexes answer), `cursor`.
 
+mod cursor;
+mod planner;
 mod search;
 mod sort;
 
