@@ -86,6 +86,16 @@ pub trait Snapshot: Send + Sync {
     /// Finds who holds a unique value.
     fn by_unique(&self, tenant: TenantId, key: &UniqueKey) -> Result<Option<Address>, StoreError>;
 
+    /// Lists who holds the unique values that begin with `prefix`, in order of value, from just after `after`.
+    fn by_unique_prefix(
+        &self,
+        tenant: TenantId,
+        index: IndexId,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<UniqueRow>, StoreError>;
+
     /// Reads an index in order of (value, id), from just after `range.after`.
     fn index_range(
         &self,
@@ -180,6 +190,15 @@ pub struct IndexRow {
     pub value: Vec<u8>,
     /// Whose it is.
     pub id: ResourceId,
+}
+
+/// One unique value, and who holds it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UniqueRow {
+    /// The folded value.
+    pub value: Vec<u8>,
+    /// Who holds it.
+    pub at: Address,
 }
 
 /// One small value.

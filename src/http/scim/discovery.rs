@@ -9,7 +9,7 @@ use super::reply;
 use crate::http::auth::Bearer;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
-use crate::roster::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use crate::roster::{CURSOR_SECONDS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
 use crate::scim::bulk::OPERATIONS_MAX;
 use crate::scim::discovery::{self, BulkFacts, Facts};
 
@@ -25,7 +25,8 @@ pub async fn service_provider_config(
         bulk: BulkFacts { operations_max: OPERATIONS_MAX as u64, payload_bytes_max: edge.body_sizes().large },
         results_max: PAGE_SIZE_MAX,
         results_default: PAGE_SIZE_DEFAULT,
-        sort: false,
+        sort: true,
+        cursor_seconds: Some(CURSOR_SECONDS_MAX),
     };
     Ok(reply::value(&discovery::service_provider_config(&facts)))
 }

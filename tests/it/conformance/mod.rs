@@ -62,7 +62,13 @@ transcripts! { core:
     s77_filter
     s78_inactive_stays_visible
     s79_pages
+    s84_sort
+    s84_unknown_sort
+    s84_unknown_sort_strict
     s85_projection
+    s87_search
+    s88_across_kinds
+    s89_cursor
     w10_duplicate_in_other_case
     w11_page_past_the_end
     w12_form_encoded_filter
