@@ -76,9 +76,10 @@ fn reads(c: &mut Criterion) {
             b.iter(|| black_box(roster.read(&caller, black_box(at), Edges::ALL).unwrap()));
         });
         let filter = Filter::parse("userName eq \"user.0000007@example.com\"", kind(&roster)).unwrap();
-        let query = Query { filter: Some(filter), start_index: 1, count: Some(100), edges: Edges::ALL };
+        let users = Arc::clone(roster.kinds().by_id(KindId::USER).unwrap());
+        let query = Query::of(users, Some(filter), Edges::ALL);
         group.bench_function("find_by_user_name", |b| {
-            b.iter(|| black_box(roster.query(&caller, kind(&roster), black_box(&query)).unwrap()));
+            b.iter(|| black_box(roster.query(&caller, black_box(&query)).unwrap()));
         });
         group.finish();
     }

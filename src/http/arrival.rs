@@ -5,6 +5,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use hyper::http::request::Parts;
@@ -35,10 +36,17 @@ pub struct Arrival {
     pub peer: Option<SocketAddr>,
     /// Through which door.
     pub door: Door,
+    /// How long the handler has, from the end of the body.
+    pub(super) handler: Duration,
     pub(super) shared: Arc<Shared>,
 }
 
 impl Arrival {
+    /// Returns how long the handler has to answer, from the end of the body.
+    pub fn handler_time(&self) -> Duration {
+        self.handler
+    }
+
     /// Returns the room for bodies, for [`super::body::read_body`].
     pub fn bodies(&self) -> &Bodies {
         &self.shared.bodies

@@ -181,6 +181,7 @@ impl Front {
             request_id: line.id,
             peer: wire.peer,
             door: self.parts.door,
+            handler: self.limits().handler,
             shared: Arc::clone(&self.shared),
         });
         let done = Done::not_yet(started);

@@ -193,6 +193,12 @@ impl Problem {
         &self.0.detail
     }
 
+    /// Returns the SCIM error as a value, for an answer that holds several (RFC 7644 §3.7.3).
+    pub fn to_value(&self) -> serde_json::Value {
+        // A struct of plain texts always serialises.
+        serde_json::to_value(scim_error(&self.0)).unwrap_or_default()
+    }
+
     /// Returns the private cause.
     pub fn cause(&self) -> Option<&str> {
         self.0.cause()
@@ -256,15 +262,7 @@ fn is_ours(headers: &HeaderMap) -> bool {
 fn render(response: &mut Response, told: &Told, face: Face) {
     let status = told.status.as_u16();
     let (body, kind) = match face {
-        Face::Scim => (
-            serde_json::to_vec(&ScimError {
-                schemas: ["urn:ietf:params:scim:api:messages:2.0:Error"],
-                status: told.status.as_str(),
-                scim_type: told.scim_type,
-                detail: &told.detail,
-            }),
-            SCIM_JSON,
-        ),
+        Face::Scim => (serde_json::to_vec(&scim_error(told)), SCIM_JSON),
         Face::Plain => (
             serde_json::to_vec(&Document {
                 kind: "about:blank",
@@ -279,6 +277,15 @@ fn render(response: &mut Response, told: &Told, face: Face) {
     *response.body_mut() = Body::from(body.unwrap_or_default());
     response.headers_mut().remove(header::CONTENT_LENGTH);
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
+}
+
+fn scim_error(told: &Told) -> ScimError<'_> {
+    ScimError {
+        schemas: ["urn:ietf:params:scim:api:messages:2.0:Error"],
+        status: told.status.as_str(),
+        scim_type: told.scim_type,
+        detail: &told.detail,
+    }
 }
 
 #[derive(Serialize)]

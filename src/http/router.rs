@@ -11,21 +11,27 @@ use super::drain::Drain;
 use super::edge::Edge;
 use super::health::{self, AskReadiness};
 use super::metrics::Metrics;
-use super::scim::{discovery, list, resource};
+use super::scim::{bulk, discovery, list, resource};
 
 /// The templates of the public listener.
-pub const PUBLIC: [&str; 12] = [
+pub const PUBLIC: [&str; 18] = [
     "/livez",
     "/readyz",
+    "/scim/v2",
+    "/scim/v2/",
+    "/scim/v2/.search",
     "/scim/v2/ServiceProviderConfig",
     "/scim/v2/Schemas",
     "/scim/v2/Schemas/{id}",
     "/scim/v2/ResourceTypes",
     "/scim/v2/ResourceTypes/{id}",
     "/scim/v2/Me",
+    "/scim/v2/Bulk",
     "/scim/v2/Users",
+    "/scim/v2/Users/.search",
     "/scim/v2/Users/{id}",
     "/scim/v2/Groups",
+    "/scim/v2/Groups/.search",
     "/scim/v2/Groups/{id}",
 ];
 
@@ -40,12 +46,17 @@ pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
         .route("/scim/v2/Schemas/{id}", get(discovery::schema))
         .route("/scim/v2/ResourceTypes", get(discovery::resource_types))
         .route("/scim/v2/ResourceTypes/{id}", get(discovery::resource_type))
-        .route("/scim/v2/Me", get(discovery::me));
+        .route("/scim/v2/Me", get(discovery::me))
+        .route("/scim/v2/Bulk", post(bulk::post))
+        .route("/scim/v2", get(list::get_all))
+        .route("/scim/v2/", get(list::get_all))
+        .route("/scim/v2/.search", post(list::search_all));
     for kind in edge.roster().kinds().iter() {
         let collection = get(list::get).post(resource::post);
         let one = get(resource::get).put(resource::put).patch(resource::patch).delete(resource::delete);
         scim = scim
             .route(&format!("/scim/v2{}", kind.endpoint), collection)
+            .route(&format!("/scim/v2{}/.search", kind.endpoint), post(list::search))
             .route(&format!("/scim/v2{}/{{id}}", kind.endpoint), one);
     }
     scim.fallback(admin::nothing_here).with_state(edge).merge(health::router(ready, drain))

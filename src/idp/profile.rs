@@ -136,6 +136,16 @@ impl Profile {
     /// Every profile there is.
     pub const ALL: [&'static Self; 2] = [&AUTO, &STRICT];
 
+    /// Tells whether a message without its schema is refused.
+    pub fn requires_schemas(&self) -> bool {
+        self.schemas == Schemas::Required
+    }
+
+    /// Tells whether a path to an attribute that nobody knows is refused rather than ignored (S33, S84).
+    pub fn refuses_unknown_paths(&self) -> bool {
+        self.unknown != Unknown::Keep
+    }
+
     /// Finds a profile by name.
     pub fn by_name(name: &str) -> Option<&'static Self> {
         Self::ALL.into_iter().find(|profile| profile.name == name)

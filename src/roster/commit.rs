@@ -32,7 +32,62 @@ pub struct Plan {
 /// What a rule answers: a plan, or nothing to do; and in both cases what it found.
 pub type Ruling<T> = Result<(Option<Plan>, T), RosterError>;
 
+/// A rule and what the history calls it, to be carried out beside others.
+pub(super) struct Job<'a> {
+    /// What the history calls it.
+    pub action: Action,
+    /// The rule.
+    pub rule: Rule<'a>,
+}
+
+/// A rule that finds nothing but what it writes.
+pub(super) type Rule<'a> = Box<dyn FnMut(&dyn Snapshot) -> Ruling<()> + 'a>;
+
 impl Roster {
+    /// Carries out several rules side by side: all look at one moment, and what they want written is written in their order. One whose
+    /// facts no longer hold then is asked again by itself. For rules of which none makes room for another: what one is refused for, it
+    /// would be refused for after the others as well.
+    pub(super) fn carry_out_each(
+        &self,
+        caller: &Caller,
+        mut jobs: Vec<Job<'_>>,
+    ) -> Vec<Result<(), RosterError>> {
+        let snapshot = match self.store.snapshot() {
+            Ok(snapshot) => snapshot,
+            Err(error) => return jobs.iter().map(|_| Err(error.clone().into())).collect(),
+        };
+        let mut results: Vec<Option<Result<(), RosterError>>> = Vec::with_capacity(jobs.len());
+        let mut units = Vec::with_capacity(jobs.len());
+        for job in &mut jobs {
+            results.push(match (job.rule)(snapshot.as_ref()) {
+                Err(error) => Some(Err(error)),
+                Ok((None, ())) => Some(Ok(())),
+                Ok((Some(plan), ())) => {
+                    units.push(self.unit(caller, job.action, plan));
+                    None
+                }
+            });
+        }
+        drop(snapshot);
+        let mut written = self.store.commit_each(caller.tenant, units).into_iter();
+        let each = results.into_iter().zip(jobs);
+        each.map(|(result, job)| match result {
+            Some(result) => result,
+            None => match written.next() {
+                Some(Ok(Outcome::Committed { .. })) => Ok(()),
+                Some(Ok(Outcome::Lost(_))) => self.carry_out(caller, job.action, job.rule),
+                Some(Err(error)) => Err(error.into()),
+                None => Err(RosterError::Broken("the store did not say what became of a unit".to_owned())),
+            },
+        })
+        .collect()
+    }
+
+    fn unit(&self, caller: &Caller, action: Action, plan: Plan) -> Unit {
+        let log = self.entry(caller, action, "ok", plan.subject, plan.changes, plan.notes);
+        Unit { given: plan.given, writes: plan.writes, log: Some(log) }
+    }
+
     /// Asks a rule, and makes what it says durable. Nothing is written when the rule has no plan.
     pub(super) fn carry_out<T>(
         &self,
@@ -45,9 +100,7 @@ impl Roster {
             let (plan, found) = rule(snapshot.as_ref())?;
             drop(snapshot);
             let Some(plan) = plan else { return Ok(found) };
-            let log = self.entry(caller, action, "ok", plan.subject, plan.changes, plan.notes);
-            let unit = Unit { given: plan.given, writes: plan.writes, log: Some(log) };
-            match self.store.commit(caller.tenant, unit)? {
+            match self.store.commit(caller.tenant, self.unit(caller, action, plan))? {
                 Outcome::Committed { .. } => return Ok(found),
                 Outcome::Lost(_) => {
                     tracing::debug!(request_id = %caller.request, "a fact changed meanwhile; the rule is asked again");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::commit::Plan;
+use super::commit::{Job, Plan};
 use super::error::RosterError;
 use super::members::Memberships;
 use super::scope::Scope;
@@ -28,11 +28,23 @@ impl Roster {
         body: Value,
         edges: Edges,
     ) -> Result<View, RosterError> {
+        let (at, Job { action, rule }) = self.creation(caller, kind, body)?;
+        self.carry_out(caller, action, rule)?;
+        self.after(caller, at, edges)
+    }
+
+    /// Makes the rule that makes a resource.
+    pub(super) fn creation<'a>(
+        &self,
+        caller: &'a Caller,
+        kind: &'a Kind,
+        body: Value,
+    ) -> Result<(Address, Job<'a>), RosterError> {
         caller.needs(Scope::writes(kind.id))?;
         let mut incoming = normalise::resource(body, kind, caller.profile)?;
         let document = incoming.create(kind, caller.profile)?;
         let at = Address { kind: kind.id, id: ResourceId::new(self.chance.uuid(caller.now)) };
-        self.carry_out(caller, Action::Create, |snapshot| {
+        let rule = move |snapshot: &dyn Snapshot| {
             let record = Self::record(snapshot, caller, kind, at, &document, None)?;
             let mut plan = Plan {
                 given: vec![Given::Absent(at)],
@@ -47,8 +59,8 @@ impl Roster {
                 memberships.finish(&mut plan)?;
             }
             Ok((Some(plan), ()))
-        })?;
-        self.after(caller, at, edges)
+        };
+        Ok((at, Job { action: Action::Create, rule: Box::new(rule) }))
     }
 
     /// Reads what a write left behind.

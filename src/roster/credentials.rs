@@ -4,7 +4,7 @@
 //! orphaned pointer opens nothing. What was looked up is remembered in memory; any change of any token empties that memory
 //! before the change is acknowledged.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -72,9 +72,8 @@ struct Credential {
     scopes: Scopes,
     profile: &'static Profile,
     expires: Option<Timestamp>,
-    /// Second of the last request, and the one last written down.
+    /// Second of the last request.
     used: AtomicI64,
-    written: AtomicI64,
 }
 
 /// The credentials that were looked up since the last change of any token.
@@ -100,10 +99,11 @@ impl Credentials {
         }
     }
 
-    fn forget_all(&self) {
+    /// Forgets everything, and returns what it was.
+    fn forget_all(&self) -> impl Iterator<Item = Arc<Credential>> + use<> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         self.generation.fetch_add(1, Ordering::AcqRel);
-        known.clear();
+        std::mem::take(&mut *known).into_values()
     }
 }
 
@@ -161,7 +161,6 @@ impl Roster {
             profile,
             expires: token.expires,
             used: AtomicI64::new(0),
-            written: AtomicI64::new(0),
         });
         self.credentials.remember(hash, &credential, generation);
         Ok(Some(credential))
@@ -220,7 +219,7 @@ impl Roster {
             self.unpoint(hash.to_vec())?;
         }
         made?;
-        self.credentials.forget_all();
+        drop(self.credentials.forget_all());
         Ok(Issued { id: row.id, secret, expires })
     }
 
@@ -247,7 +246,7 @@ impl Roster {
     /// Ends a token at once. Also when the store cannot say whether the end was written, what is remembered is looked up anew.
     pub fn revoke_token(&self, caller: &Caller, token: TokenId) -> Result<(), RosterError> {
         let ended = self.end_token(caller, token);
-        self.credentials.forget_all();
+        drop(self.credentials.forget_all());
         unhex(&ended?).map_or(Ok(()), |hash| self.unpoint(hash))
     }
 
@@ -314,31 +313,26 @@ impl Roster {
     /// What was looked up is forgotten with it, so that nothing outlives by more than a minute what the store says, not even
     /// what was read while the store failed and recovered.
     pub fn write_down_token_use(&self) {
-        let known: Vec<_> =
-            self.credentials.known.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
-        for credential in known {
-            let used = credential.used.load(Ordering::Relaxed);
-            if used.saturating_sub(credential.written.swap(used, Ordering::Relaxed)) < 1 {
-                continue;
-            }
-            let Ok(value) = Timestamp::from_second(used)
-                .map_err(|error| error.to_string())
-                .and_then(|at| serde_json::to_vec(&at).map_err(|error| error.to_string()))
-            else {
-                continue;
-            };
-            let write = Write::Small {
-                space: TOKEN_USE,
-                key: credential.token.as_bytes().to_vec(),
-                value: Some(value),
-            };
-            if let Err(error) =
-                self.store.commit(credential.tenant, Unit { given: vec![], writes: vec![write], log: None })
-            {
-                tracing::warn!(%error, "when a token was last used could not be written down");
+        let mut used: BTreeMap<TenantId, Vec<Write>> = BTreeMap::new();
+        for credential in self.credentials.forget_all() {
+            let second = credential.used.load(Ordering::Relaxed);
+            let Some(at) = Timestamp::from_second(second).ok().filter(|_| second > 0) else { continue };
+            let key = credential.token.as_bytes().to_vec();
+            match rows::encode(&at) {
+                Ok(value) => used.entry(credential.tenant).or_default().push(Write::Small {
+                    space: TOKEN_USE,
+                    key,
+                    value: Some(value),
+                }),
+                Err(error) => tracing::error!(%error, "an instant could not be written"),
             }
         }
-        self.credentials.forget_all();
+        // One unit for each tenant: each waits for the disk.
+        for (tenant, writes) in used {
+            if let Err(error) = self.store.commit(tenant, Unit { given: vec![], writes, log: None }) {
+                tracing::warn!(%error, "when tokens were last used could not be written down");
+            }
+        }
     }
 
     fn connection_id(&self, caller: &Caller, name: &str) -> Result<ConnectionId, RosterError> {

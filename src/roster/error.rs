@@ -26,9 +26,16 @@ pub enum RosterError {
         /// The scope that is missing.
         needs: &'static str,
     },
-    /// An operator's command that does not fit what is there; says what was expected and what to do.
+    /// What does not fit what is there: an operator's command, or an operation that needs another one which failed. Says what was
+    /// expected and what to do.
     #[error("{0}")]
     Unfit(String),
+    /// More in one request than the server takes; names the limit.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The time of the request was up before this part of it was begun.
+    #[error("the request ran out of time before this operation; nothing of it was done; send it again")]
+    NotBegun,
     /// Try again shortly: the store is busy or being reopened.
     #[error("the store is busy; try again shortly")]
     Busy,

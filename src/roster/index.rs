@@ -21,6 +21,8 @@ pub const GROUP_NAME: IndexId = IndexId(3);
 pub const EMAIL: IndexId = IndexId(4);
 /// `displayName`.
 pub const DISPLAY_NAME: IndexId = IndexId(5);
+/// Users that are not active, under an empty value. Those who are have no entry: nearly everybody is.
+pub const INACTIVE: IndexId = IndexId(6);
 
 /// Longest value that is kept as it is.
 const PLAIN_BYTES_MAX: usize = 512;
@@ -56,6 +58,9 @@ pub fn keys(
     if let Some(name) = document.user_name() {
         keys.unique.push(user_name(name)?);
     }
+    if at.kind == KindId::USER && !document.is_active() {
+        keys.index.push(IndexEntry { index: INACTIVE, value: Vec::new() });
+    }
     for address in document.values("emails") {
         let entry = IndexEntry { index: EMAIL, value: folded(address) };
         if !keys.index.contains(&entry) {
@@ -88,6 +93,13 @@ pub fn group_name(connection: ConnectionId, display: &str) -> UniqueKey {
 /// The index value of an attribute that is compared without regard to case.
 pub fn folded(value: &str) -> Vec<u8> {
     short(fold::fold(value).into_owned().into_bytes())
+}
+
+/// The beginning of every index value that begins with a text; `None` where that cannot be told from the index.
+pub fn folded_prefix(text: &str) -> Option<Vec<u8>> {
+    let folded = fold::fold(text).into_owned().into_bytes();
+    // Of a long value only the beginning is kept.
+    (!folded.is_empty() && folded.len() < CUT_BYTES).then_some(folded)
 }
 
 fn short(value: Vec<u8>) -> Vec<u8> {

@@ -1,8 +1,9 @@
 //! The use cases: what one may do with a firm's people, each in a file of its own.
 //!
 //! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `commit` (how an answer
-//! becomes durable), `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`, `patch`, `remove`, `query`, with `members` (edges),
-//! `index` (under which values a record is found); `tenants` and `admins` for the operator, `operate` for the operator's commands as plain data.
+//! becomes durable), `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
+//! `patch`, `remove`, `query` (with `candidates`, `scan` and `cursor`), `bulk`, with `members` (edges), `index` (under which values a record is
+//! found); `tenants` and `admins` for the operator, `operate` for the operator's commands as plain data.
 //!
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
 //! makes the caller.
@@ -10,9 +11,12 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod admins;
+mod bulk;
+mod candidates;
 mod commit;
 mod create;
 mod credentials;
+mod cursor;
 mod error;
 mod index;
 mod members;
@@ -24,21 +28,25 @@ mod remove;
 mod repair;
 mod replace;
 mod rows;
+mod scan;
 mod scope;
 mod tenants;
 mod view;
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 
 pub use admins::Invitation;
+pub use bulk::{Answered, Done};
 pub use commit::hex;
 pub use credentials::{Issued, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_PER_CONNECTION_MAX, TokenView};
+pub use cursor::CURSOR_SECONDS_MAX;
 pub use error::RosterError;
 pub use operate::{AuditRow, Command, Of, Reply};
-pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Query};
+pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start};
+pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
 pub use scope::{Caller, Scope, Scopes};
 pub use tenants::{ConnectionView, TenantView};
 pub use view::{Edges, MemberFace, Precondition, View};
@@ -64,6 +72,7 @@ pub struct Roster {
     refusals: refusals::Refusals,
     /// Held from a token's pointer to its row.
     making_tokens: Mutex<()>,
+    cursor_key: OnceLock<cursor::CursorKey>,
 }
 
 impl fmt::Debug for Roster {
@@ -83,6 +92,7 @@ impl Roster {
             credentials: credentials::Credentials::default(),
             refusals: refusals::Refusals::default(),
             making_tokens: Mutex::default(),
+            cursor_key: OnceLock::new(),
         }
     }
 

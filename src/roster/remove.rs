@@ -1,6 +1,6 @@
 //! DELETE: a resource is no more (RFC 7644 §3.6).
 
-use super::commit::Plan;
+use super::commit::{Job, Plan};
 use super::create::changes;
 use super::error::RosterError;
 use super::members::as_read;
@@ -10,7 +10,7 @@ use super::{Caller, Roster};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::Document;
 use crate::scim::schema::Kind;
-use crate::store::{Action, Change, Write};
+use crate::store::{Action, Change, Snapshot, Write};
 
 impl Roster {
     /// Removes a resource with its memberships; its names are free again. What it was stays in the history, with who belonged to it
@@ -22,8 +22,19 @@ impl Roster {
         at: Address,
         given: &Precondition,
     ) -> Result<(), RosterError> {
+        let Job { action, rule } = Self::removal(caller, kind, at, given)?;
+        self.carry_out(caller, action, rule)
+    }
+
+    /// Makes the rule that removes a resource.
+    pub(super) fn removal<'a>(
+        caller: &'a Caller,
+        kind: &'a Kind,
+        at: Address,
+        given: &'a Precondition,
+    ) -> Result<Job<'a>, RosterError> {
         caller.needs(Scope::writes(kind.id))?;
-        self.carry_out(caller, Action::Delete, |snapshot| {
+        let rule = move |snapshot: &dyn Snapshot| {
             let (_, before, mut facts) = Self::found(snapshot, caller, kind, at, given)?;
             let mut changes = changes(&before, &Document::default());
             let mut lost = |attribute: &str, ids: Vec<ResourceId>| {
@@ -46,7 +57,7 @@ impl Roster {
                 notes: vec![],
             };
             Ok((Some(plan), ()))
-        })?;
-        Ok(())
+        };
+        Ok(Job { action: Action::Delete, rule: Box::new(rule) })
     }
 }

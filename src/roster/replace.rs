@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::commit::Plan;
+use super::commit::{Job, Plan};
 use super::create::{changes, notes};
 use super::error::RosterError;
 use super::members::{Memberships, as_read};
@@ -30,9 +30,22 @@ impl Roster {
         body: Value,
         edges: Edges,
     ) -> Result<View, RosterError> {
+        let Job { action, rule } = Self::replacement(caller, kind, at, given, body)?;
+        self.carry_out(caller, action, rule)?;
+        self.after(caller, at, edges)
+    }
+
+    /// Makes the rule that replaces a resource.
+    pub(super) fn replacement<'a>(
+        caller: &'a Caller,
+        kind: &'a Kind,
+        at: Address,
+        given: &'a Precondition,
+        body: Value,
+    ) -> Result<Job<'a>, RosterError> {
         caller.needs(Scope::writes(kind.id))?;
         let incoming = normalise::resource(body, kind, caller.profile)?;
-        self.carry_out(caller, Action::Replace, |snapshot| {
+        let rule = move |snapshot: &dyn Snapshot| {
             let (stored, before, mut facts) = Self::found(snapshot, caller, kind, at, given)?;
             let mut incoming = incoming.clone();
             let wanted = incoming.replace(&before, kind, caller.profile)?;
@@ -51,8 +64,8 @@ impl Roster {
             }
             plan.given.append(&mut facts);
             Ok((changed.then_some(plan), ()))
-        })?;
-        self.after(caller, at, edges)
+        };
+        Ok(Job { action: Action::Replace, rule: Box::new(rule) })
     }
 
     /// Reads what a change starts from, checks the caller's precondition, and says which facts that stands on.

@@ -16,6 +16,8 @@ pub const TENANTS: Space = Space(1);
 pub const TOKEN_POINTERS: Space = Space(2);
 /// System tenant: one key, the number that the next tenant gets (4 bytes, big-endian).
 pub const NEXT_TENANT: Space = Space(3);
+/// System tenant: one key, the 32 bytes with which cursors are sealed. They open nothing but cursors.
+pub const CURSOR_KEY: Space = Space(4);
 /// Name of a connection → [`ConnectionRow`].
 pub const CONNECTIONS: Space = Space(16);
 /// Connection id → [`TokensRow`].

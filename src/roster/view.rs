@@ -46,6 +46,19 @@ pub enum Precondition {
 }
 
 impl Precondition {
+    /// Reads a list of entity tags in every spelling seen: with or without `W/`, with or without quotes (S153).
+    pub fn of_tags(list: &str) -> Self {
+        let tags: Vec<String> = list.split(',').map(Self::opaque).collect();
+        if tags.iter().any(|tag| tag == "*") { Self::Exists } else { Self::AnyOf(tags) }
+    }
+
+    /// Reads an entity tag down to what stands between the quotes.
+    pub fn opaque(tag: &str) -> String {
+        let tag = tag.trim();
+        let tag = tag.strip_prefix("W/").or_else(|| tag.strip_prefix("w/")).unwrap_or(tag);
+        tag.trim_matches('"').to_owned()
+    }
+
     /// Refuses unless the version is one the caller expects.
     pub(super) fn check(&self, version: Seq) -> Result<(), RosterError> {
         match self {

@@ -19,40 +19,45 @@ pub struct BulkFacts {
 pub struct Facts<'a> {
     /// The base URL, without a slash at the end.
     pub base: &'a str,
-    /// Limits of bulk requests; `None` when there are none to send.
-    pub bulk: Option<BulkFacts>,
+    /// Limits of bulk requests.
+    pub bulk: BulkFacts,
     /// Most resources in one page.
     pub results_max: u64,
     /// Resources in a page when the client does not say.
     pub results_default: u64,
     /// Whether `sortBy` is honoured.
     pub sort: bool,
+    /// How long a cursor is good (RFC 9865); `None` when there are none.
+    pub cursor_seconds: Option<i64>,
 }
 
 /// Says what the server can do. Every member is there, also of what is not supported (S181).
 pub fn service_provider_config(facts: &Facts<'_>) -> Value {
-    // authentik cuts its PATCH requests into pieces of `maxOperations` whether Bulk is supported or not (D-A4), so that the
-    // number must be one that a PATCH may have.
-    let bulk = facts.bulk.unwrap_or(BulkFacts { operations_max: 1000, payload_bytes_max: 1 << 20 });
+    let mut pagination = json!({
+        "cursor": facts.cursor_seconds.is_some(),
+        "index": true,
+        "defaultPaginationMethod": "index",
+        "defaultPageSize": facts.results_default,
+        "maxPageSize": facts.results_max,
+    });
+    if let (Some(seconds), Value::Object(parts)) = (facts.cursor_seconds, &mut pagination) {
+        parts.insert("cursorTimeout".into(), seconds.into());
+    }
+    // authentik cuts its PATCH requests into pieces of `maxOperations` (D-A4), so that the number must be one that a PATCH may
+    // have as well.
     json!({
         "schemas": [urn::SERVICE_PROVIDER_CONFIG],
         "patch": {"supported": true},
         "bulk": {
-            "supported": facts.bulk.is_some(),
-            "maxOperations": bulk.operations_max,
-            "maxPayloadSize": bulk.payload_bytes_max,
+            "supported": true,
+            "maxOperations": facts.bulk.operations_max,
+            "maxPayloadSize": facts.bulk.payload_bytes_max,
         },
         "filter": {"supported": true, "maxResults": facts.results_max},
         "changePassword": {"supported": false},
         "sort": {"supported": facts.sort},
         "etag": {"supported": true},
-        "pagination": {
-            "cursor": false,
-            "index": true,
-            "defaultPaginationMethod": "index",
-            "defaultPageSize": facts.results_default,
-            "maxPageSize": facts.results_max,
-        },
+        "pagination": pagination,
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "Bearer token",
@@ -210,11 +215,29 @@ mod tests {
 
     #[test]
     fn s181_the_configuration_has_every_member_also_of_what_is_not_supported() {
-        let facts = Facts { base: BASE, bulk: None, results_max: 1000, results_default: 100, sort: false };
+        let facts = Facts {
+            base: BASE,
+            bulk: BulkFacts { operations_max: 1000, payload_bytes_max: 1 << 24 },
+            results_max: 1000,
+            results_default: 100,
+            sort: false,
+            cursor_seconds: Some(600),
+        };
         let described = service_provider_config(&facts);
         assert!(!has_null(&described));
         let read: ServiceProviderConfig = serde_json::from_value(described.clone()).unwrap();
-        assert!(read.patch.supported && !read.bulk.supported);
+        assert!(read.patch.supported && read.bulk.supported);
+        assert_eq!(
+            (&described["bulk"]["maxOperations"], &described["bulk"]["maxPayloadSize"]),
+            (&1000.into(), &(1 << 24).into())
+        );
         assert_eq!(described["filter"]["maxResults"], 1000);
+        assert_eq!(
+            described["pagination"],
+            json!({
+                "cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 100,
+                "maxPageSize": 1000, "cursorTimeout": 600,
+            })
+        );
     }
 }

@@ -28,6 +28,12 @@ pub enum Why {
     InvalidVersion,
     /// The request would carry personal data where it must not stand.
     Sensitive,
+    /// The cursor was not given out for this query, or was changed (RFC 9865 §2.1).
+    InvalidCursor,
+    /// The cursor was given out too long ago.
+    ExpiredCursor,
+    /// The number of resources in a page of a cursor is none that a page can have.
+    InvalidCount,
 }
 
 impl Why {
@@ -44,6 +50,9 @@ impl Why {
             Self::InvalidValue => "invalidValue",
             Self::InvalidVersion => "invalidVers",
             Self::Sensitive => "sensitive",
+            Self::InvalidCursor => "invalidCursor",
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
         }
     }
 }

@@ -108,7 +108,13 @@ pub enum Literal {
 impl Filter {
     /// Parses a filter on resources of a kind.
     pub fn parse(text: &str, kind: &Kind) -> Result<Self, Refusal> {
-        parse::filter(text, kind)
+        parse::filter(text, kind, &[])
+    }
+
+    /// Parses a filter on resources of several kinds, as it is to be read for one of them: an attribute that only others have is
+    /// unassigned here (RFC 7644 §3.4.2.1, S88). One that none has is refused.
+    pub fn parse_across(text: &str, kind: &Kind, others: &[&Kind]) -> Result<Self, Refusal> {
+        parse::filter(text, kind, others)
     }
 
     /// Tells whether a resource matches.

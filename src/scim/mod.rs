@@ -2,8 +2,9 @@
 //! document to the bytes of an answer.
 //!
 //! Read in this order: [`urn`], [`schema`] (what there is), [`error`], [`note`], [`policy`] (how it may go), [`json`], [`doc`]
-//! (what is held), [`precis`] and [`fold`] (when two strings are one), [`attr`], [`filter`], [`path`] (what a client points at),
-//! [`patch`], [`validate`] (what becomes of a document), [`project`], [`wire`], [`discovery`] (what is answered).
+//! (what is held), [`precis`] and [`fold`] (when two strings are one), [`attr`], [`filter`], [`path`], [`sort`] (what a client points at),
+//! [`patch`], [`validate`] (what becomes of a document), [`bulk`] (many requests in one), [`project`], [`wire`],
+//! [`discovery`] (what is answered).
 //!
 //! Pure: no clock, no chance, no store, no HTTP. Knows no vendor: what differs between identity providers arrives as a
 //! [`policy::Policy`].
@@ -11,6 +12,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod attr;
+pub mod bulk;
 pub mod discovery;
 pub mod doc;
 pub mod error;
@@ -24,6 +26,7 @@ pub mod policy;
 pub mod precis;
 pub mod project;
 pub mod schema;
+pub mod sort;
 pub mod urn;
 pub mod validate;
 pub mod wire;
@@ -34,3 +37,4 @@ pub use filter::Filter;
 pub use note::{Notes, Rule};
 pub use project::Projection;
 pub use schema::{Kind, Kinds};
+pub use sort::{SortKey, SortOrder};

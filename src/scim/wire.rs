@@ -242,13 +242,18 @@ impl ListWriter {
         self.items = self.items.saturating_add(1);
     }
 
-    /// Writes the end. `itemsPerPage` is what was really written (S81).
-    pub fn end(self, out: &mut Vec<u8>, total: u64, start_index: u64) {
-        let _ = write!(
-            out,
-            "],\"totalResults\":{total},\"startIndex\":{start_index},\"itemsPerPage\":{}}}",
-            self.items
-        );
+    /// Writes the end. `itemsPerPage` is what was really written (S81). A page that was asked for by cursor has no index, and says
+    /// where to go on unless it is the last (S89).
+    pub fn end(self, out: &mut Vec<u8>, total: u64, start_index: Option<u64>, next_cursor: Option<&str>) {
+        let _ = write!(out, "],\"totalResults\":{total},\"itemsPerPage\":{}", self.items);
+        if let Some(index) = start_index {
+            let _ = write!(out, ",\"startIndex\":{index}");
+        }
+        if let Some(cursor) = next_cursor {
+            out.extend_from_slice(b",\"nextCursor\":");
+            string(out, cursor);
+        }
+        out.push(b'}');
     }
 }
 
@@ -371,7 +376,7 @@ mod tests {
     #[test]
     fn s77_s81_a_page_counts_what_is_in_it() {
         let mut out = Vec::new();
-        ListWriter::begin(&mut out).end(&mut out, 2, 101);
+        ListWriter::begin(&mut out).end(&mut out, 2, Some(101), None);
         assert_eq!(
             serde_json::from_slice::<Value>(&out).unwrap(),
             json!({"schemas": [urn::LIST_RESPONSE], "Resources": [], "totalResults": 2, "startIndex": 101, "itemsPerPage": 0})
@@ -382,9 +387,10 @@ mod tests {
             list.next(&mut out);
             out.push(number);
         }
-        list.end(&mut out, 5, 1);
+        list.end(&mut out, 5, None, Some("x"));
         let list: Value = serde_json::from_slice(&out).unwrap();
         assert_eq!((&list["Resources"], &list["itemsPerPage"]), (&json!([1, 2]), &json!(2)));
+        assert_eq!((&list["nextCursor"], list.get("startIndex")), (&json!("x"), None));
     }
 
     #[test]

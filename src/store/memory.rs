@@ -10,9 +10,9 @@ use jiff::Timestamp;
 
 use super::codec;
 use super::{
-    Entry, Finding, Given, Head, Health, IndexRange, IndexRow, KEY_BYTES_MAX, LogRow, Outcome, PAGE_ROWS_MAX,
-    Record, Seq, SmallRow, Snapshot, Space, State, Store, StoreError, Stored, Touched, UniqueKey, Unit,
-    Write,
+    Entry, Finding, Given, Head, Health, IndexId, IndexRange, IndexRow, KEY_BYTES_MAX, LogRow, Outcome,
+    PAGE_ROWS_MAX, Record, Seq, SmallRow, Snapshot, Space, State, Store, StoreError, Stored, Touched,
+    UniqueKey, UniqueRow, Unit, Write,
 };
 use crate::ids::{Address, KindId, ResourceId, TenantId};
 
@@ -227,6 +227,25 @@ impl Snapshot for Moment {
 
     fn by_unique(&self, tenant: TenantId, key: &UniqueKey) -> Result<Option<Address>, StoreError> {
         Ok(self.of(tenant, |data| data.holder(key)))
+    }
+
+    fn by_unique_prefix(
+        &self,
+        tenant: TenantId,
+        index: IndexId,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<UniqueRow>, StoreError> {
+        let rows: BTreeSet<UniqueRow> = self.of(tenant, |data| {
+            let held = data
+                .records
+                .values()
+                .flat_map(|(_, record)| record.unique.iter().map(|key| (key, record.at)).collect::<Vec<_>>());
+            let held = held.filter(|(key, _)| key.index == index && key.value.starts_with(prefix));
+            held.map(|(key, at)| UniqueRow { value: key.value.clone(), at }).collect()
+        });
+        Ok(page(rows.into_iter().filter(|row| after.is_none_or(|after| row.value.as_slice() > after)), limit))
     }
 
     fn index_range(

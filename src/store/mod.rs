@@ -59,6 +59,12 @@ pub trait Store: Send + Sync {
     /// Writes a unit, and returns when it is durable (or when one of its facts turned out not to hold).
     fn commit(&self, tenant: TenantId, unit: Unit) -> Result<Outcome, StoreError>;
 
+    /// Writes several units of a tenant, each by itself, in their order; returns when what became of all of them is known. An
+    /// engine that gathers units into batches can make them durable together.
+    fn commit_each(&self, tenant: TenantId, units: Vec<Unit>) -> Vec<Result<Outcome, StoreError>> {
+        units.into_iter().map(|unit| self.commit(tenant, unit)).collect()
+    }
+
     /// Returns a view of the latest committed state. Cheap.
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError>;
 
@@ -79,6 +85,16 @@ pub trait Snapshot: Send + Sync {
 
     /// Finds who holds a unique value.
     fn by_unique(&self, tenant: TenantId, key: &UniqueKey) -> Result<Option<Address>, StoreError>;
+
+    /// Lists who holds the unique values that begin with `prefix`, in order of value, from just after `after`.
+    fn by_unique_prefix(
+        &self,
+        tenant: TenantId,
+        index: IndexId,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<UniqueRow>, StoreError>;
 
     /// Reads an index in order of (value, id), from just after `range.after`.
     fn index_range(
@@ -174,6 +190,15 @@ pub struct IndexRow {
     pub value: Vec<u8>,
     /// Whose it is.
     pub id: ResourceId,
+}
+
+/// One unique value, and who holds it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UniqueRow {
+    /// The folded value.
+    pub value: Vec<u8>,
+    /// Who holds it.
+    pub at: Address,
 }
 
 /// One small value.

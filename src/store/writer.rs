@@ -54,6 +54,17 @@ struct Job {
     answer: SyncSender<Result<Outcome, StoreError>>,
 }
 
+/// Where what became of a unit will be known.
+type Awaited = Receiver<Result<Outcome, StoreError>>;
+
+fn wait(queued: Result<Awaited, StoreError>) -> Result<Outcome, StoreError> {
+    queued?.recv().unwrap_or_else(|_| Err(stopped()))
+}
+
+fn stopped() -> StoreError {
+    StoreError::Fatal("the writer has stopped".into())
+}
+
 /// What callers and the thread share.
 struct Shared {
     latest: RwLock<Arc<KvSnapshot>>,
@@ -98,10 +109,21 @@ impl Writer {
 
     /// Queues a unit, and waits until it is durable or refused.
     pub fn commit(&self, tenant: TenantId, unit: Unit) -> Result<Outcome, StoreError> {
+        wait(self.queue(tenant, unit))
+    }
+
+    /// Queues several units in their order, and waits until each is durable or refused. Nothing keeps other callers' units from
+    /// standing between them.
+    pub fn commit_each(&self, tenant: TenantId, units: Vec<Unit>) -> Vec<Result<Outcome, StoreError>> {
+        let queued: Vec<_> = units.into_iter().map(|unit| self.queue(tenant, unit)).collect();
+        queued.into_iter().map(wait).collect()
+    }
+
+    /// Queues a unit; what becomes of it can be awaited.
+    fn queue(&self, tenant: TenantId, unit: Unit) -> Result<Awaited, StoreError> {
         self.shared.refuse_unless_writable()?;
         let (answer, answered) = sync_channel(1);
         let job = Job { tenant, bytes: weight(&unit), unit, answer };
-        let stopped = || StoreError::Fatal("the writer has stopped".into());
         self.shared.queued.fetch_add(1, Ordering::Relaxed);
         if let Err(refused) = self.queue.as_ref().ok_or_else(stopped)?.try_send(job) {
             self.shared.queued.fetch_sub(1, Ordering::Relaxed);
@@ -112,7 +134,7 @@ impl Writer {
                 TrySendError::Disconnected(_) => stopped(),
             });
         }
-        answered.recv().unwrap_or_else(|_| Err(stopped()))
+        Ok(answered)
     }
 
     /// Returns the latest committed state.

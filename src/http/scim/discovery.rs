@@ -9,8 +9,9 @@ use super::reply;
 use crate::http::auth::Bearer;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
-use crate::roster::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
-use crate::scim::discovery::{self, Facts};
+use crate::roster::{CURSOR_SECONDS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use crate::scim::bulk::OPERATIONS_MAX;
+use crate::scim::discovery::{self, BulkFacts, Facts};
 
 /// Describes the server.
 pub async fn service_provider_config(
@@ -21,10 +22,11 @@ pub async fn service_provider_config(
     refuse_filter(&request)?;
     let facts = Facts {
         base: edge.base_url(),
-        bulk: None,
+        bulk: BulkFacts { operations_max: OPERATIONS_MAX as u64, payload_bytes_max: edge.body_sizes().large },
         results_max: PAGE_SIZE_MAX,
         results_default: PAGE_SIZE_DEFAULT,
-        sort: false,
+        sort: true,
+        cursor_seconds: Some(CURSOR_SECONDS_MAX),
     };
     Ok(reply::value(&discovery::service_provider_config(&facts)))
 }

@@ -32,12 +32,8 @@ pub fn is_known(headers: &HeaderMap, version: Seq) -> bool {
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>> {
     let mut values = headers.get_all(name).iter().peekable();
     values.peek()?;
-    let tag = |text: &str| {
-        let text = text.trim();
-        let text = text.strip_prefix("W/").or_else(|| text.strip_prefix("w/")).unwrap_or(text);
-        text.trim_matches('"').to_owned()
-    };
-    Some(values.filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(',')).map(tag).collect())
+    let lists = values.filter_map(|value| value.to_str().ok());
+    Some(lists.flat_map(|list| list.split(',')).map(Precondition::opaque).collect())
 }
 
 #[cfg(test)]

@@ -13,9 +13,19 @@ use crate::scim::{self, Kind};
 
 /// Reads a body as JSON. Groups may be large, everything else is small (X30).
 pub async fn read(edge: &Edge, kind: &Kind, request: Request) -> Result<Value, Problem> {
-    check_media_type(request.headers())?;
     let sizes = edge.body_sizes();
     let bytes_max = if kind.id == KindId::GROUP { sizes.large } else { sizes.usual };
+    read_up_to(edge, bytes_max, request).await
+}
+
+/// Reads a body that is a message and no resource.
+pub async fn read_message(edge: &Edge, request: Request) -> Result<Value, Problem> {
+    read_up_to(edge, edge.body_sizes().usual, request).await
+}
+
+/// Reads a body of at most so many bytes as JSON.
+pub async fn read_up_to(edge: &Edge, bytes_max: u64, request: Request) -> Result<Value, Problem> {
+    check_media_type(request.headers())?;
     let bytes = read_body(request.into_body(), bytes_max, edge.bodies()).await?;
     Ok(scim::json::parse(&bytes)?)
 }

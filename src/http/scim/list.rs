@@ -1,16 +1,27 @@
-//! Lists: GET on a collection (RFC 7644 §3.4.2).
+//! Lists: GET on a collection, on the base URL (all kinds that the token may read), and searches by POST (RFC 7644 §3.4.2, §3.4.3).
+
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::response::Response;
 
+use super::json;
 use super::parameters::Parameters;
 use super::reply::{self, Wanted};
 use super::target::Collection;
 use crate::http::auth::Bearer;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
-use crate::roster::{Query, Roster};
-use crate::scim::Filter;
+use crate::roster::{Caller, Part, Query, Roster, RosterError, Scope};
+use crate::scim::{Filter, Kind, Refusal, Why, sort};
+
+/// Which kinds a query is about.
+enum Reach {
+    /// That of the collection.
+    Kind(Arc<Kind>),
+    /// Those that the token may read; filters may speak of any kind's attributes.
+    Across(Vec<Arc<Kind>>),
+}
 
 /// Lists the resources of a kind that a filter means, a page at a time.
 pub async fn get(
@@ -19,19 +30,95 @@ pub async fn get(
     Collection(kind): Collection,
     request: Request,
 ) -> Result<Response, Problem> {
+    answer(edge, bearer, Reach::Kind(kind), Parameters::decode(request.uri().query())).await
+}
+
+/// Does the same for parameters in the body, where no log sees them (S87).
+pub async fn search(
+    State(edge): State<Edge>,
+    bearer: Bearer,
+    Collection(kind): Collection,
+    request: Request,
+) -> Result<Response, Problem> {
+    let parameters = message(&edge, &bearer, request).await?;
+    answer(edge, bearer, Reach::Kind(kind), parameters).await
+}
+
+/// Lists resources of every kind that the token may read (S88).
+pub async fn get_all(
+    State(edge): State<Edge>,
+    bearer: Bearer,
+    request: Request,
+) -> Result<Response, Problem> {
     let parameters = Parameters::decode(request.uri().query());
-    let wanted = Wanted::from_parameters(&kind, &parameters)?;
-    let query = Query {
-        filter: parameters.filter.as_deref().map(|filter| Filter::parse(filter, &kind)).transpose()?,
-        start_index: parameters.start_index()?,
-        count: parameters.count()?,
-        edges: wanted.edges(),
+    let kinds = readable(&edge, &bearer.caller)?;
+    answer(edge, bearer, Reach::Across(kinds), parameters).await
+}
+
+/// Does the same for parameters in the body.
+pub async fn search_all(
+    State(edge): State<Edge>,
+    bearer: Bearer,
+    request: Request,
+) -> Result<Response, Problem> {
+    let kinds = readable(&edge, &bearer.caller)?;
+    let parameters = message(&edge, &bearer, request).await?;
+    answer(edge, bearer, Reach::Across(kinds), parameters).await
+}
+
+async fn message(edge: &Edge, bearer: &Bearer, request: Request) -> Result<Parameters, Problem> {
+    let body = json::read_message(edge, request).await?;
+    Ok(Parameters::from_message(body, bearer.caller.profile().requires_schemas())?)
+}
+
+/// Lists the kinds that a token may read; refuses when there is none.
+fn readable(edge: &Edge, caller: &Caller) -> Result<Vec<Arc<Kind>>, Problem> {
+    let kinds: Vec<_> =
+        edge.roster().kinds().iter().filter(|kind| caller.may(Scope::reads(kind.id))).cloned().collect();
+    if kinds.is_empty() {
+        let needs = Scope::UsersRead;
+        edge.read(caller, |_, caller| caller.needs(needs))?;
+        // Not reached: whoever may read users may read a kind.
+        return Err(RosterError::Forbidden { needs: needs.name() }.into());
+    }
+    Ok(kinds)
+}
+
+async fn answer(
+    edge: Edge,
+    bearer: Bearer,
+    reach: Reach,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let strict = bearer.caller.profile().refuses_unknown_paths();
+    let all: Vec<&Kind> = edge.roster().kinds().iter().map(AsRef::as_ref).collect();
+    let (kinds, others) = match reach {
+        Reach::Kind(kind) => (vec![kind], &[][..]),
+        Reach::Across(kinds) => (kinds, all.as_slice()),
     };
-    let page = if Roster::is_quick(&bearer.caller, &kind, &query) {
-        edge.read(&bearer.caller, |roster, caller| roster.query(caller, &kind, &query))?
+    let mut wanted = Vec::with_capacity(kinds.len());
+    let mut parts = Vec::with_capacity(kinds.len());
+    for kind in kinds {
+        let filter = parameters.filter.as_deref();
+        let filter = filter.map(|filter| Filter::parse_across(filter, &kind, others)).transpose()?;
+        let shown = Wanted::from_parameters(&kind, &parameters)?;
+        let sort_by = parameters.sort_by.as_deref().and_then(|path| sort::path(path, &kind));
+        parts.push(Part { kind: Arc::clone(&kind), filter, sort_by, edges: shown.edges() });
+        wanted.push((kind, shown));
+    }
+    let order = if parts.iter().any(|part| part.sort_by.is_some()) {
+        Some(parameters.sort_order(strict)?)
+    } else if strict && parameters.sort_by.as_deref().is_some_and(|path| !path.trim().is_empty()) {
+        let detail = "sortBy: expected an attribute that has an order, such as userName or name.familyName";
+        return Err(Refusal::new(Why::InvalidPath, detail).into());
     } else {
-        let of = std::sync::Arc::clone(&kind);
-        edge.run(bearer.caller, move |roster, caller| roster.query(caller, &of, &query)).await?
+        None
     };
-    Ok(reply::page(&edge, &kind, &page, &wanted))
+    let query = Query { parts, order, start: parameters.start()?, count: parameters.count()? };
+    let page = if Roster::is_quick(&bearer.caller, &query) {
+        edge.read(&bearer.caller, |roster, caller| roster.query(caller, &query))?
+    } else {
+        edge.run(bearer.caller, move |roster, caller| roster.query(caller, &query)).await?
+    };
+    Ok(reply::page(&edge, &page, &wanted))
 }

@@ -1,8 +1,9 @@
 //! SCIM over HTTP (RFC 7644): requests parsed into values, values handed to the roster, views rendered.
 //!
-//! [`target`] (what a path points at), [`parameters`] and [`json`] (what a request says), [`resource`], [`list`] and [`discovery`]
-//! (the handlers), [`reply`] and [`etag`] (what goes back). The engine itself is in `crate::scim` and `crate::roster`.
+//! [`target`] (what a path points at), [`parameters`] and [`json`] (what a request says), [`resource`], [`list`], [`bulk`] and
+//! [`discovery`] (the handlers), [`reply`] and [`etag`] (what goes back). The engine itself is in `crate::scim` and `crate::roster`.
 
+pub mod bulk;
 pub mod discovery;
 pub mod etag;
 pub mod json;

@@ -1,5 +1,7 @@
 //! From a view to an answer: projection, entity tag, location, bytes (RFC 7644 §3.1, §3.9).
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use axum::http::{HeaderValue, StatusCode, Uri};
@@ -68,14 +70,16 @@ pub fn resource(edge: &Edge, status: StatusCode, kind: &Kind, view: &View, wante
 }
 
 /// Answers with a page of resources.
-pub fn page(edge: &Edge, kind: &Kind, page: &Page, wanted: &Wanted) -> Response {
+pub fn page(edge: &Edge, page: &Page, wanted: &[(Arc<Kind>, Wanted)]) -> Response {
     let mut body = Vec::with_capacity(page.views.len().saturating_mul(1024).saturating_add(256));
     let mut list = ListWriter::begin(&mut body);
     for view in &page.views {
+        let kind = view.stored.at().kind;
+        let Some((kind, wanted)) = wanted.iter().find(|(known, _)| known.id == kind) else { continue };
         list.next(&mut body);
         render(&mut body, edge, kind, view, wanted);
     }
-    list.end(&mut body, page.total, page.start_index);
+    list.end(&mut body, page.total, page.start_index, page.next.as_deref());
     json(StatusCode::OK, body)
 }
 

@@ -85,7 +85,8 @@ pub(super) fn matches(filter: &Filter, subject: &dyn Subject, kind: &Kind) -> bo
         }
         Filter::Compare { path, op, value } => {
             let Some(attribute) = kind.attribute_of(path.extension.as_deref(), &path.name) else {
-                return false;
+                // Another kind's attribute: unassigned here (S88).
+                return unassigned(*op, value);
             };
             let found = subject.attribute(path.extension.as_deref(), &path.name);
             compare_all(found.as_deref(), path.sub.as_deref(), attribute, *op, value)
@@ -99,6 +100,14 @@ pub(super) fn matches(filter: &Filter, subject: &dyn Subject, kind: &Kind) -> bo
                 single => element_matches(filter, single, attribute),
             }
         }
+    }
+}
+
+/// Tells whether a comparison holds for an attribute that has no value (S74).
+pub(crate) fn unassigned(op: CompareOp, literal: &Literal) -> bool {
+    match literal {
+        Literal::Null => op == CompareOp::Eq,
+        _ => op == CompareOp::Ne,
     }
 }
 

@@ -20,9 +20,9 @@ pub const FILTER_DEPTH_MAX: usize = 20;
 /// Most comparisons and presence tests in one filter.
 pub const FILTER_TERMS_MAX: usize = 200;
 
-/// Parses a filter on resources of a kind.
-pub(super) fn filter(text: &str, kind: &Kind) -> Result<Filter, Refusal> {
-    let mut parser = Parser::new(text, Scope::Resource(kind))?;
+/// Parses a filter on resources of a kind, which may speak of attributes that only `others` have.
+pub(super) fn filter(text: &str, kind: &Kind, others: &[&Kind]) -> Result<Filter, Refusal> {
+    let mut parser = Parser::new(text, Scope::Resource(kind, others))?;
     let filter = parser.alternatives()?;
     parser.scanner.blanks();
     if parser.scanner.is_at_end() {
@@ -50,8 +50,8 @@ pub(super) fn refusal(detail: impl Into<String>) -> Refusal {
 /// What names mean where the parser stands.
 #[derive(Clone, Copy)]
 enum Scope<'k> {
-    /// Attributes of a resource.
-    Resource(&'k Kind),
+    /// Attributes of a resource of a kind, and those that it lacks and other kinds have.
+    Resource(&'k Kind, &'k [&'k Kind]),
     /// Sub-attributes of an attribute.
     Element(&'k Attribute),
 }
@@ -218,17 +218,20 @@ impl<'t, 'k> Parser<'t, 'k> {
     fn known(&self, name: &str) -> Result<Known<'k>, Refusal> {
         let unknown = || refusal(format!("no attribute that can be filtered by is named {}", quoted(name)));
         let found = match self.scope {
-            Scope::Resource(kind) => match resolve(name, kind) {
-                Resolved::Attribute { attribute, sub, .. }
-                    if attribute.is_secret() || sub.is_some_and(Attribute::is_secret) =>
-                {
-                    None
+            Scope::Resource(kind, others) => {
+                let meant = std::iter::once(&kind).chain(others).map(|kind| resolve(name, kind));
+                match meant.into_iter().find(|meant| *meant != Resolved::Unknown) {
+                    Some(Resolved::Attribute { attribute, sub, .. })
+                        if attribute.is_secret() || sub.is_some_and(Attribute::is_secret) =>
+                    {
+                        None
+                    }
+                    Some(found @ Resolved::Attribute { attribute, sub, .. }) => {
+                        found.to_path().map(|path| Known { path, attribute: sub.unwrap_or(attribute) })
+                    }
+                    Some(Resolved::Schema(_) | Resolved::Unknown) | None => None,
                 }
-                found @ Resolved::Attribute { attribute, sub, .. } => {
-                    found.to_path().map(|path| Known { path, attribute: sub.unwrap_or(attribute) })
-                }
-                Resolved::Schema(_) | Resolved::Unknown => None,
-            },
+            }
             Scope::Element(outer) => {
                 element_part(outer, name).filter(|part| !part.is_secret()).map(|attribute| {
                     // Of a list of plain values, `value` is the element itself.

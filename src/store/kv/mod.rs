@@ -88,6 +88,10 @@ impl Store for KvStore {
         self.writer.commit(tenant, unit)
     }
 
+    fn commit_each(&self, tenant: TenantId, units: Vec<Unit>) -> Vec<Result<Outcome, StoreError>> {
+        self.writer.commit_each(tenant, units)
+    }
+
     fn snapshot(&self) -> Result<Arc<dyn Snapshot>, StoreError> {
         Ok(self.writer.latest())
     }

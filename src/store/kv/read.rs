@@ -11,7 +11,9 @@ use crate::store::codec::Stored;
 use crate::store::log::LogRow;
 use crate::store::seal::unseal;
 use crate::store::unit::{IndexId, Seq, Space, UniqueKey};
-use crate::store::{Head, IndexRange, IndexRow, PAGE_ROWS_MAX, SmallRow, Snapshot, StoreError, Touched};
+use crate::store::{
+    Head, IndexRange, IndexRow, PAGE_ROWS_MAX, SmallRow, Snapshot, StoreError, Touched, UniqueRow,
+};
 
 /// Reads a record.
 pub(super) fn get(kv: &dyn KvRead, tenant: TenantId, at: Address) -> Result<Option<Stored>, StoreError> {
@@ -146,6 +148,21 @@ impl Snapshot for KvSnapshot {
 
     fn by_unique(&self, tenant: TenantId, key: &UniqueKey) -> Result<Option<Address>, StoreError> {
         by_unique(self.state(), tenant, key.index, &key.value)
+    }
+
+    fn by_unique_prefix(
+        &self,
+        tenant: TenantId,
+        index: IndexId,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<UniqueRow>, StoreError> {
+        let after = after.map(|value| keys::unique(tenant, index, value));
+        let page = Stretch::page(keys::unique(tenant, index, prefix), after, limit);
+        page.collect(self.state(), |tail, value| {
+            Some(UniqueRow { value: [prefix, tail].concat(), at: rows::open_address(value)? })
+        })
     }
 
     fn index_range(

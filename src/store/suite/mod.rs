@@ -70,7 +70,8 @@ suite! {
         a_record_of_a_megabyte_is_kept the_last_of_several_puts_of_a_unit_stands
         a_record_put_and_deleted_in_one_unit_was_never_there exists_agrees_with_get
         counts_follow_puts_and_deletes counts_are_kept_by_kind_and_tenant ids_come_in_order_of_creation
-        ids_page_from_just_after_and_skip a_limit_of_zero_reads_nothing a_page_has_a_greatest_size;
+        ids_page_from_just_after_and_skip
+        a_limit_of_zero_reads_nothing a_page_has_a_greatest_size;
     facts:
         a_version_holds_until_the_next_put a_version_of_nothing_is_lost exists_holds_while_the_record_does
         absent_holds_until_the_record_comes free_holds_for_nobody_and_for_the_holder
@@ -84,7 +85,7 @@ suite! {
         r3_of_64_threads_racing_for_one_value_exactly_one_wins r3_of_8_renames_onto_one_value_exactly_one_wins
         one_value_in_two_indexes_is_two_values values_are_compared_byte_for_byte
         a_record_keeps_its_own_value_when_it_is_replaced a_record_may_hold_several_values
-        the_longest_key_is_kept a_longer_key_is_refused_and_leaves_no_trace;
+        unique_values_are_listed_by_their_beginning the_longest_key_is_kept a_longer_key_is_refused_and_leaves_no_trace;
     index:
         entries_come_in_order_of_value_and_id a_replaced_record_leaves_no_old_entry bounds_are_inclusive
         a_range_upside_down_is_empty paging_meets_every_entry_once one_value_exactly
@@ -112,7 +113,8 @@ suite! {
     moments:
         a_snapshot_does_not_change a_snapshot_after_a_commit_sees_it r2_a_reader_sees_all_of_a_unit_or_nothing
         x14_tenants_never_meet a_fresh_store_is_ready_and_empty units_are_counted
-        a_units_neighbours_commit_though_it_fails check_finds_nothing_in_a_sound_store;
+        a_units_neighbours_commit_though_it_fails
+        several_units_are_judged_in_their_order_and_each_by_itself check_finds_nothing_in_a_sound_store;
     }
     durable {
         everything_is_there_after_reopening numbers_go_on_after_reopening what_many_threads_wrote_is_there_after_reopening

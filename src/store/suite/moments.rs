@@ -126,6 +126,32 @@ pub fn a_units_neighbours_commit_though_it_fails(store: &dyn Store) {
     assert_eq!(see(store).head(T).unwrap().seq, Seq(17));
 }
 
+pub fn several_units_are_judged_in_their_order_and_each_by_itself(store: &dyn Store) {
+    let long = "x".repeat(KEY_BYTES_MAX + 1);
+    let outcomes = store.commit_each(
+        T,
+        vec![
+            put(&person(1, "ada")),
+            put(&person(2, "ada")),
+            put(&person(3, &long)),
+            put(&team(4)).add(4, user(1)),
+            unit().delete(user(1)),
+            put(&person(5, "ada")),
+        ],
+    );
+    let seqs: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Ok(Outcome::Committed { seq }) => Some(seq.0),
+            Ok(Outcome::Lost(_)) | Err(_) => None,
+        })
+        .collect();
+    assert_eq!(seqs, [Some(1), None, None, Some(2), Some(3), Some(4)]);
+    assert!(matches!(outcomes[1], Ok(Outcome::Lost(_))) && outcomes[2].is_err(), "{outcomes:?}");
+    assert_eq!(read(store, user(5)), Some(person(5, "ada")));
+    assert_eq!(store.commit_each(T, vec![]).len(), 0);
+}
+
 pub fn check_finds_nothing_in_a_sound_store(store: &dyn Store) {
     ok(store, put(&person(1, "ada")).put(&team(2)).put(&team(3)).add(2, user(1)).add(3, team(2).at));
     ok(store, put(&person(1, "augusta")).small(b"k", Some(b"v")));

@@ -132,3 +132,23 @@ pub fn a_longer_key_is_refused_and_leaves_no_trace(store: &dyn Store) {
     assert_eq!(read(store, user(2)), None);
     assert_eq!(see(store).head(T).unwrap(), crate::store::Head::default());
 }
+
+pub fn unique_values_are_listed_by_their_beginning(store: &dyn Store) {
+    for (number, name) in [(1, "ab"), (2, "a"), (3, "b"), (4, "abc"), (5, "a\u{ff}")] {
+        ok(store, put(&person(number, name)));
+    }
+    let page = |prefix: &str, after: Option<&str>, limit| {
+        let after = after.map(str::as_bytes);
+        let rows = see(store).by_unique_prefix(T, NAME, prefix.as_bytes(), after, limit).unwrap();
+        rows.into_iter().map(|row| (String::from_utf8(row.value).unwrap(), row.at)).collect::<Vec<_>>()
+    };
+    let row = |number, name: &str| (name.to_owned(), user(number));
+    assert_eq!(page("a", None, 9), [row(2, "a"), row(1, "ab"), row(4, "abc"), row(5, "a\u{ff}")]);
+    assert_eq!(page("ab", None, 9), [row(1, "ab"), row(4, "abc")]);
+    assert_eq!(page("a", Some("ab"), 1), [row(4, "abc")]);
+    assert_eq!(page("", None, 9).len(), 5);
+    assert_eq!(page("c", None, 9), []);
+    assert_eq!(page("a", None, 0), []);
+    assert_eq!(see(store).by_unique_prefix(T, DISPLAY, b"a", None, 9).unwrap(), []);
+    assert_eq!(see(store).by_unique_prefix(OTHER, NAME, b"a", None, 9).unwrap(), []);
+}

@@ -41,6 +41,11 @@ transcripts! { core:
     s150_entity_tags
     s126_value_path_on_one
     s150_group_version
+    s154_bulk_versions
+    s160_bulk
+    s161_bulk_references
+    s162_bulk_circle
+    s163_bulk_stops
     s170_errors
     s180_discovery
     s183_discovery_guarded
@@ -57,10 +62,17 @@ transcripts! { core:
     s77_filter
     s78_inactive_stays_visible
     s79_pages
+    s84_sort
+    s84_unknown_sort
+    s84_unknown_sort_strict
     s85_projection
+    s87_search
+    s88_across_kinds
+    s89_cursor
     w10_duplicate_in_other_case
     w11_page_past_the_end
     w12_form_encoded_filter
+    w13_bulk_forward_reference
     w14_strict_unknown_member
     w14_unknown_member
     w1_classic_update

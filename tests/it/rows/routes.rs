@@ -25,6 +25,8 @@ enum Needs {
     Credential,
     /// A credential with this scope.
     Scope(Scope),
+    /// A credential that reads something.
+    Reading,
 }
 
 const VERBS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -58,6 +60,11 @@ fn matrix(route: &str) -> Option<Vec<Verb>> {
         | "/scim/v2/ResourceTypes"
         | "/scim/v2/ResourceTypes/{id}" => read(Credential, 200),
         "/scim/v2/Me" => read(Credential, 501),
+        "/scim/v2/Bulk" => vec![verb("POST", Needs::Scope(Scope::Bulk), 200)],
+        "/scim/v2" | "/scim/v2/" => read(Needs::Reading, 200),
+        "/scim/v2/.search" => vec![verb("POST", Needs::Reading, 200)],
+        "/scim/v2/Users/.search" => vec![verb("POST", Needs::Scope(Scope::UsersRead), 200)],
+        "/scim/v2/Groups/.search" => vec![verb("POST", Needs::Scope(Scope::GroupsRead), 200)],
         "/scim/v2/Users" => collection(Scope::UsersRead, Scope::UsersWrite),
         "/scim/v2/Users/{id}" => one(Scope::UsersRead, Scope::UsersWrite, 200),
         "/scim/v2/Groups" => collection(Scope::GroupsRead, Scope::GroupsWrite),
@@ -84,6 +91,10 @@ impl Field<'_> {
             Some("Groups") => (
                 self.app.post("/Groups", &group(&name, &[])).expect(201).id(),
                 group(&format!("{name}-new"), &[]),
+            ),
+            Some("Bulk") => (
+                String::new(),
+                json!({ "Operations": [{ "method": "POST", "path": "/Users", "bulkId": "u", "data": user(&name) }] }),
             ),
             Some("Schemas") => ("urn:ietf:params:scim:schemas:core:2.0:User".to_owned(), json!({})),
             _ => ("User".to_owned(), json!({})),
@@ -129,7 +140,12 @@ fn x4_every_route_verb_and_scope_is_answered_as_the_matrix_says() {
                         (Needs::Nothing, _) | (Needs::Credential, Some(_)) => verb.status,
                         (_, None) => 401,
                         (Needs::Scope(scope), Some(scopes)) if scopes.contains(&scope) => verb.status,
-                        (Needs::Scope(_), Some(_)) => 403,
+                        (Needs::Reading, Some(scopes))
+                            if [Scope::UsersRead, Scope::GroupsRead].iter().any(|it| scopes.contains(it)) =>
+                        {
+                            verb.status
+                        }
+                        (Needs::Scope(_) | Needs::Reading, Some(_)) => 403,
                     },
                 };
                 let answer = field.send(&client, name, route);
@@ -235,10 +251,15 @@ fn x8_no_spelling_of_a_path_gets_in_without_a_token() {
 }
 
 /// The documented list: what an operator may find open, and where.
-const DOCUMENTED_PUBLIC: [&str; 12] = [
+const DOCUMENTED_PUBLIC: [&str; 18] = [
     "/livez",
     "/readyz",
+    "/scim/v2",
+    "/scim/v2/",
+    "/scim/v2/.search",
+    "/scim/v2/Bulk",
     "/scim/v2/Groups",
+    "/scim/v2/Groups/.search",
     "/scim/v2/Groups/{id}",
     "/scim/v2/Me",
     "/scim/v2/ResourceTypes",
@@ -247,6 +268,7 @@ const DOCUMENTED_PUBLIC: [&str; 12] = [
     "/scim/v2/Schemas/{id}",
     "/scim/v2/ServiceProviderConfig",
     "/scim/v2/Users",
+    "/scim/v2/Users/.search",
     "/scim/v2/Users/{id}",
 ];
 const DOCUMENTED_ADMIN: [&str; 2] = ["/admin/v1/operate", "/metrics"];
@@ -265,11 +287,10 @@ fn x73_the_router_serves_the_documented_list_and_nothing_else() {
         let _ = app.send(&Request::new("POST", route).json(&json!({ "command": "tenant-list" }))).expect(404);
     }
     for nowhere in [
-        "/scim/v2/Bulk",
-        "/scim/v2/.search",
-        "/scim/v2/Users/.search",
-        "/scim/v2",
+        "/scim/v2/Bulk/1",
         "/scim/v2/Roles",
+        "/scim/v2/Roles/.search",
+        "/scim",
         "/login",
         "/me",
         "/debug/pprof",

@@ -1,0 +1,296 @@
+//! Which resources a filter can mean, as far as the indexes know: the planner.
+//!
+//! Equalities on indexed attributes and beginnings of names and addresses are looked up; `and` intersects what its operands found, `or`
+//! unites it when every operand found something. The answer holds every match. It says whether it holds nothing else; where it may,
+//! whoever asked reads the records. That nothing was found out (`None`) is always right, and slow.
+
+use super::error::RosterError;
+use super::{Caller, LOCAL, index};
+use crate::ids::{Address, KindId, ResourceId};
+use crate::scim::attr::AttrPath;
+use crate::scim::filter::eval::unassigned;
+use crate::scim::filter::{CompareOp, Filter, Literal};
+use crate::scim::schema::Kind;
+use crate::store::{IndexRange, PAGE_ROWS_MAX, Snapshot, UniqueKey};
+
+/// Most ids that an index may yield; one that yields more has not narrowed anything.
+pub(super) const CANDIDATES_MAX: usize = 100_000;
+/// So few that reading them costs less than asking another index.
+const FEW: usize = 16;
+
+/// What the indexes say.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Candidates {
+    /// In order, each once; every match is among them.
+    pub(super) ids: Vec<ResourceId>,
+    /// Whether each of them matches.
+    pub(super) exact: bool,
+}
+
+impl Candidates {
+    fn new(mut ids: Vec<ResourceId>, exact: bool) -> Self {
+        ids.sort_unstable();
+        ids.dedup();
+        Self { ids, exact }
+    }
+
+    fn nothing() -> Self {
+        Self { ids: Vec::new(), exact: true }
+    }
+
+    fn maybe(self) -> Self {
+        Self { exact: false, ..self }
+    }
+
+    /// Keeps what is in both.
+    fn and(mut self, other: &Self) -> Self {
+        self.ids.retain(|id| other.ids.binary_search(id).is_ok());
+        Self { exact: self.exact && other.exact, ids: self.ids }
+    }
+
+    /// Keeps what is in either.
+    fn or(mut self, other: Self) -> Self {
+        self.ids.extend(other.ids);
+        Self::new(self.ids, self.exact && other.exact)
+    }
+}
+
+type Found = Result<Option<Candidates>, RosterError>;
+
+/// Asks the indexes about a filter; `None` where they cannot help.
+pub(super) fn candidates(snapshot: &dyn Snapshot, caller: &Caller, kind: &Kind, filter: &Filter) -> Found {
+    Planner { snapshot, caller, kind }.plan(filter)
+}
+
+struct Planner<'a> {
+    snapshot: &'a dyn Snapshot,
+    caller: &'a Caller,
+    kind: &'a Kind,
+}
+
+impl Planner<'_> {
+    fn plan(&self, filter: &Filter) -> Found {
+        match filter {
+            Filter::And(operands) => self.all(operands),
+            Filter::Or(operands) => self.any(operands),
+            Filter::Compare { path, op, value } => {
+                if self.kind.attribute_of(path.extension.as_deref(), &path.name).is_none() {
+                    // Another kind's attribute: nobody has it, so that nobody or everybody matches.
+                    return Ok((!unassigned(*op, value)).then(Candidates::nothing));
+                }
+                self.look_up(path, *op, value)
+            }
+            Filter::Element { path, filter } => self.element(path, filter),
+            Filter::Present(path) => {
+                let known = self.kind.attribute_of(path.extension.as_deref(), &path.name).is_some();
+                Ok((!known).then(Candidates::nothing))
+            }
+            Filter::Not(_) => Ok(None),
+        }
+    }
+
+    /// `a and b`: what narrows to one is asked first, and nothing more once there are few.
+    fn all(&self, operands: &[Filter]) -> Found {
+        let mut found: Option<Candidates> = None;
+        let mut unasked = false;
+        for pointed in [true, false] {
+            for operand in operands.iter().filter(|operand| self.is_point(operand) == pointed) {
+                if found.as_ref().is_some_and(|found| found.ids.len() <= FEW) {
+                    unasked = true;
+                    continue;
+                }
+                match (self.plan(operand)?, found.take()) {
+                    (Some(more), Some(sofar)) => found = Some(sofar.and(&more)),
+                    (more @ Some(_), None) => found = more,
+                    (None, sofar) => {
+                        found = sofar;
+                        unasked = true;
+                    }
+                }
+            }
+        }
+        Ok(found.map(|found| if unasked { found.maybe() } else { found }))
+    }
+
+    /// `a or b`: helps only when every operand does.
+    fn any(&self, operands: &[Filter]) -> Found {
+        let mut found = Candidates::nothing();
+        for operand in operands {
+            let Some(more) = self.plan(operand)? else { return Ok(None) };
+            found = found.or(more);
+            if found.ids.len() > CANDIDATES_MAX {
+                return Ok(None);
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// `emails[type eq "work" and value eq "x"]`: one of the conditions on an element narrows.
+    fn element(&self, path: &AttrPath, filter: &Filter) -> Found {
+        if self.kind.attribute_of(path.extension.as_deref(), &path.name).is_none() {
+            return Ok(Some(Candidates::nothing()));
+        }
+        let alone = filter.conjuncts().len() == 1;
+        for condition in filter.conjuncts() {
+            if let Filter::Compare { path: inner, op, value } = condition {
+                let whole = AttrPath { sub: Some(inner.name.clone()), ..path.clone() };
+                if let Some(found) = self.look_up(&whole, *op, value)? {
+                    return Ok(Some(if alone { found } else { found.maybe() }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Tells whether a condition leads to one resource at most.
+    fn is_point(&self, filter: &Filter) -> bool {
+        filter.as_text_equality().is_some_and(|(path, _)| {
+            path.is("id")
+                || (self.caller.connection != LOCAL && path.is("externalId"))
+                || (self.kind.id == KindId::USER && path.is("userName"))
+        })
+    }
+
+    fn look_up(&self, path: &AttrPath, op: CompareOp, value: &Literal) -> Found {
+        if path.extension.is_some() {
+            return Ok(None);
+        }
+        let sub = path.sub.as_deref();
+        match (op, value) {
+            (CompareOp::Eq, Literal::Text(text)) => self.equal(&path.name, sub, text),
+            (CompareOp::Sw, Literal::Text(text)) => self.begins(&path.name, sub, text),
+            (CompareOp::Eq, Literal::Bool(false)) if path.is("active") && self.kind.id == KindId::USER => {
+                self.indexed(&IndexRange::exactly(self.kind.id, index::INACTIVE, vec![]))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn equal(&self, name: &str, sub: Option<&str>, text: &str) -> Found {
+        let Self { snapshot, caller, kind } = *self;
+        let tenant = caller.tenant;
+        let id = ResourceId::parse(text).ok();
+        match (kind.id, name, sub) {
+            (_, "id", None) => {
+                let at = id.map(|id| Address { kind: kind.id, id });
+                let known = at.map(|at| snapshot.exists(tenant, at)).transpose()?.unwrap_or(false);
+                Ok(Some(Candidates::new(id.into_iter().filter(|_| known).collect(), true)))
+            }
+            // A name that no person can have is nobody's. Keys are folded as the filter compares.
+            (KindId::USER, "userName", None) => match index::user_name(text) {
+                Ok(key) => Ok(Some(self.holder(&key)?)),
+                Err(_) => Ok(Some(Candidates::nothing())),
+            },
+            (_, "externalId", None) if caller.connection != LOCAL => {
+                Ok(Some(self.holder(&index::external_id(kind.id, caller.connection, text))?))
+            }
+            (KindId::USER, "emails", None | Some("value")) => {
+                self.indexed(&IndexRange::exactly(kind.id, index::EMAIL, index::folded(text)))
+            }
+            (_, "displayName", None) => {
+                self.indexed(&IndexRange::exactly(kind.id, index::DISPLAY_NAME, index::folded(text)))
+            }
+            (KindId::GROUP, "members", None | Some("value")) => match id {
+                Some(id) => {
+                    let of_user = self.groups_with(Address::user(id))?;
+                    let of_group = self.groups_with(Address::group(id))?;
+                    Ok(of_user.zip(of_group).map(|(left, right)| left.or(right)))
+                }
+                None => Ok(None),
+            },
+            (KindId::USER, "groups", None | Some("value")) => match id {
+                Some(id) => self.people_of(id),
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// `displayName sw "a"`, where the index keeps values in the order in which the filter compares them.
+    fn begins(&self, name: &str, sub: Option<&str>, text: &str) -> Found {
+        let index = match (self.kind.id, name, sub) {
+            (KindId::USER, "userName", None) => return self.names_beginning(text),
+            (KindId::USER, "emails", None | Some("value")) => index::EMAIL,
+            (_, "displayName", None) => index::DISPLAY_NAME,
+            _ => return Ok(None),
+        };
+        let Some(from) = index::folded_prefix(text) else { return Ok(None) };
+        // A value that goes on after the prefix goes on with a byte of text, and none of those is 255.
+        let to = from.iter().copied().chain([u8::MAX]).collect();
+        self.indexed(&IndexRange { kind: self.kind.id, index, from: Some(from), to: Some(to), after: None })
+    }
+
+    /// Names are kept under their own folding, which is that of other texts for ASCII alone; so what is found is judged again.
+    fn names_beginning(&self, text: &str) -> Found {
+        let Some(prefix) = index::folded_prefix(text).filter(|prefix| prefix.is_ascii()) else {
+            return Ok(None);
+        };
+        let mut after: Option<Vec<u8>> = None;
+        let found = gather(|_| {
+            let tenant = self.caller.tenant;
+            let page = self.snapshot.by_unique_prefix(
+                tenant,
+                index::USER_NAME,
+                &prefix,
+                after.as_deref(),
+                PAGE_ROWS_MAX,
+            )?;
+            after = page.last().map(|row| row.value.clone());
+            Ok(page.into_iter().map(|row| row.at.id).collect())
+        })?;
+        Ok(found.map(Candidates::maybe))
+    }
+
+    fn holder(&self, key: &UniqueKey) -> Result<Candidates, RosterError> {
+        let holder = self.snapshot.by_unique(self.caller.tenant, key)?;
+        let ids = holder.filter(|at| at.kind == self.kind.id).map(|at| at.id);
+        Ok(Candidates::new(ids.into_iter().collect(), true))
+    }
+
+    /// Reads a stretch of an index; `None` where it is too long to be of help.
+    fn indexed(&self, range: &IndexRange) -> Found {
+        let mut range = range.clone();
+        let tenant = self.caller.tenant;
+        gather(|_| {
+            let page = self.snapshot.index_range(tenant, &range, PAGE_ROWS_MAX)?;
+            range.after = page.last().cloned();
+            Ok(page.into_iter().map(|row| row.id).collect())
+        })
+    }
+
+    fn groups_with(&self, member: Address) -> Found {
+        gather(|last: Option<ResourceId>| {
+            Ok(self.snapshot.groups_of(self.caller.tenant, member, last, PAGE_ROWS_MAX)?)
+        })
+    }
+
+    /// Lists the people who are direct members of a group.
+    fn people_of(&self, group: ResourceId) -> Found {
+        gather(|last: Option<ResourceId>| {
+            // People come before groups, so that a page which ends with a group is the last one with people.
+            let after = last.map(Address::user);
+            let page = self.snapshot.members(self.caller.tenant, group, after, PAGE_ROWS_MAX)?;
+            Ok(page
+                .into_iter()
+                .filter(|member| member.kind == KindId::USER)
+                .map(|member| member.id)
+                .collect())
+        })
+    }
+}
+
+/// Reads pages until one is not full; `None` when it becomes too much.
+fn gather(mut page: impl FnMut(Option<ResourceId>) -> Result<Vec<ResourceId>, RosterError>) -> Found {
+    let mut ids: Vec<ResourceId> = Vec::new();
+    loop {
+        let more = page(ids.last().copied())?;
+        let last = more.len() < PAGE_ROWS_MAX;
+        ids.extend(more);
+        if last {
+            return Ok(Some(Candidates::new(ids, true)));
+        }
+        if ids.len() >= CANDIDATES_MAX {
+            return Ok(None);
+        }
+    }
+}

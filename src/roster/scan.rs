@@ -1,0 +1,225 @@
+//! Reading records one by one, where the indexes do not say enough: bounded in number and in time (X32).
+//!
+//! One record is parsed at a time; what is kept of it is its id, or its sort key.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::candidates::{Candidates, candidates};
+use super::error::RosterError;
+use super::query::Part;
+use super::view::{Edges, View, view};
+use super::{Caller, LOCAL};
+use crate::clock::Clock;
+use crate::ids::{Address, KindId, ResourceId};
+use crate::scim::attr::AttrPath;
+use crate::scim::filter::{Computed, Filter};
+use crate::scim::{Document, Kind, Refusal, SortKey, Why};
+use crate::store::{PAGE_ROWS_MAX, Snapshot};
+
+/// Most records that one query may read to find out which match, or in which order they come.
+pub const SCAN_ROWS_MAX: usize = 20_000;
+/// Longest time that one query may take for that.
+pub const SCAN_SECONDS_MAX: i64 = 5;
+/// Most members that the groups of one page may have together, and most that a query may look at.
+pub(super) const MEMBERS_MAX: usize = if cfg!(test) { 5 } else { 500_000 };
+/// Records between two looks at the clock.
+const ROWS_BETWEEN_LOOKS: usize = 256;
+
+/// What one query has left to read.
+pub(super) struct Scan<'a> {
+    snapshot: &'a Arc<dyn Snapshot>,
+    caller: &'a Caller,
+    clock: &'a dyn Clock,
+    ends: Timestamp,
+    rows: usize,
+    members: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// Starts counting.
+    pub(super) fn begin(snapshot: &'a Arc<dyn Snapshot>, caller: &'a Caller, clock: &'a dyn Clock) -> Self {
+        let ends =
+            clock.now().checked_add(SignedDuration::from_secs(SCAN_SECONDS_MAX)).unwrap_or(Timestamp::MAX);
+        Self { snapshot, caller, clock, ends, rows: 0, members: 0 }
+    }
+
+    /// Leaves of the candidates (or of all there are) what the filter means, in order of id.
+    pub(super) fn matching(
+        &mut self,
+        part: &Part,
+        filter: &Filter,
+        found: Option<Candidates>,
+    ) -> Result<Vec<ResourceId>, RosterError> {
+        let ids = match found {
+            Some(found) if found.exact => return Ok(found.ids),
+            Some(found) => found.ids,
+            None => self.everything(&part.kind)?,
+        };
+        let needs = edges(&part.kind, |name| mentions(filter, name));
+        let mut matching = Vec::new();
+        for id in ids {
+            let Some((view, document)) = self.read(part, id, needs)? else { continue };
+            let caller = self.caller;
+            if with_computed(caller, &part.kind, &view, &document, |subject| {
+                filter.matches(subject, &part.kind)
+            }) {
+                matching.push(id);
+            }
+        }
+        Ok(matching)
+    }
+
+    /// Adds the sort keys of everything that a part of a query means.
+    pub(super) fn keys(&mut self, part: &Part, all: &mut Vec<(SortKey, Address)>) -> Result<(), RosterError> {
+        let kind = &part.kind;
+        let found = match &part.filter {
+            Some(filter) => candidates(self.snapshot.as_ref(), self.caller, kind, filter)?,
+            None => None,
+        };
+        let judged = part.filter.as_ref().filter(|_| found.as_ref().is_none_or(|found| !found.exact));
+        let ids = match found {
+            Some(found) => found.ids,
+            None => self.everything(kind)?,
+        };
+        let sorts_by = |name: &str| part.sort_by.as_ref().is_some_and(|path| is_core(path, name));
+        let needs = edges(kind, |name| sorts_by(name) || judged.is_some_and(|filter| mentions(filter, name)));
+        for id in ids {
+            let Some((view, document)) = self.read(part, id, needs)? else { continue };
+            let key = with_computed(self.caller, kind, &view, &document, |subject| {
+                let matches = judged.is_none_or(|filter| filter.matches(subject, kind));
+                matches.then(|| match &part.sort_by {
+                    Some(path) => SortKey::of(path, subject, kind),
+                    None => SortKey::unassigned(),
+                })
+            });
+            all.extend(key.map(|key| (key, Address { kind: kind.id, id })));
+        }
+        Ok(())
+    }
+
+    /// Reads a record and parses it, if there is room left for one more.
+    fn read(
+        &mut self,
+        part: &Part,
+        id: ResourceId,
+        needs: Edges,
+    ) -> Result<Option<(View, Document)>, RosterError> {
+        if self.rows >= SCAN_ROWS_MAX {
+            return Err(too_many());
+        }
+        self.rows = self.rows.saturating_add(1);
+        if self.rows.is_multiple_of(ROWS_BETWEEN_LOOKS) && self.clock.now() > self.ends {
+            let detail =
+                format!("the query took longer than {SCAN_SECONDS_MAX} seconds and was given up; {ADVICE}");
+            return Err(Refusal::new(Why::TooMany, detail).into());
+        }
+        let at = Address { kind: part.kind.id, id };
+        let Some(view) = view(self.snapshot, self.caller, at, needs)? else { return Ok(None) };
+        // One group is looked at whatever its size, as it is when it is read alone.
+        self.members = self.members.saturating_add(view.members.as_ref().map_or(0, Vec::len));
+        if self.members > MEMBERS_MAX && self.rows > 1 {
+            let detail = format!(
+                "the query would look at more than {MEMBERS_MAX} members; add a condition on id or displayName by eq"
+            );
+            return Err(Refusal::new(Why::TooMany, detail).into());
+        }
+        let document = Document::from_segments(view.stored.segments())
+            .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
+        Ok(Some((view, document)))
+    }
+
+    /// Lists all ids of a kind, unless there are more than may be read.
+    fn everything(&self, kind: &Kind) -> Result<Vec<ResourceId>, RosterError> {
+        let tenant = self.caller.tenant;
+        if self.snapshot.count(tenant, kind.id)? > SCAN_ROWS_MAX.saturating_sub(self.rows) as u64 {
+            return Err(too_many());
+        }
+        let mut ids: Vec<ResourceId> = Vec::new();
+        loop {
+            let page = self.snapshot.ids(tenant, kind.id, ids.last().copied(), 0, PAGE_ROWS_MAX)?;
+            let last = page.len() < PAGE_ROWS_MAX;
+            ids.extend(page);
+            if last {
+                return Ok(ids);
+            }
+        }
+    }
+}
+
+/// What somebody whose query is refused can do about it.
+const ADVICE: &str =
+    "narrow it by an eq on id, userName, externalId, displayName or emails.value, or leave sortBy out";
+
+fn too_many() -> RosterError {
+    let detail = format!("the query would read more than {SCAN_ROWS_MAX} resources; {ADVICE}");
+    Refusal::new(Why::TooMany, detail).into()
+}
+
+/// Shows a resource as it would be answered to somebody who asks for its attributes.
+fn with_computed<T>(
+    caller: &Caller,
+    kind: &Kind,
+    view: &View,
+    document: &Document,
+    look: impl FnOnce(&Computed<'_>) -> T,
+) -> T {
+    let word = |kind| if kind == KindId::GROUP { "Group" } else { "User" };
+    let members = view.members.iter().flatten();
+    let groups = view.groups.iter().flatten();
+    look(&Computed {
+        document,
+        id: &view.stored.at().id.to_string(),
+        resource_type: &kind.name,
+        created: view.stored.created(),
+        modified: view.modified,
+        version: view.version.0,
+        own_external_id: caller.connection == LOCAL || view.stored.connection() == Some(caller.connection),
+        groups: &groups
+            .map(|group| json!({ "value": group.id.to_string(), "display": group.display, "type": "direct" }))
+            .collect(),
+        members: &members
+            .map(|member| json!({ "value": member.id.to_string(), "type": word(member.kind) }))
+            .collect(),
+    })
+}
+
+/// Says which edges must be read for attributes that are asked about.
+fn edges(kind: &Kind, asked: impl Fn(&str) -> bool) -> Edges {
+    Edges { members: kind.has_members() && asked("members"), groups: kind.has_groups() && asked("groups") }
+}
+
+/// Tells whether a filter speaks of an attribute of the core schema.
+pub(super) fn mentions(filter: &Filter, name: &str) -> bool {
+    match filter {
+        Filter::Compare { path, .. } | Filter::Present(path) | Filter::Element { path, .. } => {
+            is_core(path, name)
+        }
+        Filter::And(operands) | Filter::Or(operands) => {
+            operands.iter().any(|operand| mentions(operand, name))
+        }
+        Filter::Not(inner) => mentions(inner, name),
+    }
+}
+
+pub(super) fn is_core(path: &AttrPath, name: &str) -> bool {
+    path.extension.is_none() && path.name == name
+}
+
+/// Tells whether a resource matches, with everything about it read: the second opinion on the planner.
+#[cfg(test)]
+pub(super) fn matches_as_shown(
+    snapshot: &Arc<dyn Snapshot>,
+    caller: &Caller,
+    kind: &Kind,
+    id: ResourceId,
+    filter: &Filter,
+) -> bool {
+    let Ok(Some(view)) = view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL) else {
+        return false;
+    };
+    let Ok(document) = Document::from_segments(view.stored.segments()) else { return false };
+    with_computed(caller, kind, &view, &document, |subject| filter.matches(subject, kind))
+}
