@@ -15,8 +15,8 @@ use crate::store::{IndexRange, PAGE_ROWS_MAX, Snapshot, UniqueKey};
 
 /// Most ids that an index may yield; one that yields more has not narrowed anything.
 pub(super) const CANDIDATES_MAX: usize = 100_000;
-/// So few that reading them costs less than asking another index.
-const FEW: usize = 16;
+/// So few that reading them costs less than asking another index. Fewer in tests, whose worlds are small.
+const FEW: usize = if cfg!(test) { 1 } else { 16 };
 
 /// What the indexes say.
 #[derive(Debug, PartialEq, Eq)]

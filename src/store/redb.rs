@@ -24,7 +24,7 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 use super::StoreError;
 use super::failpoints::{Point, pass};
 use super::folder::{Folder, FolderError};
-use super::kv::{Changes, KvEngine, KvRead, KvStore, Table, Visit};
+use super::kv::{Changes, KvEngine, KvRead, KvRow, KvStore, Table, Visit};
 use super::writer::WriterOptions;
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -251,6 +251,12 @@ impl KvRead for Open {
             }
             Ok(())
         })
+    }
+
+    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError> {
+        let last =
+            self.table(table).range(from..to).map_err(failed)?.next_back().transpose().map_err(failed)?;
+        Ok(last.map(|(key, value)| (key.value().to_vec(), Arc::from(value.value()))))
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::draft::{Batch, Changes, Draft};
 use super::keys;
-use super::{KvRead, read, rows};
+use super::{KvRead, blocks, read, rows};
 use crate::ids::{Address, KindId, ResourceId, TenantId};
 use crate::store::codec::{self, Stored};
 use crate::store::log::{Entry, LogRow};
@@ -155,6 +155,7 @@ impl Applying<'_> {
         }
         if old.is_none() {
             self.draft.put(keys::id(self.tenant, at), rows::NOTHING);
+            blocks::added(&mut self.draft, self.tenant, at)?;
             self.count(at.kind, 1)?;
         }
         let bytes = codec::encode(self.tenant, self.seq, record);
@@ -172,6 +173,7 @@ impl Applying<'_> {
         }
         self.draft.remove_document(&keys::document(self.tenant, at));
         self.draft.remove(keys::id(self.tenant, at));
+        blocks::removed(&mut self.draft, self.tenant, at)?;
         self.count(at.kind, -1)?;
         if at.kind == KindId::GROUP {
             for member in read::all_members(&self.draft, self.tenant, at.id)? {

@@ -35,6 +35,8 @@ pub(super) fn check(state: &dyn KvRead, progress: &mut dyn FnMut(u64)) -> Result
 struct Seen {
     versions: BTreeMap<Address, Seq>,
     ids: u64,
+    /// By first id: how many ids a block says it has, and how many were met.
+    blocks: BTreeMap<Address, (u64, u64)>,
     counts: BTreeMap<KindId, u64>,
     edges: BTreeMap<ResourceId, u64>,
     backward: u64,
@@ -162,9 +164,21 @@ impl Check<'_> {
                 self.of(tenant).index.1 += 1;
                 keys::parse_index(tail).map(|at| self.needs_record(tenant, at, "an index entry"))
             }
+            drawer::BLOCKS => match (keys::parse_address(tail), rows::open_number(value)) {
+                (Some(first), Some(count)) => {
+                    self.of(tenant).blocks.insert(first, (count, 0));
+                    Some((count == 0).then(|| format!("the block of ids from {} counts none", first.id)))
+                }
+                _ => None,
+            },
             drawer::IDS => {
                 self.of(tenant).ids += 1;
-                keys::parse_address(tail).map(|at| self.needs_record(tenant, at, "the list of ids"))
+                keys::parse_address(tail).map(|at| {
+                    let counted = self.of(tenant).count_in_block(at);
+                    let uncounted = || format!("id {} of kind {} stands in no block", at.id, at.kind.0);
+                    let known = self.needs_record(tenant, at, "the list of ids");
+                    known.or_else(|| (!counted).then(uncounted))
+                })
             }
             drawer::COUNT => match (tail, rows::open_number(value)) {
                 ([kind], Some(count)) => {
@@ -262,6 +276,18 @@ type Row = Option<Option<String>>;
 const END: [u8; 32] = [0xff; 32];
 
 impl Seen {
+    /// Counts an id in its block; tells whether it has one. The pass meets blocks before ids.
+    fn count_in_block(&mut self, at: Address) -> bool {
+        let first = Address { kind: at.kind, id: ResourceId::from_bytes([0; 16]) };
+        match self.blocks.range_mut(first..=at).next_back() {
+            Some((_, (_, met))) => {
+                *met += 1;
+                true
+            }
+            None => false,
+        }
+    }
+
     fn differences(&self) -> Vec<String> {
         let mut found = vec![];
         let mut differ = |what: &str, kept: u64, counted: u64| {
@@ -276,6 +302,9 @@ impl Seen {
         for (kind, count) in counted {
             let kept = self.counts.get(&kind).copied().unwrap_or(0);
             differ(&format!("records of kind {}", kind.0), kept, count);
+        }
+        for (first, (kept, met)) in &self.blocks {
+            differ(&format!("ids in the block from {}", first.id), *kept, *met);
         }
         differ("ids", self.ids, self.versions.len() as u64);
         differ("unique keys", self.unique.1, self.unique.0);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::keys::Table;
 use super::rows;
-use super::{KvRead, Visit};
+use super::{KvRead, KvRow, Visit};
 use crate::store::StoreError;
 
 type Layer = BTreeMap<Vec<u8>, Option<Arc<[u8]>>>;
@@ -97,6 +97,10 @@ impl KvRead for Batch<'_> {
     ) -> Result<(), StoreError> {
         scan_through(&self.changes, self.base, table, from, to, visit)
     }
+
+    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError> {
+        last_through(&self.changes, self.base, table, from, to)
+    }
 }
 
 /// The changes of one unit over its batch.
@@ -147,6 +151,10 @@ impl KvRead for Draft<'_> {
     ) -> Result<(), StoreError> {
         scan_through(&self.changes, self.below, table, from, to, visit)
     }
+
+    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError> {
+        last_through(&self.changes, self.below, table, from, to)
+    }
 }
 
 fn get_through(
@@ -159,6 +167,32 @@ fn get_through(
         Some(changed) => Ok(changed.clone()),
         None => below.get(table, key),
     }
+}
+
+/// Finds the last row of a stretch: the layer's or the one below, whichever is later and has not been removed.
+fn last_through(
+    layer: &Changes,
+    below: &dyn KvRead,
+    table: Table,
+    from: &[u8],
+    to: &[u8],
+) -> Result<Option<KvRow>, StoreError> {
+    let mut to = to.to_vec();
+    while from < to.as_slice() {
+        let under = below.last(table, from, &to)?;
+        let bounds = (Bound::Included(from), Bound::Excluded(to.as_slice()));
+        let over = layer.layer(table).range::<[u8], _>(bounds).next_back();
+        match (under, over) {
+            (under, Some((key, value))) if under.as_ref().is_none_or(|(lower, _)| lower <= key) => {
+                match value {
+                    Some(value) => return Ok(Some((key.clone(), Arc::clone(value)))),
+                    None => to = key.clone(),
+                }
+            }
+            (under, _) => return Ok(under),
+        }
+    }
+    Ok(None)
 }
 
 /// Shows the rows below with the layer's changes among them.

@@ -8,6 +8,7 @@
 //! | `u` unique | index ‖ value | kind ‖ id of the holder |
 //! | `i` index | kind ‖ index ‖ escaped value ‖ id | nothing |
 //! | `k` ids | kind ‖ id | nothing |
+//! | `b` blocks | kind ‖ first id | number of ids from here to the next block |
 //! | `c` counts | kind | number of records |
 //! | `m` members | group ‖ member's kind ‖ id | nothing |
 //! | `g` groups | member's kind ‖ id ‖ group | nothing |
@@ -39,6 +40,7 @@ pub(super) mod drawer {
     pub(crate) const UNIQUE: u8 = b'u';
     pub(crate) const INDEX: u8 = b'i';
     pub(crate) const IDS: u8 = b'k';
+    pub(crate) const BLOCKS: u8 = b'b';
     pub(crate) const COUNT: u8 = b'c';
     pub(crate) const MEMBERS: u8 = b'm';
     pub(crate) const GROUPS: u8 = b'g';
@@ -133,6 +135,20 @@ pub(super) fn ids(tenant: TenantId, kind: KindId) -> Vec<u8> {
 
 pub(super) fn id(tenant: TenantId, at: Address) -> Vec<u8> {
     let mut key = begin(tenant, drawer::IDS, 17);
+    push_address(&mut key, at);
+    key
+}
+
+/// Where the counted blocks of a kind's ids begin.
+pub(super) fn blocks(tenant: TenantId, kind: KindId) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::BLOCKS, 17);
+    key.push(kind.0);
+    key
+}
+
+/// The block that begins at an id.
+pub(super) fn block(tenant: TenantId, at: Address) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::BLOCKS, 17);
     push_address(&mut key, at);
     key
 }

@@ -1,7 +1,7 @@
 //! The store's contract over an ordered key-value engine.
 //!
 //! Read in this order: this file (what an engine must do, and the store that stands on one), [`keys`] (the key layout),
-//! `rows` (the values), `draft` (changes that are not written yet), `apply` (a unit becomes changes),
+//! `rows` (the values), `draft` (changes that are not written yet), `blocks` (counting ids), `apply` (a unit becomes changes),
 //! `read` (a snapshot), `check` (everything held twice compared).
 //!
 //! Units are applied to *drafts* in memory over the engine's last committed state. So a unit that fails
@@ -9,6 +9,7 @@
 //! be able to read, and to write one such list durably.
 
 mod apply;
+mod blocks;
 mod check;
 mod draft;
 pub mod keys;
@@ -46,7 +47,13 @@ pub trait KvRead: Send + Sync {
         to: &[u8],
         visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
     ) -> Result<(), StoreError>;
+
+    /// Returns the last row from `from` (inclusive) to `to` (exclusive).
+    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError>;
 }
+
+/// A row: its key and its value.
+pub type KvRow = (Vec<u8>, Arc<[u8]>);
 
 /// An ordered key-value engine with two tables, used by one thread.
 pub trait KvEngine: Send {

@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::KvRead;
 use super::keys::{self, Table};
 use super::rows::{self, damaged};
+use super::{KvRead, blocks};
 use crate::ids::{Address, KindId, ResourceId, TenantId};
 use crate::store::codec::Stored;
 use crate::store::log::LogRow;
@@ -197,10 +197,8 @@ impl Snapshot for KvSnapshot {
         skip: u64,
         limit: usize,
     ) -> Result<Vec<ResourceId>, StoreError> {
-        // Skipping counts keys, so a deep page costs what lies before it. Counted blocks of about 1,024 keys come later.
-        let after = after.map(|id| keys::id(tenant, Address { kind, id }));
-        let mut page = Stretch::page(keys::ids(tenant, kind), after, limit);
-        page.skip = skip;
+        let mut page = Stretch::page(keys::ids(tenant, kind), None, limit);
+        (page.from, page.skip) = blocks::seek(self.state(), tenant, kind, after, skip)?;
         page.collect(self.state(), |tail, _| keys::parse_id(tail))
     }
 

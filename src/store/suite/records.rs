@@ -159,6 +159,30 @@ pub fn ids_page_from_just_after_and_skip(store: &dyn Store) {
     assert_eq!(page(None, 0, usize::MAX).len(), 9);
 }
 
+pub fn p8_deep_pages_leave_out_exactly_what_they_should(store: &dyn Store) {
+    let bare = |number| Record { unique: vec![], index: vec![], ..person(number, "x") };
+    // Nearly all in order, as ids are made; then some in between, and some gone.
+    ok(store, (0..1500).fold(unit(), |unit, number| unit.put(&bare(2 * number))).put(&team(1)));
+    ok(store, (1500..2600).fold(unit(), |unit, number| unit.put(&bare(2 * number))));
+    ok(store, (0..1200).fold(unit(), |unit, number| unit.put(&bare(2 * number + 1))));
+    ok(store, (300..1500).fold(unit(), |unit, number| unit.delete(user(number))));
+    let there: Vec<u32> = (0..5200)
+        .filter(|number| number % 2 == 0 || *number < 2400)
+        .filter(|number| !(300..1500).contains(number))
+        .collect();
+    let seen = see(store);
+    assert_eq!(seen.count(T, KindId::USER).unwrap(), there.len() as u64);
+    for after in [None, Some(0), Some(250), Some(1000), Some(2399), Some(5198)] {
+        let rest: Vec<u32> =
+            there.iter().copied().filter(|one| after.is_none_or(|after| *one > after)).collect();
+        for skip in [0, 7, 1023, 1024, 1025, 2000, 2599, 2600, 3000, 9999] {
+            let expected: Vec<_> = rest.iter().skip(skip).take(4).map(|one| id(*one)).collect();
+            let found = seen.ids(T, KindId::USER, after.map(id), skip as u64, 4).unwrap();
+            assert_eq!(found, expected, "after {after:?} without {skip}");
+        }
+    }
+}
+
 pub fn a_limit_of_zero_reads_nothing(store: &dyn Store) {
     ok(store, put(&person(1, "a")).put(&team(2)).add(2, user(1)).small(b"k", Some(b"v")));
     let seen = see(store);
