@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::bodies::{add_members, group, patch, replace, user};
 use crate::support::world::{history, must_agree, said};
-use crate::support::{Answer, Client, Dice, TestApp, on_every_store, repeats};
+use crate::support::{Answer, Client, Dice, Engine, TestApp, on_every_store, repeats};
 
 /// Lets clients do something at the same moment, each on a connection of its own.
 fn at_once<T: Send>(client: &Client, many: usize, act: impl Fn(usize, &Client) -> T + Sync) -> Vec<T> {
@@ -206,37 +206,44 @@ fn r18_a_stale_if_match_changes_nothing() {
 }
 
 #[test]
-fn r19_w7_sixteen_clients_add_members_to_one_group_and_all_are_there() {
+fn r19_w7_sixteen_clients_add_a_thousand_members_each_to_one_group_and_all_are_there() {
+    fill_one_group(&TestApp::on(Engine::Redb), 1000);
+}
+
+/// Fewer, because the memory store copies what it changes.
+#[test]
+fn r19_w7_sixteen_clients_fill_one_group_in_memory_and_all_are_there() {
+    fill_one_group(&TestApp::on(Engine::Memory), 250);
+}
+
+fn fill_one_group(app: &TestApp, each: usize) {
     const CLIENTS: usize = 16;
     const PER_REQUEST: usize = 25;
-    let requests = repeats(10, 40);
-    on_every_store(|app| {
-        let people: Vec<Vec<String>> = at_once(&app, CLIENTS, |client_number, client| {
-            let make =
-                |number| client.post("/Users", &user(&format!("c{client_number}-{number}"))).expect(201).id();
-            (0..requests * PER_REQUEST).map(make).collect()
-        });
-        let crowd = app.post("/Groups", &group("crowd", &[])).expect(201).id();
-        let path = format!("/Groups/{crowd}");
-        at_once(&app, CLIENTS, |number, client| {
-            for batch in people[number].chunks(PER_REQUEST) {
-                let ids: Vec<&str> = batch.iter().map(String::as_str).collect();
-                let _ = client.patch(&path, &add_members(&ids)).expect(204);
-                // Sent again, as a client does that lost the answer: no duplicate.
-                let _ = client.patch(&path, &add_members(&ids[..1])).expect(204);
-            }
-        });
-        let found = app.get(&path).expect(200).json();
-        let found: Vec<String> = found["members"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|member| member["value"].as_str().unwrap().to_owned())
-            .collect();
-        let all: BTreeSet<String> = people.into_iter().flatten().collect();
-        assert_eq!(found.len(), all.len());
-        assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), all);
+    let people: Vec<Vec<String>> = at_once(app, CLIENTS, |client_number, client| {
+        let make =
+            |number| client.post("/Users", &user(&format!("c{client_number}-{number}"))).expect(201).id();
+        (0..each).map(make).collect()
     });
+    let crowd = app.post("/Groups", &group("crowd", &[])).expect(201).id();
+    let path = format!("/Groups/{crowd}");
+    at_once(app, CLIENTS, |number, client| {
+        for batch in people[number].chunks(PER_REQUEST) {
+            let ids: Vec<&str> = batch.iter().map(String::as_str).collect();
+            let _ = client.patch(&path, &add_members(&ids)).expect(204);
+            // Sent again, as a client does that lost the answer: no duplicate.
+            let _ = client.patch(&path, &add_members(&ids[..1])).expect(204);
+        }
+    });
+    let found = app.get(&path).expect(200).json();
+    let found: Vec<String> = found["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|member| member["value"].as_str().unwrap().to_owned())
+        .collect();
+    let all: BTreeSet<String> = people.into_iter().flatten().collect();
+    assert_eq!(found.len(), all.len());
+    assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), all);
 }
 
 #[test]

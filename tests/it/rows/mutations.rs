@@ -356,7 +356,7 @@ fn play(app: &TestApp, client: &Client, seed: u64, mutations: usize) {
 
 #[test]
 fn x42_five_thousand_mutations_break_nothing() {
-    on_every_store(|app| play(&app, &app, 42, repeats(2_500, 20_000)));
+    on_every_store(|app| play(&app, &app, 42, repeats(5_000, 20_000)));
 }
 
 #[test]
