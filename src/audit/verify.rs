@@ -4,7 +4,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::roster::AuditRow;
+use crate::roster::{AuditRow, hex, unhex};
 use crate::store::{Link, Seq};
 
 /// A proof in the making: feed it every row from the first.
@@ -71,18 +71,12 @@ impl Proof {
 
     /// Returns the last link, hexadecimal: whoever keeps it elsewhere can tell later whether the tail was cut off.
     pub fn head(&self) -> String {
-        crate::roster::hex(&self.link.0)
+        hex(&self.link.0)
     }
 }
 
 fn bytes(text: &str) -> Option<[u8; 32]> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    let all: Option<Vec<u8>> =
-        pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
-    all?.try_into().ok()
+    unhex(text)?.try_into().ok()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::commit::{Plan, hex};
+use super::commit::{Plan, hex, unhex};
 use super::error::RosterError;
 use super::rows::{
     self, ConnectionRow, TOKEN_POINTERS, TOKEN_USE, TOKENS, TokenPointer, TokenRow, TokensRow,
@@ -406,14 +406,6 @@ fn check_brought(text: &str) -> Result<&str, RosterError> {
 
 fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    pairs.iter().map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ use jiff::Timestamp;
 
 pub use admins::Invitation;
 pub use bulk::{Answered, Done};
-pub use commit::hex;
+pub use commit::{hex, unhex};
 pub use credentials::{Issued, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_PER_CONNECTION_MAX, TokenView};
 pub use cursor::CURSOR_SECONDS_MAX;
 pub use error::RosterError;
