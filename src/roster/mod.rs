@@ -19,6 +19,7 @@ mod credentials;
 mod cursor;
 mod error;
 mod index;
+mod leniencies;
 mod members;
 mod operate;
 mod patch;
@@ -30,6 +31,7 @@ mod replace;
 mod rows;
 mod scan;
 mod scope;
+mod shadow;
 mod tenants;
 mod view;
 
@@ -44,10 +46,12 @@ pub use commit::{hex, unhex};
 pub use credentials::{Issued, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_PER_CONNECTION_MAX, TokenView};
 pub use cursor::CURSOR_SECONDS_MAX;
 pub use error::RosterError;
+pub use leniencies::Used;
 pub use operate::{AuditRow, Command, Of, Reply};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start};
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
 pub use scope::{Caller, Scope, Scopes};
+pub use shadow::{SHADOW_ATTRIBUTES_MAX, SHADOW_BYTES_MAX};
 pub use tenants::{ConnectionView, TenantView};
 pub use view::{Edges, MemberFace, Precondition, View};
 
@@ -70,6 +74,7 @@ pub struct Roster {
     kinds: Kinds,
     credentials: credentials::Credentials,
     refusals: refusals::Refusals,
+    leniencies: leniencies::Leniencies,
     /// Held from a token's pointer to its row.
     making_tokens: Mutex<()>,
     cursor_key: OnceLock<cursor::CursorKey>,
@@ -91,6 +96,7 @@ impl Roster {
             kinds: Kinds::standard(),
             credentials: credentials::Credentials::default(),
             refusals: refusals::Refusals::default(),
+            leniencies: leniencies::Leniencies::default(),
             making_tokens: Mutex::default(),
             cursor_key: OnceLock::new(),
         }
