@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::config::Config;
-use crate::roster::{Issued, Roster, RosterError, Scopes};
+use crate::roster::{ConnectionOptions, Issued, Roster, RosterError, Scopes};
 
 /// The tenant that an empty folder gets.
 pub const FIRST_TENANT: &str = "main";
@@ -30,7 +30,7 @@ pub fn bootstrap(
     match connections.iter().filter(|connection| connection.created.is_some()).collect::<Vec<_>>().as_slice()
     {
         [] => {
-            roster.create_connection(&caller, FIRST_CONNECTION, "auto")?;
+            roster.create_connection(&caller, FIRST_CONNECTION, "auto", ConnectionOptions::default())?;
         }
         [only] if only.name == FIRST_CONNECTION && !roster.was_ever_given_a_token(&caller, only.id)? => {}
         _ => return Ok(None),

@@ -1,5 +1,7 @@
 //! From the configuration's words to the edge's.
 
+use std::num::NonZeroU32;
+
 use crate::config::Config;
 use crate::http::admin::COMMAND_WITHIN;
 use crate::http::edge::BodySizes;
@@ -21,6 +23,8 @@ pub(super) fn limits(config: &Config) -> Limits {
         connections_max: server.connections_max,
         in_flight_max: server.requests_in_flight_max,
         in_flight_per_tenant_max: server.requests_in_flight_per_tenant_max,
+        client_requests_per_s_max: NonZeroU32::new(server.client_requests_per_s_max)
+            .unwrap_or(NonZeroU32::MAX),
         bodies_bytes_max: server.body_bytes_in_flight_max as u64,
         ..Limits::default()
     }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use super::operator::Operator;
 use super::settings::SettingsArgs;
 use super::{Exit, World, table, unexpected};
-use crate::roster::{Command, Reply};
+use crate::roster::{Command, ConnectionChange, ConnectionOptions, Reply};
 
 /// Identity providers and the like: who may speak to a tenant, and in which dialect.
 #[derive(Debug, Subcommand)]
@@ -17,6 +17,11 @@ Example:
   rosterd connection create okta --tenant acme
   rosterd token create --tenant acme --connection okta")]
     Create(ConnectionCreateArgs),
+    /// Change a connection's profile, or what it may. What is not named stays as it is.
+    #[command(after_help = "\
+Example:
+  rosterd connection set okta --tenant acme --profile okta --adopt true")]
+    Set(ConnectionSetArgs),
     /// List the connections of a tenant, or of all.
     List(ConnectionListArgs),
 }
@@ -34,7 +39,37 @@ pub struct ConnectionCreateArgs {
     /// "authentik", "keycloak" and "sailpoint" for one of them; "strict" takes the standard by the letter.
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub profile: String,
+    /// Let it see and change people and groups that others provisioned (administrators, another identity provider); what it
+    /// changes is its own from then on. Without this it knows of nothing but what it made itself.
+    #[arg(long)]
+    pub adopt: bool,
+    /// Let a POST with the externalId of an inactive person restore that person, instead of refusing it as a duplicate.
+    #[arg(long)]
+    pub reclaim_inactive: bool,
     /// Its name within the tenant: lower-case letters, digits and hyphens.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+}
+
+/// What to change.
+#[derive(Debug, Args)]
+pub struct ConnectionSetArgs {
+    /// Where settings come from.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+    /// Whose it is.
+    #[arg(long, value_name = "NAME")]
+    pub tenant: String,
+    /// How the other side speaks; see "rosterd connection create --help".
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Whether it sees and may change what others provisioned.
+    #[arg(long, value_name = "BOOL")]
+    pub adopt: Option<bool>,
+    /// Whether a POST restores an inactive person of the same externalId.
+    #[arg(long, value_name = "BOOL")]
+    pub reclaim_inactive: Option<bool>,
+    /// Which connection.
     #[arg(value_name = "NAME")]
     pub name: String,
 }
@@ -59,13 +94,42 @@ pub fn run(command: ConnectionCommand, world: &mut World<'_>) -> Result<Exit> {
         ConnectionCommand::Create(args) => {
             let operator = Operator::reach(&args.settings, world)?;
             let (tenant, name) = (args.tenant.clone(), args.name.clone());
-            operator.ask(Command::ConnectionCreate { tenant, name, profile: args.profile })?;
+            let options = ConnectionOptions { adopt: args.adopt, reclaim_inactive: args.reclaim_inactive };
+            operator.ask(Command::ConnectionCreate { tenant, name, profile: args.profile, options })?;
             writeln!(
                 world.err,
                 "Made connection {name}. Next: rosterd token create --tenant {tenant} --connection {name}",
                 name = args.name,
                 tenant = args.tenant
             )?;
+        }
+        ConnectionCommand::Set(args) => {
+            let operator = Operator::reach(&args.settings, world)?;
+            let ConnectionSetArgs { tenant, name, profile, adopt, reclaim_inactive, .. } = args;
+            if profile.is_none() && adopt.is_none() && reclaim_inactive.is_none() {
+                anyhow::bail!("nothing to change: name --profile, --adopt or --reclaim-inactive");
+            }
+            let change = ConnectionChange { profile, adopt, reclaim_inactive };
+            let Reply::Connections { connections } =
+                operator.ask(Command::ConnectionSet { tenant, name, change })?
+            else {
+                return Err(unexpected());
+            };
+            for connection in connections {
+                let of = connection.what;
+                writeln!(
+                    world.err,
+                    "Connection {}: profile {}, {}, {}",
+                    of.name,
+                    of.profile,
+                    if of.options.adopt { "adopts what others provisioned" } else { "knows its own only" },
+                    if of.options.reclaim_inactive {
+                        "restores inactive people"
+                    } else {
+                        "refuses duplicates"
+                    },
+                )?;
+            }
         }
         ConnectionCommand::List(args) => {
             let operator = Operator::reach(&args.settings, world)?;

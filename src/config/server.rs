@@ -27,6 +27,8 @@ pub struct Server {
     pub requests_in_flight_max: usize,
     /// Most requests of one tenant worked on at once.
     pub requests_in_flight_per_tenant_max: usize,
+    /// Most requests a second through one connection of a client.
+    pub client_requests_per_s_max: u32,
     /// Longest request body.
     pub body_bytes_max: usize,
     /// Longest body of groups and bulk requests with a valid token.
@@ -93,6 +95,7 @@ impl Server {
             self.requests_in_flight_per_tenant_max,
             1..=100_000,
         );
+        found.range("server.client_requests_per_s_max", self.client_requests_per_s_max, 50..=1_000_000);
         found.range("server.body_bytes_max", self.body_bytes_max, 1 << 10..=64 << 20);
         found.range("server.body_bytes_large_max", self.body_bytes_large_max, 1 << 10..=256 << 20);
         found.range("server.body_bytes_in_flight_max", self.body_bytes_in_flight_max, 1 << 20..=16 << 30);

@@ -14,15 +14,17 @@ use super::body::Bodies;
 use super::limits::{Share, Shares};
 use super::metrics::{Door, Metrics, Rejected};
 use super::problem::Problem;
+use super::rates::Rates;
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::ids::{RequestId, TenantId};
+use crate::ids::{ConnectionId, RequestId, TenantId};
 
 /// What handlers share with their listener.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) bodies: Bodies,
     pub(super) tenants: Shares<TenantId>,
+    pub(super) rates: Rates,
     pub(super) metrics: Arc<Metrics>,
     pub(super) retry_after_s: u32,
 }
@@ -52,8 +54,13 @@ impl Arrival {
         &self.shared.bodies
     }
 
-    /// Takes one of the tenant's requests in flight, to be held until the answer is made (R23, R25).
-    pub fn enter(&self, tenant: TenantId) -> Result<Share<TenantId>, Problem> {
+    /// Takes one of the tenant's requests in flight, to be held until the answer is made (R23), unless the connection sends more
+    /// than it may (R25).
+    pub fn enter(&self, tenant: TenantId, connection: ConnectionId) -> Result<Share<TenantId>, Problem> {
+        self.shared
+            .rates
+            .enter(tenant, connection)
+            .inspect_err(|_| self.shared.metrics.reject(Rejected::Rate))?;
         self.shared.tenants.take(tenant).ok_or_else(|| {
             self.shared.metrics.reject(Rejected::Tenant);
             Problem::too_many_requests(self.shared.retry_after_s)

@@ -27,7 +27,7 @@ impl FromRequestParts<Edge> for Bearer {
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
         let arrival = Arrival::from_request_parts(parts, edge).await?;
         let caller = caller(edge, &parts.headers, &arrival)?;
-        let place = arrival.enter(caller.tenant())?;
+        let place = arrival.enter(caller.tenant(), caller.connection())?;
         Ok(Self { caller, _place: place })
     }
 }

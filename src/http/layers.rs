@@ -34,6 +34,7 @@ use super::metrics::{Cut, Door, Metrics, Rejected};
 use super::panics;
 use super::problem::{self, Face, Problem, Told};
 use super::pulse::{Pulse, Turn};
+use super::rates::Rates;
 use super::refuse;
 use crate::chance::Chance;
 use crate::clock::Clock;
@@ -101,6 +102,7 @@ impl Front {
         let shared = Arc::new(Shared {
             bodies: parts.bodies.clone(),
             tenants: Shares::up_to(limits.in_flight_per_tenant_max),
+            rates: Rates::of(limits.client_requests_per_s_max),
             metrics: Arc::clone(&parts.metrics),
             retry_after_s: limits.retry_after_s,
         });

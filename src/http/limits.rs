@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub struct Limits {
     pub in_flight_max: usize,
     /// The same for one tenant.
     pub in_flight_per_tenant_max: usize,
+    /// Requests a second through one connection of a client.
+    pub client_requests_per_s_max: NonZeroU32,
     /// Bytes of all bodies held at once.
     pub bodies_bytes_max: u64,
     /// Whether HTTP/2 without TLS is understood (h2c with prior knowledge).
@@ -75,6 +78,7 @@ impl Default for Limits {
             connections_per_address_max: None,
             in_flight_max: 1024,
             in_flight_per_tenant_max: 256,
+            client_requests_per_s_max: const { NonZeroU32::new(2000).expect("it is not zero") },
             bodies_bytes_max: 64 * 1024 * 1024,
             h2c: false,
             h2_streams_max: 128,

@@ -49,6 +49,8 @@ reasons! {
         InFlight = "in_flight",
         /// The tenant has all the requests it may have in flight.
         Tenant = "tenant",
+        /// One connection of a client sent more requests a second than it may.
+        Rate = "rate",
         /// No room for the body among all bodies.
         Bodies = "bodies",
         /// The body is larger than the route takes.

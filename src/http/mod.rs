@@ -28,6 +28,7 @@ pub mod metrics;
 pub mod panics;
 pub mod problem;
 pub mod pulse;
+mod rates;
 pub mod refuse;
 pub mod router;
 pub mod scim;

@@ -8,7 +8,7 @@ use super::members::Memberships;
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{Edges, View, view};
-use super::{Caller, Roster, index};
+use super::{Caller, Roster, adopt, index};
 use crate::idp::normalise;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::doc::Difference;
@@ -44,6 +44,9 @@ impl Roster {
         caller.needs(Scope::writes(kind.id))?;
         let mut incoming = normalise::resource(body, kind, caller.profile)?;
         let document = incoming.create(kind, caller.profile)?;
+        if let Some(at) = self.reclaimable(caller, kind, &document)? {
+            return Ok((at, Self::reclamation(caller, kind, at, incoming, document)));
+        }
         let at = Address { kind: kind.id, id: ResourceId::new(self.chance.uuid(caller.now)) };
         let rule = move |snapshot: &dyn Snapshot| {
             let record = Self::record(snapshot, caller, kind, at, &document, None)?;
@@ -81,7 +84,9 @@ impl Roster {
         document: &Document,
         before: Option<&Stored>,
     ) -> Result<Record, RosterError> {
-        let connection = before.map_or(Some(caller.connection), Stored::connection);
+        let own = Some(caller.connection);
+        let connection =
+            before.filter(|before| !adopt::adopts(caller, before)).map_or(own, Stored::connection);
         let keys = index::keys(at, connection.unwrap_or(super::LOCAL), caller.profile, document)?;
         for key in &keys.unique {
             refuse_if_taken(snapshot, caller, key, at)?;

@@ -18,7 +18,7 @@ use super::error::RosterError;
 use super::rows::{
     self, ConnectionRow, TOKEN_POINTERS, TOKEN_USE, TOKENS, TokenPointer, TokenRow, TokensRow,
 };
-use super::scope::{Caller, Scopes};
+use super::scope::{Caller, ConnectionOptions, Scopes};
 use super::{LOCAL, Roster};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
@@ -72,6 +72,7 @@ struct Credential {
     token: TokenId,
     scopes: Scopes,
     profile: &'static Profile,
+    options: ConnectionOptions,
     expires: Option<Timestamp>,
     /// Second of the last request.
     used: AtomicI64,
@@ -135,6 +136,7 @@ impl Roster {
             request,
             now,
             profile: credential.profile,
+            options: credential.options,
         }))
     }
 
@@ -150,9 +152,9 @@ impl Roster {
         else {
             return Ok(None);
         };
-        let profile = match Self::connection_row(snapshot.as_ref(), tenant, &row.connection)? {
-            Some(connection) => Profile::by_name(&connection.profile).unwrap_or(&AUTO),
-            None => &AUTO,
+        let (profile, options) = match Self::connection_row(snapshot.as_ref(), tenant, &row.connection)? {
+            Some(connection) => (Profile::by_name(&connection.profile).unwrap_or(&AUTO), connection.options),
+            None => (&AUTO, ConnectionOptions::default()),
         };
         let credential = Arc::new(Credential {
             tenant,
@@ -160,11 +162,17 @@ impl Roster {
             token: token.id,
             scopes: token.scopes,
             profile,
+            options,
             expires: token.expires,
             used: AtomicI64::new(0),
         });
         self.credentials.remember(hash, &credential, generation);
         Ok(Some(credential))
+    }
+
+    /// Looks every credential up anew from now on: what one may do has changed.
+    pub(super) fn forget_credentials(&self) {
+        drop(self.credentials.forget_all());
     }
 
     /// Makes a token for a connection, random or (`brought`) the operator's own.

@@ -157,7 +157,12 @@ impl<'a> Memberships<'a> {
             .into());
         }
         for at in [Address::user(id), Address::group(id)] {
-            if self.snapshot.exists(self.caller.tenant, at)? {
+            let known = if self.caller.sees_all() {
+                self.snapshot.exists(self.caller.tenant, at)?
+            } else {
+                self.snapshot.get(self.caller.tenant, at)?.is_some_and(|stored| self.caller.sees(&stored))
+            };
+            if known {
                 return Ok(Some(at));
             }
         }

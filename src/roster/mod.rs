@@ -11,6 +11,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod admins;
+mod adopt;
 mod bulk;
 mod candidates;
 mod commit;
@@ -24,6 +25,7 @@ mod members;
 mod operate;
 mod patch;
 mod query;
+mod reclaim;
 mod refusals;
 mod remove;
 mod repair;
@@ -50,9 +52,9 @@ pub use leniencies::Used;
 pub use operate::{AuditRow, Command, Of, Reply};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start};
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
-pub use scope::{Caller, Scope, Scopes};
+pub use scope::{Caller, ConnectionOptions, Scope, Scopes};
 pub use shadow::{SHADOW_ATTRIBUTES_MAX, SHADOW_BYTES_MAX};
-pub use tenants::{ConnectionView, TenantView};
+pub use tenants::{ConnectionChange, ConnectionView, TenantView};
 pub use view::{Edges, MemberFace, Precondition, View};
 
 use crate::chance::Chance;

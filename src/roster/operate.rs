@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::RosterError;
 use super::scope::{Scope, Scopes};
-use super::{Caller, ConnectionView, Roster, TenantView, TokenView};
+use super::{Caller, ConnectionChange, ConnectionOptions, ConnectionView, Roster, TenantView, TokenView};
 use crate::ids::{ConnectionId, RequestId, ResourceId, TenantId, TokenId};
 use crate::store::{LogRow, Seq};
 
@@ -34,6 +34,18 @@ pub enum Command {
         name: String,
         /// The name of its profile.
         profile: String,
+        /// What it may beyond the ordinary.
+        #[serde(default)]
+        options: ConnectionOptions,
+    },
+    /// Changes a connection.
+    ConnectionSet {
+        /// Whose.
+        tenant: String,
+        /// Its name.
+        name: String,
+        /// What is to change.
+        change: ConnectionChange,
     },
     /// Lists connections.
     ConnectionList {
@@ -187,9 +199,14 @@ impl Roster {
         match command {
             Command::TenantCreate { name } => self.create_tenant(&name, request).map(|()| Reply::Done),
             Command::TenantList => Ok(Reply::Tenants { tenants: self.tenants()? }),
-            Command::ConnectionCreate { tenant, name, profile } => {
-                let id = self.create_connection(&self.operator(&tenant, request)?, &name, &profile)?;
+            Command::ConnectionCreate { tenant, name, profile, options } => {
+                let caller = self.operator(&tenant, request)?;
+                let id = self.create_connection(&caller, &name, &profile, options)?;
                 Ok(Reply::Connection { id })
+            }
+            Command::ConnectionSet { tenant, name, change } => {
+                let what = self.change_connection(&self.operator(&tenant, request)?, &name, &change)?;
+                Ok(Reply::Connections { connections: vec![Of { tenant, what }] })
             }
             Command::ConnectionList { tenant } => {
                 Ok(Reply::Connections { connections: self.of_each(tenant, request, Self::connections)? })

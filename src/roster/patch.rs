@@ -9,7 +9,7 @@ use super::members::Memberships;
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{Edges, Precondition, View};
-use super::{Caller, Roster};
+use super::{Caller, Roster, adopt};
 use crate::idp::normalise;
 use crate::ids::Address;
 use crate::scim::patch;
@@ -35,9 +35,12 @@ impl Roster {
         let rule = |snapshot: &dyn Snapshot| {
             let (stored, before, facts) = Self::found(snapshot, caller, kind, at, given)?;
             let patched = patch::apply(&before, &incoming.operations, kind, &caller.profile.policy)?;
-            let wanted = patched.document;
+            let mut wanted = patched.document;
             let mut used = incoming.notes.clone();
             used.merge(&patched.notes);
+            if adopt::adopts(caller, &stored) {
+                adopt::keep_login(kind.id, &before, &mut wanted, &mut used);
+            }
             let mut plan = Plan { subject: Some(at), notes: used, ..Plan::default() };
             let mut memberships = Memberships::new(snapshot, caller, kind, at.id);
             patched.members.iter().try_for_each(|change| memberships.apply(change))?;

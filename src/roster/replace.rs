@@ -9,7 +9,7 @@ use super::members::{Memberships, as_read};
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{Edges, Precondition, View};
-use super::{Caller, Roster};
+use super::{Caller, Roster, adopt};
 use crate::idp::normalise;
 use crate::idp::profile::PutOmitted;
 use crate::ids::{Address, KindId};
@@ -49,7 +49,10 @@ impl Roster {
         let rule = move |snapshot: &dyn Snapshot| {
             let (stored, before, mut facts) = Self::found(snapshot, caller, kind, at, given)?;
             let mut incoming = incoming.clone();
-            let wanted = incoming.replace(&before, kind, caller.profile)?;
+            let mut wanted = incoming.replace(&before, kind, caller.profile)?;
+            if adopt::adopts(caller, &stored) {
+                adopt::keep_login(kind.id, &before, &mut wanted, &mut incoming.notes);
+            }
             let mut plan = Plan { subject: Some(at), notes: incoming.notes.clone(), ..Plan::default() };
             let mut changed = false;
             if let Some(members) = &incoming.members {
@@ -85,7 +88,10 @@ impl Roster {
         at: Address,
         given: &Precondition,
     ) -> Result<(Stored, Document, Vec<Given>), RosterError> {
-        let stored = snapshot.get(caller.tenant, at)?.ok_or(RosterError::NotFound)?;
+        let stored = snapshot
+            .get(caller.tenant, at)?
+            .filter(|stored| caller.sees(stored))
+            .ok_or(RosterError::NotFound)?;
         let mut facts = vec![Given::Version(at, stored.version())];
         let mut version = stored.version();
         if kind.id == KindId::GROUP && *given != Precondition::None {
@@ -96,6 +102,7 @@ impl Roster {
         given.check(version)?;
         let document = Document::from_segments(stored.segments())
             .map_err(|error| RosterError::Broken(format!("{}: {error}", at.id)))?;
+        let document = if adopt::adopts(caller, &stored) { adopt::as_adopted(document) } else { document };
         Ok((stored, document, facts))
     }
 }

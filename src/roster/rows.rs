@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::error::RosterError;
-use super::scope::Scopes;
+use super::scope::{ConnectionOptions, Scopes};
 use crate::ids::{ConnectionId, ResourceId, TenantId, TokenId};
 use crate::store::Space;
 
@@ -59,6 +59,9 @@ pub struct ConnectionRow {
     pub profile: String,
     /// When it was made.
     pub created: Timestamp,
+    /// What it may beyond the ordinary.
+    #[serde(default)]
+    pub options: ConnectionOptions,
 }
 
 /// The live tokens of one connection.

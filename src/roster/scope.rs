@@ -5,10 +5,11 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::LOCAL;
 use super::error::RosterError;
 use crate::idp::Profile;
 use crate::ids::{ConnectionId, KindId, RequestId, TenantId};
-use crate::store::Actor;
+use crate::store::{Actor, Stored};
 
 /// One right of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -170,6 +171,19 @@ pub struct Caller {
     pub(super) request: RequestId,
     pub(super) now: Timestamp,
     pub(super) profile: &'static Profile,
+    pub(super) options: ConnectionOptions,
+}
+
+/// What an operator allows a connection beyond the ordinary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConnectionOptions {
+    /// It sees and may change every record of the tenant, and what it changes is its own from then on (X19). Otherwise it knows of
+    /// nothing but what it provisioned itself.
+    #[serde(default)]
+    pub adopt: bool,
+    /// A POST with the `externalId` of an inactive person of its own restores that person, instead of 409 (S63).
+    #[serde(default)]
+    pub reclaim_inactive: bool,
 }
 
 impl Caller {
@@ -186,6 +200,21 @@ impl Caller {
     /// Returns the tenant, for counting its requests. Nobody can turn it into a caller.
     pub const fn tenant(&self) -> TenantId {
         self.tenant
+    }
+
+    /// Tells whether the caller knows of records that others provisioned.
+    pub(super) fn sees_all(&self) -> bool {
+        self.connection == LOCAL || self.options.adopt
+    }
+
+    /// Tells whether the caller knows of a record. What another connection holds is not there for it (X19, S195).
+    pub(super) fn sees(&self, stored: &Stored) -> bool {
+        self.sees_all() || stored.connection() == Some(self.connection)
+    }
+
+    /// Returns the connection, for counting its requests.
+    pub const fn connection(&self) -> ConnectionId {
+        self.connection
     }
 
     /// Returns the policies of the caller's connection.

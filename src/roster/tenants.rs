@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::commit::Plan;
 use super::error::RosterError;
 use super::rows::{self, CONNECTIONS, ConnectionRow, NEXT_TENANT, TENANTS, TenantRow};
-use super::scope::{Caller, Scope, Scopes};
+use super::scope::{Caller, ConnectionOptions, Scope, Scopes};
 use super::{LOCAL, LOCAL_NAME, Roster};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
@@ -34,8 +34,22 @@ pub struct ConnectionView {
     pub id: ConnectionId,
     /// Its profile.
     pub profile: String,
+    /// What it may beyond the ordinary.
+    #[serde(default)]
+    pub options: ConnectionOptions,
     /// When it was made; `None` for the built-in one.
     pub created: Option<Timestamp>,
+}
+
+/// What of a connection is to change.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConnectionChange {
+    /// The profile.
+    pub profile: Option<String>,
+    /// See [`ConnectionOptions::adopt`].
+    pub adopt: Option<bool>,
+    /// See [`ConnectionOptions::reclaim_inactive`].
+    pub reclaim_inactive: Option<bool>,
 }
 
 impl Roster {
@@ -58,7 +72,8 @@ impl Roster {
 
     fn at_hand(&self, tenant: TenantId, request: RequestId, who: Actor) -> Caller {
         let scopes = Scopes::of(Scope::ALL);
-        Caller { tenant, connection: LOCAL, scopes, who, request, now: self.now(), profile: &AUTO }
+        let options = ConnectionOptions::default();
+        Caller { tenant, connection: LOCAL, scopes, who, request, now: self.now(), profile: &AUTO, options }
     }
 
     /// Makes a tenant.
@@ -112,14 +127,10 @@ impl Roster {
         caller: &Caller,
         name: &str,
         profile: &str,
+        options: ConnectionOptions,
     ) -> Result<ConnectionId, RosterError> {
         check_name("connection", name, LOCAL_NAME)?;
-        if Profile::by_name(profile).is_none() {
-            let known = Profile::ALL.iter().map(|profile| profile.name).collect::<Vec<_>>().join(", ");
-            return Err(RosterError::Unfit(format!(
-                "unknown profile \"{profile}\"; expected one of: {known}"
-            )));
-        }
+        check_profile(profile)?;
         let id = ConnectionId::new(self.chance.uuid(caller.now));
         self.carry_out(caller, Action::ConnectionCreate, |snapshot| {
             if Self::connection_row(snapshot, caller.tenant, name)?.is_some() {
@@ -128,14 +139,21 @@ impl Roster {
                 )));
             }
             let key = name.as_bytes().to_vec();
-            let row = rows::encode(&ConnectionRow { id, profile: profile.to_owned(), created: caller.now })?;
+            let row = rows::encode(&ConnectionRow {
+                id,
+                profile: profile.to_owned(),
+                created: caller.now,
+                options,
+            })?;
             let plan = Plan {
                 given: vec![Given::Small(CONNECTIONS, key.clone(), None)],
                 writes: vec![Write::Small { space: CONNECTIONS, key, value: Some(row) }],
                 changes: vec![Change::of(
                     "connection",
                     None,
-                    Some(serde_json::json!({ "name": name, "id": id, "profile": profile })),
+                    Some(
+                        serde_json::json!({ "name": name, "id": id, "profile": profile, "options": options }),
+                    ),
                 )],
                 ..Plan::default()
             };
@@ -144,20 +162,73 @@ impl Roster {
         Ok(id)
     }
 
+    /// Changes a connection's profile or what it may. What it provisioned stays as it is; its next request is read by the new profile.
+    pub fn change_connection(
+        &self,
+        caller: &Caller,
+        name: &str,
+        change: &ConnectionChange,
+    ) -> Result<ConnectionView, RosterError> {
+        if name == LOCAL_NAME {
+            return Err(RosterError::Unfit(format!(
+                "the connection \"{LOCAL_NAME}\" is built in and cannot be changed"
+            )));
+        }
+        change.profile.as_deref().map_or(Ok(()), check_profile)?;
+        let changed = self.carry_out(caller, Action::ConnectionChange, |snapshot| {
+            let key = name.as_bytes().to_vec();
+            let bytes = snapshot.small(caller.tenant, CONNECTIONS, &key)?.ok_or_else(|| {
+                RosterError::Unfit(format!(
+                    "no connection is named \"{name}\"; rosterd connection list shows them"
+                ))
+            })?;
+            let before: ConnectionRow = rows::decode(&bytes)?;
+            let mut row = before.clone();
+            if let Some(profile) = &change.profile {
+                row.profile.clone_from(profile);
+            }
+            row.options.adopt = change.adopt.unwrap_or(row.options.adopt);
+            row.options.reclaim_inactive = change.reclaim_inactive.unwrap_or(row.options.reclaim_inactive);
+            let view = ConnectionView {
+                name: name.to_owned(),
+                id: row.id,
+                profile: row.profile.clone(),
+                options: row.options,
+                created: Some(row.created),
+            };
+            if row == before {
+                return Ok((None, view));
+            }
+            let told = |row: &ConnectionRow| {
+                Some(serde_json::json!({ "name": name, "profile": row.profile, "options": row.options }))
+            };
+            let plan = Plan {
+                given: vec![Given::Small(CONNECTIONS, key.clone(), Some(bytes))],
+                changes: vec![Change::of("connection", told(&before), told(&row))],
+                writes: vec![Write::Small { space: CONNECTIONS, key, value: Some(rows::encode(&row)?) }],
+                ..Plan::default()
+            };
+            Ok((Some(plan), view))
+        })?;
+        self.forget_credentials();
+        Ok(changed)
+    }
+
     /// Lists the connections by name, the built-in one first.
     pub fn connections(&self, caller: &Caller) -> Result<Vec<ConnectionView>, RosterError> {
         let local = ConnectionView {
             name: LOCAL_NAME.to_owned(),
             id: LOCAL,
             profile: AUTO.name.to_owned(),
+            options: ConnectionOptions::default(),
             created: None,
         };
         let rows = super::all_small(self.store.snapshot()?.as_ref(), caller.tenant, CONNECTIONS)?;
         std::iter::once(Ok(local))
             .chain(rows.into_iter().map(|row| {
-                let ConnectionRow { id, profile, created } = rows::decode(&row.value)?;
+                let ConnectionRow { id, profile, created, options } = rows::decode(&row.value)?;
                 let name = String::from_utf8_lossy(&row.key).into_owned();
-                Ok(ConnectionView { name, id, profile, created: Some(created) })
+                Ok(ConnectionView { name, id, profile, options, created: Some(created) })
             }))
             .collect()
     }
@@ -169,6 +240,15 @@ impl Roster {
     ) -> Result<Option<ConnectionRow>, RosterError> {
         snapshot.small(tenant, CONNECTIONS, name.as_bytes())?.map(|bytes| rows::decode(&bytes)).transpose()
     }
+}
+
+/// Refuses a profile that nobody knows.
+fn check_profile(name: &str) -> Result<(), RosterError> {
+    if Profile::by_name(name).is_some() {
+        return Ok(());
+    }
+    let known = Profile::ALL.iter().map(|profile| profile.name).collect::<Vec<_>>().join(", ");
+    Err(RosterError::Unfit(format!("unknown profile \"{name}\"; expected one of: {known}")))
 }
 
 /// Refuses a name that could not stand in a URL, a file name or a metric's label.

@@ -102,7 +102,9 @@ pub(super) fn view(
     at: Address,
     edges: Edges,
 ) -> Result<Option<View>, RosterError> {
-    let Some(stored) = snapshot.get(caller.tenant, at)? else { return Ok(None) };
+    let Some(stored) = snapshot.get(caller.tenant, at)?.filter(|stored| caller.sees(stored)) else {
+        return Ok(None);
+    };
     let mut view =
         View { version: stored.version(), modified: stored.modified(), stored, members: None, groups: None };
     if at.kind == KindId::GROUP {
@@ -158,9 +160,12 @@ fn groups_of(
     caller: &Caller,
     member: Address,
 ) -> Result<Vec<MemberFace>, RosterError> {
-    let face = |id| {
+    let mut faces = Vec::new();
+    for id in groups_with(snapshot, caller, member)? {
         let group = snapshot.get(caller.tenant, Address::group(id))?;
-        Ok(MemberFace { id, display: group.map_or_else(String::new, |group| group.display().to_owned()) })
-    };
-    groups_with(snapshot, caller, member)?.into_iter().map(face).collect()
+        if let Some(group) = group.filter(|group| caller.sees(group)) {
+            faces.push(MemberFace { id, display: group.display().to_owned() });
+        }
+    }
+    Ok(faces)
 }

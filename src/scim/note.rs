@@ -54,12 +54,14 @@ pub enum Rule {
     PrimaryByName,
     /// Members that nobody knows were left out (S131).
     UnknownMembersLeftOut,
+    /// A record was adopted, and its login or mail stayed what they were (X19).
+    LoginKept,
     /// Unknown attributes were more or larger than is kept of one resource; the rest was dropped.
     ShadowFull,
 }
 
 /// How many rules there are.
-pub const RULES: usize = 24;
+pub const RULES: usize = 25;
 
 impl Rule {
     /// Every rule there is.
@@ -87,6 +89,7 @@ impl Rule {
         Self::FormattedRebuilt,
         Self::PrimaryByName,
         Self::UnknownMembersLeftOut,
+        Self::LoginKept,
         Self::ShadowFull,
     ];
 
@@ -126,6 +129,7 @@ impl Rule {
             Self::FormattedRebuilt => "formatted-rebuilt",
             Self::PrimaryByName => "primary-by-name",
             Self::UnknownMembersLeftOut => "unknown-members",
+            Self::LoginKept => "login-kept",
             Self::ShadowFull => "shadow-full",
         }
     }
@@ -170,6 +174,9 @@ impl Rule {
             }
             Self::PrimaryByName => "emails.primary stood for the primary address",
             Self::UnknownMembersLeftOut => "members were named that do not exist; the others were applied",
+            Self::LoginKept => {
+                "a record was adopted; its login and mail addresses stay what they are until the next change"
+            }
             Self::ShadowFull => {
                 "more unknown attributes were sent than are kept of one resource; the rest was dropped"
             }

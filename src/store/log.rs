@@ -34,6 +34,8 @@ pub enum Action {
     Replace,
     /// A resource was changed in part (PATCH).
     Patch,
+    /// An inactive person was restored by a POST.
+    Reclaim,
     /// A resource was removed.
     Delete,
     /// A request was refused for lack of a right.
@@ -42,6 +44,8 @@ pub enum Action {
     TenantCreate,
     /// A connection came to be.
     ConnectionCreate,
+    /// A connection's profile or options changed.
+    ConnectionChange,
     /// A token was made.
     TokenCreate,
     /// A token was revoked.

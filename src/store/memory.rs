@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::codec;
 use super::{
     Entry, Finding, Given, Head, Health, IndexId, IndexRange, IndexRow, KEY_BYTES_MAX, LogRow, Outcome,
-    PAGE_ROWS_MAX, Record, Seq, SmallRow, Snapshot, Space, State, Store, StoreError, Stored, Touched,
+    Owned, PAGE_ROWS_MAX, Record, Seq, SmallRow, Snapshot, Space, State, Store, StoreError, Stored, Touched,
     UniqueKey, UniqueRow, Unit, Write,
 };
 use crate::ids::{Address, KindId, ResourceId, TenantId};
@@ -102,6 +102,14 @@ fn refuse_what_is_never_allowed(unit: &Unit) -> Result<(), StoreError> {
 impl Tenant {
     fn holder(&self, key: &UniqueKey) -> Option<Address> {
         self.records.iter().find(|(_, (_, record))| record.unique.contains(key)).map(|(at, _)| *at)
+    }
+
+    /// What a connection provisioned, in order of id.
+    fn owned(&self, owned: Owned) -> impl Iterator<Item = ResourceId> {
+        let whose = move |(at, (_, record)): &(&Address, &(Seq, Arc<Record>))| {
+            at.kind == owned.kind && record.connection == Some(owned.by)
+        };
+        self.records.iter().filter(whose).map(|(at, _)| at.id)
     }
 
     fn head(&self) -> Head {
@@ -287,6 +295,23 @@ impl Snapshot for Moment {
             let of_kind = data.records.keys().filter(|at| at.kind == kind).map(|at| at.id);
             page(of_kind.filter(|id| after.is_none_or(|after| *id > after)).skip(skip), limit)
         }))
+    }
+
+    fn owned(&self, tenant: TenantId, owned: Owned) -> Result<u64, StoreError> {
+        Ok(self.of(tenant, |data| data.owned(owned).count() as u64))
+    }
+
+    fn owned_ids(
+        &self,
+        tenant: TenantId,
+        owned: Owned,
+        after: Option<ResourceId>,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        let later = |id: &ResourceId| after.is_none_or(|after| *id > after);
+        Ok(self.of(tenant, |data| page(data.owned(owned).filter(later).skip(skip), limit)))
     }
 
     fn members(

@@ -47,7 +47,7 @@ pub use codec::Stored;
 pub use log::{Action, Actor, Change, Entry, Facts, Link, LogRow, Values};
 pub use unit::{Given, IndexEntry, IndexId, Outcome, Record, Segment, Seq, Space, UniqueKey, Unit, Write};
 
-use crate::ids::{Address, KindId, ResourceId, TenantId};
+use crate::ids::{Address, ConnectionId, KindId, ResourceId, TenantId};
 
 /// Longest folded value in a unique key, an index entry or a small key. Longer ones are for the roster to digest or cut.
 pub const KEY_BYTES_MAX: usize = 1024;
@@ -117,6 +117,20 @@ pub trait Snapshot: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ResourceId>, StoreError>;
 
+    /// Counts the records of a kind that a connection provisioned (a kept count; reads one value).
+    fn owned(&self, tenant: TenantId, owned: Owned) -> Result<u64, StoreError>;
+
+    /// Lists the ids of a kind that a connection provisioned, in order of creation, from just after `after`, leaving out the first
+    /// `skip` of them (which are read over one by one).
+    fn owned_ids(
+        &self,
+        tenant: TenantId,
+        owned: Owned,
+        after: Option<ResourceId>,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError>;
+
     /// Lists a group's members in order of (kind, id), from just after `after`.
     fn members(
         &self,
@@ -159,6 +173,15 @@ pub trait Snapshot: Send + Sync {
 
     /// Says where a tenant's history stands.
     fn head(&self, tenant: TenantId) -> Result<Head, StoreError>;
+}
+
+/// What a connection provisioned of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Owned {
+    /// Which kind of record.
+    pub kind: KindId,
+    /// Which connection.
+    pub by: ConnectionId,
 }
 
 /// A stretch of an index.

@@ -12,7 +12,7 @@ use super::*;
 use crate::chance::SeededChance;
 use crate::clock::{Clock, FixedClock};
 use crate::roster::scan::{SCAN_ROWS_MAX, matches_as_shown};
-use crate::roster::{SCAN_SECONDS_MAX, Scopes};
+use crate::roster::{ConnectionOptions, SCAN_SECONDS_MAX, Scopes};
 use crate::store::memory::MemoryStore;
 
 const TOKEN: &str = "tests-0123456789abcdef0123456789abcdef";
@@ -23,7 +23,7 @@ fn roster(clock: Arc<dyn Clock>) -> (Roster, Caller) {
     let request = roster.request_id();
     roster.create_tenant("main", request).unwrap();
     let operator = roster.operator("main", request).unwrap();
-    roster.create_connection(&operator, "idp", "auto").unwrap();
+    roster.create_connection(&operator, "idp", "auto", ConnectionOptions::default()).unwrap();
     roster.create_token(&operator, "idp", Scopes::idp(), None, Some(TOKEN)).unwrap();
     let caller = roster.authenticate(TOKEN, request).unwrap().unwrap();
     (roster, caller)

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use super::draft::{Batch, Changes, Draft};
 use super::keys;
 use super::{KvRead, blocks, read, rows};
-use crate::ids::{Address, KindId, ResourceId, TenantId};
+use crate::ids::{Address, ConnectionId, KindId, ResourceId, TenantId};
 use crate::store::codec::{self, Stored};
 use crate::store::log::{Entry, LogRow};
 use crate::store::unit::{Given, IndexId, Record, Seq, Unit, Write};
-use crate::store::{Head, KEY_BYTES_MAX, StoreError, Touched};
+use crate::store::{Head, KEY_BYTES_MAX, Owned, StoreError, Touched};
 
 /// What became of a unit that was applied to a batch.
 pub(crate) enum Applied {
@@ -153,6 +153,7 @@ impl Applying<'_> {
         for (index, value) in new_index.difference(&old_index) {
             self.draft.put(self.index_key(at, *index, value), rows::NOTHING);
         }
+        self.own(at, old.as_ref().and_then(Stored::connection), record.connection)?;
         if old.is_none() {
             self.draft.put(keys::id(self.tenant, at), rows::NOTHING);
             blocks::added(&mut self.draft, self.tenant, at)?;
@@ -174,6 +175,7 @@ impl Applying<'_> {
         self.draft.remove_document(&keys::document(self.tenant, at));
         self.draft.remove(keys::id(self.tenant, at));
         blocks::removed(&mut self.draft, self.tenant, at)?;
+        self.own(at, old.connection(), None)?;
         self.count(at.kind, -1)?;
         if at.kind == KindId::GROUP {
             for member in read::all_members(&self.draft, self.tenant, at.id)? {
@@ -230,6 +232,30 @@ impl Applying<'_> {
     fn count(&mut self, kind: KindId, change: i64) -> Result<(), StoreError> {
         let count = changed(read::count(&self.draft, self.tenant, kind)?, change, "records of a kind")?;
         self.draft.put(keys::count(self.tenant, kind), &count.to_le_bytes());
+        Ok(())
+    }
+
+    /// Notes whose record it is from now on.
+    fn own(
+        &mut self,
+        at: Address,
+        before: Option<ConnectionId>,
+        after: Option<ConnectionId>,
+    ) -> Result<(), StoreError> {
+        if before == after {
+            return Ok(());
+        }
+        for (by, change) in before.map(|by| (by, -1)).into_iter().chain(after.map(|by| (by, 1))) {
+            let owned = Owned { kind: at.kind, by };
+            let key = keys::owned(self.tenant, owned, at.id);
+            match change {
+                1 => self.draft.put(key, rows::NOTHING),
+                _ => self.draft.remove(key),
+            }
+            let count = read::owned(&self.draft, self.tenant, owned)?;
+            let count = changed(count, change, "records of a connection")?;
+            self.draft.put(keys::owned_count(self.tenant, owned), &count.to_le_bytes());
+        }
         Ok(())
     }
 

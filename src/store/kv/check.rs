@@ -13,7 +13,7 @@ use crate::store::codec::Stored;
 use crate::store::log::Link;
 use crate::store::seal::unseal;
 use crate::store::unit::{IndexId, Seq};
-use crate::store::{Finding, Head, StoreError, Touched};
+use crate::store::{Finding, Head, Owned, StoreError, Touched};
 
 /// Most findings that are listed; a store that has more has been looked at enough.
 const FINDINGS_MAX: usize = 1000;
@@ -38,6 +38,8 @@ struct Seen {
     /// By first id: how many ids a block says it has, and how many were met.
     blocks: BTreeMap<Address, (u64, u64)>,
     counts: BTreeMap<KindId, u64>,
+    /// How many records a connection has: as kept, as its rows say, as the records say.
+    owned: BTreeMap<Owned, [u64; 3]>,
     edges: BTreeMap<ResourceId, u64>,
     backward: u64,
     touched: BTreeMap<ResourceId, Touched>,
@@ -99,6 +101,14 @@ impl Check<'_> {
         let at = stored.at();
         let named = format!("record {} of kind {}", at.id, at.kind.0);
         self.of(tenant).versions.insert(at, stored.version());
+        if let Some(by) = stored.connection() {
+            let owned = Owned { kind: at.kind, by };
+            let [.., records] = self.of(tenant).owned.entry(owned).or_default();
+            *records += 1;
+            if !self.has(&keys::owned(tenant, owned, at.id))? {
+                self.find(tenant, format!("{named} is not among those of its connection"));
+            }
+        }
         if !self.has(&keys::id(tenant, at))? {
             self.find(tenant, format!("{named} is not in the list of ids"));
         }
@@ -185,8 +195,18 @@ impl Check<'_> {
                     self.of(tenant).counts.insert(KindId(*kind), count);
                     Some(None)
                 }
+                (tail, Some(count)) => keys::parse_owned(tail).map(|owned| {
+                    let [kept, ..] = self.of(tenant).owned.entry(owned).or_default();
+                    *kept = count;
+                    None
+                }),
                 _ => None,
             },
+            drawer::OWNED => keys::parse_owned_id(tail).map(|(owned, id)| {
+                let [_, rows, _] = self.of(tenant).owned.entry(owned).or_default();
+                *rows += 1;
+                self.needs_record(tenant, Address { kind: owned.kind, id }, "the list of a connection")
+            }),
             drawer::MEMBERS => match keys::parse_member(tail) {
                 Some((group, member)) => Some(self.edge(tenant, group, member)?),
                 None => None,
@@ -305,6 +325,11 @@ impl Seen {
         }
         for (first, (kept, met)) in &self.blocks {
             differ(&format!("ids in the block from {}", first.id), *kept, *met);
+        }
+        for (owned, [kept, rows, records]) in &self.owned {
+            let what = format!("records of kind {} of connection {}", owned.kind.0, owned.by);
+            differ(&what, *kept, *records);
+            differ(&format!("rows of the {what}"), *rows, *records);
         }
         differ("ids", self.ids, self.versions.len() as u64);
         differ("unique keys", self.unique.1, self.unique.0);

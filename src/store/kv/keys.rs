@@ -9,7 +9,8 @@
 //! | `i` index | kind ‖ index ‖ escaped value ‖ id | nothing |
 //! | `k` ids | kind ‖ id | nothing |
 //! | `b` blocks | kind ‖ first id | number of ids from here to the next block |
-//! | `c` counts | kind | number of records |
+//! | `c` counts | kind, or kind ‖ connection | number of records (that the connection provisioned) |
+//! | `o` owned | kind ‖ connection ‖ id | nothing |
 //! | `m` members | group ‖ member's kind ‖ id | nothing |
 //! | `g` groups | member's kind ‖ id ‖ group | nothing |
 //! | `t` touched | group | seq, time, number of members |
@@ -20,7 +21,8 @@
 //! An index value may hold any byte and be the beginning of another. It is escaped (0 becomes 0 255) and ended by
 //! 0 0, which keeps the order of (value, id).
 
-use crate::ids::{Address, KindId, ResourceId, TenantId};
+use crate::ids::{Address, ConnectionId, KindId, ResourceId, TenantId};
+use crate::store::Owned;
 use crate::store::unit::{IndexId, Seq, Space};
 
 /// Which table a key belongs to.
@@ -42,6 +44,7 @@ pub(super) mod drawer {
     pub(crate) const IDS: u8 = b'k';
     pub(crate) const BLOCKS: u8 = b'b';
     pub(crate) const COUNT: u8 = b'c';
+    pub(crate) const OWNED: u8 = b'o';
     pub(crate) const MEMBERS: u8 = b'm';
     pub(crate) const GROUPS: u8 = b'g';
     pub(crate) const TOUCHED: u8 = b't';
@@ -159,6 +162,30 @@ pub(super) fn count(tenant: TenantId, kind: KindId) -> Vec<u8> {
     key
 }
 
+fn push_owned(key: &mut Vec<u8>, owned: Owned) {
+    key.push(owned.kind.0);
+    key.extend_from_slice(owned.by.as_bytes());
+}
+
+pub(super) fn owned_count(tenant: TenantId, owned: Owned) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::COUNT, 17);
+    push_owned(&mut key, owned);
+    key
+}
+
+/// Where the ids begin that a connection provisioned.
+pub(super) fn all_owned(tenant: TenantId, owned: Owned) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::OWNED, 33);
+    push_owned(&mut key, owned);
+    key
+}
+
+pub(super) fn owned(tenant: TenantId, owned: Owned, id: ResourceId) -> Vec<u8> {
+    let mut key = all_owned(tenant, owned);
+    key.extend_from_slice(id.as_bytes());
+    key
+}
+
 pub(super) fn members(tenant: TenantId, group: ResourceId) -> Vec<u8> {
     let mut key = begin(tenant, drawer::MEMBERS, 33);
     key.extend_from_slice(group.as_bytes());
@@ -254,6 +281,18 @@ pub(super) fn parse_index(tail: &[u8]) -> Option<Address> {
     let ([kind, _index], rest) = tail.split_first_chunk()?;
     let (_, id) = parse_index_tail(rest)?;
     Some(Address { kind: KindId(*kind), id })
+}
+
+/// Reads kind and connection.
+pub(super) fn parse_owned(bytes: &[u8]) -> Option<Owned> {
+    let (kind, by) = bytes.split_first()?;
+    Some(Owned { kind: KindId(*kind), by: ConnectionId::from_bytes(by.try_into().ok()?) })
+}
+
+/// Reads who provisioned what.
+pub(super) fn parse_owned_id(tail: &[u8]) -> Option<(Owned, ResourceId)> {
+    let (owned, id) = tail.split_last_chunk::<16>()?;
+    Some((parse_owned(owned)?, ResourceId::from_bytes(*id)))
 }
 
 /// Reads group and member.

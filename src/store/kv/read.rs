@@ -12,7 +12,7 @@ use crate::store::log::LogRow;
 use crate::store::seal::unseal;
 use crate::store::unit::{IndexId, Seq, Space, UniqueKey};
 use crate::store::{
-    Head, IndexRange, IndexRow, PAGE_ROWS_MAX, SmallRow, Snapshot, StoreError, Touched, UniqueRow,
+    Head, IndexRange, IndexRow, Owned, PAGE_ROWS_MAX, SmallRow, Snapshot, StoreError, Touched, UniqueRow,
 };
 
 /// Reads a record.
@@ -49,6 +49,10 @@ pub(super) fn small(
 
 pub(super) fn count(kv: &dyn KvRead, tenant: TenantId, kind: KindId) -> Result<u64, StoreError> {
     Ok(rows::read(kv, &keys::count(tenant, kind), rows::open_number)?.unwrap_or(0))
+}
+
+pub(super) fn owned(kv: &dyn KvRead, tenant: TenantId, owned: Owned) -> Result<u64, StoreError> {
+    Ok(rows::read(kv, &keys::owned_count(tenant, owned), rows::open_number)?.unwrap_or(0))
 }
 
 pub(super) fn head(kv: &dyn KvRead, tenant: TenantId) -> Result<Head, StoreError> {
@@ -199,6 +203,23 @@ impl Snapshot for KvSnapshot {
     ) -> Result<Vec<ResourceId>, StoreError> {
         let mut page = Stretch::page(keys::ids(tenant, kind), None, limit);
         (page.from, page.skip) = blocks::seek(self.state(), tenant, kind, after, skip)?;
+        page.collect(self.state(), |tail, _| keys::parse_id(tail))
+    }
+
+    fn owned(&self, tenant: TenantId, owned: Owned) -> Result<u64, StoreError> {
+        self::owned(self.state(), tenant, owned)
+    }
+
+    fn owned_ids(
+        &self,
+        tenant: TenantId,
+        owned: Owned,
+        after: Option<ResourceId>,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        let after = after.map(|id| keys::owned(tenant, owned, id));
+        let page = Stretch { skip, ..Stretch::page(keys::all_owned(tenant, owned), after, limit) };
         page.collect(self.state(), |tail, _| keys::parse_id(tail))
     }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::ids::{Address, RequestId, ResourceId, TenantId};
+use crate::ids::{Address, ConnectionId, RequestId, ResourceId, TenantId};
 use crate::store::{
-    Action, Actor, Entry, Facts, Given, IndexEntry, IndexId, Outcome, Record, Segment, Seq, Snapshot, Space,
-    Store, UniqueKey, Unit, Values, Write,
+    Action, Actor, Entry, Facts, Given, IndexEntry, IndexId, Outcome, Owned, Record, Segment, Seq, Snapshot,
+    Space, Store, UniqueKey, Unit, Values, Write,
 };
 
 /// The tenant of most cases.
@@ -32,6 +32,11 @@ pub fn id(number: u32) -> ResourceId {
 /// A user's address.
 pub fn user(number: u32) -> Address {
     Address::user(id(number))
+}
+
+/// A connection.
+pub fn connection(number: u8) -> ConnectionId {
+    ConnectionId::from_bytes([number; 16])
 }
 
 /// A moment, in seconds.
@@ -199,6 +204,12 @@ pub fn everything(snapshot: &dyn Snapshot, tenant: TenantId) -> String {
     note(&snapshot.small_range(tenant, SPACE, b"", None, 10_000).unwrap());
     for kind in [1, 2, 3].map(crate::ids::KindId) {
         note(&snapshot.count(tenant, kind).unwrap());
+        for by in [1, 2].map(connection) {
+            let owned = Owned { kind, by };
+            let ids = snapshot.owned_ids(tenant, owned, None, 0, 10_000).unwrap();
+            assert_eq!(snapshot.owned(tenant, owned).unwrap(), ids.len() as u64);
+            note(&ids);
+        }
         for index in 0..4 {
             let range =
                 crate::store::IndexRange { kind, index: IndexId(index), from: None, to: None, after: None };

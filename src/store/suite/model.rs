@@ -24,12 +24,16 @@ fn any_name() -> impl Strategy<Value = String> {
 fn any_record() -> impl Strategy<Value = Record> {
     let names = prop::collection::vec(any_name(), 0..3);
     let values = prop::collection::vec(prop::collection::vec(0..3_u8, 0..3), 0..3);
-    (any_at(), names, values, 0..1000_i64).prop_map(|(at, names, values, modified)| Record {
-        at,
-        modified: second(modified),
-        unique: names.iter().map(|name| name_key(name)).collect(),
-        index: values.into_iter().map(|value| IndexEntry { index: DISPLAY, value }).collect(),
-        ..person(0, "somebody")
+    let owner = prop::option::of((1..3_u8).prop_map(connection));
+    (any_at(), owner, names, values, 0..1000_i64).prop_map(|(at, connection, names, values, modified)| {
+        Record {
+            at,
+            connection,
+            modified: second(modified),
+            unique: names.iter().map(|name| name_key(name)).collect(),
+            index: values.into_iter().map(|value| IndexEntry { index: DISPLAY, value }).collect(),
+            ..person(0, "somebody")
+        }
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::fixture::*;
 use crate::ids::{Address, ConnectionId, KindId};
-use crate::store::{IndexRange, PAGE_ROWS_MAX, Record, Segment, Seq, Store};
+use crate::store::{IndexRange, Owned, PAGE_ROWS_MAX, Record, Segment, Seq, Store};
 
 pub fn a_record_that_was_put_is_read_back_whole(store: &dyn Store) {
     let ada = Record {
@@ -157,6 +157,35 @@ pub fn ids_page_from_just_after_and_skip(store: &dyn Store) {
     assert_eq!(page(None, u64::MAX, 3), []);
     assert_eq!(page(Some(9), 0, 3), []);
     assert_eq!(page(None, 0, usize::MAX).len(), 9);
+}
+
+pub fn x19_what_a_connection_provisioned_is_counted_and_listed_apart(store: &dyn Store) {
+    let of = |number: u32, by: Option<u8>| Record {
+        connection: by.map(connection),
+        ..person(number, &format!("p{number}"))
+    };
+    for (number, by) in [(1, Some(1)), (2, Some(2)), (3, Some(1)), (4, None), (5, Some(1))] {
+        ok(store, put(&of(number, by)));
+    }
+    let team = Record { connection: Some(connection(1)), ..team(6) };
+    ok(store, put(&team));
+    let shown = |by: u8, after: Option<u32>, skip, limit| {
+        let owned = Owned { kind: KindId::USER, by: connection(by) };
+        let seen = see(store);
+        (seen.owned(T, owned).unwrap(), seen.owned_ids(T, owned, after.map(id), skip, limit).unwrap())
+    };
+    assert_eq!(shown(1, None, 0, 10), (3, [1, 3, 5].map(id).to_vec()));
+    assert_eq!(shown(1, Some(1), 1, 10), (3, [5].map(id).to_vec()));
+    assert_eq!(shown(1, None, 0, 2), (3, [1, 3].map(id).to_vec()));
+    assert_eq!(shown(2, None, 0, 10), (1, [2].map(id).to_vec()));
+    assert_eq!(shown(3, None, 0, 10), (0, vec![]));
+
+    // It changes hands, is given up, and goes.
+    ok(store, put(&of(3, Some(2))));
+    ok(store, put(&of(1, None)));
+    ok(store, unit().delete(user(5)));
+    assert_eq!(shown(1, None, 0, 10), (0, vec![]));
+    assert_eq!(shown(2, None, 0, 10), (2, [2, 3].map(id).to_vec()));
 }
 
 pub fn p8_deep_pages_leave_out_exactly_what_they_should(store: &dyn Store) {

@@ -95,8 +95,14 @@ fn x12_an_administrator_is_made_with_an_invitation_that_is_shown_once_and_only_o
         let odd = site.run(&["admin", "create", "ada\u{202e}", "--tenant", "main"]).failed();
         assert!(odd.contains("userName"), "{odd}");
 
-        let found =
-            site.serve().client().find("/Users", "userName eq \"ada@acme.example\"").expect(200).json();
+        let token = site.run(&["token", "create", "--tenant", "main", "--connection", "local"]).done();
+        let found = site
+            .serve()
+            .client()
+            .with(token.out.trim())
+            .find("/Users", "userName eq \"ada@acme.example\"")
+            .expect(200)
+            .json();
         let ada: &Value = &found["Resources"][0];
         assert_eq!(
             (&ada["displayName"], &ada["emails"][0]["value"]),

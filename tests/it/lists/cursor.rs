@@ -102,6 +102,7 @@ fn s89_a_cursor_is_good_for_the_connections_next_token_and_for_nobody_with_less(
         tenant: FIRST_TENANT.to_owned(),
         name: "turning".to_owned(),
         profile: "auto".to_owned(),
+        options: rosterd::roster::ConnectionOptions { adopt: true, ..Default::default() },
     });
     let (old, old_id) = app.issue(FIRST_TENANT, "turning", &["users:read"]);
     let cursor = next(&old.get("/Users?cursor&count=2").expect(200).json()).unwrap();

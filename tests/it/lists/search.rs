@@ -117,6 +117,7 @@ fn s88_a_query_across_kinds_sees_what_the_token_may_read() {
         tenant: FIRST_TENANT.to_owned(),
         name: "narrow".to_owned(),
         profile: "auto".to_owned(),
+        options: rosterd::roster::ConnectionOptions { adopt: true, ..Default::default() },
     });
     let (people, _) = app.issue(FIRST_TENANT, "narrow", &["users:read"]);
     let (groups, _) = app.issue(FIRST_TENANT, "narrow", &["groups:read"]);

@@ -15,6 +15,7 @@ mod folder;
 mod idempotence;
 mod mutations;
 mod names;
+mod ownership;
 mod routes;
 mod stopping;
 mod tampering;

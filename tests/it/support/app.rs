@@ -11,7 +11,7 @@ use rosterd::app::{Daemon, Rim, open_roster, roster_on};
 use rosterd::chance::SeededChance;
 use rosterd::clock::Clock;
 use rosterd::config::{Config, Environment, Sources};
-use rosterd::roster::{Command, Reply, Roster};
+use rosterd::roster::{Command, ConnectionOptions, Reply, Roster};
 use rosterd::store::Store;
 use rosterd::store::memory::MemoryStore;
 use tempfile::TempDir;
@@ -142,12 +142,13 @@ impl TestApp {
         self.connection(name, FIRST_CONNECTION, "auto")
     }
 
-    /// Makes a connection in a tenant, and returns a client with an IdP's scopes.
+    /// Makes a connection in a tenant that knows of what others provisioned as well, and returns a client with an IdP's scopes.
     pub fn connection(&self, tenant: &str, name: &str, profile: &str) -> Client {
         self.operate(Command::ConnectionCreate {
             tenant: tenant.to_owned(),
             name: name.to_owned(),
             profile: profile.to_owned(),
+            options: ConnectionOptions { adopt: true, ..ConnectionOptions::default() },
         });
         self.issue(tenant, name, &[]).0
     }
@@ -214,7 +215,8 @@ impl Parts {
             .flag("--data", "data.dir", folder.path().to_str().unwrap())
             .flag("--listen", "server.listen", "127.0.0.1:0")
             .flag("--admin-listen", "admin.listen", "127.0.0.1:0")
-            .flag("--public-url", "server.public_url", PUBLIC_URL);
+            .flag("--public-url", "server.public_url", PUBLIC_URL)
+            .flag("--rate", "server.client_requests_per_s_max", "1000000");
         let config = Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"));
         let clock = Arc::new(TickingClock::at("2026-03-01T08:00:00Z"));
         let rim = Rim { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance: Arc::new(SeededChance::new(7)) };

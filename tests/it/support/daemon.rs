@@ -66,6 +66,7 @@ impl TestDaemon {
             .arg(token)
             .env_clear()
             .env("ROSTERD_LOG__LEVEL", "debug")
+            .env("ROSTERD_SERVER__CLIENT_REQUESTS_PER_S_MAX", "1000000")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
