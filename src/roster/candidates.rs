@@ -217,7 +217,7 @@ impl Planner<'_> {
         let Some(from) = index::folded_prefix(text) else { return Ok(None) };
         // A value that goes on after the prefix goes on with a byte of text, and none of those is 255.
         let to = from.iter().copied().chain([u8::MAX]).collect();
-        self.indexed(&IndexRange { kind: self.kind.id, index, from: Some(from), to: Some(to), after: None })
+        self.indexed(&IndexRange { from: Some(from), to: Some(to), ..IndexRange::all(self.kind.id, index) })
     }
 
     /// Names are kept under their own folding, which is that of other texts for ASCII alone; so what is found is judged again.
