@@ -78,7 +78,9 @@ impl Roster {
         before: Option<&Stored>,
     ) -> Result<Record, RosterError> {
         let connection = before.map_or(Some(caller.connection), Stored::connection);
-        let keys = index::keys(at, connection.unwrap_or(super::LOCAL), caller.profile, document)?;
+        let mut keys = index::keys(at, connection.unwrap_or(super::LOCAL), caller.profile, document)?;
+        let modified = before.map_or(caller.now, |before| before.modified().max(caller.now));
+        keys.index.extend(index::orders(kind, document, modified));
         for key in &keys.unique {
             refuse_if_taken(snapshot, caller, key, at)?;
         }
@@ -88,7 +90,7 @@ impl Roster {
             at,
             connection,
             created: before.map_or(caller.now, Stored::created),
-            modified: before.map_or(caller.now, |before| before.modified().max(caller.now)),
+            modified,
             display: display(at.kind, document).to_owned(),
             segments,
             unique: keys.unique,

@@ -7,7 +7,7 @@ use super::commit::Plan;
 use super::error::RosterError;
 use super::rows::{self, CONNECTIONS, ConnectionRow, NEXT_TENANT, TENANTS, TenantRow};
 use super::scope::{Caller, Scope, Scopes};
-use super::{LOCAL, LOCAL_NAME, Roster};
+use super::{LOCAL, LOCAL_NAME, Roster, index};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
 use crate::ids::{ConnectionId, RequestId, TenantId};
@@ -86,6 +86,7 @@ impl Roster {
                 writes: vec![
                     Write::Small { space: TENANTS, key, value: Some(row) },
                     Write::Small { space: NEXT_TENANT, key: vec![], value: Some(rows::encode(&next)?) },
+                    index::orders_are_there(TenantId::new(number))?,
                 ],
                 changes: vec![Change { attribute: "tenant".to_owned(), old: None, new: Some(name.into()) }],
                 ..Plan::default()
