@@ -69,7 +69,7 @@ fn reads(criterion: &mut Criterion) {
             bencher.iter(|| seen.ids(T, KindId::USER, None, skip, 100).map(|it| it.len()));
         });
     }
-    let all = IndexRange { kind: KindId::USER, index: DISPLAY, from: None, to: None, after: None };
+    let all = IndexRange::all(KindId::USER, DISPLAY);
     group.bench_function("page of 100 index entries", |bencher| {
         bencher.iter(|| seen.index_range(T, &all, 100).map(|it| it.len()));
     });

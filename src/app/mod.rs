@@ -98,7 +98,14 @@ impl Default for Rim {
 pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError> {
     let writer = WriterOptions { queue_max: config.store.queue_max, ..WriterOptions::default() };
     let store = open(&config.data.dir, &RedbOptions { cache_bytes: config.store.cache_bytes(), writer })?;
-    Ok(roster_on(Arc::new(store), rim))
+    let roster = roster_on(Arc::new(store), rim);
+    match roster.complete_indexes() {
+        Ok(0) => {}
+        Ok(records) => tracing::info!(records, "records of an earlier build were given index entries"),
+        // Nothing is wrong with what is answered without them: more is read for it.
+        Err(error) => tracing::error!(%error, "records of an earlier build were not given index entries"),
+    }
+    Ok(roster)
 }
 
 /// Puts a roster on a store.

@@ -1,17 +1,19 @@
 //! Which resources a filter can mean, as far as the indexes know: the planner.
 //!
-//! Equalities on indexed attributes and beginnings of names and addresses are looked up; `and` intersects what its operands found, `or`
+//! Equalities on indexed attributes, beginnings of names and addresses, and what comes before or after a name or a time are looked up; `and` intersects what its operands found, `or`
 //! unites it when every operand found something. The answer holds every match. It says whether it holds nothing else; where it may,
 //! whoever asked reads the records. That nothing was found out (`None`) is always right, and slow.
 
 use super::error::RosterError;
+use super::known::only_known;
 use super::{Caller, LOCAL, index};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::attr::AttrPath;
-use crate::scim::filter::eval::unassigned;
+use crate::scim::filter::eval::{self, unassigned};
 use crate::scim::filter::{CompareOp, Filter, Literal};
 use crate::scim::schema::Kind;
-use crate::store::{IndexRange, PAGE_ROWS_MAX, Snapshot, UniqueKey};
+use crate::scim::{SortKey, fold};
+use crate::store::{IndexId, IndexRange, PAGE_ROWS_MAX, Snapshot, UniqueKey};
 
 /// Most ids that an index may yield; one that yields more has not narrowed anything.
 pub(super) const CANDIDATES_MAX: usize = 100_000;
@@ -59,7 +61,8 @@ type Found = Result<Option<Candidates>, RosterError>;
 
 /// Asks the indexes about a filter; `None` where they cannot help.
 pub(super) fn candidates(snapshot: &dyn Snapshot, caller: &Caller, kind: &Kind, filter: &Filter) -> Found {
-    Planner { snapshot, caller, kind }.plan(filter)
+    let found = Planner { snapshot, caller, kind }.plan(filter)?;
+    found.map(|found| only_known(snapshot, caller, kind.id, found)).transpose()
 }
 
 struct Planner<'a> {
@@ -125,10 +128,33 @@ impl Planner<'_> {
         Ok(Some(found))
     }
 
+    /// `members[value eq "x" and type eq "User"]`, which is what a link to a member comes to: the edge says both.
+    fn member(&self, path: &AttrPath, filter: &Filter) -> Found {
+        if self.kind.id != KindId::GROUP || !path.is("members") {
+            return Ok(None);
+        }
+        let [one, other] = filter.conjuncts() else { return Ok(None) };
+        let says = |name: &str| {
+            [one, other].into_iter().filter_map(Filter::as_text_equality).find(|(path, _)| path.is(name))
+        };
+        let (Some((_, value)), Some((_, kind))) = (says("value"), says("type")) else { return Ok(None) };
+        let Ok(id) = ResourceId::parse(value) else { return Ok(None) };
+        if fold::same(kind, "User") {
+            self.groups_with(Address::user(id))
+        } else if fold::same(kind, "Group") {
+            self.groups_with(Address::group(id))
+        } else {
+            Ok(None)
+        }
+    }
+
     /// `emails[type eq "work" and value eq "x"]`: one of the conditions on an element narrows.
     fn element(&self, path: &AttrPath, filter: &Filter) -> Found {
         if self.kind.attribute_of(path.extension.as_deref(), &path.name).is_none() {
             return Ok(Some(Candidates::nothing()));
+        }
+        if let Some(found) = self.member(path, filter)? {
+            return Ok(Some(found));
         }
         let alone = filter.conjuncts().len() == 1;
         for condition in filter.conjuncts() {
@@ -157,7 +183,19 @@ impl Planner<'_> {
         }
         let sub = path.sub.as_deref();
         match (op, value) {
+            (op, Literal::Text(text)) if path.is_sub("meta", "lastModified") => match eval::instant(text) {
+                Some(at) => self.ordered(path, op, &SortKey::of_instant(at)),
+                None => Ok(None),
+            },
             (CompareOp::Eq, Literal::Text(text)) => self.equal(&path.name, sub, text),
+            (CompareOp::Gt | CompareOp::Ge | CompareOp::Lt | CompareOp::Le, Literal::Text(text)) => {
+                match SortKey::of_folded(text) {
+                    // Of an empty text nothing is kept in the order of others.
+                    Some(key) if path.is("userName") => self.ordered(path, op, &key),
+                    _ if path.is("displayName") => self.beside(op, text),
+                    _ => Ok(None),
+                }
+            }
             (CompareOp::Sw, Literal::Text(text)) => self.begins(&path.name, sub, text),
             (CompareOp::Eq, Literal::Bool(false)) if path.is("active") && self.kind.id == KindId::USER => {
                 self.indexed(&IndexRange::exactly(self.kind.id, index::INACTIVE, vec![]))
@@ -206,6 +244,49 @@ impl Planner<'_> {
         }
     }
 
+    /// `meta.lastModified gt "2026-01-31T08:00:00Z"`, where an index holds the kind in that order.
+    fn ordered(&self, path: &AttrPath, op: CompareOp, key: &SortKey) -> Found {
+        let Some(index) = index::order(self.kind, path) else { return Ok(None) };
+        if !index::has_orders(self.snapshot, self.caller.tenant)? {
+            return Ok(None);
+        }
+        self.between(index, op, key.as_bytes().to_vec(), key.least_alike(), key.greatest_alike())
+    }
+
+    /// `displayName lt "m"`.
+    fn beside(&self, op: CompareOp, text: &str) -> Found {
+        let Some(value) = index::folded_prefix(text) else { return Ok(None) };
+        self.between(index::DISPLAY_NAME, op, value, vec![], vec![u8::MAX])
+    }
+
+    /// Reads what comes before or after a value, from the least to the greatest that count.
+    fn between(
+        &self,
+        index: IndexId,
+        op: CompareOp,
+        value: Vec<u8>,
+        least: Vec<u8>,
+        greatest: Vec<u8>,
+    ) -> Found {
+        let exactly = IndexRange::exactly(self.kind.id, index, value.clone());
+        let (from, to) = match op {
+            CompareOp::Eq => return self.indexed(&exactly),
+            CompareOp::Gt => (value.iter().copied().chain([0]).collect(), greatest),
+            CompareOp::Ge => (value, greatest),
+            CompareOp::Lt | CompareOp::Le => (least, value),
+            CompareOp::Ne | CompareOp::Co | CompareOp::Sw | CompareOp::Ew => return Ok(None),
+        };
+        let found = self.indexed(&IndexRange { from: Some(from), to: Some(to), ..exactly.clone() })?;
+        let Some(mut found) = found else { return Ok(None) };
+        if op != CompareOp::Lt {
+            return Ok(Some(found));
+        }
+        // Stretches end with a value; those who have that very value go again.
+        let Some(equal) = self.indexed(&exactly)? else { return Ok(None) };
+        found.ids.retain(|id| equal.ids.binary_search(id).is_err());
+        Ok(Some(found))
+    }
+
     /// `displayName sw "a"`, where the index keeps values in the order in which the filter compares them.
     fn begins(&self, name: &str, sub: Option<&str>, text: &str) -> Found {
         let index = match (self.kind.id, name, sub) {
@@ -217,7 +298,7 @@ impl Planner<'_> {
         let Some(from) = index::folded_prefix(text) else { return Ok(None) };
         // A value that goes on after the prefix goes on with a byte of text, and none of those is 255.
         let to = from.iter().copied().chain([u8::MAX]).collect();
-        self.indexed(&IndexRange { kind: self.kind.id, index, from: Some(from), to: Some(to), after: None })
+        self.indexed(&IndexRange { from: Some(from), to: Some(to), ..IndexRange::all(self.kind.id, index) })
     }
 
     /// Names are kept under their own folding, which is that of other texts for ASCII alone; so what is found is judged again.

@@ -87,7 +87,9 @@ impl Roster {
         let own = Some(caller.connection);
         let connection =
             before.filter(|before| !adopt::adopts(caller, before)).map_or(own, Stored::connection);
-        let keys = index::keys(at, connection.unwrap_or(super::LOCAL), caller.profile, document)?;
+        let mut keys = index::keys(at, connection.unwrap_or(super::LOCAL), caller.profile, document)?;
+        let modified = before.map_or(caller.now, |before| before.modified().max(caller.now));
+        keys.index.extend(index::orders(kind, document, modified));
         for key in &keys.unique {
             refuse_if_taken(snapshot, caller, key, at)?;
         }
@@ -97,7 +99,7 @@ impl Roster {
             at,
             connection,
             created: before.map_or(caller.now, Stored::created),
-            modified: before.map_or(caller.now, |before| before.modified().max(caller.now)),
+            modified,
             display: display(at.kind, document).to_owned(),
             segments,
             unique: keys.unique,

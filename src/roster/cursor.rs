@@ -1,10 +1,15 @@
 //! Cursors (RFC 9865, S89): the place where a page ended, sealed so that only this installation can have written it.
 //!
-//! A cursor holds the last resource of its page, what that sorted by, the size of the pages and when it was made. Nothing is kept on the
+//! A cursor holds the last resource of its page (or the first, and that the way goes back), what that sorted by, the size of the pages and
+//! when it was made. Nothing is kept on the
 //! server for it, so that a thousand of them cost nothing. What it holds may be about a person (a name sorted by), and
 //! URLs stand in logs, so that it is enciphered: the tag over the text is the nonce under which the text is enciphered (the construction of
 //! RFC 5297, with HMAC-SHA-256 for both). The tag is also over whom the cursor is for and which query it belongs to, which
 //! are not in it: another tenant, connection or query finds it invalid.
+//!
+//! The query is what decides which resources come in which order: kinds, filter, `sortBy`, `sortOrder`; and `count`, which a cursor carries.
+//! `attributes` and `excludedAttributes` may differ from page to page: they say what is shown of a resource, so that no resource is left
+//! out or met twice by that, and whether the caller may see it is asked for every page anew.
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
@@ -23,18 +28,20 @@ use crate::store::{Given, Outcome, Unit, Write};
 pub const CURSOR_SECONDS_MAX: i64 = 600;
 /// The longest text that can be a cursor.
 const CURSOR_CHARACTERS_MAX: usize = 1024;
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 const TAG_BYTES: usize = 16;
 
 /// The place where a page ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Position {
-    /// The last resource of the page.
+    /// The last resource of the page; the first where the way goes back.
     pub(super) at: Address,
     /// What it sorted by, in a query with an order.
     pub(super) sort: Option<SortKey>,
     /// How many resources a page has.
     pub(super) count: u16,
+    /// Whether the page before is meant.
+    pub(super) back: bool,
 }
 
 /// For whom and for which query a cursor is: a digest.
@@ -115,7 +122,7 @@ fn key_of(kept: &[u8]) -> Result<CursorKey, RosterError> {
 
 /// Writes a cursor: letters, digits, `-` and `_`.
 pub(super) fn seal(key: &CursorKey, binding: &Binding, now: Timestamp, position: &Position) -> String {
-    let mut text = vec![FORMAT, position.at.kind.0];
+    let mut text = vec![FORMAT, u8::from(position.back), position.at.kind.0];
     text.extend_from_slice(position.at.id.as_bytes());
     text.extend_from_slice(&now.as_second().to_be_bytes());
     text.extend_from_slice(&position.count.to_be_bytes());
@@ -135,8 +142,7 @@ pub(super) fn open(
     cursor: &str,
 ) -> Result<Position, RosterError> {
     let invalid = || {
-        let detail =
-            "cursor: expected the nextCursor of a page of the same query, or nothing for the first page";
+        let detail = "cursor: expected the nextCursor or previousCursor of a page of the same query, or nothing for the first page";
         RosterError::from(Refusal::new(Why::InvalidCursor, detail))
     };
     if cursor.len() > CURSOR_CHARACTERS_MAX {
@@ -161,7 +167,7 @@ pub(super) fn open(
 }
 
 fn parse(text: &[u8]) -> Option<(Timestamp, Position)> {
-    let ([FORMAT, kind], rest) = text.split_first_chunk()? else { return None };
+    let ([FORMAT, back @ (0 | 1), kind], rest) = text.split_first_chunk()? else { return None };
     let (id, rest) = rest.split_first_chunk::<16>()?;
     let (made, rest) = rest.split_first_chunk()?;
     let (count, sort) = rest.split_first_chunk()?;
@@ -169,6 +175,7 @@ fn parse(text: &[u8]) -> Option<(Timestamp, Position)> {
         at: Address { kind: KindId(*kind), id: ResourceId::from_bytes(*id) },
         sort: (!sort.is_empty()).then(|| SortKey::from_bytes(sort.to_vec())),
         count: u16::from_be_bytes(*count),
+        back: *back == 1,
     };
     Some((Timestamp::from_second(i64::from_be_bytes(*made)).ok()?, position))
 }
@@ -262,6 +269,7 @@ mod tests {
             at: Address::user(ResourceId::from_bytes([9; 16])),
             sort: sort.map(|sort| SortKey::from_bytes(sort.to_vec())),
             count: 100,
+            back: sort.is_some(),
         }
     }
 

@@ -2,14 +2,22 @@
 //!
 //! Values are folded here once; the store compares bytes. A value too long for a key is cut and carries its digest, so
 //! that equal values still meet. Index numbers never change their meaning.
+//!
+//! Indexes of order hold every record of a kind once, under what it sorts by (`scim::sort`), whether it has the attribute or not. So they
+//! give the sorted list as it is, are counted by the store, and answer comparisons. Builds before them wrote no such entries, so that
+//! each tenant has a row which says that all its records have them (`repair`); without it they are not asked.
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::error::RosterError;
+use super::rows::{self, ORDERS};
 use crate::idp::Profile;
 use crate::idp::profile::GroupNames;
-use crate::ids::{Address, ConnectionId, KindId};
-use crate::scim::{Document, Refusal, fold, precis};
-use crate::store::{IndexEntry, IndexId, UniqueKey};
+use crate::ids::{Address, ConnectionId, KindId, TenantId};
+use crate::scim::attr::AttrPath;
+use crate::scim::{Document, Kind, Refusal, SortKey, fold, precis};
+use crate::store::{IndexEntry, IndexId, Snapshot, UniqueKey, Write};
 
 /// `userName`, unique in the tenant (X26 folding).
 pub const USER_NAME: IndexId = IndexId(1);
@@ -23,6 +31,17 @@ pub const EMAIL: IndexId = IndexId(4);
 pub const DISPLAY_NAME: IndexId = IndexId(5);
 /// Users that are not active, under an empty value. Those who are have no entry: nearly everybody is.
 pub const INACTIVE: IndexId = IndexId(6);
+
+/// People in order of `userName`.
+pub const ORDER_USER_NAME: IndexId = IndexId(128);
+/// Resources in order of `displayName`.
+pub const ORDER_DISPLAY_NAME: IndexId = IndexId(129);
+/// People in order of `meta.lastModified`. Groups have none: theirs moves with their members, and a membership change that wrote a place
+/// in an order would cost more than the membership.
+pub const ORDER_MODIFIED: IndexId = IndexId(130);
+
+/// Which indexes of order there are; greater when one is added.
+pub const ORDERS_VERSION: u32 = 1;
 
 /// Longest value that is kept as it is.
 const PLAIN_BYTES_MAX: usize = 512;
@@ -68,6 +87,51 @@ pub fn keys(
         }
     }
     Ok(keys)
+}
+
+/// Computes the entries of a record in the indexes of order.
+pub fn orders(kind: &Kind, document: &Document, modified: Timestamp) -> Vec<IndexEntry> {
+    let mut entries = Vec::new();
+    for (index, name) in [(ORDER_USER_NAME, "userName"), (ORDER_DISPLAY_NAME, "displayName")] {
+        let path = AttrPath { extension: None, name: name.to_owned(), sub: None };
+        if order(kind, &path) == Some(index) {
+            let value = SortKey::of(&path, document, kind).as_bytes().to_vec();
+            entries.push(IndexEntry { index, value });
+        }
+    }
+    if kind.id == KindId::USER {
+        let value = SortKey::of_instant(modified).as_bytes().to_vec();
+        entries.push(IndexEntry { index: ORDER_MODIFIED, value });
+    }
+    entries
+}
+
+/// Says which index holds a kind in the order of an attribute.
+pub fn order(kind: &Kind, path: &AttrPath) -> Option<IndexId> {
+    let has = |name: &str| path.is(name) && kind.attribute_of(None, name).is_some();
+    if has("userName") {
+        Some(ORDER_USER_NAME)
+    } else if has("displayName") {
+        Some(ORDER_DISPLAY_NAME)
+    } else {
+        (kind.id == KindId::USER && path.is_sub("meta", "lastModified")).then_some(ORDER_MODIFIED)
+    }
+}
+
+/// Tells whether all records of a tenant have their entries in the indexes of order.
+pub fn has_orders(snapshot: &dyn Snapshot, tenant: TenantId) -> Result<bool, RosterError> {
+    let row = snapshot.small(TenantId::SYSTEM, ORDERS, &orders_key(tenant))?;
+    Ok(row.as_deref().map(rows::decode::<u32>).transpose()? == Some(ORDERS_VERSION))
+}
+
+/// Says of a tenant that all its records have them.
+pub fn orders_are_there(tenant: TenantId) -> Result<Write, RosterError> {
+    let value = Some(rows::encode(&ORDERS_VERSION)?);
+    Ok(Write::Small { space: ORDERS, key: orders_key(tenant), value })
+}
+
+fn orders_key(tenant: TenantId) -> Vec<u8> {
+    tenant.number().to_be_bytes().to_vec()
 }
 
 /// The key that a `userName` claims.

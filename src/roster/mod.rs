@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `commit` (how an answer
 //! becomes durable), `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
-//! `patch`, `remove`, `query` (with `candidates`, `scan` and `cursor`), `bulk`, with `members` (edges), `index` (under which values a record is
+//! `patch`, `remove`, `query` (with `candidates`, `scan`, `found` and `cursor`), `bulk`, with `members` (edges), `index` (under which values a record is
 //! found); `tenants` and `admins` for the operator, `operate` for the operator's commands as plain data.
 //!
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
@@ -19,7 +19,9 @@ mod create;
 mod credentials;
 mod cursor;
 mod error;
+mod found;
 mod index;
+mod known;
 mod leniencies;
 mod members;
 mod operate;

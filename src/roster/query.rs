@@ -1,30 +1,35 @@
 //! Lists: which resources a filter means, in which order, and a page of them (RFC 7644 §3.4.2, RFC 9865).
 //!
 //! One use case for a kind's collection, for a search by POST and for a query across kinds. `candidates` asks the indexes, `scan` reads
-//! records where they do not say enough, `cursor` names the place where a page ended. Without `sortBy` resources come kind by
-//! kind in order of creation; with it, ties are broken by id.
+//! records where they do not say enough, `found` cuts pages, `cursor` names the place where a page ended. Without `sortBy` resources come
+//! kind by kind in order of creation; with it, ties are broken by id. What sorts by an attribute with an index of order is not sorted but
+//! read from there, however much it is: of one kind, unfiltered or where the filter is answered by indexes alone.
 
 use std::sync::Arc;
 
 use super::candidates::candidates;
 use super::cursor::{self, Binding, Position};
 use super::error::RosterError;
-use super::scan::{MEMBERS_MAX, Scan, is_core, mentions};
+use super::found::{Found, Listed, Place, Placed, Walk, placed};
+use super::known::{Known, known, own_ids};
+use super::scan::{MEMBERS_MAX, SCAN_ROWS_MAX, Scan, is_core, mentions};
 use super::scope::Scope;
 use super::view::{Edges, View, view};
-use super::{Caller, LOCAL, Roster};
+use super::{Caller, LOCAL, Roster, index};
 use crate::idp::profile::GroupsOff;
-use crate::ids::{Address, KindId, ResourceId};
+use crate::ids::{Address, KindId};
 use crate::scim::attr::AttrPath;
 use crate::scim::filter::Filter;
 use crate::scim::schema::Kind;
-use crate::scim::{Refusal, SortKey, SortOrder, Why};
+use crate::scim::{Refusal, SortOrder, Why};
 use crate::store::Snapshot;
 
 /// Resources in a page when the client does not say.
 pub const PAGE_SIZE_DEFAULT: u64 = 100;
 /// Most resources in a page.
 pub const PAGE_SIZE_MAX: u64 = 1000;
+/// Where more than this match a filter, their order is read from an index. Fewer in tests, whose worlds are small.
+const WALK_ABOVE: usize = if cfg!(test) { 1 } else { SCAN_ROWS_MAX };
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -70,30 +75,10 @@ pub struct Page {
     pub start_index: Option<u64>,
     /// Where to go on; `None` on the last page and where the page was asked for by index.
     pub next: Option<String>,
+    /// Where to go back; `None` on the first page and where the page was asked for by index.
+    pub previous: Option<String>,
     /// The resources.
     pub views: Vec<View>,
-}
-
-/// Everything that matches.
-enum Found {
-    /// In order of creation, one for each part of the query.
-    Listed(Vec<Listed>),
-    /// In the order that was asked for.
-    Sorted(Vec<(SortKey, Address)>),
-}
-
-/// What matches of one kind.
-enum Listed {
-    /// All of this number: the store pages through them.
-    All(KindId, u64),
-    /// These, in order of id.
-    Some(KindId, Vec<ResourceId>),
-}
-
-/// Where to begin within what matches.
-enum From {
-    Skip(u64),
-    After(Option<Position>),
 }
 
 impl Query {
@@ -155,7 +140,7 @@ impl Roster {
             };
             let parts: Vec<Part> = query.parts.iter().filter(|part| !off(part)).cloned().collect();
             if parts.is_empty() {
-                return Ok(Page { total: 0, start_index, next: None, views: Vec::new() });
+                return Ok(Page { total: 0, start_index, next: None, previous: None, views: Vec::new() });
             }
             return self.query(caller, &Query { parts, ..query.clone() });
         }
@@ -166,8 +151,8 @@ impl Roster {
             }
         }
         let limit = query.limit();
-        let (from, sealing) = match &query.start {
-            Start::Index(index) => (From::Skip(index.saturating_sub(1)), None),
+        let (position, sealing) = match &query.start {
+            Start::Index(_) => (None, None),
             Start::Cursor(text) => {
                 let key = self.cursor_key()?;
                 let binding = Binding::of(caller, query);
@@ -179,166 +164,157 @@ impl Roster {
                     let detail = "count: expected what it was when the first page was asked for";
                     return Err(Refusal::new(Why::InvalidCount, detail).into());
                 }
-                (From::After(position), Some((key, binding)))
+                (position, Some((key, binding)))
             }
+        };
+        let place = match (&query.start, &position) {
+            (Start::Index(index), _) => Place::Skip(index.saturating_sub(1)),
+            (Start::Cursor(_), None) => Place::Skip(0),
+            (Start::Cursor(_), Some(position)) if position.back => Place::Before(position),
+            (Start::Cursor(_), Some(position)) => Place::After(position),
         };
         let snapshot = self.store.snapshot()?;
-        let found = self.find(&snapshot, caller, query)?;
-        let by_cursor = sealing.is_some();
-        // One more than the page holds says whether there is another page.
-        let ask = usize::from(limit).saturating_add(usize::from(by_cursor));
-        let mut page = found.cut(snapshot.as_ref(), caller, query, from, ask)?;
-        let more = page.len() > usize::from(limit);
-        page.truncate(usize::from(limit));
-        let next = match (sealing, page.last()) {
-            (Some((key, binding)), Some((sort, at))) if more => {
-                let position = Position { at: *at, sort: sort.clone(), count: limit };
-                Some(cursor::seal(&key, &binding, caller.now, &position))
-            }
-            _ => None,
+        let mut scan = Scan::begin(&snapshot, caller, self.clock.as_ref());
+        let found = find(&snapshot, &mut scan, caller, query)?;
+        let cut = |place, limit| found.cut(snapshot.as_ref(), &scan, caller, place, limit);
+        let shown = shown(cut, place, usize::from(limit), sealing.is_some())?;
+        let link = |wanted: bool, edge: Option<&Placed>, back: bool| {
+            let (key, binding) = sealing.as_ref()?;
+            let (sort, at) = edge.filter(|_| wanted)?;
+            let position = Position { at: *at, sort: sort.clone(), count: limit, back };
+            Some(cursor::seal(key, binding, caller.now, &position))
         };
-        let views = views(&snapshot, caller, query, page.into_iter().map(|(_, at)| at))?;
+        let next = link(shown.more_after, shown.page.last(), false);
+        let previous = link(shown.more_before, shown.page.first(), true);
+        let views = views(&snapshot, caller, query, shown.page.into_iter().map(|(_, at)| at))?;
         let start_index = match query.start {
             Start::Index(index) => Some(index),
             Start::Cursor(_) => None,
         };
-        Ok(Page { total: found.total(), start_index, next, views })
+        Ok(Page { total: found.total(), start_index, next, previous, views })
     }
+}
 
-    /// Finds everything that matches.
-    fn find(
-        &self,
-        snapshot: &Arc<dyn Snapshot>,
-        caller: &Caller,
-        query: &Query,
-    ) -> Result<Found, RosterError> {
-        let mut scan = Scan::begin(snapshot, caller, self.clock.as_ref());
-        if let Some(order) = query.order {
-            let mut all = Vec::new();
-            for part in &query.parts {
-                scan.keys(part, &mut all)?;
-            }
-            all.sort_unstable_by(|left, right| placed(order, left, right));
-            return Ok(Found::Sorted(all));
+/// A page, and whether there is anything beside it.
+struct Shown {
+    page: Vec<Placed>,
+    more_before: bool,
+    more_after: bool,
+}
+
+/// Cuts out a page; by cursor, one more than it holds, which says whether there is another page.
+fn shown<'p>(
+    cut: impl Fn(Place<'p>, usize) -> Result<Vec<Placed>, RosterError>,
+    place: Place<'p>,
+    limit: usize,
+    by_cursor: bool,
+) -> Result<Shown, RosterError> {
+    let ask = limit.saturating_add(usize::from(by_cursor));
+    if matches!(place, Place::Before(_)) {
+        let mut page = cut(place, ask)?;
+        if page.len() > limit {
+            page.remove(0);
+            return Ok(Shown { page, more_before: true, more_after: true });
         }
-        let mut all = Vec::with_capacity(query.parts.len());
-        for part in &query.parts {
-            let kind = part.kind.id;
-            all.push(match &part.filter {
-                None => Listed::All(kind, snapshot.count(caller.tenant, kind)?),
-                Some(filter) => {
-                    let found = candidates(snapshot.as_ref(), caller, &part.kind, filter)?;
-                    Listed::Some(kind, scan.matching(part, filter, found)?)
+        if page.len() == limit {
+            return Ok(Shown { page, more_before: false, more_after: true });
+        }
+        // Too few are before it, so that this is the first page: it is a whole one.
+        return shown(cut, Place::Skip(0), limit, by_cursor);
+    }
+    let mut page = cut(place, ask)?;
+    let more_after = page.len() > limit;
+    page.truncate(limit);
+    Ok(Shown { page, more_before: matches!(place, Place::After(_)), more_after })
+}
+
+/// Finds everything that matches.
+fn find(
+    snapshot: &Arc<dyn Snapshot>,
+    scan: &mut Scan<'_>,
+    caller: &Caller,
+    query: &Query,
+) -> Result<Found, RosterError> {
+    let Some(order) = query.order else {
+        let lists = query.parts.iter().map(|part| listed(snapshot, scan, caller, part));
+        return Ok(Found::Listed { lists: lists.collect::<Result<_, _>>()?, back: false });
+    };
+    if let [part] = query.parts.as_slice()
+        && let Some(found) = in_kept_order(snapshot, scan, caller, part, order)?
+    {
+        return Ok(found);
+    }
+    let mut all = Vec::new();
+    for part in &query.parts {
+        let found = match &part.filter {
+            Some(filter) => candidates(snapshot.as_ref(), caller, &part.kind, filter)?,
+            None => None,
+        };
+        scan.keys(part, found, &mut all)?;
+    }
+    all.sort_unstable_by(|left, right| placed(order, left, right));
+    Ok(Found::Sorted(all, order))
+}
+
+/// Finds what matches of one kind, in order of id.
+fn listed(
+    snapshot: &Arc<dyn Snapshot>,
+    scan: &mut Scan<'_>,
+    caller: &Caller,
+    part: &Part,
+) -> Result<Listed, RosterError> {
+    let kind = part.kind.id;
+    Ok(match &part.filter {
+        None => match known(snapshot.as_ref(), caller, kind)? {
+            Known::All(count) => Listed::All(kind, count),
+            Known::Own(owned, count) => Listed::Own(owned, count),
+        },
+        Some(filter) => {
+            let found = candidates(snapshot.as_ref(), caller, &part.kind, filter)?;
+            Listed::Some(kind, scan.matching(part, filter, found)?)
+        }
+    })
+}
+
+/// Finds what matches where the store keeps the order that is asked for: by id (which is that of creation), or in an index.
+fn in_kept_order(
+    snapshot: &Arc<dyn Snapshot>,
+    scan: &mut Scan<'_>,
+    caller: &Caller,
+    part: &Part,
+    order: SortOrder,
+) -> Result<Option<Found>, RosterError> {
+    let Some(path) = &part.sort_by else { return Ok(None) };
+    if path.is("id") || path.is_sub("meta", "created") {
+        // An id begins with the millisecond in which it was made.
+        let lists = vec![listed(snapshot, scan, caller, part)?];
+        return Ok(Some(Found::Listed { lists, back: order == SortOrder::Descending }));
+    }
+    let Some(index) = index::order(&part.kind, path) else { return Ok(None) };
+    if !index::has_orders(snapshot.as_ref(), caller.tenant)? {
+        return Ok(None);
+    }
+    let kind = part.kind.id;
+    let only = match &part.filter {
+        None => match known(snapshot.as_ref(), caller, kind)? {
+            Known::All(_) => None,
+            Known::Own(owned, count) if count > WALK_ABOVE as u64 => {
+                match own_ids(snapshot.as_ref(), caller, owned)? {
+                    Some(own) => Some(own),
+                    None => return Ok(None),
                 }
-            });
-        }
-        Ok(Found::Listed(all))
-    }
-}
-
-impl Found {
-    fn total(&self) -> u64 {
-        match self {
-            Self::Sorted(all) => all.len() as u64,
-            Self::Listed(parts) => parts.iter().map(Listed::total).sum(),
-        }
-    }
-
-    /// Cuts a page out.
-    fn cut(
-        &self,
-        snapshot: &dyn Snapshot,
-        caller: &Caller,
-        query: &Query,
-        from: From,
-        limit: usize,
-    ) -> Result<Vec<(Option<SortKey>, Address)>, RosterError> {
-        match self {
-            Self::Sorted(all) => {
-                let order = query.order.unwrap_or_default();
-                let skip = match from {
-                    From::Skip(skip) => usize::try_from(skip).unwrap_or(usize::MAX),
-                    From::After(None) => 0,
-                    From::After(Some(position)) => {
-                        let sort = position.sort.unwrap_or_else(SortKey::unassigned);
-                        let last = (sort, position.at);
-                        all.partition_point(|one| placed(order, one, &last).is_le())
-                    }
-                };
-                Ok(all.iter().skip(skip).take(limit).map(|(sort, at)| (Some(sort.clone()), *at)).collect())
             }
-            Self::Listed(parts) => {
-                let mut page = Vec::new();
-                let (mut skip, mut after) = match from {
-                    From::Skip(skip) => (skip, None),
-                    From::After(position) => (0, position.map(|position| position.at)),
-                };
-                for listed in parts {
-                    let left = limit.saturating_sub(page.len());
-                    // Kinds before the one where the last page ended have been shown.
-                    let within = match after {
-                        Some(at) if at.kind != listed.kind() => continue,
-                        within => within.map(|at| at.id),
-                    };
-                    after = None;
-                    if left == 0 {
-                        break;
-                    }
-                    let total = listed.total();
-                    let ids = if skip >= total {
-                        vec![]
-                    } else {
-                        listed.page(snapshot, caller, within, skip, left)?
-                    };
-                    page.extend(ids.into_iter().map(|id| (None, Address { kind: listed.kind(), id })));
-                    skip = skip.saturating_sub(total);
-                }
-                Ok(page)
-            }
-        }
-    }
+            Known::Own(..) => return Ok(None),
+        },
+        Some(filter) => match candidates(snapshot.as_ref(), caller, &part.kind, filter)? {
+            // Of fewer the records are read, which costs no more than a look at everybody's entries.
+            Some(found) if found.exact && found.ids.len() > WALK_ABOVE => Some(found.ids),
+            _ => return Ok(None),
+        },
+    };
+    let all = snapshot.count(caller.tenant, kind)?;
+    Ok(Some(Found::Walked(Walk { kind, index, order, all, only })))
 }
-
-impl Listed {
-    const fn kind(&self) -> KindId {
-        match self {
-            Self::All(kind, _) | Self::Some(kind, _) => *kind,
-        }
-    }
-
-    fn total(&self) -> u64 {
-        match self {
-            Self::All(_, total) => *total,
-            Self::Some(_, ids) => ids.len() as u64,
-        }
-    }
-
-    /// Returns ids from just after one, leaving out the first `skip` of them.
-    fn page(
-        &self,
-        snapshot: &dyn Snapshot,
-        caller: &Caller,
-        after: Option<ResourceId>,
-        skip: u64,
-        limit: usize,
-    ) -> Result<Vec<ResourceId>, RosterError> {
-        match self {
-            Self::All(kind, _) => Ok(snapshot.ids(caller.tenant, *kind, after, skip, limit)?),
-            Self::Some(_, ids) => {
-                let first = ids.partition_point(|id| after.is_some_and(|after| *id <= after));
-                let first = first.saturating_add(usize::try_from(skip).unwrap_or(usize::MAX));
-                Ok(ids.iter().skip(first).take(limit).copied().collect())
-            }
-        }
-    }
-}
-
-/// Says which of two resources comes first; ties are broken by id, in either order.
-fn placed(order: SortOrder, left: &(SortKey, Address), right: &(SortKey, Address)) -> std::cmp::Ordering {
-    let by_id = || (left.1.id, left.1.kind).cmp(&(right.1.id, right.1.kind));
-    order.compare(&left.0, &right.0).then_with(by_id)
-}
-
 /// Reads the resources of a page.
 fn views(
     snapshot: &Arc<dyn Snapshot>,

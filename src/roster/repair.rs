@@ -2,14 +2,20 @@
 //!
 //! A pointer is written before the token's row and removed after it, so that a crash leaves at worst a pointer to nothing. It opens
 //! nothing; it is only in the way.
+//!
+//! And what an earlier build did not write: entries in the indexes of order.
 
 use std::sync::PoisonError;
 
 use super::error::RosterError;
-use super::rows::{self, TOKEN_POINTERS, TOKENS, TokenPointer, TokensRow};
-use super::{Roster, commit::hex};
-use crate::ids::TenantId;
-use crate::store::{Given, Outcome, Unit, Write};
+use super::rows::{self, TENANTS, TOKEN_POINTERS, TOKENS, TenantRow, TokenPointer, TokensRow};
+use super::{Roster, commit::hex, index};
+use crate::ids::{Address, ResourceId, TenantId};
+use crate::scim::{Document, Kind};
+use crate::store::{Given, Outcome, Snapshot, Unit, Write};
+
+/// Records that are given index entries in one unit.
+const RECORDS_AT_ONCE: usize = if cfg!(test) { 3 } else { 256 };
 
 impl Roster {
     /// Removes pointers that lead to no token, and returns how many there were.
@@ -37,6 +43,67 @@ impl Roster {
         }
         Ok(removed)
     }
+
+    /// Gives records that an earlier build wrote their entries in the indexes of order, tenant by tenant, a few at once, and returns how
+    /// many there were. When it is broken off, what it did stays, and the tenant's order is not asked for until it has been through.
+    /// May go on beside other work: what is written meanwhile has its entries.
+    pub fn complete_indexes(&self) -> Result<u64, RosterError> {
+        let mut given = 0_u64;
+        for row in super::all_small(self.store.snapshot()?.as_ref(), TenantId::SYSTEM, TENANTS)? {
+            let TenantRow { number: tenant, .. } = rows::decode(&row.value)?;
+            if index::has_orders(self.store.snapshot()?.as_ref(), tenant)? {
+                continue;
+            }
+            for kind in self.kinds.iter() {
+                given = given.saturating_add(self.complete_kind(tenant, kind)?);
+            }
+            let done = Unit { given: vec![], writes: vec![index::orders_are_there(tenant)?], log: None };
+            self.store.commit(TenantId::SYSTEM, done)?;
+        }
+        Ok(given)
+    }
+
+    fn complete_kind(&self, tenant: TenantId, kind: &Kind) -> Result<u64, RosterError> {
+        let mut given = 0_u64;
+        let mut after: Option<ResourceId> = None;
+        loop {
+            let snapshot = self.store.snapshot()?;
+            let ids = snapshot.ids(tenant, kind.id, after, 0, RECORDS_AT_ONCE)?;
+            let Some(last) = ids.last().copied() else { return Ok(given) };
+            let mut unit = Unit { given: vec![], writes: vec![], log: None };
+            for id in ids {
+                let at = Address { kind: kind.id, id };
+                if let Some((fact, write)) = missing_entries(snapshot.as_ref(), tenant, kind, at)? {
+                    unit.given.push(fact);
+                    unit.writes.push(write);
+                }
+            }
+            let many = unit.writes.len() as u64;
+            let done = many == 0 || matches!(self.store.commit(tenant, unit)?, Outcome::Committed { .. });
+            // Where one of them was changed meanwhile, they are looked at again: by whoever changed it, it has its entries.
+            if done {
+                given = given.saturating_add(many);
+                after = Some(last);
+            }
+        }
+    }
+}
+
+/// Says which entries a record ought to have, where it has others, and on which fact that stands.
+fn missing_entries(
+    snapshot: &dyn Snapshot,
+    tenant: TenantId,
+    kind: &Kind,
+    at: Address,
+) -> Result<Option<(Given, Write)>, RosterError> {
+    let Some(stored) = snapshot.get(tenant, at)? else { return Ok(None) };
+    let document = Document::from_segments(stored.segments())
+        .map_err(|error| RosterError::Broken(format!("{}: {error}", at.id)))?;
+    let before = stored.to_record()?.index;
+    let mut entries: Vec<_> = before.iter().filter(|entry| !entry.index.is_counted()).cloned().collect();
+    entries.extend(index::orders(kind, &document, stored.modified()));
+    let missing = entries != before;
+    Ok(missing.then(|| (Given::Version(at, stored.version()), Write::Index { at, index: entries })))
 }
 
 #[cfg(test)]

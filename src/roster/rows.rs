@@ -18,6 +18,8 @@ pub const TOKEN_POINTERS: Space = Space(2);
 pub const NEXT_TENANT: Space = Space(3);
 /// System tenant: one key, the 32 bytes with which cursors are sealed. They open nothing but cursors.
 pub const CURSOR_KEY: Space = Space(4);
+/// System tenant: number of a tenant (4 bytes, big-endian) → which indexes of order all its records have entries in (a number).
+pub const ORDERS: Space = Space(5);
 /// Name of a connection → [`ConnectionRow`].
 pub const CONNECTIONS: Space = Space(16);
 /// Connection id → [`TokensRow`].

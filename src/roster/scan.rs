@@ -7,8 +7,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::candidates::{Candidates, candidates};
+use super::candidates::Candidates;
 use super::error::RosterError;
+use super::known::{Known, known, own_ids};
 use super::query::Part;
 use super::view::{Edges, View, view};
 use super::{Caller, LOCAL};
@@ -27,6 +28,12 @@ pub const SCAN_SECONDS_MAX: i64 = 5;
 pub(super) const MEMBERS_MAX: usize = if cfg!(test) { 5 } else { 500_000 };
 /// Records between two looks at the clock.
 const ROWS_BETWEEN_LOOKS: usize = 256;
+/// Most comparisons that one query may make, as far as they can be told beforehand: terms of the filter times what each looks at.
+pub(super) const COMPARISONS_MAX: usize = if cfg!(test) { 50_000 } else { 50_000_000 };
+/// Comparisons between two looks at the clock.
+const COMPARISONS_BETWEEN_LOOKS: usize = 100_000;
+/// Bytes of a document in which there is room for one value to compare.
+const BYTES_PER_VALUE: usize = 64;
 
 /// What one query has left to read.
 pub(super) struct Scan<'a> {
@@ -36,6 +43,9 @@ pub(super) struct Scan<'a> {
     ends: Timestamp,
     rows: usize,
     members: usize,
+    comparisons: usize,
+    /// How many comparisons there were at the last look at the clock.
+    looked_at: usize,
 }
 
 impl<'a> Scan<'a> {
@@ -43,7 +53,7 @@ impl<'a> Scan<'a> {
     pub(super) fn begin(snapshot: &'a Arc<dyn Snapshot>, caller: &'a Caller, clock: &'a dyn Clock) -> Self {
         let ends =
             clock.now().checked_add(SignedDuration::from_secs(SCAN_SECONDS_MAX)).unwrap_or(Timestamp::MAX);
-        Self { snapshot, caller, clock, ends, rows: 0, members: 0 }
+        Self { snapshot, caller, clock, ends, rows: 0, members: 0, comparisons: 0, looked_at: 0 }
     }
 
     /// Leaves of the candidates (or of all there are) what the filter means, in order of id.
@@ -59,9 +69,11 @@ impl<'a> Scan<'a> {
             None => self.everything(&part.kind)?,
         };
         let needs = edges(&part.kind, |name| mentions(filter, name));
+        let terms = filter.terms();
         let mut matching = Vec::new();
         for id in ids {
             let Some((view, document)) = self.read(part, id, needs)? else { continue };
+            self.compare(&view, terms)?;
             let caller = self.caller;
             if with_computed(caller, &part.kind, &view, &document, |subject| {
                 filter.matches(subject, &part.kind)
@@ -73,12 +85,13 @@ impl<'a> Scan<'a> {
     }
 
     /// Adds the sort keys of everything that a part of a query means.
-    pub(super) fn keys(&mut self, part: &Part, all: &mut Vec<(SortKey, Address)>) -> Result<(), RosterError> {
+    pub(super) fn keys(
+        &mut self,
+        part: &Part,
+        found: Option<Candidates>,
+        all: &mut Vec<(SortKey, Address)>,
+    ) -> Result<(), RosterError> {
         let kind = &part.kind;
-        let found = match &part.filter {
-            Some(filter) => candidates(self.snapshot.as_ref(), self.caller, kind, filter)?,
-            None => None,
-        };
         let judged = part.filter.as_ref().filter(|_| found.as_ref().is_none_or(|found| !found.exact));
         let ids = match found {
             Some(found) => found.ids,
@@ -86,8 +99,10 @@ impl<'a> Scan<'a> {
         };
         let sorts_by = |name: &str| part.sort_by.as_ref().is_some_and(|path| is_core(path, name));
         let needs = edges(kind, |name| sorts_by(name) || judged.is_some_and(|filter| mentions(filter, name)));
+        let terms = judged.map_or(0, Filter::terms);
         for id in ids {
             let Some((view, document)) = self.read(part, id, needs)? else { continue };
+            self.compare(&view, terms)?;
             let key = with_computed(self.caller, kind, &view, &document, |subject| {
                 let matches = judged.is_none_or(|filter| filter.matches(subject, kind));
                 matches.then(|| match &part.sort_by {
@@ -111,10 +126,8 @@ impl<'a> Scan<'a> {
             return Err(too_many());
         }
         self.rows = self.rows.saturating_add(1);
-        if self.rows.is_multiple_of(ROWS_BETWEEN_LOOKS) && self.clock.now() > self.ends {
-            let detail =
-                format!("the query took longer than {SCAN_SECONDS_MAX} seconds and was given up; {ADVICE}");
-            return Err(Refusal::new(Why::TooMany, detail).into());
+        if self.rows.is_multiple_of(ROWS_BETWEEN_LOOKS) {
+            self.in_time()?;
         }
         let at = Address { kind: part.kind.id, id };
         let Some(view) = view(self.snapshot, self.caller, at, needs)? else { return Ok(None) };
@@ -131,11 +144,45 @@ impl<'a> Scan<'a> {
         Ok(Some((view, document)))
     }
 
+    /// Counts the comparisons that a filter comes to for one record, if there is room left for them.
+    fn compare(&mut self, view: &View, terms: usize) -> Result<(), RosterError> {
+        let bytes: usize = view.stored.segments().map(|(_, json)| json.len()).sum();
+        let members = view.members.as_ref().map_or(0, Vec::len);
+        let edges = members.saturating_add(view.groups.as_ref().map_or(0, Vec::len));
+        let values = bytes.div_ceil(BYTES_PER_VALUE).saturating_add(edges).saturating_add(1);
+        self.comparisons = self.comparisons.saturating_add(terms.saturating_mul(values));
+        if self.comparisons > COMPARISONS_MAX {
+            let detail = format!(
+                "the query would make more than {COMPARISONS_MAX} comparisons; ask with fewer terms at once, or {ADVICE}"
+            );
+            return Err(Refusal::new(Why::TooMany, detail).into());
+        }
+        if self.comparisons.saturating_sub(self.looked_at) > COMPARISONS_BETWEEN_LOOKS {
+            self.looked_at = self.comparisons;
+            self.in_time()?;
+        }
+        Ok(())
+    }
+
+    /// Refuses when the query's time is over.
+    pub(super) fn in_time(&self) -> Result<(), RosterError> {
+        if self.clock.now() <= self.ends {
+            return Ok(());
+        }
+        let detail =
+            format!("the query took longer than {SCAN_SECONDS_MAX} seconds and was given up; {ADVICE}");
+        Err(Refusal::new(Why::TooMany, detail).into())
+    }
+
     /// Lists all ids of a kind, unless there are more than may be read.
     fn everything(&self, kind: &Kind) -> Result<Vec<ResourceId>, RosterError> {
         let tenant = self.caller.tenant;
-        if self.snapshot.count(tenant, kind.id)? > SCAN_ROWS_MAX.saturating_sub(self.rows) as u64 {
+        let known = known(self.snapshot.as_ref(), self.caller, kind.id)?;
+        if known.count() > SCAN_ROWS_MAX.saturating_sub(self.rows) as u64 {
             return Err(too_many());
+        }
+        if let Known::Own(owned, _) = known {
+            return own_ids(self.snapshot.as_ref(), self.caller, owned)?.ok_or_else(too_many);
         }
         let mut ids: Vec<ResourceId> = Vec::new();
         loop {
@@ -150,8 +197,8 @@ impl<'a> Scan<'a> {
 }
 
 /// What somebody whose query is refused can do about it.
-const ADVICE: &str =
-    "narrow it by an eq on id, userName, externalId, displayName or emails.value, or leave sortBy out";
+const ADVICE: &str = "narrow it by an eq on id, userName, externalId, displayName or emails.value; sort, if at all, \
+    people by userName, displayName, id, meta.created or meta.lastModified, and groups by displayName, id or meta.created";
 
 fn too_many() -> RosterError {
     let detail = format!("the query would read more than {SCAN_ROWS_MAX} resources; {ADVICE}");
@@ -206,6 +253,20 @@ pub(super) fn mentions(filter: &Filter, name: &str) -> bool {
 
 pub(super) fn is_core(path: &AttrPath, name: &str) -> bool {
     path.extension.is_none() && path.name == name
+}
+
+/// Reads what a resource sorts by, with everything about it read: the second opinion on indexes of order.
+#[cfg(test)]
+pub(super) fn sort_key_as_shown(
+    snapshot: &Arc<dyn Snapshot>,
+    caller: &Caller,
+    kind: &Kind,
+    id: ResourceId,
+    path: &AttrPath,
+) -> SortKey {
+    let view = view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL).unwrap().unwrap();
+    let document = Document::from_segments(view.stored.segments()).unwrap();
+    with_computed(caller, kind, &view, &document, |subject| SortKey::of(path, subject, kind))
 }
 
 /// Tells whether a resource matches, with everything about it read: the second opinion on the planner.

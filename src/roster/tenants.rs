@@ -7,7 +7,7 @@ use super::commit::Plan;
 use super::error::RosterError;
 use super::rows::{self, CONNECTIONS, ConnectionRow, NEXT_TENANT, TENANTS, TenantRow};
 use super::scope::{Caller, ConnectionOptions, Scope, Scopes};
-use super::{LOCAL, LOCAL_NAME, Roster};
+use super::{LOCAL, LOCAL_NAME, Roster, index};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
 use crate::ids::{ConnectionId, RequestId, TenantId};
@@ -101,6 +101,7 @@ impl Roster {
                 writes: vec![
                     Write::Small { space: TENANTS, key, value: Some(row) },
                     Write::Small { space: NEXT_TENANT, key: vec![], value: Some(rows::encode(&next)?) },
+                    index::orders_are_there(TenantId::new(number))?,
                 ],
                 changes: vec![Change::of("tenant", None, Some(name.into()))],
                 ..Plan::default()

@@ -1,10 +1,11 @@
 //! Filters (RFC 7644 §3.4.2.2): what a client asks for, parsed once against the schemas of a kind.
 //!
 //! [`parse`] turns text into a [`Filter`] whose attributes are known, in canonical spelling and comparable with their
-//! literals; what does not fit is refused, never ignored (S73). [`eval`] says whether a resource matches. The text form
+//! literals; what does not fit is refused, never ignored (S73). `locate` turns links into what they lead to. [`eval`] says whether a resource matches. The text form
 //! of a filter ([`std::fmt::Display`]) parses to the same filter.
 
 pub mod eval;
+mod locate;
 pub mod parse;
 #[cfg(test)]
 mod tests;
@@ -42,7 +43,7 @@ pub enum Filter {
     },
     /// All of two or more.
     And(Vec<Filter>),
-    /// One of two or more.
+    /// One of two or more; of none, nothing.
     Or(Vec<Filter>),
     /// The opposite.
     Not(Box<Filter>),
@@ -120,6 +121,15 @@ impl Filter {
     /// Tells whether a resource matches.
     pub fn matches(&self, subject: &dyn Subject, kind: &Kind) -> bool {
         eval::matches(self, subject, kind)
+    }
+
+    /// Counts the comparisons and presence tests.
+    pub fn terms(&self) -> usize {
+        match self {
+            Self::Compare { .. } | Self::Present(_) => 1,
+            Self::Element { filter: inner, .. } | Self::Not(inner) => inner.terms(),
+            Self::And(operands) | Self::Or(operands) => operands.iter().map(Self::terms).sum(),
+        }
     }
 
     /// Lists the conditions that must all hold: the operands of an `and`, or the filter alone. An index may answer one of

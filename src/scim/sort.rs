@@ -5,6 +5,7 @@
 
 use std::cmp::Ordering;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::attr::{AttrPath, Resolved, resolve};
@@ -49,6 +50,42 @@ impl SortKey {
     /// The key of what is unassigned: after everything.
     pub fn unassigned() -> Self {
         Self(vec![tag::UNASSIGNED])
+    }
+
+    /// The key of an instant.
+    pub fn of_instant(at: Timestamp) -> Self {
+        let mut key = vec![tag::INSTANT];
+        key.extend(shifted(at.as_second()).to_be_bytes());
+        // Of a time before 1970 the fraction counts down.
+        key.extend(shifted(i64::from(at.subsec_nanosecond())).to_be_bytes());
+        Self(key)
+    }
+
+    /// The key of a text that is compared without regard to case; `None` where so long a text is not told from others by its key, or is
+    /// empty.
+    pub fn of_folded(text: &str) -> Option<Self> {
+        let folded = fold::fold(text);
+        (1..SORT_KEY_BYTES_MAX).contains(&folded.len()).then(|| {
+            let mut key = vec![tag::TEXT];
+            key.extend(folded.bytes());
+            Self(key)
+        })
+    }
+
+    /// The least key that a text or an instant can have that is of the same type as this one: keys of other types do not lie between
+    /// it and [`SortKey::greatest_alike`].
+    pub fn least_alike(&self) -> Vec<u8> {
+        self.0.first().map_or_else(Vec::new, |tag| vec![*tag])
+    }
+
+    /// What is above every key of the same type.
+    pub fn greatest_alike(&self) -> Vec<u8> {
+        self.0.first().map_or_else(Vec::new, |tag| {
+            let mut above = vec![*tag];
+            // No text and no instant of this era holds as many bytes of 255.
+            above.extend([u8::MAX; 17]);
+            above
+        })
     }
 
     /// Returns the bytes.
@@ -121,12 +158,7 @@ fn encode(value: &Value, attribute: &Attribute) -> Option<Vec<u8>> {
         }
         Value::String(text) if text.is_empty() => return None,
         Value::String(text) => match instant(text).filter(|_| attribute.kind == Type::DateTime) {
-            Some(at) => {
-                key.push(tag::INSTANT);
-                key.extend(shifted(at.as_second()).to_be_bytes());
-                // Of a time before 1970 the fraction counts down.
-                key.extend(shifted(i64::from(at.subsec_nanosecond())).to_be_bytes());
-            }
+            Some(at) => return Some(SortKey::of_instant(at).0),
             None => {
                 key.push(tag::TEXT);
                 let compared = if attribute.case_exact { text.into() } else { fold::fold(text) };

@@ -243,15 +243,24 @@ impl ListWriter {
     }
 
     /// Writes the end. `itemsPerPage` is what was really written (S81). A page that was asked for by cursor has no index, and says
-    /// where to go on unless it is the last (S89).
-    pub fn end(self, out: &mut Vec<u8>, total: u64, start_index: Option<u64>, next_cursor: Option<&str>) {
+    /// where to go on unless it is the last, and where to go back unless it is the first (S89).
+    pub fn end(
+        self,
+        out: &mut Vec<u8>,
+        total: u64,
+        start_index: Option<u64>,
+        next_cursor: Option<&str>,
+        previous_cursor: Option<&str>,
+    ) {
         let _ = write!(out, "],\"totalResults\":{total},\"itemsPerPage\":{}", self.items);
         if let Some(index) = start_index {
             let _ = write!(out, ",\"startIndex\":{index}");
         }
-        if let Some(cursor) = next_cursor {
-            out.extend_from_slice(b",\"nextCursor\":");
-            string(out, cursor);
+        for (name, cursor) in [("nextCursor", next_cursor), ("previousCursor", previous_cursor)] {
+            if let Some(cursor) = cursor {
+                let _ = write!(out, ",\"{name}\":");
+                string(out, cursor);
+            }
         }
         out.push(b'}');
     }
@@ -376,7 +385,7 @@ mod tests {
     #[test]
     fn s77_s81_a_page_counts_what_is_in_it() {
         let mut out = Vec::new();
-        ListWriter::begin(&mut out).end(&mut out, 2, Some(101), None);
+        ListWriter::begin(&mut out).end(&mut out, 2, Some(101), None, None);
         assert_eq!(
             serde_json::from_slice::<Value>(&out).unwrap(),
             json!({"schemas": [urn::LIST_RESPONSE], "Resources": [], "totalResults": 2, "startIndex": 101, "itemsPerPage": 0})
@@ -387,10 +396,11 @@ mod tests {
             list.next(&mut out);
             out.push(number);
         }
-        list.end(&mut out, 5, None, Some("x"));
+        list.end(&mut out, 5, None, Some("x"), Some("y"));
         let list: Value = serde_json::from_slice(&out).unwrap();
         assert_eq!((&list["Resources"], &list["itemsPerPage"]), (&json!([1, 2]), &json!(2)));
-        assert_eq!((&list["nextCursor"], list.get("startIndex")), (&json!("x"), None));
+        assert_eq!((&list["nextCursor"], &list["previousCursor"]), (&json!("x"), &json!("y")));
+        assert_eq!(list.get("startIndex"), None);
     }
 
     #[test]

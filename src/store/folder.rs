@@ -9,8 +9,9 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// The layout that this build writes.
-const FORMAT: u32 = 1;
+/// The layout that this build writes. 2: records have entries in indexes of order (`roster::index`), which builds that know 1 would not
+/// write; a folder of format 1 is labelled anew when it is opened, and gets them.
+const FORMAT: u32 = 2;
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// More than a holder's line or a format's number takes.
@@ -72,6 +73,8 @@ pub enum FolderError {
 pub struct Folder {
     path: PathBuf,
     has_label: bool,
+    /// Whether the label is that of an earlier build.
+    outdated: bool,
     /// Keeps the lock.
     _lock: File,
 }
@@ -81,8 +84,10 @@ impl Folder {
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         make_folder(path)?;
         let lock = lock(path)?;
-        let mut folder = Self { path: path.into(), has_label: false, _lock: lock };
-        folder.has_label = folder.check_format()?;
+        let mut folder = Self { path: path.into(), has_label: false, outdated: false, _lock: lock };
+        let found = folder.check_format()?;
+        folder.has_label = found.is_some();
+        folder.outdated = found.is_some_and(|found| found < FORMAT);
         Ok(folder)
     }
 
@@ -96,13 +101,13 @@ impl Folder {
 
     /// Labels the folder, durably. Called when everything is there.
     pub fn label(&mut self) -> Result<(), FolderError> {
-        if self.has_label {
+        if self.has_label && !self.outdated {
             return Ok(());
         }
         let path = self.path("FORMAT");
         write_label(&mut make_file(&path)?, &FORMAT.to_string()).map_err(disk("write", &path))?;
         sync_folder(&self.path)?;
-        self.has_label = true;
+        (self.has_label, self.outdated) = (true, false);
         Ok(())
     }
 
@@ -142,19 +147,19 @@ impl Folder {
         sync_folder(&self.path)
     }
 
-    /// Tells whether there is a label, and refuses one that this build does not know.
-    fn check_format(&self) -> Result<bool, FolderError> {
+    /// Reads the label, if there is one, and refuses one that this build does not know.
+    fn check_format(&self) -> Result<Option<u32>, FolderError> {
         let path = self.path.join("FORMAT");
         let found = match File::open(&path) {
             Ok(mut file) => read_label(&mut file).map_err(disk("read", &path))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(disk("open", &path)(error)),
         };
         if found.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         match found.parse::<u32>() {
-            Ok(known) if (1..=FORMAT).contains(&known) => Ok(true),
+            Ok(known) if (1..=FORMAT).contains(&known) => Ok(Some(known)),
             Ok(newer) if newer > FORMAT => Err(FolderError::Newer { path: self.path.clone(), found: newer }),
             _ => Err(FolderError::Label { path, found }),
         }
@@ -266,15 +271,26 @@ mod tests {
     fn r12_a_newer_format_is_refused_and_left_alone() {
         let (_home, path) = home();
         drop(Folder::open(&path).unwrap());
-        std::fs::write(path.join("FORMAT"), "2\n").unwrap();
+        std::fs::write(path.join("FORMAT"), "3\n").unwrap();
         let refused = Folder::open(&path).unwrap_err();
-        assert!(matches!(refused, FolderError::Newer { found: 2, .. }), "{refused}");
-        assert_eq!(std::fs::read_to_string(path.join("FORMAT")).unwrap(), "2\n");
+        assert!(matches!(refused, FolderError::Newer { found: 3, .. }), "{refused}");
+        assert_eq!(std::fs::read_to_string(path.join("FORMAT")).unwrap(), "3\n");
         for nonsense in ["0", "-1", "one", "1 2", "\u{fffd}"] {
             std::fs::write(path.join("FORMAT"), nonsense).unwrap();
             let refused = Folder::open(&path).unwrap_err();
             assert!(matches!(refused, FolderError::Label { .. }), "{nonsense}: {refused}");
         }
+    }
+
+    #[test]
+    fn r12_an_older_format_is_opened_and_labelled_anew() {
+        let (_home, path) = home();
+        drop(Folder::open(&path).unwrap());
+        std::fs::write(path.join("FORMAT"), "1\n").unwrap();
+        let mut folder = Folder::open(&path).unwrap();
+        assert!(folder.has_its("data").is_err(), "an older label is one: what it promises must be there");
+        folder.label().unwrap();
+        assert_eq!(std::fs::read_to_string(path.join("FORMAT")).unwrap(), format!("{FORMAT}\n"));
     }
 
     #[test]

@@ -88,12 +88,14 @@ fn refuse_what_is_never_allowed(unit: &Unit) -> Result<(), StoreError> {
                 || record.index.iter().any(|entry| entry.value.len() > KEY_BYTES_MAX)
         }
         Write::Small { key, .. } => key.len() > KEY_BYTES_MAX,
+        Write::Index { index, .. } => index.iter().any(|entry| entry.value.len() > KEY_BYTES_MAX),
         Write::Delete(_) | Write::Edge { .. } => false,
     });
     if too_long {
         return Err(StoreError::Invalid("a key is too long".into()));
     }
-    if unit.log.is_none() && unit.writes.iter().any(|write| !matches!(write, Write::Small { .. })) {
+    let unseen = |write: &Write| matches!(write, Write::Small { .. } | Write::Index { .. });
+    if unit.log.is_none() && !unit.writes.iter().all(unseen) {
         return Err(StoreError::Invalid("a change of records or edges without a log entry".into()));
     }
     Ok(())
@@ -105,7 +107,7 @@ impl Tenant {
     }
 
     /// What a connection provisioned, in order of id.
-    fn owned(&self, owned: Owned) -> impl Iterator<Item = ResourceId> {
+    fn owned(&self, owned: Owned) -> impl DoubleEndedIterator<Item = ResourceId> {
         let whose = move |(at, (_, record)): &(&Address, &(Seq, Arc<Record>))| {
             at.kind == owned.kind && record.connection == Some(owned.by)
         };
@@ -142,6 +144,11 @@ impl Tenant {
                     Arc::make_mut(&mut self.records).insert(record.at, put);
                 }
                 Write::Delete(at) => self.delete(*at, now),
+                Write::Index { at, index } => {
+                    if let Some((_, record)) = Arc::make_mut(&mut self.records).get_mut(at) {
+                        *record = Arc::new(Record { index: index.clone(), ..Record::clone(record) });
+                    }
+                }
                 Write::Edge { group, member, add: true } => {
                     if !self.edges.contains(&(*group, *member)) {
                         for end in [Address::group(*group), *member] {
@@ -273,9 +280,13 @@ impl Snapshot for Moment {
         let within = rows.into_iter().filter(|row| {
             range.from.as_ref().is_none_or(|from| row.value >= *from)
                 && range.to.as_ref().is_none_or(|to| row.value <= *to)
-                && range.after.as_ref().is_none_or(|after| row > after)
+                && range.after.as_ref().is_none_or(|after| if range.back { row < after } else { row > after })
         });
-        Ok(page(within, limit))
+        let mut within: Vec<_> = within.collect();
+        if range.back {
+            within.reverse();
+        }
+        Ok(page(within.into_iter().skip(usize::try_from(range.skip).unwrap_or(usize::MAX)), limit))
     }
 
     fn count(&self, tenant: TenantId, kind: KindId) -> Result<u64, StoreError> {
@@ -312,6 +323,30 @@ impl Snapshot for Moment {
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let later = |id: &ResourceId| after.is_none_or(|after| *id > after);
         Ok(self.of(tenant, |data| page(data.owned(owned).filter(later).skip(skip), limit)))
+    }
+
+    fn owned_ids_back(
+        &self,
+        tenant: TenantId,
+        owned: Owned,
+        before: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        let earlier = |id: &ResourceId| before.is_none_or(|before| *id < before);
+        Ok(self.of(tenant, |data| page(data.owned(owned).filter(earlier).rev(), limit)))
+    }
+
+    fn ids_back(
+        &self,
+        tenant: TenantId,
+        kind: KindId,
+        before: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        Ok(self.of(tenant, |data| {
+            let of_kind = data.records.keys().rev().filter(|at| at.kind == kind).map(|at| at.id);
+            page(of_kind.filter(|id| before.is_none_or(|before| *id < before)), limit)
+        }))
     }
 
     fn members(

@@ -96,7 +96,7 @@ pub trait Snapshot: Send + Sync {
         limit: usize,
     ) -> Result<Vec<UniqueRow>, StoreError>;
 
-    /// Reads an index in order of (value, id), from just after `range.after`.
+    /// Reads an index in order of (value, id), or in the opposite order, as the range says.
     fn index_range(
         &self,
         tenant: TenantId,
@@ -128,6 +128,24 @@ pub trait Snapshot: Send + Sync {
         owned: Owned,
         after: Option<ResourceId>,
         skip: u64,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError>;
+
+    /// Lists them latest first, from just before `before`.
+    fn owned_ids_back(
+        &self,
+        tenant: TenantId,
+        owned: Owned,
+        before: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError>;
+
+    /// Lists the ids of a kind, latest first, from just before `before`.
+    fn ids_back(
+        &self,
+        tenant: TenantId,
+        kind: KindId,
+        before: Option<ResourceId>,
         limit: usize,
     ) -> Result<Vec<ResourceId>, StoreError>;
 
@@ -195,14 +213,24 @@ pub struct IndexRange {
     pub from: Option<Vec<u8>>,
     /// Highest value, inclusive; `None` to the end.
     pub to: Option<Vec<u8>>,
-    /// Where the page before this one ended.
+    /// Where the page before this one ended; this one begins just behind it (just before it, where it goes back).
     pub after: Option<IndexRow>,
+    /// Whether to read from the highest entry to the lowest.
+    pub back: bool,
+    /// How many entries to leave out first. Where the index is counted ([`IndexId::is_counted`]) and the stretch has no lowest value
+    /// and does not go back, they are not read.
+    pub skip: u64,
 }
 
 impl IndexRange {
+    /// A whole index.
+    pub const fn all(kind: KindId, index: IndexId) -> Self {
+        Self { kind, index, from: None, to: None, after: None, back: false, skip: 0 }
+    }
+
     /// The stretch of exactly one value.
     pub fn exactly(kind: KindId, index: IndexId, value: Vec<u8>) -> Self {
-        Self { kind, index, from: Some(value.clone()), to: Some(value), after: None }
+        Self { from: Some(value.clone()), to: Some(value), ..Self::all(kind, index) }
     }
 }
 

@@ -253,6 +253,24 @@ impl KvRead for Open {
         })
     }
 
+    fn scan_back(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError> {
+        unless_damaged(|| {
+            for row in self.table(table).range(from..to).map_err(failed)?.rev() {
+                let (key, value) = row.map_err(failed)?;
+                if visit(key.value(), value.value())?.is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError> {
         let last =
             self.table(table).range(from..to).map_err(failed)?.next_back().transpose().map_err(failed)?;

@@ -25,6 +25,14 @@ impl Seq {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IndexId(pub u8);
 
+impl IndexId {
+    /// Tells whether the store counts the entries of an index in blocks, so that many can be left out without reading them: those
+    /// from 128 upwards. A counted index costs one more row per entry written.
+    pub const fn is_counted(self) -> bool {
+        self.0 >= 128
+    }
+}
+
 /// A value that one record of the tenant may hold at a time, already folded for comparison.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UniqueKey {
@@ -102,6 +110,15 @@ pub enum Write {
     /// Removes a record with its keys, its index entries, and every edge from it and to it. Groups that lose a member
     /// count as touched by this unit. Removing what is not there is no error.
     Delete(Address),
+    /// Gives a record other index entries, and leaves everything else of it as it is: document, unique keys, version and times. For
+    /// entries that an earlier build did not write. No change that anybody could see, so that it needs no log entry; a record that is not there
+    /// is left alone.
+    Index {
+        /// Whose.
+        at: Address,
+        /// Every value under which it is found from now on.
+        index: Vec<IndexEntry>,
+    },
     /// Adds a member to a group, or removes it. A no-op (already there, already gone) touches nothing. Adding implies
     /// [`Given::Exists`] for the group and for the member, as they stand after the writes before this one.
     Edge {
@@ -130,7 +147,7 @@ pub struct Unit {
     pub given: Vec<Given>,
     /// What it writes, applied in order.
     pub writes: Vec<Write>,
-    /// What the history says of it. A unit without an entry may write small values only, and takes no number.
+    /// What the history says of it. A unit without an entry may write small values and index entries only, and takes no number.
     pub log: Option<Entry>,
 }
 

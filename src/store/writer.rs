@@ -403,6 +403,8 @@ fn weight(unit: &Unit) -> usize {
             256 + text + index
         }
         Write::Delete(_) => 256,
+        // The document is written again, which is not seen from here.
+        Write::Index { index, .. } => 1024 + index.iter().map(|entry| entry.value.len() + 48).sum::<usize>(),
         Write::Edge { .. } => 128,
         Write::Small { key, value, .. } => 16 + key.len() + value.as_ref().map_or(0, Vec::len),
     });

@@ -100,7 +100,11 @@ async fn answer(
     let mut parts = Vec::with_capacity(kinds.len());
     for kind in kinds {
         let filter = parameters.filter.as_deref();
-        let filter = filter.map(|filter| Filter::parse_across(filter, &kind, others)).transpose()?;
+        let read = |filter| {
+            let filter = Filter::parse_across(filter, &kind, others)?;
+            filter.locate(edge.base_url(), &kind, edge.roster().kinds())
+        };
+        let filter = filter.map(read).transpose()?;
         let shown = Wanted::from_parameters(&kind, &parameters)?;
         let sort_by = parameters.sort_by.as_deref().and_then(|path| sort::path(path, &kind));
         parts.push(Part { kind: Arc::clone(&kind), filter, sort_by, edges: shown.edges() });

@@ -79,7 +79,7 @@ pub fn page(edge: &Edge, page: &Page, wanted: &[(Arc<Kind>, Wanted)]) -> Respons
         list.next(&mut body);
         render(&mut body, edge, kind, view, wanted);
     }
-    list.end(&mut body, page.total, page.start_index, page.next.as_deref());
+    list.end(&mut body, page.total, page.start_index, page.next.as_deref(), page.previous.as_deref());
     json(StatusCode::OK, body)
 }
 

@@ -1,5 +1,7 @@
 //! The planner against a look at every record, and the bounds of a scan.
 
+mod order;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -11,7 +13,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::chance::SeededChance;
 use crate::clock::{Clock, FixedClock};
-use crate::roster::scan::{SCAN_ROWS_MAX, matches_as_shown};
+use crate::ids::ResourceId;
+use crate::roster::scan::{SCAN_ROWS_MAX, matches_as_shown, sort_key_as_shown};
 use crate::roster::{ConnectionOptions, SCAN_SECONDS_MAX, Scopes};
 use crate::store::memory::MemoryStore;
 
@@ -19,7 +22,11 @@ const TOKEN: &str = "tests-0123456789abcdef0123456789abcdef";
 
 /// A roster with one tenant, one connection and one token.
 fn roster(clock: Arc<dyn Clock>) -> (Roster, Caller) {
-    let roster = Roster::new(Arc::new(MemoryStore::new()), clock, Arc::new(SeededChance::new(1)));
+    roster_on(Arc::new(MemoryStore::new()), clock)
+}
+
+fn roster_on(store: Arc<dyn crate::store::Store>, clock: Arc<dyn Clock>) -> (Roster, Caller) {
+    let roster = Roster::new(store, clock, Arc::new(SeededChance::new(1)));
     let request = roster.request_id();
     roster.create_tenant("main", request).unwrap();
     let operator = roster.operator("main", request).unwrap();
@@ -78,15 +85,24 @@ fn any_filter() -> impl Strategy<Value = String> {
         "members.value",
         "meta.resourceType",
     ]);
+    let ordering = prop::sample::select(vec!["gt", "ge", "lt", "le", "eq", "ne"]);
     let operator = prop::sample::select(vec!["eq", "eq", "sw", "sw", "ne", "co", "ge"]);
     let id = prop::sample::select(vec!["{0}", "{1}", "{2}", "{g}"]);
     let leaf = prop_oneof![
         6 => (attribute.clone(), operator, any_word()).prop_map(|(attribute, operator, word)| format!("{attribute} {operator} \"{word}\"")),
         2 => (prop::sample::select(vec!["id", "groups", "groups.value", "members", "members.value"]), id)
             .prop_map(|(attribute, id)| format!("{attribute} eq \"{id}\"")),
+        1 => prop::sample::select(vec!["User", "group", "x"])
+            .prop_map(|kind| format!("members[value eq \"{{0}}\" and type eq \"{kind}\"]")),
         3 => (prop::sample::select(vec!["eq", "sw"]), any_word(), prop::bool::ANY).prop_map(|(operator, word, more)| {
             let more = if more { " and type eq \"work\"" } else { "" };
             format!("emails[value {operator} \"{word}\"{more}]")
+        }),
+        3 => (prop::sample::select(vec!["userName", "displayName"]), ordering.clone(), any_word())
+            .prop_map(|(attribute, operator, word)| format!("{attribute} {operator} \"{word}\"")),
+        3 => (ordering, 3..8_u8, prop::bool::ANY).prop_map(|(operator, second, fraction)| {
+            let fraction = if fraction { ".0005" } else { "" };
+            format!("meta.lastModified {operator} \"2026-01-02T04:04:0{second}{fraction}+01:00\"")
         }),
         1 => any::<bool>().prop_map(|active| format!("active eq {active}")),
         1 => attribute.prop_map(|attribute| format!("{attribute} pr")),
@@ -123,9 +139,12 @@ fn s70_the_planner_finds_what_a_look_at_every_record_finds() {
     let played = runner.run(&worlds, |(people, filters)| {
         let (roster, caller) = roster(Arc::new(FixedClock::at("2026-01-02T03:04:05Z")));
         let (users, groups) = (kind(&roster, KindId::USER), kind(&roster, KindId::GROUP));
+        let at =
+            |seconds| Caller { now: caller.now + jiff::SignedDuration::from_secs(seconds), ..caller.clone() };
         let made: Vec<ResourceId> = people
             .into_iter()
-            .filter_map(|body| roster.create(&caller, &users, body, Edges::NONE).ok())
+            .zip([0, 1, 1, 2].into_iter().cycle())
+            .filter_map(|(body, second)| roster.create(&at(second), &users, body, Edges::NONE).ok())
             .map(|view| view.stored.at().id)
             .collect();
         let named =
@@ -249,11 +268,15 @@ fn x32_a_scan_of_too_many_records_is_refused_before_it_begins() {
     let refusal = refused(roster.query(&caller, &query));
     assert_eq!(refusal.why, Why::TooMany);
     assert!(refusal.detail.contains("20000") && refusal.detail.contains("eq on id"), "{}", refusal.detail);
-    // Sorting needs to see everybody as well.
+    // Sorting needs to see everybody as well, where no index keeps the order.
     query.parts[0].filter = None;
-    query.parts[0].sort_by = crate::scim::sort::path("userName", &users);
+    query.parts[0].sort_by = crate::scim::sort::path("title", &users);
     query.order = Some(SortOrder::Ascending);
-    assert_eq!(refused(roster.query(&caller, &query)).why, Why::TooMany);
+    let refusal = refused(roster.query(&caller, &query));
+    assert_eq!(refusal.why, Why::TooMany);
+    assert!(refusal.detail.contains("by userName, displayName"), "{}", refusal.detail);
+    query.parts[0].sort_by = crate::scim::sort::path("userName", &users);
+    assert_eq!(roster.query(&caller, &query).unwrap().total, SCAN_ROWS_MAX as u64 + 1);
     // What an index narrows is sorted all the same.
     query.parts[0].filter = Some(Filter::parse("userName sw \"a\"", &users).unwrap());
     assert_eq!(roster.query(&caller, &query).unwrap().total, 1);

@@ -5,13 +5,14 @@ use std::ops::ControlFlow;
 
 use jiff::Timestamp;
 
+use super::blocks::{self, Lane};
 use super::draft::{Batch, Changes, Draft};
 use super::keys;
-use super::{KvRead, blocks, read, rows};
+use super::{KvRead, read, rows};
 use crate::ids::{Address, ConnectionId, KindId, ResourceId, TenantId};
 use crate::store::codec::{self, Stored};
 use crate::store::log::{Entry, LogRow};
-use crate::store::unit::{Given, IndexId, Record, Seq, Unit, Write};
+use crate::store::unit::{Given, IndexEntry, IndexId, Record, Seq, Unit, Write};
 use crate::store::{Head, KEY_BYTES_MAX, Owned, StoreError, Touched};
 
 /// What became of a unit that was applied to a batch.
@@ -59,6 +60,9 @@ fn validate(unit: &Unit) -> Result<(), StoreError> {
     for write in &unit.writes {
         match write {
             Write::Small { key, .. } => key_fits(key, "a small key")?,
+            Write::Index { index, .. } => {
+                index.iter().try_for_each(|entry| key_fits(&entry.value, "an index value"))?;
+            }
             _ if unit.log.is_none() => {
                 return Err(StoreError::Invalid("a change of records or edges without a log entry".into()));
             }
@@ -89,6 +93,9 @@ fn holds(kv: &dyn KvRead, tenant: TenantId, given: &Given) -> Result<bool, Store
     })
 }
 
+/// Where in an entry's key the value begins: after tenant, letter, kind and index.
+const ENTRY_BEGINS: usize = 7;
+
 /// A unit on its way: it has a number and a time, and what it wrote so far.
 struct Applying<'a> {
     draft: Draft<'a>,
@@ -107,6 +114,7 @@ impl Applying<'_> {
             let step = match write {
                 Write::Put(record) => self.put(record),
                 Write::Delete(at) => self.delete(*at),
+                Write::Index { at, index } => self.index_again(*at, index),
                 Write::Edge { group, member, add: true } => self.add_edge(*group, *member),
                 Write::Edge { group, member, add: false } => self.remove_edge(*group, *member),
                 Write::Small { space, key, value } => {
@@ -144,19 +152,11 @@ impl Applying<'_> {
         for (index, value) in new_unique.difference(&old_unique) {
             self.draft.put(keys::unique(self.tenant, *index, value), &rows::address(at));
         }
-        let old_index: BTreeSet<_> = old.iter().flat_map(Stored::index).collect();
-        let new_index: BTreeSet<_> =
-            record.index.iter().map(|entry| (entry.index, entry.value.as_slice())).collect();
-        for (index, value) in old_index.difference(&new_index) {
-            self.draft.remove(self.index_key(at, *index, value));
-        }
-        for (index, value) in new_index.difference(&old_index) {
-            self.draft.put(self.index_key(at, *index, value), rows::NOTHING);
-        }
         self.own(at, old.as_ref().and_then(Stored::connection), record.connection)?;
+        self.entries(at, old.iter().flat_map(Stored::index).collect(), &record.index)?;
         if old.is_none() {
             self.draft.put(keys::id(self.tenant, at), rows::NOTHING);
-            blocks::added(&mut self.draft, self.tenant, at)?;
+            blocks::added(&mut self.draft, &Lane::ids(self.tenant, at.kind), at.id.as_bytes())?;
             self.count(at.kind, 1)?;
         }
         let bytes = codec::encode(self.tenant, self.seq, record);
@@ -164,17 +164,65 @@ impl Applying<'_> {
         ON
     }
 
+    /// Writes a record again with other index entries; its version stays.
+    fn index_again(&mut self, at: Address, index: &[IndexEntry]) -> Step {
+        let Some(old) = read::get(&self.draft, self.tenant, at)? else { return ON };
+        self.entries(at, old.index().collect(), index)?;
+        if let Some(by) = old.connection()
+            && !rows::exists(&self.draft, &keys::owned(self.tenant, Owned { kind: at.kind, by }, at.id))?
+        {
+            self.own(at, None, Some(by))?;
+        }
+        let record = Record { index: index.to_vec(), ..old.to_record()? };
+        let bytes = codec::encode(self.tenant, old.version(), &record);
+        self.draft.put_document(&keys::document(self.tenant, at), bytes);
+        ON
+    }
+
+    /// Writes the index entries that are new and removes those that are not wanted any more.
+    fn entries(
+        &mut self,
+        at: Address,
+        old: BTreeSet<(IndexId, &[u8])>,
+        new: &[IndexEntry],
+    ) -> Result<(), StoreError> {
+        let new: BTreeSet<_> = new.iter().map(|entry| (entry.index, entry.value.as_slice())).collect();
+        for (index, value) in old.difference(&new) {
+            self.remove_entry(at, *index, value)?;
+        }
+        for (index, value) in new.difference(&old) {
+            let key = self.index_key(at, *index, value);
+            let tail = key.get(ENTRY_BEGINS..).unwrap_or_default().to_vec();
+            self.draft.put(key, rows::NOTHING);
+            if index.is_counted() {
+                blocks::added(&mut self.draft, &Lane::index(self.tenant, at.kind, *index), &tail)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_entry(&mut self, at: Address, index: IndexId, value: &[u8]) -> Result<(), StoreError> {
+        let key = self.index_key(at, index, value);
+        let tail = key.get(ENTRY_BEGINS..).unwrap_or_default().to_vec();
+        self.draft.remove(key);
+        if index.is_counted() {
+            blocks::removed(&mut self.draft, &Lane::index(self.tenant, at.kind, index), &tail)?;
+        }
+        Ok(())
+    }
+
     fn delete(&mut self, at: Address) -> Step {
         let Some(old) = read::get(&self.draft, self.tenant, at)? else { return ON };
         for (index, value) in old.unique() {
             self.draft.remove(keys::unique(self.tenant, index, value));
         }
-        for (index, value) in old.index() {
-            self.draft.remove(self.index_key(at, index, value));
+        // One entry given twice is one.
+        for (index, value) in old.index().collect::<BTreeSet<_>>() {
+            self.remove_entry(at, index, value)?;
         }
         self.draft.remove_document(&keys::document(self.tenant, at));
         self.draft.remove(keys::id(self.tenant, at));
-        blocks::removed(&mut self.draft, self.tenant, at)?;
+        blocks::removed(&mut self.draft, &Lane::ids(self.tenant, at.kind), at.id.as_bytes())?;
         self.own(at, old.connection(), None)?;
         self.count(at.kind, -1)?;
         if at.kind == KindId::GROUP {

@@ -37,6 +37,8 @@ struct Seen {
     ids: u64,
     /// By first id: how many ids a block says it has, and how many were met.
     blocks: BTreeMap<Address, (u64, u64)>,
+    /// The same by first entry (kind, index, value, id), of indexes that are counted.
+    entry_blocks: BTreeMap<Vec<u8>, (u64, u64)>,
     counts: BTreeMap<KindId, u64>,
     /// How many records a connection has: as kept, as its rows say, as the records say.
     owned: BTreeMap<Owned, [u64; 3]>,
@@ -172,8 +174,21 @@ impl Check<'_> {
             }
             drawer::INDEX => {
                 self.of(tenant).index.1 += 1;
-                keys::parse_index(tail).map(|at| self.needs_record(tenant, at, "an index entry"))
+                keys::parse_index(tail).zip(keys::parse_index_id(tail)).map(|(at, index)| {
+                    let counted = !index.is_counted() || self.of(tenant).count_entry(tail);
+                    let uncounted =
+                        || format!("an entry of record {} in index {} stands in no block", at.id, index.0);
+                    let known = self.needs_record(tenant, at, "an index entry");
+                    known.or_else(|| (!counted).then(uncounted))
+                })
             }
+            drawer::ENTRY_BLOCKS => match (keys::parse_index(tail), rows::open_number(value)) {
+                (Some(first), Some(count)) => {
+                    self.of(tenant).entry_blocks.insert(tail.to_vec(), (count, 0));
+                    Some((count == 0).then(|| format!("the block of entries from {} counts none", first.id)))
+                }
+                _ => None,
+            },
             drawer::BLOCKS => match (keys::parse_address(tail), rows::open_number(value)) {
                 (Some(first), Some(count)) => {
                     self.of(tenant).blocks.insert(first, (count, 0));
@@ -308,6 +323,18 @@ impl Seen {
         }
     }
 
+    /// Counts an entry in its block, likewise.
+    fn count_entry(&mut self, tail: &[u8]) -> bool {
+        let Some(index) = tail.get(..2) else { return false };
+        match self.entry_blocks.range_mut(index.to_vec()..=tail.to_vec()).next_back() {
+            Some((_, (_, met))) => {
+                *met += 1;
+                true
+            }
+            None => false,
+        }
+    }
+
     fn differences(&self) -> Vec<String> {
         let mut found = vec![];
         let mut differ = |what: &str, kept: u64, counted: u64| {
@@ -330,6 +357,10 @@ impl Seen {
             let what = format!("records of kind {} of connection {}", owned.kind.0, owned.by);
             differ(&what, *kept, *records);
             differ(&format!("rows of the {what}"), *rows, *records);
+        }
+        for (first, (kept, met)) in &self.entry_blocks {
+            let index = keys::parse_index_id(first).map_or(0, |index| index.0);
+            differ(&format!("entries in a block of index {index}"), *kept, *met);
         }
         differ("ids", self.ids, self.versions.len() as u64);
         differ("unique keys", self.unique.1, self.unique.0);

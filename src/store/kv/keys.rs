@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `u` unique | index ‖ value | kind ‖ id of the holder |
 //! | `i` index | kind ‖ index ‖ escaped value ‖ id | nothing |
+//! | `e` blocks of entries | kind ‖ index ‖ first entry | number of entries from here to the next block, of indexes that are counted |
 //! | `k` ids | kind ‖ id | nothing |
 //! | `b` blocks | kind ‖ first id | number of ids from here to the next block |
 //! | `c` counts | kind, or kind ‖ connection | number of records (that the connection provisioned) |
@@ -41,6 +42,8 @@ pub(crate) const PROBE: [u8; 5] = *b"\xff\xff\xff\xffP";
 pub(super) mod drawer {
     pub(crate) const UNIQUE: u8 = b'u';
     pub(crate) const INDEX: u8 = b'i';
+    /// Before the entries themselves, so that a pass over the table meets the blocks first.
+    pub(crate) const ENTRY_BLOCKS: u8 = b'e';
     pub(crate) const IDS: u8 = b'k';
     pub(crate) const BLOCKS: u8 = b'b';
     pub(crate) const COUNT: u8 = b'c';
@@ -85,6 +88,14 @@ pub(super) fn unique(tenant: TenantId, index: IndexId, value: &[u8]) -> Vec<u8> 
 /// Where the entries of an index begin.
 pub(super) fn index(tenant: TenantId, kind: KindId, index: IndexId) -> Vec<u8> {
     let mut key = begin(tenant, drawer::INDEX, 64);
+    key.push(kind.0);
+    key.push(index.0);
+    key
+}
+
+/// Where the counted blocks of an index begin.
+pub(super) fn entry_blocks(tenant: TenantId, kind: KindId, index: IndexId) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::ENTRY_BLOCKS, 64);
     key.push(kind.0);
     key.push(index.0);
     key
@@ -146,13 +157,6 @@ pub(super) fn id(tenant: TenantId, at: Address) -> Vec<u8> {
 pub(super) fn blocks(tenant: TenantId, kind: KindId) -> Vec<u8> {
     let mut key = begin(tenant, drawer::BLOCKS, 17);
     key.push(kind.0);
-    key
-}
-
-/// The block that begins at an id.
-pub(super) fn block(tenant: TenantId, at: Address) -> Vec<u8> {
-    let mut key = begin(tenant, drawer::BLOCKS, 17);
-    push_address(&mut key, at);
     key
 }
 
@@ -293,6 +297,11 @@ pub(super) fn parse_owned(bytes: &[u8]) -> Option<Owned> {
 pub(super) fn parse_owned_id(tail: &[u8]) -> Option<(Owned, ResourceId)> {
     let (owned, id) = tail.split_last_chunk::<16>()?;
     Some((parse_owned(owned)?, ResourceId::from_bytes(*id)))
+}
+
+/// Reads which index an index key, or the key of a block of entries, belongs to.
+pub(super) fn parse_index_id(tail: &[u8]) -> Option<IndexId> {
+    tail.get(1).copied().map(IndexId)
 }
 
 /// Reads group and member.

@@ -11,6 +11,8 @@
 mod apply;
 mod blocks;
 mod check;
+#[cfg(test)]
+pub(crate) mod counting;
 mod draft;
 pub mod keys;
 mod read;
@@ -47,6 +49,24 @@ pub trait KvRead: Send + Sync {
         to: &[u8],
         visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
     ) -> Result<(), StoreError>;
+
+    /// Shows the same rows in the opposite order.
+    fn scan_back(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError> {
+        let mut to = to.to_vec();
+        while let Some((key, value)) = self.last(table, from, &to)? {
+            if visit(&key, &value)?.is_break() {
+                break;
+            }
+            to = key;
+        }
+        Ok(())
+    }
 
     /// Returns the last row from `from` (inclusive) to `to` (exclusive).
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError>;

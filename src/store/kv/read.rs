@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::KvRead;
+use super::blocks::{self, Lane};
 use super::keys::{self, Table};
 use super::rows::{self, damaged};
-use super::{KvRead, blocks};
 use crate::ids::{Address, KindId, ResourceId, TenantId};
 use crate::store::codec::Stored;
 use crate::store::log::LogRow;
@@ -101,6 +102,39 @@ impl Stretch {
         page
     }
 
+    /// Reads each row from what follows the prefix in its key, last first.
+    fn collect_back<T>(
+        self,
+        kv: &dyn KvRead,
+        mut parse: impl FnMut(&[u8], &[u8]) -> Option<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut found = Vec::new();
+        let mut skip = self.skip;
+        if self.from >= self.to || self.limit == 0 {
+            return Ok(found);
+        }
+        kv.scan_back(Table::Small, &self.from, &self.to, &mut |key, sealed| {
+            if skip > 0 {
+                skip -= 1;
+                return Ok(ControlFlow::Continue(()));
+            }
+            found.push(self.open(key, sealed, &mut parse)?);
+            Ok(if found.len() < self.limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        Ok(found)
+    }
+
+    fn open<T>(
+        &self,
+        key: &[u8],
+        sealed: &[u8],
+        parse: &mut impl FnMut(&[u8], &[u8]) -> Option<T>,
+    ) -> Result<T, StoreError> {
+        let value = unseal(key, sealed)?;
+        let tail = key.get(self.prefix.len()..).unwrap_or_default();
+        parse(tail, value).ok_or_else(|| damaged(key))
+    }
+
     /// Reads each row from what follows the prefix in its key, and from its value.
     fn collect<T>(
         self,
@@ -117,9 +151,7 @@ impl Stretch {
                 skip -= 1;
                 return Ok(ControlFlow::Continue(()));
             }
-            let value = unseal(key, sealed)?;
-            let tail = key.get(self.prefix.len()..).unwrap_or_default();
-            found.push(parse(tail, value).ok_or_else(|| damaged(key))?);
+            found.push(self.open(key, sealed, &mut parse)?);
             Ok(if found.len() < self.limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         })?;
         Ok(found)
@@ -175,18 +207,30 @@ impl Snapshot for KvSnapshot {
         range: &IndexRange,
         limit: usize,
     ) -> Result<Vec<IndexRow>, StoreError> {
-        let IndexRange { kind, index, from, to, after } = range;
-        let after = after.as_ref().map(|row| keys::index_entry(tenant, *kind, *index, &row.value, row.id));
-        let mut page = Stretch::page(keys::index(tenant, *kind, *index), after, limit);
-        if let Some(from) = from {
-            page.from = page.from.max(keys::index_value(tenant, *kind, *index, from));
+        let IndexRange { kind, index, from, to, after, back, skip } = range;
+        let prefix = keys::index(tenant, *kind, *index);
+        let place = after.as_ref().map(|row| keys::index_entry(tenant, *kind, *index, &row.value, row.id));
+        let mut page = Stretch::page(prefix.clone(), place.clone().filter(|_| !back), limit);
+        page.skip = *skip;
+        match from {
+            Some(from) => page.from = page.from.max(keys::index_value(tenant, *kind, *index, from)),
+            None if index.is_counted() && !back => {
+                let after = place.as_ref().and_then(|key| key.get(prefix.len()..));
+                (page.from, page.skip) =
+                    blocks::seek(self.state(), &Lane::index(tenant, *kind, *index), after, *skip)?;
+            }
+            None => {}
         }
         if let Some(to) = to {
             page.to = keys::end_of(&keys::index_value(tenant, *kind, *index, to));
         }
-        page.collect(self.state(), |tail, _| {
-            keys::parse_index_tail(tail).map(|(value, id)| IndexRow { value, id })
-        })
+        let parse =
+            |tail: &[u8], _: &[u8]| keys::parse_index_tail(tail).map(|(value, id)| IndexRow { value, id });
+        if *back {
+            page.to = place.map_or(page.to.clone(), |place| page.to.min(place));
+            return page.collect_back(self.state(), parse);
+        }
+        page.collect(self.state(), parse)
     }
 
     fn count(&self, tenant: TenantId, kind: KindId) -> Result<u64, StoreError> {
@@ -202,7 +246,8 @@ impl Snapshot for KvSnapshot {
         limit: usize,
     ) -> Result<Vec<ResourceId>, StoreError> {
         let mut page = Stretch::page(keys::ids(tenant, kind), None, limit);
-        (page.from, page.skip) = blocks::seek(self.state(), tenant, kind, after, skip)?;
+        let after = after.as_ref().map(|id| id.as_bytes().as_slice());
+        (page.from, page.skip) = blocks::seek(self.state(), &Lane::ids(tenant, kind), after, skip)?;
         page.collect(self.state(), |tail, _| keys::parse_id(tail))
     }
 
@@ -221,6 +266,34 @@ impl Snapshot for KvSnapshot {
         let after = after.map(|id| keys::owned(tenant, owned, id));
         let page = Stretch { skip, ..Stretch::page(keys::all_owned(tenant, owned), after, limit) };
         page.collect(self.state(), |tail, _| keys::parse_id(tail))
+    }
+
+    fn owned_ids_back(
+        &self,
+        tenant: TenantId,
+        owned: Owned,
+        before: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        let mut page = Stretch::page(keys::all_owned(tenant, owned), None, limit);
+        if let Some(id) = before {
+            page.to = keys::owned(tenant, owned, id);
+        }
+        page.collect_back(self.state(), |tail, _| keys::parse_id(tail))
+    }
+
+    fn ids_back(
+        &self,
+        tenant: TenantId,
+        kind: KindId,
+        before: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        let mut page = Stretch::page(keys::ids(tenant, kind), None, limit);
+        if let Some(id) = before {
+            page.to = keys::id(tenant, Address { kind, id });
+        }
+        page.collect_back(self.state(), |tail, _| keys::parse_id(tail))
     }
 
     fn members(

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::ids::{Address, ConnectionId, RequestId, ResourceId, TenantId};
 use crate::store::{
-    Action, Actor, Entry, Facts, Given, IndexEntry, IndexId, Outcome, Owned, Record, Segment, Seq, Snapshot,
-    Space, Store, UniqueKey, Unit, Values, Write,
+    Action, Actor, Entry, Facts, Given, IndexEntry, IndexId, IndexRange, Outcome, Owned, Record, Segment,
+    Seq, Snapshot, Space, Store, UniqueKey, Unit, Values, Write,
 };
 
 /// The tenant of most cases.
@@ -19,6 +19,8 @@ pub const OTHER: TenantId = TenantId::new(2);
 pub const NAME: IndexId = IndexId(1);
 /// The plain index of displays.
 pub const DISPLAY: IndexId = IndexId(2);
+/// An index whose entries are counted.
+pub const ORDER: IndexId = IndexId(200);
 /// A drawer.
 pub const SPACE: Space = Space(3);
 
@@ -132,6 +134,12 @@ impl Unit {
         self.write(Write::Delete(at))
     }
 
+    /// Gives a record other index entries.
+    #[must_use]
+    pub fn index(self, at: Address, index: Vec<IndexEntry>) -> Self {
+        self.write(Write::Index { at, index })
+    }
+
     /// Adds an edge.
     #[must_use]
     pub fn add(self, group: u32, member: Address) -> Self {
@@ -208,12 +216,19 @@ pub fn everything(snapshot: &dyn Snapshot, tenant: TenantId) -> String {
             let owned = Owned { kind, by };
             let ids = snapshot.owned_ids(tenant, owned, None, 0, 10_000).unwrap();
             assert_eq!(snapshot.owned(tenant, owned).unwrap(), ids.len() as u64);
+            let mut back = snapshot.owned_ids_back(tenant, owned, None, 10_000).unwrap();
+            back.reverse();
+            assert_eq!(back, ids);
             note(&ids);
         }
-        for index in 0..4 {
-            let range =
-                crate::store::IndexRange { kind, index: IndexId(index), from: None, to: None, after: None };
-            note(&snapshot.index_range(tenant, &range, 10_000).unwrap());
+        for index in [0, 1, 2, 3, ORDER.0] {
+            let range = IndexRange::all(kind, IndexId(index));
+            let mut forward = snapshot.index_range(tenant, &range, 10_000).unwrap();
+            note(&forward);
+            let back = IndexRange { back: true, ..range.clone() };
+            forward.reverse();
+            assert_eq!(snapshot.index_range(tenant, &back, 10_000).unwrap(), forward);
+            note(&snapshot.index_range(tenant, &IndexRange { skip: 2, ..range }, 3).unwrap());
         }
         for id in snapshot.ids(tenant, kind, None, 0, 10_000).unwrap() {
             let at = Address { kind, id };

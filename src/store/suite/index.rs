@@ -2,10 +2,10 @@
 
 use super::fixture::*;
 use crate::ids::KindId;
-use crate::store::{IndexEntry, IndexId, IndexRange, IndexRow, Record, Store};
+use crate::store::{IndexEntry, IndexId, IndexRange, IndexRow, KEY_BYTES_MAX, Record, Store, StoreError};
 
 fn all() -> IndexRange {
-    IndexRange { kind: KindId::USER, index: DISPLAY, from: None, to: None, after: None }
+    IndexRange::all(KindId::USER, DISPLAY)
 }
 
 fn row(value: &[u8], number: u32) -> IndexRow {
@@ -130,4 +130,73 @@ pub fn a_page_resumes_after_an_entry_that_has_gone(store: &dyn Store) {
     ok(store, unit().delete(user(2)));
     let range = IndexRange { after: Some(row(b"a", 2)), ..all() };
     assert_eq!(rows(store, &range), [row(b"a", 3)]);
+}
+
+/// Enters values into an index that is not counted and into one that is.
+fn in_both(number: u32, values: &[&[u8]]) -> Record {
+    let both = |value: &&[u8]| [DISPLAY, ORDER].map(|index| IndexEntry { index, value: value.to_vec() });
+    Record { index: values.iter().flat_map(both).collect(), ..with(number, &[]) }
+}
+
+pub fn a_range_is_read_back_as_it_is_read(store: &dyn Store) {
+    for (number, value) in [(1, "a"), (2, "b"), (3, "b"), (4, ""), (5, "b\0"), (6, "c")] {
+        ok(store, put(&in_both(number, &[value.as_bytes()])));
+    }
+    for index in [DISPLAY, ORDER] {
+        let whole = IndexRange { index, ..all() };
+        let places = rows(store, &whole);
+        assert_eq!(places.len(), 6);
+        let bounds =
+            [None, Some(b"".to_vec()), Some(b"b".to_vec()), Some(b"bb".to_vec()), Some(b"z".to_vec())];
+        for from in &bounds {
+            for to in &bounds {
+                let range = IndexRange { from: from.clone(), to: to.clone(), ..whole.clone() };
+                let mut expected = rows(store, &range);
+                expected.reverse();
+                assert_eq!(rows(store, &IndexRange { back: true, ..range.clone() }), expected);
+                for after in places.iter().chain([&row(b"aa", 9), &row(b"zz", 1)]) {
+                    let back = IndexRange { back: true, after: Some(after.clone()), ..range.clone() };
+                    let rest: Vec<_> = expected.iter().filter(|row| *row < after).cloned().collect();
+                    assert_eq!(rows(store, &back), rest, "{range:?} before {after:?}");
+                    let two = see(store).index_range(T, &back, 2).unwrap();
+                    assert_eq!(two, rest.iter().take(2).cloned().collect::<Vec<_>>());
+                }
+            }
+        }
+    }
+}
+
+pub fn a_range_leaves_out_as_many_as_it_should(store: &dyn Store) {
+    for number in 1..=9 {
+        ok(store, put(&in_both(number, &[&[u8::try_from(number % 4).unwrap()]])));
+    }
+    for index in [DISPLAY, ORDER] {
+        for (from, after) in [(None, None), (Some(vec![1]), None), (None, Some(row(&[1], 5)))] {
+            for back in [false, true] {
+                let range = IndexRange { index, from: from.clone(), after: after.clone(), back, ..all() };
+                let whole = rows(store, &range);
+                for skip in 0..11 {
+                    let rest: Vec<_> = whole.iter().skip(skip).cloned().collect();
+                    let range = IndexRange { skip: skip as u64, ..range.clone() };
+                    assert_eq!(rows(store, &range), rest, "{range:?}");
+                }
+            }
+        }
+    }
+}
+
+pub fn entries_are_given_anew_without_a_new_version(store: &dyn Store) {
+    let before = ok(store, put(&in_both(1, &[b"a"])));
+    let entry = |value: &[u8]| IndexEntry { index: ORDER, value: value.to_vec() };
+    ok(store, unlogged().index(user(1), vec![entry(b"b"), entry(b"c")]).index(user(2), vec![entry(b"x")]));
+    assert_eq!(rows(store, &all()), []);
+    assert_eq!(rows(store, &IndexRange { index: ORDER, ..all() }), [row(b"b", 1), row(b"c", 1)]);
+    assert_eq!((version(store, user(1)), see(store).head(T).unwrap().seq), (Some(before), before));
+    let record = read(store, user(1)).unwrap();
+    assert_eq!(Record { index: vec![], ..record }, Record { index: vec![], ..in_both(1, &[]) });
+    assert_eq!(read(store, user(2)), None, "who is not there gets no entries");
+    let long = unlogged().index(user(1), vec![entry(&vec![b'x'; KEY_BYTES_MAX + 1])]);
+    assert!(matches!(store.commit(T, long), Err(StoreError::Invalid(_))));
+    ok(store, unit().delete(user(1)));
+    assert_eq!(rows(store, &IndexRange { index: ORDER, ..all() }), []);
 }

@@ -70,7 +70,7 @@ suite! {
         a_record_of_a_megabyte_is_kept the_last_of_several_puts_of_a_unit_stands
         a_record_put_and_deleted_in_one_unit_was_never_there exists_agrees_with_get
         counts_follow_puts_and_deletes counts_are_kept_by_kind_and_tenant ids_come_in_order_of_creation
-        ids_page_from_just_after_and_skip
+        ids_page_from_just_after_and_skip ids_page_back_from_just_before
         p8_deep_pages_leave_out_exactly_what_they_should
         x19_what_a_connection_provisioned_is_counted_and_listed_apart a_limit_of_zero_reads_nothing a_page_has_a_greatest_size;
     facts:
@@ -91,7 +91,9 @@ suite! {
         entries_come_in_order_of_value_and_id a_replaced_record_leaves_no_old_entry bounds_are_inclusive
         a_range_upside_down_is_empty paging_meets_every_entry_once one_value_exactly
         any_bytes_sort_as_bytes kinds_and_indexes_do_not_mix a_record_may_have_several_entries
-        an_entry_given_twice_is_one_entry a_page_resumes_after_an_entry_that_has_gone;
+        an_entry_given_twice_is_one_entry a_page_resumes_after_an_entry_that_has_gone
+        a_range_is_read_back_as_it_is_read a_range_leaves_out_as_many_as_it_should
+        entries_are_given_anew_without_a_new_version;
     edges:
         an_edge_is_seen_from_both_ends adding_a_member_twice_touches_nothing
         removing_who_is_no_member_touches_nothing the_touched_row_knows_number_and_count

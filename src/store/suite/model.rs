@@ -31,10 +31,16 @@ fn any_record() -> impl Strategy<Value = Record> {
             connection,
             modified: second(modified),
             unique: names.iter().map(|name| name_key(name)).collect(),
-            index: values.into_iter().map(|value| IndexEntry { index: DISPLAY, value }).collect(),
+            index: entries(values),
             ..person(0, "somebody")
         }
     })
+}
+
+/// Enters values into an index that is not counted, and into one that is.
+fn entries(values: Vec<Vec<u8>>) -> Vec<IndexEntry> {
+    let both = |value: Vec<u8>| [DISPLAY, ORDER].map(|index| IndexEntry { index, value: value.clone() });
+    values.into_iter().flat_map(both).collect()
 }
 
 fn any_given() -> impl Strategy<Value = Given> {
@@ -54,6 +60,8 @@ fn any_write() -> impl Strategy<Value = Write> {
     prop_oneof![
         4 => any_record().prop_map(|record| Write::Put(Box::new(record))),
         1 => any_at().prop_map(Write::Delete),
+        1 => (any_at(), prop::collection::vec(prop::collection::vec(0..3_u8, 0..3), 0..3))
+            .prop_map(|(at, values)| Write::Index { at, index: entries(values) }),
         4 => (0..5_u32, any_at(), prop::bool::weighted(0.7))
             .prop_map(|(group, member, add)| Write::Edge { group: id(group), member, add }),
         1 => (any_name(), any::<Option<bool>>()).prop_map(|(key, value)| Write::Small {
@@ -150,7 +158,8 @@ fn address(write: &Write) -> Option<Address> {
     match write {
         Write::Put(record) => Some(record.at),
         Write::Delete(at) => Some(*at),
-        Write::Edge { .. } | Write::Small { .. } => None,
+        // Index entries are no change of a record.
+        Write::Index { .. } | Write::Edge { .. } | Write::Small { .. } => None,
     }
 }
 

@@ -179,6 +179,9 @@ pub fn x19_what_a_connection_provisioned_is_counted_and_listed_apart(store: &dyn
     assert_eq!(shown(1, None, 0, 2), (3, [1, 3].map(id).to_vec()));
     assert_eq!(shown(2, None, 0, 10), (1, [2].map(id).to_vec()));
     assert_eq!(shown(3, None, 0, 10), (0, vec![]));
+    let owned = Owned { kind: KindId::USER, by: connection(1) };
+    let back = |before: Option<u32>| see(store).owned_ids_back(T, owned, before.map(id), 2).unwrap();
+    assert_eq!((back(None), back(Some(3))), ([5, 3].map(id).to_vec(), [1].map(id).to_vec()));
 
     // It changes hands, is given up, and goes.
     ok(store, put(&of(3, Some(2))));
@@ -215,7 +218,7 @@ pub fn p8_deep_pages_leave_out_exactly_what_they_should(store: &dyn Store) {
 pub fn a_limit_of_zero_reads_nothing(store: &dyn Store) {
     ok(store, put(&person(1, "a")).put(&team(2)).add(2, user(1)).small(b"k", Some(b"v")));
     let seen = see(store);
-    let range = IndexRange { kind: KindId::USER, index: DISPLAY, from: None, to: None, after: None };
+    let range = IndexRange::all(KindId::USER, DISPLAY);
     assert_eq!(seen.ids(T, KindId::USER, None, 0, 0).unwrap(), vec![]);
     assert_eq!(seen.index_range(T, &range, 0).unwrap(), vec![]);
     assert_eq!(seen.members(T, id(2), None, 0).unwrap(), vec![]);
@@ -232,4 +235,21 @@ pub fn a_page_has_a_greatest_size(store: &dyn Store) {
     assert_eq!(page.len(), PAGE_ROWS_MAX);
     let last = page.last().unwrap().key.clone();
     assert_eq!(see(store).small_range(T, SPACE, b"", Some(&last), usize::MAX).unwrap().len(), 5);
+}
+
+pub fn ids_page_back_from_just_before(store: &dyn Store) {
+    for number in [5, 1, 3, 2, 4] {
+        ok(store, put(&person(number, &format!("p{number}"))).put(&team(number + 10)));
+    }
+    let back =
+        |before: Option<u32>, limit| see(store).ids_back(T, KindId::USER, before.map(id), limit).unwrap();
+    assert_eq!(back(None, 10), [5, 4, 3, 2, 1].map(id));
+    assert_eq!(back(None, 2), [5, 4].map(id));
+    assert_eq!(back(Some(4), 2), [3, 2].map(id));
+    assert_eq!(back(Some(99), 1), [id(5)]);
+    assert_eq!(back(Some(1), 10), []);
+    ok(store, unit().delete(user(3)));
+    assert_eq!(back(Some(3), 10), [2, 1].map(id), "who has gone is still a place");
+    assert_eq!(back(None, 0), []);
+    assert_eq!(see(store).ids_back(OTHER, KindId::USER, None, 10).unwrap(), []);
 }

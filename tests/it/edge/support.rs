@@ -25,7 +25,7 @@ use rosterd::http::metrics::{Door, Metrics};
 use rosterd::http::problem::Problem;
 use rosterd::http::serve::{Listener, serve};
 use rosterd::http::tls::Tls;
-use rosterd::ids::TenantId;
+use rosterd::ids::{ConnectionId, TenantId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -195,7 +195,7 @@ fn router(seen: &Arc<Seen>, metrics: &Arc<Metrics>, drain: &Drain) -> Router {
         .route(
             "/tenant",
             get(async move |arrival: Arrival| -> Result<Response, Problem> {
-                let _share = arrival.enter(TenantId::new(7))?;
+                let _share = arrival.enter(TenantId::new(7), ConnectionId::from_bytes([7; 16]))?;
                 tenant.begun.notify_one();
                 std::future::pending().await
             }),

@@ -16,6 +16,10 @@ fn next(list: &Value) -> Option<String> {
     list.get("nextCursor").map(|cursor| cursor.as_str().unwrap().to_owned())
 }
 
+fn previous(list: &Value) -> Option<String> {
+    list.get("previousCursor").map(|cursor| cursor.as_str().unwrap().to_owned())
+}
+
 /// Follows the cursors of a query to the end; does something after each page.
 fn follow(client: &Client, path: &str, mut after: impl FnMut(usize)) -> Vec<String> {
     let (mut all, mut cursor) = (vec![], String::new());
@@ -59,6 +63,87 @@ fn s89_cursors_lead_through_a_list_page_by_page() {
         assert_eq!(shown(&second, "/id"), &ids[3..6]);
         assert_eq!(next(&app.get("/Users?count=3").expect(200).json()), None);
         assert_eq!(app.get("/Users?cursor=&count=0").expect(200).json()["totalResults"], 7);
+    });
+}
+
+#[test]
+fn s89_every_page_but_the_first_says_where_to_go_back() {
+    on_every_store(|app| {
+        let mut ids = people(&app, 8);
+        let crowd = app.post("/Groups", &group("crowd", &[])).expect(201).id();
+        let club = app.post("/Groups", &group("club", &[])).expect(201).id();
+        for path in [
+            "/Users?count=3",
+            "/Users?count=4",
+            "/Users?count=3&sortBy=userName&sortOrder=descending",
+            "/Users?count=3&sortBy=id&sortOrder=descending",
+            "/Users?count=3&sortBy=title",
+            "/Users?count=3&filter=userName+sw+%22u%22",
+            "?count=3",
+            "?count=9",
+            "?count=3&sortBy=displayName",
+        ] {
+            let page = |cursor: &str| app.get(&format!("{path}&cursor={cursor}")).expect(200);
+            let mut pages = vec![page("")];
+            while let Some(next) = next(&pages.last().unwrap().json()) {
+                pages.push(page(&next));
+            }
+            assert!(pages.len() > 1, "{path}");
+            assert_eq!(previous(&pages[0].json()), None, "{path}");
+            let mut place = pages.len() - 1;
+            let mut back = previous(&pages[place].json());
+            while let Some(cursor) = back {
+                let shown_again = page(&cursor);
+                place -= 1;
+                assert_eq!(shown(&shown_again, "/id"), shown(&pages[place], "/id"), "{path}");
+                assert_eq!(
+                    shown(&page(&next(&shown_again.json()).unwrap()), "/id"),
+                    shown(&pages[place + 1], "/id")
+                );
+                back = previous(&shown_again.json());
+            }
+            assert_eq!(place, 0, "{path}");
+        }
+        // What has gone meanwhile is not needed to go back from, and a first page is a whole one.
+        let first = app.get("/Users?count=3&cursor").expect(200).json();
+        let second = app.get(&format!("/Users?count=3&cursor={}", next(&first).unwrap())).expect(200).json();
+        for gone in [ids.remove(3), ids.remove(1)] {
+            let _ = app.delete(&format!("/Users/{gone}")).expect(204);
+        }
+        let back = app.get(&format!("/Users?count=3&cursor={}", previous(&second).unwrap())).expect(200);
+        assert_eq!(shown(&back, "/id"), &ids[..3]);
+        assert_eq!(previous(&back.json()), None);
+        for gone in [crowd, club] {
+            let _ = app.delete(&format!("/Groups/{gone}")).expect(204);
+        }
+    });
+}
+
+#[test]
+fn s89_what_is_shown_of_a_resource_may_change_from_page_to_page() {
+    on_every_store(|app| {
+        let ids = people(&app, 6);
+        let first = app.get("/Users?cursor&count=2&attributes=userName").expect(200).json();
+        let path = format!("/Users?count=2&cursor={}", next(&first).unwrap());
+        for projection in
+            ["", "&attributes=userName", "&attributes=id", "&excludedAttributes=userName,groups"]
+        {
+            let page = app.get(&format!("{path}{projection}")).expect(200);
+            assert_eq!(shown(&page, "/id"), &ids[2..4], "nobody is left out or met twice{projection}");
+            let named = page.json()["Resources"][0].get("userName").is_some();
+            assert_eq!(named, !projection.contains("id") && !projection.contains("excluded"), "{projection}");
+        }
+        // Whether somebody may see what is asked for is asked anew.
+        app.operate(Command::ConnectionCreate {
+            tenant: FIRST_TENANT.to_owned(),
+            name: "narrow".to_owned(),
+            profile: "auto".to_owned(),
+            options: rosterd::roster::ConnectionOptions { adopt: true, ..Default::default() },
+        });
+        let (narrow, _) = app.issue(FIRST_TENANT, "narrow", &["users:read"]);
+        let first = narrow.get("/Users?cursor&count=2").expect(200).json();
+        let path = format!("/Users?count=2&attributes=userName,groups&cursor={}", next(&first).unwrap());
+        assert_eq!(narrow.get(&path).expect(200).json()["Resources"][0].get("groups"), None);
     });
 }
 
@@ -133,9 +218,13 @@ fn s89_a_cursor_expires_and_outlives_a_restart() {
 #[test]
 fn r21_whoever_is_there_throughout_is_met_exactly_once() {
     on_every_store(|app| {
-        for query in
-            ["/Users?count=3", "/Users?filter=title+ne+%22x%22&count=3", "/Users?sortBy=userName&count=3"]
-        {
+        for query in [
+            "/Users?count=3",
+            "/Users?filter=title+ne+%22x%22&count=3",
+            "/Users?sortBy=userName&count=3",
+            "/Users?sortBy=userName&sortOrder=descending&count=3",
+            "/Users?sortBy=meta.created&sortOrder=descending&count=3",
+        ] {
             let name = |what: &str, number: usize| format!("{what}-{number:02}-{}", query.len());
             let stay: Vec<String> = (0..10)
                 .map(|number| app.post("/Users", &user(&name("n", number))).expect(201).id())

@@ -36,9 +36,12 @@ fn s84_lists_are_sorted_by_any_attribute_in_either_order() {
         for (query, expected) in [
             ("sortBy=userName", ["Alice", "bob", "carol", "dave"]),
             ("sortBy=userName&sortOrder=Descending", ["dave", "carol", "bob", "Alice"]),
-            // Unassigned last, or first; ties by id in both orders.
+            // Unassigned last, or first; ties by id, in the order that was asked for.
             ("sortBy=title", ["Alice", "carol", "dave", "bob"]),
-            ("sortBy=title&sortOrder=descending", ["bob", "carol", "dave", "Alice"]),
+            ("sortBy=title&sortOrder=descending", ["bob", "dave", "carol", "Alice"]),
+            ("sortBy=displayName&sortOrder=descending", ["dave", "bob", "Alice", "carol"]),
+            ("sortBy=id&sortOrder=descending", ["dave", "bob", "Alice", "carol"]),
+            ("sortBy=meta.lastModified", ["carol", "Alice", "bob", "dave"]),
             ("sortBy=name.familyName", ["dave", "carol", "Alice", "bob"]),
             // The primary e-mail, else the first.
             ("sortBy=emails", ["bob", "Alice", "carol", "dave"]),

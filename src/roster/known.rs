@@ -1,0 +1,86 @@
+//! What a caller knows of: everything, or what its connection provisioned itself (X19).
+//!
+//! A tenant with one identity provider and nobody else pays nothing for it: where everything is the caller's own, lists go the way of
+//! those who see everything. Elsewhere the store's lists by connection take the place of the whole.
+
+use super::Caller;
+use super::candidates::{CANDIDATES_MAX, Candidates};
+use super::error::RosterError;
+use crate::ids::{Address, KindId, ResourceId};
+use crate::store::{Owned, PAGE_ROWS_MAX, Snapshot};
+
+/// So few that their records are read rather than the list of the connection.
+const FEW: usize = if cfg!(test) { 1 } else { 256 };
+
+/// What a caller knows of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// All there are, of this number.
+    All(u64),
+    /// Those of the connection, of this number; there are others.
+    Own(Owned, u64),
+}
+
+impl Known {
+    pub(super) const fn count(self) -> u64 {
+        match self {
+            Self::All(count) | Self::Own(_, count) => count,
+        }
+    }
+}
+
+/// Finds out what a caller knows of a kind.
+pub(super) fn known(snapshot: &dyn Snapshot, caller: &Caller, kind: KindId) -> Result<Known, RosterError> {
+    let all = snapshot.count(caller.tenant, kind)?;
+    if caller.sees_all() {
+        return Ok(Known::All(all));
+    }
+    let owned = Owned { kind, by: caller.connection };
+    let own = snapshot.owned(caller.tenant, owned)?;
+    Ok(if own == all { Known::All(all) } else { Known::Own(owned, own) })
+}
+
+/// Lists what a connection provisioned, in order of id; `None` where that is more than an index may yield.
+pub(super) fn own_ids(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    owned: Owned,
+) -> Result<Option<Vec<ResourceId>>, RosterError> {
+    if snapshot.owned(caller.tenant, owned)? > CANDIDATES_MAX as u64 {
+        return Ok(None);
+    }
+    let mut ids: Vec<ResourceId> = Vec::new();
+    loop {
+        let page = snapshot.owned_ids(caller.tenant, owned, ids.last().copied(), 0, PAGE_ROWS_MAX)?;
+        let last = page.len() < PAGE_ROWS_MAX;
+        ids.extend(page);
+        if last {
+            return Ok(Some(ids));
+        }
+    }
+}
+
+/// Leaves of what the indexes found those that the caller knows of.
+pub(super) fn only_known(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    kind: KindId,
+    mut found: Candidates,
+) -> Result<Candidates, RosterError> {
+    if caller.sees_all() || found.ids.is_empty() {
+        return Ok(found);
+    }
+    if found.ids.len() > FEW {
+        let Known::Own(owned, _) = known(snapshot, caller, kind)? else { return Ok(found) };
+        if let Some(own) = own_ids(snapshot, caller, owned)? {
+            found.ids.retain(|id| own.binary_search(id).is_ok());
+            return Ok(found);
+        }
+    }
+    let mut ids = Vec::with_capacity(found.ids.len());
+    for id in found.ids {
+        let stored = snapshot.get(caller.tenant, Address { kind, id })?;
+        ids.extend(stored.filter(|stored| caller.sees(stored)).map(|_| id));
+    }
+    Ok(Candidates { ids, exact: found.exact })
+}
