@@ -10,6 +10,9 @@
 //! The query is what decides which resources come in which order: kinds, filter, `sortBy`, `sortOrder`; and `count`, which a cursor carries.
 //! `attributes` and `excludedAttributes` may differ from page to page: they say what is shown of a resource, so that no resource is left
 //! out or met twice by that, and whether the caller may see it is asked for every page anew.
+//!
+//! Whoever is there throughout is met exactly once (R21), as long as what is sorted by stays: somebody whose name or time changes between two pages
+//! has moved to another place in the list, and is met there if that is still to come.
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
