@@ -382,8 +382,9 @@ impl HttpBody for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let poll = Pin::new(&mut self.body).poll_frame(cx);
-        if poll.is_ready() {
-            self.turn.moved();
+        match poll {
+            Poll::Ready(_) => self.turn.moved(),
+            Poll::Pending => self.turn.making(),
         }
         poll
     }

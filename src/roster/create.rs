@@ -3,10 +3,11 @@
 use serde_json::Value;
 
 use super::commit::{Job, Plan};
+use super::edges::Edges;
 use super::error::RosterError;
 use super::members::Memberships;
 use super::scope::Scope;
-use super::view::{Edges, View, view};
+use super::view::{View, view};
 use super::{Caller, Roster, index};
 use crate::idp::{Incoming, normalise};
 use crate::ids::{Address, KindId, ResourceId};

@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use super::commit::Plan;
 use super::create::changes;
+use super::edges::Edges;
 use super::error::RosterError;
 use super::members::Memberships;
 use super::scope::Scope;
-use super::view::{Edges, Precondition, View};
+use super::view::{Precondition, View};
 use super::{Caller, Roster};
 use crate::idp::normalise;
 use crate::ids::Address;

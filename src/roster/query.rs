@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use super::candidates::candidates;
 use super::cursor::{self, Binding, Position};
+use super::edges::Edges;
 use super::error::RosterError;
-use super::scan::{MEMBERS_MAX, Scan, is_core, mentions};
+use super::scan::{Scan, is_core, mentions};
 use super::scope::Scope;
-use super::view::{Edges, View, view};
+use super::view::{View, view};
 use super::{Caller, LOCAL, Roster};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::attr::AttrPath;
@@ -70,7 +71,46 @@ pub struct Page {
     /// Where to go on; `None` on the last page and where the page was asked for by index.
     pub next: Option<String>,
     /// The resources.
-    pub views: Vec<View>,
+    pub views: Views,
+}
+
+/// The resources of a page, read one by one as they are asked for: of one moment, unless that is let go.
+pub struct Views {
+    /// `None` after it was let go.
+    snapshot: Option<Arc<dyn Snapshot>>,
+    caller: Caller,
+    edges: Vec<(KindId, Edges)>,
+    left: std::vec::IntoIter<Address>,
+}
+
+impl std::fmt::Debug for Views {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Views").field("left", &self.left.len()).finish_non_exhaustive()
+    }
+}
+
+impl Views {
+    /// Reads the next one. Who was removed since the moment was let go is left out.
+    pub fn next_view(&mut self, roster: &Roster) -> Result<Option<View>, RosterError> {
+        while let Some(at) = self.left.next() {
+            let Some((_, edges)) = self.edges.iter().find(|(kind, _)| *kind == at.kind) else { continue };
+            let snapshot = match self.snapshot.take() {
+                Some(snapshot) => snapshot,
+                None => roster.store.snapshot()?,
+            };
+            let found = view(&snapshot, &self.caller, at, *edges)?;
+            self.snapshot = Some(snapshot);
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets go of the moment. The next resource is read from a later one.
+    pub fn let_go(&mut self) {
+        self.snapshot = None;
+    }
 }
 
 /// Everything that matches.
@@ -180,7 +220,12 @@ impl Roster {
             }
             _ => None,
         };
-        let views = views(&snapshot, caller, query, page.into_iter().map(|(_, at)| at))?;
+        let views = Views {
+            edges: query.parts.iter().map(|part| (part.kind.id, part.edges)).collect(),
+            snapshot: Some(snapshot),
+            caller: caller.clone(),
+            left: page.into_iter().map(|(_, at)| at).collect::<Vec<_>>().into_iter(),
+        };
         let start_index = match query.start {
             Start::Index(index) => Some(index),
             Start::Cursor(_) => None,
@@ -320,31 +365,6 @@ impl Listed {
 fn placed(order: SortOrder, left: &(SortKey, Address), right: &(SortKey, Address)) -> std::cmp::Ordering {
     let by_id = || (left.1.id, left.1.kind).cmp(&(right.1.id, right.1.kind));
     order.compare(&left.0, &right.0).then_with(by_id)
-}
-
-/// Reads the resources of a page.
-fn views(
-    snapshot: &Arc<dyn Snapshot>,
-    caller: &Caller,
-    query: &Query,
-    page: impl Iterator<Item = Address>,
-) -> Result<Vec<View>, RosterError> {
-    let mut views = Vec::new();
-    let mut members = 0_usize;
-    for at in page {
-        let Some(part) = query.parts.iter().find(|part| part.kind.id == at.kind) else { continue };
-        let Some(view) = view(snapshot, caller, at, part.edges)? else { continue };
-        members = members.saturating_add(view.members.as_ref().map_or(0, Vec::len));
-        // One group is shown whatever its size, as it is when it is read alone.
-        if members > MEMBERS_MAX && !views.is_empty() {
-            let detail = format!(
-                "the groups of this page have more than {MEMBERS_MAX} members together; ask for excludedAttributes=members, or for a smaller count"
-            );
-            return Err(Refusal::new(Why::TooMany, detail).into());
-        }
-        views.push(view);
-    }
-    Ok(views)
 }
 
 #[cfg(test)]

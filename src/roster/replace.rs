@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use super::commit::{Job, Plan};
 use super::create::{changes, notes};
+use super::edges::Edges;
 use super::error::RosterError;
 use super::members::{Memberships, as_read};
 use super::scope::Scope;
-use super::view::{Edges, Precondition, View};
+use super::view::{Precondition, View};
 use super::{Caller, Roster};
 use crate::idp::normalise;
 use crate::ids::{Address, KindId};

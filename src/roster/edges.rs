@@ -1,0 +1,194 @@
+//! Reading memberships: a group's members a page at a time, somebody's groups at once.
+//!
+//! A group may have any number of members, so whoever shows them asks for one page after the other, and no more than one is ever in memory.
+//! All pages are of one moment: a snapshot is held from the first to the last. Holding one keeps the engine from using pages of its file
+//! again, so a reader that takes long lets go of it ([`Members::let_go`]) and goes on with a fresh one, if the group's edges are
+//! still those that it began with.
+
+use std::sync::Arc;
+
+use super::error::RosterError;
+use super::{Caller, Roster, Scope};
+use crate::ids::{Address, ResourceId};
+use crate::store::{PAGE_ROWS_MAX, Seq, Snapshot};
+
+/// Most members that are read at once to be shown: about 60 KB of an answer.
+pub const MEMBERS_PAGE_ROWS: usize = 400;
+
+/// What of the edges a reader wants to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edges {
+    /// A group's `members`.
+    pub members: bool,
+    /// The names of those members, which cost a look at each.
+    pub names: bool,
+    /// A user's `groups`.
+    pub groups: bool,
+}
+
+impl Edges {
+    /// Both ends; not the names of members.
+    pub const ALL: Self = Self { members: true, names: false, groups: true };
+    /// Neither.
+    pub const NONE: Self = Self { members: false, names: false, groups: false };
+}
+
+/// A group as its member shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberFace {
+    /// Which group.
+    pub id: ResourceId,
+    /// Its display name.
+    pub display: String,
+}
+
+/// A member as its group shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Which user or group.
+    pub at: Address,
+    /// Its name for people; `None` where it was not asked for, or is none of the caller's business.
+    pub display: Option<String>,
+}
+
+/// The members of a group as they were at one moment, to be read a page at a time.
+pub struct Members {
+    /// `None` after it was let go.
+    snapshot: Option<Arc<dyn Snapshot>>,
+    caller: Caller,
+    group: ResourceId,
+    /// The unit that last changed the edges, at that moment.
+    touched: Seq,
+    count: u64,
+    names: bool,
+    after: Option<Address>,
+    done: bool,
+}
+
+impl std::fmt::Debug for Members {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Members").field("group", &self.group).field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+impl Members {
+    /// Stands before the first page.
+    pub(super) fn of(
+        snapshot: &Arc<dyn Snapshot>,
+        caller: &Caller,
+        group: ResourceId,
+        edges: Edges,
+    ) -> Result<Self, RosterError> {
+        let touched = snapshot.touched(caller.tenant, group)?;
+        Ok(Self {
+            snapshot: Some(Arc::clone(snapshot)),
+            caller: caller.clone(),
+            group,
+            touched: touched.map_or(Seq::ZERO, |touched| touched.seq),
+            count: touched.map_or(0, |touched| touched.count),
+            names: edges.names,
+            after: None,
+            done: false,
+        })
+    }
+
+    /// Returns how many there are.
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Reads the next page; `None` after the last one.
+    ///
+    /// # Errors
+    /// [`RosterError::Moved`] when the moment was let go and the edges have changed since.
+    pub fn next_page(&mut self, roster: &Roster) -> Result<Option<Vec<Member>>, RosterError> {
+        if self.done {
+            return Ok(None);
+        }
+        let snapshot = self.look(roster)?;
+        let page = snapshot.members(self.caller.tenant, self.group, self.after, MEMBERS_PAGE_ROWS)?;
+        self.done = page.len() < MEMBERS_PAGE_ROWS;
+        let Some(last) = page.last() else { return Ok(None) };
+        self.after = Some(*last);
+        let shown = |at: Address| Ok(Member { at, display: self.name_of(snapshot.as_ref(), at)? });
+        page.into_iter().map(shown).collect::<Result<_, RosterError>>().map(Some)
+    }
+
+    /// Tells whether the last page is known to have been read.
+    pub const fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Lets go of the moment. The next page is read from a later one, if nothing has changed.
+    pub fn let_go(&mut self) {
+        self.snapshot = None;
+    }
+
+    fn look(&mut self, roster: &Roster) -> Result<Arc<dyn Snapshot>, RosterError> {
+        if let Some(snapshot) = &self.snapshot {
+            return Ok(Arc::clone(snapshot));
+        }
+        let snapshot = roster.store.snapshot()?;
+        let touched = snapshot.touched(self.caller.tenant, self.group)?;
+        if touched.map_or(Seq::ZERO, |touched| touched.seq) != self.touched {
+            return Err(RosterError::Moved);
+        }
+        self.snapshot = Some(Arc::clone(&snapshot));
+        Ok(snapshot)
+    }
+
+    fn name_of(&self, snapshot: &dyn Snapshot, at: Address) -> Result<Option<String>, RosterError> {
+        if !self.names || !self.caller.may(Scope::reads(at.kind)) {
+            return Ok(None);
+        }
+        let named = snapshot.get(self.caller.tenant, at)?.map(|record| record.display().to_owned());
+        Ok(named.filter(|name| !name.is_empty()))
+    }
+}
+
+/// Reads all of a group's edges, for those who need them all at once.
+pub(super) fn all_members(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    group: ResourceId,
+) -> Result<Vec<Address>, RosterError> {
+    let mut members = Vec::new();
+    loop {
+        let page = snapshot.members(caller.tenant, group, members.last().copied(), PAGE_ROWS_MAX)?;
+        let last = page.len() < PAGE_ROWS_MAX;
+        members.extend(page);
+        if last {
+            return Ok(members);
+        }
+    }
+}
+
+/// Reads which groups somebody is a direct member of.
+pub(super) fn groups_with(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    member: Address,
+) -> Result<Vec<ResourceId>, RosterError> {
+    let mut ids: Vec<ResourceId> = Vec::new();
+    loop {
+        let page = snapshot.groups_of(caller.tenant, member, ids.last().copied(), PAGE_ROWS_MAX)?;
+        let last = page.len() < PAGE_ROWS_MAX;
+        ids.extend(page);
+        if last {
+            return Ok(ids);
+        }
+    }
+}
+
+/// Reads them with their names.
+pub(super) fn groups_of(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    member: Address,
+) -> Result<Vec<MemberFace>, RosterError> {
+    let face = |id| {
+        let group = snapshot.get(caller.tenant, Address::group(id))?;
+        Ok(MemberFace { id, display: group.map_or_else(String::new, |group| group.display().to_owned()) })
+    };
+    groups_with(snapshot, caller, member)?.into_iter().map(face).collect()
+}
