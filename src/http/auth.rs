@@ -33,6 +33,13 @@ pub struct Hold {
     _place: Share<TenantId>,
 }
 
+impl Hold {
+    /// Holds a place for a request.
+    pub(super) const fn new(request_id: RequestId, handler_time: Duration, place: Share<TenantId>) -> Self {
+        Self { request_id, handler_time, _place: place }
+    }
+}
+
 impl FromRequestParts<Edge> for Bearer {
     type Rejection = Problem;
 
@@ -40,8 +47,7 @@ impl FromRequestParts<Edge> for Bearer {
         let arrival = Arrival::from_request_parts(parts, edge).await?;
         let caller = caller(edge, &parts.headers, &arrival)?;
         let place = arrival.enter(caller.tenant())?;
-        let hold =
-            Hold { request_id: arrival.request_id, handler_time: arrival.handler_time(), _place: place };
+        let hold = Hold::new(arrival.request_id, arrival.handler_time(), place);
         Ok(Self { caller, hold })
     }
 }

@@ -20,7 +20,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::uri::PathAndQuery;
-use hyper::{Method, Request, Uri, Version};
+use hyper::{Method, Request, StatusCode, Uri, Version};
 use tokio::time::{Instant, timeout_at};
 use tower::Service as _;
 
@@ -257,7 +257,12 @@ impl Front {
     fn dress(response: &mut Response, line: &Line, close: bool) {
         const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
         const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+        // The router measures every body; these answers have none, and a length would be taken for that of the resource (RFC 9110 §8.6).
+        let bodiless = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let headers = response.headers_mut();
+        if bodiless {
+            headers.remove(header::CONTENT_LENGTH);
+        }
         headers.insert(header::CACHE_CONTROL, NO_STORE);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         if let Ok(id) = HeaderValue::from_str(Text::of(line.id).as_str()) {

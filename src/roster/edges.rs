@@ -67,7 +67,10 @@ pub struct Members {
 
 impl std::fmt::Debug for Members {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Members").field("group", &self.group).field("count", &self.count).finish_non_exhaustive()
+        f.debug_struct("Members")
+            .field("group", &self.group)
+            .field("count", &self.count)
+            .finish_non_exhaustive()
     }
 }
 
@@ -191,4 +194,102 @@ pub(super) fn groups_of(
         Ok(MemberFace { id, display: group.map_or_else(String::new, |group| group.display().to_owned()) })
     };
     groups_with(snapshot, caller, member)?.into_iter().map(face).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::chance::SeededChance;
+    use crate::clock::FixedClock;
+    use crate::ids::KindId;
+    use crate::roster::{Precondition, Scopes};
+    use crate::store::memory::MemoryStore;
+
+    struct World {
+        roster: Roster,
+        caller: Caller,
+        group: Address,
+        people: Vec<Address>,
+    }
+
+    /// A group of two with a third person beside it, seen by a token with these scopes.
+    fn world(scopes: &[Scope]) -> World {
+        let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
+        let roster = Roster::new(Arc::new(MemoryStore::new()), clock, Arc::new(SeededChance::new(1)));
+        let request = roster.request_id();
+        roster.create_tenant("acme", request).unwrap();
+        let operator = roster.operator("acme", request).unwrap();
+        let scopes = Scopes::of(scopes.iter().copied());
+        let token = roster.create_token(&operator, "local", scopes, None, None).unwrap();
+        let caller = roster.authenticate(&token.secret, request).unwrap().unwrap();
+        let kind = |id| Arc::clone(roster.kinds().by_id(id).unwrap());
+        let make = |name: &str| {
+            let body = json!({ "userName": name, "displayName": name.to_uppercase() });
+            roster.create(&operator, &kind(KindId::USER), body, Edges::NONE).unwrap().stored.at()
+        };
+        let people: Vec<Address> = ["ada", "bob", "eve"].map(make).into();
+        let members: Vec<_> = people[..2].iter().map(|at| json!({ "value": at.id.to_string() })).collect();
+        let body = json!({ "displayName": "Crew", "members": members });
+        let group = roster.create(&operator, &kind(KindId::GROUP), body, Edges::NONE).unwrap().stored.at();
+        World { roster, caller, group, people }
+    }
+
+    impl World {
+        fn members(&self, edges: Edges) -> Members {
+            self.roster.read(&self.caller, self.group, edges).unwrap().members.unwrap()
+        }
+
+        fn patch(&self, operation: &serde_json::Value) {
+            let kind = self.roster.kinds().by_id(KindId::GROUP).unwrap();
+            let body = json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation],
+            });
+            let operator = self.roster.operator("acme", self.roster.request_id()).unwrap();
+            let given = Precondition::None;
+            self.roster.patch(&operator, kind, self.group, &given, body, Edges::NONE).unwrap();
+        }
+
+        fn add_the_third(&self) {
+            let id = self.people[2].id.to_string();
+            self.patch(&json!({ "op": "add", "path": "members", "value": [{ "value": id }] }));
+        }
+    }
+
+    #[test]
+    fn p11_who_lets_go_of_the_moment_goes_on_only_if_the_members_are_the_same() {
+        let world = world(&[Scope::GroupsRead]);
+        let count = |members: &mut Members| {
+            members.next_page(&world.roster).map(|page| page.map_or(0, |page| page.len()))
+        };
+        let (mut held, mut same, mut moved) =
+            (world.members(Edges::ALL), world.members(Edges::ALL), world.members(Edges::ALL));
+        assert_eq!(held.count(), 2);
+        // What changes the document changes no edge.
+        same.let_go();
+        world.patch(&json!({ "op": "replace", "path": "displayName", "value": "Band" }));
+        assert_eq!(count(&mut same).unwrap(), 2);
+        world.add_the_third();
+        assert_eq!(count(&mut held).unwrap(), 2, "a moment that is held is that of the beginning");
+        moved.let_go();
+        assert!(matches!(count(&mut moved), Err(RosterError::Moved)));
+        assert_eq!(count(&mut world.members(Edges::ALL)).unwrap(), 3);
+    }
+
+    #[test]
+    fn s49_members_are_named_to_those_who_may_read_them() {
+        let named = Edges { names: true, ..Edges::ALL };
+        for (scopes, edges, names) in [
+            (&[Scope::GroupsRead, Scope::UsersRead][..], named, [Some("ADA"), Some("BOB")]),
+            (&[Scope::GroupsRead, Scope::UsersRead][..], Edges::ALL, [None, None]),
+            (&[Scope::GroupsRead][..], named, [None, None]),
+        ] {
+            let world = world(scopes);
+            let page = world.members(edges).next_page(&world.roster).unwrap().unwrap();
+            let mut found: Vec<Option<&str>> = page.iter().map(|member| member.display.as_deref()).collect();
+            found.sort_unstable();
+            assert_eq!(found, names);
+        }
+    }
 }

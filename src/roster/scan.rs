@@ -99,12 +99,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Reads a record and parses it, if there is room left for one more.
-    fn read(
-        &mut self,
-        part: &Part,
-        id: ResourceId,
-        needs: Edges,
-    ) -> Result<Option<Looked>, RosterError> {
+    fn read(&mut self, part: &Part, id: ResourceId, needs: Edges) -> Result<Option<Looked>, RosterError> {
         if self.rows >= SCAN_ROWS_MAX {
             return Err(too_many());
         }

@@ -28,11 +28,7 @@ use crate::scim::wire::{self, BulkWriter};
 const TIME_PERCENT: u32 = 75;
 
 /// Carries out a bulk request.
-pub async fn post(
-    State(edge): State<Edge>,
-    bearer: Bearer,
-    request: Request,
-) -> Result<Response, Problem> {
+pub async fn post(State(edge): State<Edge>, bearer: Bearer, request: Request) -> Result<Response, Problem> {
     // Before a large body is read, and before anything in it can be learnt from.
     edge.read(&bearer.caller, |_, caller| caller.needs(Scope::Bulk))?;
     let bytes_max = edge.body_sizes().large;

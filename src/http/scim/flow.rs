@@ -31,7 +31,7 @@ pub const CHUNK_BYTES: usize = 32 * 1024;
 /// Chunks that are made before the client has taken the one before them.
 const CHUNKS_AHEAD: usize = 1;
 /// Longest that an answer holds one moment of the store, whose pages the engine cannot use again meanwhile.
-const MOMENT_TIME: Duration = Duration::from_secs(30);
+const MOMENT_TIME: Duration = if cfg!(test) { Duration::from_millis(100) } else { Duration::from_secs(30) };
 
 /// An answer, a piece at a time.
 pub trait Pieces: Send {
@@ -227,3 +227,6 @@ impl HttpBody for Flow {
 #[derive(Debug, thiserror::Error)]
 #[error("the rest of the answer could not be made")]
 pub struct BrokenOff;
+
+#[cfg(test)]
+mod tests;

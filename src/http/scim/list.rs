@@ -118,7 +118,8 @@ async fn answer(
     let query = Query { parts, order, start: parameters.start()?, count: parameters.count()? };
     let quick = Roster::is_quick(&bearer.caller, &query);
     let of = edge.clone();
-    let read = move |roster: &Roster, caller: &Caller| reply::page(&of, roster.query(caller, &query)?, wanted);
+    let read =
+        move |roster: &Roster, caller: &Caller| reply::page(&of, roster.query(caller, &query)?, wanted);
     let begun = if quick { edge.read(&bearer.caller, read)? } else { edge.run(bearer.caller, read).await? };
     Ok(reply::json(StatusCode::OK, begun.body(&edge, bearer.hold)))
 }
