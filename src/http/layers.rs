@@ -146,7 +146,10 @@ impl Front {
         }
         turn.answered(now);
         front.report(&response, &line, now.duration_since(started));
-        Ok(response.map(|body| Answer { body, turn, _place: place }))
+        // What is made while it is sent is counted while it is sent.
+        let unmeasured = response.body().size_hint().exact().is_none();
+        let counts = unmeasured.then(|| Arc::clone(&front.parts.metrics));
+        Ok(response.map(|body| Answer { body, turn, counts, _place: place }))
     }
 
     /// Refuses, or routes.
@@ -276,9 +279,9 @@ impl Front {
     /// Counts the answer, and writes its log line (`docs/LOGGING.md`).
     fn report(&self, response: &Response, line: &Line, took: std::time::Duration) {
         let status = response.status();
-        let bytes = response.body().size_hint().lower();
+        let bytes = response.body().size_hint().exact();
         let metrics = &self.parts.metrics;
-        metrics.answered(line.route, &line.method, status, took, bytes);
+        metrics.answered(line.route, &line.method, status, took, bytes.unwrap_or(0));
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
@@ -375,6 +378,7 @@ impl Drop for Place {
 pub(super) struct Answer {
     body: Body,
     turn: Turn,
+    counts: Option<Arc<Metrics>>,
     _place: Option<Place>,
 }
 
@@ -387,6 +391,9 @@ impl HttpBody for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let poll = Pin::new(&mut self.body).poll_frame(cx);
+        if let (Some(metrics), Poll::Ready(Some(Ok(frame)))) = (&self.counts, &poll) {
+            metrics.sent(frame.data_ref().map_or(0, Bytes::len));
+        }
         match poll {
             Poll::Ready(_) => self.turn.moved(),
             Poll::Pending => self.turn.making(),

@@ -92,7 +92,7 @@ impl std::fmt::Debug for Views {
 impl Views {
     /// Reads the next one. Who was removed since the moment was let go is left out.
     pub fn next_view(&mut self, roster: &Roster) -> Result<Option<View>, RosterError> {
-        while let Some(at) = self.left.next() {
+        for at in self.left.by_ref() {
             let Some((_, edges)) = self.edges.iter().find(|(kind, _)| *kind == at.kind) else { continue };
             let snapshot = match self.snapshot.take() {
                 Some(snapshot) => snapshot,
