@@ -15,6 +15,7 @@ use super::pieces::{Listed, One};
 use crate::http::auth::Hold;
 use crate::http::edge::Edge;
 use crate::http::problem::{Problem, SCIM_JSON};
+use crate::ids::ResourceId;
 use crate::roster::{Edges, Page, RosterError, View};
 use crate::scim::{Kind, Projection, Refusal, wire};
 use crate::store::Seq;
@@ -61,18 +62,18 @@ impl Wanted {
 
 /// A resource that is ready to be answered with.
 pub struct Shown {
+    kind: Arc<Kind>,
+    id: ResourceId,
     version: Seq,
-    location: String,
     begun: Begun,
 }
 
 impl Shown {
     /// Makes the beginning of it. May read, so for a thread that may wait if edges are wanted.
-    pub fn of(edge: &Edge, kind: &Arc<Kind>, view: View, wanted: Wanted) -> Result<Self, RosterError> {
-        let location = wire::location(edge.base_url(), kind, view.stored.at().id);
-        let version = view.version;
-        let begun = Begun::of(One::new(Arc::clone(kind), view, wanted.projection), edge)?;
-        Ok(Self { version, location, begun })
+    pub fn of(edge: &Edge, kind: Arc<Kind>, view: View, wanted: Wanted) -> Result<Self, RosterError> {
+        let (id, version) = (view.stored.at().id, view.version);
+        let begun = Begun::of(One::new(Arc::clone(&kind), view, wanted.projection), edge)?;
+        Ok(Self { kind, id, version, begun })
     }
 
     /// Answers with it.
@@ -81,7 +82,7 @@ impl Shown {
         let headers = response.headers_mut();
         headers.insert(ETAG, field(&etag::write(self.version)));
         if status == StatusCode::CREATED {
-            headers.insert(LOCATION, field(&self.location));
+            headers.insert(LOCATION, field(&wire::location(edge.base_url(), &self.kind, self.id)));
         }
         response
     }

@@ -25,13 +25,13 @@ pub async fn get(
     let wanted = Wanted::of(&kind, request.uri())?;
     let known = etag::if_none_match(request.headers());
     let edges = wanted.edges();
-    let (of, made_by) = (edge.clone(), kind);
+    let of = edge.clone();
     let read = move |roster: &Roster, caller: &Caller| {
         let view = roster.read(caller, address, edges)?;
         if !known.holds(view.version) {
             return Ok(Err(view.version));
         }
-        Shown::of(&of, &made_by, view, wanted).map(Ok)
+        Shown::of(&of, kind, view, wanted).map(Ok)
     };
     // A group may have any number of members.
     let shown =
@@ -55,7 +55,7 @@ pub async fn post(
     let shown = edge
         .run(bearer.caller, move |roster, caller| {
             let view = roster.create(caller, &kind, body, wanted.edges())?;
-            Shown::of(&of, &kind, view, wanted)
+            Shown::of(&of, kind, view, wanted)
         })
         .await?;
     Ok(shown.answer(&edge, StatusCode::CREATED, bearer.hold))
@@ -75,7 +75,7 @@ pub async fn put(
     let shown = edge
         .run(bearer.caller, move |roster, caller| {
             let view = roster.replace(caller, &kind, address, &given, body, wanted.edges())?;
-            Shown::of(&of, &kind, view, wanted)
+            Shown::of(&of, kind, view, wanted)
         })
         .await?;
     Ok(shown.answer(&edge, StatusCode::OK, bearer.hold))
@@ -100,7 +100,7 @@ pub async fn patch(
             if bare {
                 return Ok(Err(view.version));
             }
-            Shown::of(&of, &kind, view, wanted).map(Ok)
+            Shown::of(&of, kind, view, wanted).map(Ok)
         })
         .await?;
     Ok(match changed {
