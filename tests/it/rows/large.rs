@@ -11,7 +11,7 @@ use rosterd::store::Store;
 use serde_json::{Value, json};
 
 use crate::support::bodies::{group, replace, user};
-use crate::support::{Crowd, PUBLIC_URL, Request, TestApp, on_every_store};
+use crate::support::{Client, Crowd, PUBLIC_URL, Request, TestApp, on_every_store};
 
 /// Longer than anything here may take; a test that meets it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -75,6 +75,11 @@ fn p11_a_group_of_any_size_is_shown_with_all_its_members() {
         assert!(ids["members"].as_array().unwrap().iter().all(|one| one.as_object().unwrap().len() == 1));
         assert_eq!(app.get(&format!("{path}?excludedAttributes=members")).json().get("members"), None);
     }
+    // What is made while it is sent is counted all the same.
+    let admin = Client::new(app.daemon().admin(), app.token());
+    let page = admin.send(&Request::new("GET", "/metrics")).expect(200).text();
+    let counted = page.lines().find_map(|line| line.strip_prefix("rosterd_http_answer_bytes_total "));
+    assert!(counted.unwrap().parse::<usize>().unwrap() > 100_000 * 150, "{counted:?}");
     assert_eq!(
         store.rows_at_once.load(Ordering::SeqCst),
         MEMBERS_PAGE_ROWS,
