@@ -55,7 +55,7 @@ impl From<RosterError> for Problem {
             RosterError::Unfit(detail) => Self::new(StatusCode::CONFLICT, detail),
             RosterError::TooLarge(detail) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail),
             RosterError::NotBegun => Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
-            RosterError::Busy => Self::busy(1),
+            RosterError::Busy | RosterError::Moved => Self::busy(1),
             RosterError::Full => Self::full(60),
             RosterError::Broken(cause) => Self::internal(cause),
         }

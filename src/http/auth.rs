@@ -1,5 +1,7 @@
 //! Who is asking: the one `Authorization: Bearer` field of a request (RFC 6750 §2.1), and nothing else (X5).
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -10,15 +12,32 @@ use super::edge::Edge;
 use super::limits::Share;
 use super::metrics::Rejected;
 use super::problem::Problem;
-use crate::ids::TenantId;
+use crate::ids::{RequestId, TenantId};
 use crate::roster::Caller;
 
 /// A request whose credential is good. Handlers that take one cannot be reached without.
 pub struct Bearer {
     /// Who it is.
     pub caller: Caller,
+    /// What the request holds until its answer is sent.
+    pub hold: Hold,
+}
+
+/// What a request holds until its answer is sent, and what its answer must know of it.
+pub struct Hold {
+    /// The request's id, for the log.
+    pub request_id: RequestId,
+    /// How long the handler has, or the maker of a part of a long answer.
+    pub handler_time: Duration,
     /// One of the tenant's requests in flight (R23).
     _place: Share<TenantId>,
+}
+
+impl Hold {
+    /// Holds a place for a request.
+    pub(super) const fn new(request_id: RequestId, handler_time: Duration, place: Share<TenantId>) -> Self {
+        Self { request_id, handler_time, _place: place }
+    }
 }
 
 impl FromRequestParts<Edge> for Bearer {
@@ -28,7 +47,8 @@ impl FromRequestParts<Edge> for Bearer {
         let arrival = Arrival::from_request_parts(parts, edge).await?;
         let caller = caller(edge, &parts.headers, &arrival)?;
         let place = arrival.enter(caller.tenant(), caller.connection())?;
-        Ok(Self { caller, _place: place })
+        let hold = Hold::new(arrival.request_id, arrival.handler_time(), place);
+        Ok(Self { caller, hold })
     }
 }
 

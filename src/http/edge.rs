@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use super::body::Bodies;
@@ -107,9 +107,30 @@ impl Edge {
     {
         let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else { return Err(Problem::busy(1)) };
         let roster = Arc::clone(&self.0.roster);
+        Self::done(place, move || work(&roster)).await
+    }
+
+    /// The same for the next part of an answer that has begun: waits for a place, as nobody can be told any more to come back.
+    pub async fn patiently<T, F>(&self, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self) -> Result<T, RosterError> + Send + 'static,
+    {
+        let Ok(place) = Arc::clone(&self.0.places).acquire_owned().await else {
+            return Err(Problem::busy(1));
+        };
+        let edge = self.clone();
+        Self::done(place, move || work(&edge)).await
+    }
+
+    async fn done<T, F>(place: OwnedSemaphorePermit, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, RosterError> + Send + 'static,
+    {
         let done = spawn_blocking(move || {
             let _held = place;
-            work(&roster)
+            work()
         });
         match done.await {
             Ok(done) => Ok(done?),

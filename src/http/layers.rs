@@ -20,7 +20,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::uri::PathAndQuery;
-use hyper::{Method, Request, Uri, Version};
+use hyper::{Method, Request, StatusCode, Uri, Version};
 use tokio::time::{Instant, timeout_at};
 use tower::Service as _;
 
@@ -148,7 +148,10 @@ impl Front {
         }
         turn.answered(now);
         front.report(&response, &line, now.duration_since(started));
-        Ok(response.map(|body| Answer { body, turn, _place: place }))
+        // What is made while it is sent is counted while it is sent.
+        let unmeasured = response.body().size_hint().exact().is_none();
+        let counts = unmeasured.then(|| Arc::clone(&front.parts.metrics));
+        Ok(response.map(|body| Answer { body, turn, counts, _place: place }))
     }
 
     /// Refuses, or routes.
@@ -259,7 +262,12 @@ impl Front {
     fn dress(response: &mut Response, line: &Line, close: bool) {
         const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
         const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+        // The router measures every body; these answers have none, and a length would be taken for that of the resource (RFC 9110 §8.6).
+        let bodiless = matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let headers = response.headers_mut();
+        if bodiless {
+            headers.remove(header::CONTENT_LENGTH);
+        }
         headers.insert(header::CACHE_CONTROL, NO_STORE);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         if let Ok(id) = HeaderValue::from_str(Text::of(line.id).as_str()) {
@@ -273,9 +281,9 @@ impl Front {
     /// Counts the answer, and writes its log line (`docs/LOGGING.md`).
     fn report(&self, response: &Response, line: &Line, took: std::time::Duration) {
         let status = response.status();
-        let bytes = response.body().size_hint().lower();
+        let bytes = response.body().size_hint().exact();
         let metrics = &self.parts.metrics;
-        metrics.answered(line.route, &line.method, status, took, bytes);
+        metrics.answered(line.route, &line.method, status, took, bytes.unwrap_or(0));
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
@@ -372,6 +380,7 @@ impl Drop for Place {
 pub(super) struct Answer {
     body: Body,
     turn: Turn,
+    counts: Option<Arc<Metrics>>,
     _place: Option<Place>,
 }
 
@@ -384,8 +393,12 @@ impl HttpBody for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let poll = Pin::new(&mut self.body).poll_frame(cx);
-        if poll.is_ready() {
-            self.turn.moved();
+        if let (Some(metrics), Poll::Ready(Some(Ok(frame)))) = (&self.counts, &poll) {
+            metrics.sent(frame.data_ref().map_or(0, Bytes::len));
+        }
+        match poll {
+            Poll::Ready(_) => self.turn.moved(),
+            Poll::Pending => self.turn.making(),
         }
         poll
     }

@@ -223,6 +223,11 @@ impl Metrics {
         *self.counters.tls_days_to_expiry.lock().unwrap_or_else(PoisonError::into_inner) = Some(days);
     }
 
+    /// Counts a piece of an answer whose length was not known when it began.
+    pub(super) fn sent(&self, bytes: usize) {
+        self.counters.body_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     /// Shows the bytes of bodies held, as its gauge counts them.
     pub(super) fn show_bodies(&self, gauge: &Gauge) {
         self.counters.bodies.lock().unwrap_or_else(PoisonError::into_inner).push(gauge.clone());

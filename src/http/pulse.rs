@@ -34,6 +34,8 @@ pub(super) struct Pulse {
     requests: AtomicU32,
     /// Requests between the end of their head and the beginning of their answer.
     handlers: AtomicU32,
+    /// Answers of which the next piece is being made.
+    making: AtomicU32,
     /// Whether a request was ever read.
     used: AtomicBool,
     h2: AtomicBool,
@@ -53,6 +55,7 @@ impl Pulse {
             moved: AtomicU64::new(0),
             requests: AtomicU32::new(0),
             handlers: AtomicU32::new(0),
+            making: AtomicU32::new(0),
             used: AtomicBool::new(false),
             h2: AtomicBool::new(false),
             unread: AtomicBool::new(false),
@@ -82,7 +85,7 @@ impl Pulse {
         self.moved.store(self.stamp(now), Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.handlers.fetch_add(1, Ordering::Relaxed);
-        Turn { pulse: Arc::clone(self), handling: true }
+        Turn { pulse: Arc::clone(self), handling: true, making: false }
     }
 
     fn moved(&self) {
@@ -140,7 +143,10 @@ impl Pulse {
             };
         }
         if self.handlers.load(Ordering::Relaxed) == 0 {
-            return at(self.moved.load(Ordering::Relaxed), limits.stall, Cut::Stalled);
+            // While a piece of an answer is being made, the client waits for us and not we for it.
+            let ours = self.making.load(Ordering::Relaxed) > 0;
+            let time = if ours { limits.stall.saturating_add(limits.handler) } else { limits.stall };
+            return at(self.moved.load(Ordering::Relaxed), time, Cut::Stalled);
         }
         // A handler is at work: its own time-out and its body's watch over it.
         None
@@ -152,6 +158,7 @@ impl Pulse {
 pub(super) struct Turn {
     pulse: Arc<Pulse>,
     handling: bool,
+    making: bool,
 }
 
 impl Turn {
@@ -163,14 +170,29 @@ impl Turn {
         }
     }
 
+    /// Writes down that the client waits for the next piece of the answer, which is still being made.
+    pub(super) fn making(&mut self) {
+        if !std::mem::replace(&mut self.making, true) {
+            self.pulse.making.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Writes down that the client took a piece of the answer.
-    pub(super) fn moved(&self) {
+    pub(super) fn moved(&mut self) {
+        self.made();
         self.pulse.moved();
+    }
+
+    fn made(&mut self) {
+        if std::mem::take(&mut self.making) {
+            self.pulse.making.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        self.made();
         if self.handling {
             self.pulse.handlers.fetch_sub(1, Ordering::Relaxed);
         }

@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::edges::Edges;
 use super::error::RosterError;
 use super::scope::Scope;
-use super::view::{Edges, Precondition, View};
+use super::view::{Precondition, View};
 use super::{Caller, Roster};
 use crate::idp::profile::Schemas;
 use crate::ids::{Address, ResourceId};
@@ -54,20 +55,21 @@ pub enum Done {
 }
 
 impl Roster {
-    /// Carries out a bulk request; the answers stand in the order of the operations. Operations are left out of the answer when
-    /// `failOnErrors` ended the work before them (S163).
+    /// Carries out a bulk request, and tells what became of each operation as soon as that is known of all before it: in the order of the
+    /// operations. Operations are left out when `failOnErrors` ended the work before them (S163).
     ///
     /// `goes_on` is asked before each step; once it says no, the operations that were not begun are answered with
     /// [`RosterError::NotBegun`].
     ///
     /// # Errors
-    /// Only when the request as a whole is refused: the scope, the form of the message, the number of operations.
+    /// Only when the request as a whole is refused: the scope, the form of the message, the number of operations. Nothing has been told then.
     pub fn bulk(
         &self,
         caller: &Caller,
         body: Value,
         goes_on: &dyn Fn() -> bool,
-    ) -> Result<Vec<Answered>, RosterError> {
+        tell: &mut dyn FnMut(Answered),
+    ) -> Result<(), RosterError> {
         caller.needs(Scope::Bulk)?;
         let mut request = Request::parse(body, &self.kinds)?;
         if !request.names_its_schema && caller.profile.schemas == Schemas::Required {
@@ -79,7 +81,9 @@ impl Roster {
             roster: self,
             caller,
             goes_on,
-            answers: request.operations.iter().map(|_| None).collect(),
+            tell,
+            told: 0,
+            answers: BTreeMap::new(),
             named: request.operations.iter().map(named).collect(),
             operations: request.operations,
             made: BTreeMap::new(),
@@ -110,7 +114,8 @@ impl Roster {
                 }
             }
         }
-        Ok(work.answers.into_iter().flatten().collect())
+        work.tell_the_rest();
+        Ok(())
     }
 }
 
@@ -134,7 +139,11 @@ struct Work<'a> {
     caller: &'a Caller,
     goes_on: &'a dyn Fn() -> bool,
     operations: Vec<Operation>,
-    answers: Vec<Option<Answered>>,
+    tell: &'a mut dyn FnMut(Answered),
+    /// How many operations, from the first, have been told of.
+    told: usize,
+    /// What became of operations of which one before them has not been answered.
+    answers: BTreeMap<usize, Answered>,
     /// Which resources the operations name by their ids.
     named: Vec<Option<Address>>,
     /// What the creations so far have made, by `bulkId`.
@@ -314,7 +323,7 @@ impl Work<'_> {
     /// Answers everything that was not begun.
     fn end_of_time(&mut self) {
         for place in 0..self.operations.len() {
-            if self.answers.get(place).is_some_and(Option::is_none) {
+            if place >= self.told && !self.answers.contains_key(&place) {
                 self.answer(place, None, Err(RosterError::NotBegun));
             }
         }
@@ -331,8 +340,17 @@ impl Work<'_> {
         let at = at.or_else(|| self.named.get(place).copied().flatten());
         let answered =
             Answered { method: operation.method.clone(), bulk_id: operation.bulk_id.clone(), at, result };
-        if let Some(slot) = self.answers.get_mut(place) {
-            *slot = Some(answered);
+        self.answers.insert(place, answered);
+        while let Some(next) = self.answers.remove(&self.told) {
+            (self.tell)(next);
+            self.told = self.told.saturating_add(1);
+        }
+    }
+
+    /// Tells of what was answered although something before it was not.
+    fn tell_the_rest(&mut self) {
+        for (_, answered) in std::mem::take(&mut self.answers) {
+            (self.tell)(answered);
         }
     }
 }

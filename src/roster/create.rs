@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use super::commit::{Job, Plan, explain};
+use super::edges::Edges;
 use super::error::RosterError;
 use super::members::Memberships;
 use super::scope::Scope;
 use super::shadow::{self, Said};
-use super::view::{Edges, View, view};
+use super::view::{View, view};
 use super::{Caller, Roster, adopt, index};
 use crate::idp::normalise;
 use crate::ids::{Address, KindId, ResourceId};

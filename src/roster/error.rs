@@ -14,10 +14,10 @@ pub enum RosterError {
     /// Nothing lives there, or nothing that this caller may know of.
     #[error("no such resource")]
     NotFound,
-    /// The caller's precondition (`If-Match`) names another version (RFC 7644 §3.14).
-    #[error("the resource is at version {current}, which is not among those given")]
+    /// The version is not what the caller's precondition (`If-Match`, `If-None-Match`) expects (RFC 7644 §3.14).
+    #[error("the resource is at version {current}, which is not what was expected")]
     Stale {
-        /// The version that would have matched.
+        /// The version that it is at.
         current: String,
     },
     /// The credential lacks a scope.
@@ -36,6 +36,9 @@ pub enum RosterError {
     /// The time of the request was up before this part of it was begun.
     #[error("the request ran out of time before this operation; nothing of it was done; send it again")]
     NotBegun,
+    /// What is read in several parts has changed between them.
+    #[error("the resource changed while it was read; read it again")]
+    Moved,
     /// Try again shortly: the store is busy or being reopened.
     #[error("the store is busy; try again shortly")]
     Busy,

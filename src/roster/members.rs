@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::edges::all_members;
 use super::error::RosterError;
-use super::view::all_members;
 use super::{Caller, commit::Plan};
 use crate::idp::profile::UnknownMember;
 use crate::ids::{Address, KindId, ResourceId};

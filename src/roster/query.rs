@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use super::candidates::candidates;
 use super::cursor::{self, Binding, Position};
+use super::edges::Edges;
 use super::error::RosterError;
 use super::found::{Found, Listed, Place, Placed, Walk, placed};
 use super::known::{Known, known, own_ids};
-use super::scan::{MEMBERS_MAX, SCAN_ROWS_MAX, Scan, is_core, mentions};
+use super::scan::{SCAN_ROWS_MAX, Scan, is_core, mentions};
 use super::scope::Scope;
-use super::view::{Edges, View, view};
+use super::view::{View, view};
 use super::{Caller, LOCAL, Roster, index};
 use crate::idp::profile::GroupsOff;
 use crate::ids::{Address, KindId};
@@ -78,7 +79,46 @@ pub struct Page {
     /// Where to go back; `None` on the first page and where the page was asked for by index.
     pub previous: Option<String>,
     /// The resources.
-    pub views: Vec<View>,
+    pub views: Views,
+}
+
+/// The resources of a page, read one by one as they are asked for: of one moment, unless that is let go.
+pub struct Views {
+    /// `None` after it was let go.
+    snapshot: Option<Arc<dyn Snapshot>>,
+    caller: Caller,
+    edges: Vec<(KindId, Edges)>,
+    left: std::vec::IntoIter<Address>,
+}
+
+impl std::fmt::Debug for Views {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Views").field("left", &self.left.len()).finish_non_exhaustive()
+    }
+}
+
+impl Views {
+    /// Reads the next one. Who was removed since the moment was let go is left out.
+    pub fn next_view(&mut self, roster: &Roster) -> Result<Option<View>, RosterError> {
+        for at in self.left.by_ref() {
+            let Some((_, edges)) = self.edges.iter().find(|(kind, _)| *kind == at.kind) else { continue };
+            let snapshot = match self.snapshot.take() {
+                Some(snapshot) => snapshot,
+                None => roster.store.snapshot()?,
+            };
+            let found = view(&snapshot, &self.caller, at, *edges)?;
+            self.snapshot = Some(snapshot);
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets go of the moment. The next resource is read from a later one.
+    pub fn let_go(&mut self) {
+        self.snapshot = None;
+    }
 }
 
 impl Query {
@@ -140,7 +180,13 @@ impl Roster {
             };
             let parts: Vec<Part> = query.parts.iter().filter(|part| !off(part)).cloned().collect();
             if parts.is_empty() {
-                return Ok(Page { total: 0, start_index, next: None, previous: None, views: Vec::new() });
+                let views = Views {
+                    snapshot: None,
+                    caller: caller.clone(),
+                    edges: Vec::new(),
+                    left: Vec::new().into_iter(),
+                };
+                return Ok(Page { total: 0, start_index, next: None, previous: None, views });
             }
             return self.query(caller, &Query { parts, ..query.clone() });
         }
@@ -186,12 +232,18 @@ impl Roster {
         };
         let next = link(shown.more_after, shown.page.last(), false);
         let previous = link(shown.more_before, shown.page.first(), true);
-        let views = views(&snapshot, caller, query, shown.page.into_iter().map(|(_, at)| at))?;
+        let total = found.total();
+        let views = Views {
+            edges: query.parts.iter().map(|part| (part.kind.id, part.edges)).collect(),
+            snapshot: Some(Arc::clone(&snapshot)),
+            caller: caller.clone(),
+            left: shown.page.into_iter().map(|(_, at)| at).collect::<Vec<_>>().into_iter(),
+        };
         let start_index = match query.start {
             Start::Index(index) => Some(index),
             Start::Cursor(_) => None,
         };
-        Ok(Page { total: found.total(), start_index, next, previous, views })
+        Ok(Page { total, start_index, next, previous, views })
     }
 }
 
@@ -314,30 +366,6 @@ fn in_kept_order(
     };
     let all = snapshot.count(caller.tenant, kind)?;
     Ok(Some(Found::Walked(Walk { kind, index, order, all, only })))
-}
-/// Reads the resources of a page.
-fn views(
-    snapshot: &Arc<dyn Snapshot>,
-    caller: &Caller,
-    query: &Query,
-    page: impl Iterator<Item = Address>,
-) -> Result<Vec<View>, RosterError> {
-    let mut views = Vec::new();
-    let mut members = 0_usize;
-    for at in page {
-        let Some(part) = query.parts.iter().find(|part| part.kind.id == at.kind) else { continue };
-        let Some(view) = view(snapshot, caller, at, part.edges)? else { continue };
-        members = members.saturating_add(view.members.as_ref().map_or(0, Vec::len));
-        // One group is shown whatever its size, as it is when it is read alone.
-        if members > MEMBERS_MAX && !views.is_empty() {
-            let detail = format!(
-                "the groups of this page have more than {MEMBERS_MAX} members together; ask for excludedAttributes=members, or for a smaller count"
-            );
-            return Err(Refusal::new(Why::TooMany, detail).into());
-        }
-        views.push(view);
-    }
-    Ok(views)
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use super::commit::{Job, Plan};
 use super::create::changes;
+use super::edges::{all_members, groups_with};
 use super::error::RosterError;
 use super::members::as_read;
 use super::scope::Scope;
 use super::shadow;
-use super::view::{Precondition, all_members, groups_with};
+use super::view::Precondition;
 use super::{Caller, Roster};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::Document;

@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::commit::{Job, Plan, explain};
 use super::create::changes;
+use super::edges::Edges;
 use super::error::RosterError;
 use super::members::{Memberships, as_read};
 use super::scope::Scope;
 use super::shadow::{self, Said};
-use super::view::{Edges, Precondition, View};
+use super::view::{Precondition, View};
 use super::{Caller, Roster, adopt};
 use crate::idp::normalise;
 use crate::idp::profile::PutOmitted;

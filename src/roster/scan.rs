@@ -8,10 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::candidates::Candidates;
+use super::edges::{Edges, Members, all_members};
 use super::error::RosterError;
 use super::known::{Known, known, own_ids};
 use super::query::Part;
-use super::view::{Edges, View, view};
+use super::view::{View, view};
 use super::{Caller, LOCAL};
 use crate::clock::Clock;
 use crate::ids::{Address, KindId, ResourceId};
@@ -24,8 +25,8 @@ use crate::store::{PAGE_ROWS_MAX, Snapshot};
 pub const SCAN_ROWS_MAX: usize = 20_000;
 /// Longest time that one query may take for that.
 pub const SCAN_SECONDS_MAX: i64 = 5;
-/// Most members that the groups of one page may have together, and most that a query may look at.
-pub(super) const MEMBERS_MAX: usize = if cfg!(test) { 5 } else { 500_000 };
+/// Most members that a query may look at.
+const MEMBERS_MAX: usize = if cfg!(test) { 5 } else { 500_000 };
 /// Records between two looks at the clock.
 const ROWS_BETWEEN_LOOKS: usize = 256;
 /// Most comparisons that one query may make, as far as they can be told beforehand: terms of the filter times what each looks at.
@@ -72,12 +73,9 @@ impl<'a> Scan<'a> {
         let terms = filter.terms();
         let mut matching = Vec::new();
         for id in ids {
-            let Some((view, document)) = self.read(part, id, needs)? else { continue };
-            self.compare(&view, terms)?;
-            let caller = self.caller;
-            if with_computed(caller, &part.kind, &view, &document, |subject| {
-                filter.matches(subject, &part.kind)
-            }) {
+            let Some(looked) = self.read(part, id, needs)? else { continue };
+            self.compare(&looked, terms)?;
+            if looked.with_computed(self.caller, &part.kind, |subject| filter.matches(subject, &part.kind)) {
                 matching.push(id);
             }
         }
@@ -101,9 +99,9 @@ impl<'a> Scan<'a> {
         let needs = edges(kind, |name| sorts_by(name) || judged.is_some_and(|filter| mentions(filter, name)));
         let terms = judged.map_or(0, Filter::terms);
         for id in ids {
-            let Some((view, document)) = self.read(part, id, needs)? else { continue };
-            self.compare(&view, terms)?;
-            let key = with_computed(self.caller, kind, &view, &document, |subject| {
+            let Some(looked) = self.read(part, id, needs)? else { continue };
+            self.compare(&looked, terms)?;
+            let key = looked.with_computed(self.caller, kind, |subject| {
                 let matches = judged.is_none_or(|filter| filter.matches(subject, kind));
                 matches.then(|| match &part.sort_by {
                     Some(path) => SortKey::of(path, subject, kind),
@@ -116,12 +114,7 @@ impl<'a> Scan<'a> {
     }
 
     /// Reads a record and parses it, if there is room left for one more.
-    fn read(
-        &mut self,
-        part: &Part,
-        id: ResourceId,
-        needs: Edges,
-    ) -> Result<Option<(View, Document)>, RosterError> {
+    fn read(&mut self, part: &Part, id: ResourceId, needs: Edges) -> Result<Option<Looked>, RosterError> {
         if self.rows >= SCAN_ROWS_MAX {
             return Err(too_many());
         }
@@ -132,23 +125,22 @@ impl<'a> Scan<'a> {
         let at = Address { kind: part.kind.id, id };
         let Some(view) = view(self.snapshot, self.caller, at, needs)? else { return Ok(None) };
         // One group is looked at whatever its size, as it is when it is read alone.
-        self.members = self.members.saturating_add(view.members.as_ref().map_or(0, Vec::len));
+        let members = view.members.as_ref().map_or(0, Members::count);
+        self.members = self.members.saturating_add(usize::try_from(members).unwrap_or(usize::MAX));
         if self.members > MEMBERS_MAX && self.rows > 1 {
             let detail = format!(
                 "the query would look at more than {MEMBERS_MAX} members; add a condition on id or displayName by eq"
             );
             return Err(Refusal::new(Why::TooMany, detail).into());
         }
-        let document = Document::from_segments(view.stored.segments())
-            .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
-        Ok(Some((view, document)))
+        Looked::at(self.snapshot.as_ref(), self.caller, view).map(Some)
     }
 
     /// Counts the comparisons that a filter comes to for one record, if there is room left for them.
-    fn compare(&mut self, view: &View, terms: usize) -> Result<(), RosterError> {
-        let bytes: usize = view.stored.segments().map(|(_, json)| json.len()).sum();
-        let members = view.members.as_ref().map_or(0, Vec::len);
-        let edges = members.saturating_add(view.groups.as_ref().map_or(0, Vec::len));
+    fn compare(&mut self, looked: &Looked, terms: usize) -> Result<(), RosterError> {
+        let bytes: usize = looked.view.stored.segments().map(|(_, json)| json.len()).sum();
+        let groups = looked.view.groups.as_ref().map_or(0, Vec::len);
+        let edges = looked.members.len().saturating_add(groups);
         let values = bytes.div_ceil(BYTES_PER_VALUE).saturating_add(edges).saturating_add(1);
         self.comparisons = self.comparisons.saturating_add(terms.saturating_mul(values));
         if self.comparisons > COMPARISONS_MAX {
@@ -205,37 +197,54 @@ fn too_many() -> RosterError {
     Refusal::new(Why::TooMany, detail).into()
 }
 
-/// Shows a resource as it would be answered to somebody who asks for its attributes.
-fn with_computed<T>(
-    caller: &Caller,
-    kind: &Kind,
-    view: &View,
-    document: &Document,
-    look: impl FnOnce(&Computed<'_>) -> T,
-) -> T {
-    let word = |kind| if kind == KindId::GROUP { "Group" } else { "User" };
-    let members = view.members.iter().flatten();
-    let groups = view.groups.iter().flatten();
-    look(&Computed {
-        document,
-        id: &view.stored.at().id.to_string(),
-        resource_type: &kind.name,
-        created: view.stored.created(),
-        modified: view.modified,
-        version: view.version.0,
-        own_external_id: caller.connection == LOCAL || view.stored.connection() == Some(caller.connection),
-        groups: &groups
-            .map(|group| json!({ "value": group.id.to_string(), "display": group.display, "type": "direct" }))
-            .collect(),
-        members: &members
-            .map(|member| json!({ "value": member.id.to_string(), "type": word(member.kind) }))
-            .collect(),
-    })
+/// A resource with everything that a filter or an order asks about.
+struct Looked {
+    view: View,
+    members: Vec<Address>,
+    document: Document,
+}
+
+impl Looked {
+    fn at(snapshot: &dyn Snapshot, caller: &Caller, view: View) -> Result<Self, RosterError> {
+        let id = view.stored.at().id;
+        let members = match view.members {
+            Some(_) => all_members(snapshot, caller, id)?,
+            None => Vec::new(),
+        };
+        let document = Document::from_segments(view.stored.segments())
+            .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
+        Ok(Self { view, members, document })
+    }
+
+    /// Shows it as it would be answered to somebody who asks for its attributes.
+    fn with_computed<T>(&self, caller: &Caller, kind: &Kind, look: impl FnOnce(&Computed<'_>) -> T) -> T {
+        let Self { view, members, document } = self;
+        let word = |kind| if kind == KindId::GROUP { "Group" } else { "User" };
+        let groups = view.groups.iter().flatten();
+        look(&Computed {
+            document,
+            id: &view.stored.at().id.to_string(),
+            resource_type: &kind.name,
+            created: view.stored.created(),
+            modified: view.modified,
+            version: view.version.0,
+            own_external_id: caller.connection == LOCAL
+                || view.stored.connection() == Some(caller.connection),
+            groups: &groups
+                .map(|group| json!({ "value": group.id.to_string(), "display": group.display, "type": "direct" }))
+                .collect(),
+            members: &members
+                .iter()
+                .map(|member| json!({ "value": member.id.to_string(), "type": word(member.kind) }))
+                .collect(),
+        })
+    }
 }
 
 /// Says which edges must be read for attributes that are asked about.
 fn edges(kind: &Kind, asked: impl Fn(&str) -> bool) -> Edges {
-    Edges { members: kind.has_members() && asked("members"), groups: kind.has_groups() && asked("groups") }
+    let members = kind.has_members() && asked("members");
+    Edges { members, groups: kind.has_groups() && asked("groups"), ..Edges::NONE }
 }
 
 /// Tells whether a filter speaks of an attribute of the core schema.
@@ -281,6 +290,6 @@ pub(super) fn matches_as_shown(
     let Ok(Some(view)) = view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL) else {
         return false;
     };
-    let Ok(document) = Document::from_segments(view.stored.segments()) else { return false };
-    with_computed(caller, kind, &view, &document, |subject| filter.matches(subject, kind))
+    let looked = Looked::at(snapshot.as_ref(), caller, view);
+    looked.is_ok_and(|looked| looked.with_computed(caller, kind, |subject| filter.matches(subject, kind)))
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::edges::{Edges, MemberFace, Members, groups_of};
 use super::error::RosterError;
 use super::{Caller, Roster, Scope};
-use crate::ids::{Address, KindId, ResourceId};
-use crate::store::{PAGE_ROWS_MAX, Seq, Snapshot, Stored};
+use crate::ids::{Address, KindId};
+use crate::store::{Seq, Snapshot, Stored};
 
 /// A resource at one moment.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct View {
     /// The record as it is kept.
     pub stored: Stored,
@@ -18,31 +19,28 @@ pub struct View {
     pub version: Seq,
     /// When that was.
     pub modified: Timestamp,
-    /// A group's members; `None` where they were not asked for.
-    pub members: Option<Vec<Address>>,
+    /// A group's members, not yet read; `None` where they were not asked for.
+    pub members: Option<Members>,
     /// The groups that a user is a direct member of; `None` where they were not asked for, or are none of the caller's business.
     pub groups: Option<Vec<MemberFace>>,
 }
 
-/// A group as its member shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberFace {
-    /// Which group.
-    pub id: ResourceId,
-    /// Its display name.
-    pub display: String,
-}
-
-/// Which version the caller expects (`If-Match`, RFC 7644 §3.14).
+/// What the caller expects of the version (RFC 7644 §3.14, RFC 9110 §13.1).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Precondition {
-    /// Any.
+    /// Nothing.
     #[default]
     None,
-    /// The resource must exist.
+    /// `If-Match: *`: the resource must exist.
     Exists,
-    /// Its version must be one of these, in the opaque form that was given out: `"17"` for `W/"17"`.
+    /// `If-Match`: its version must be one of these, in the opaque form that was given out: `"17"` for `W/"17"`.
     AnyOf(Vec<String>),
+    /// `If-None-Match: *`: it must not exist.
+    Absent,
+    /// `If-None-Match`: its version must be none of these.
+    NoneOf(Vec<String>),
+    /// Both fields were sent.
+    Both(Box<Self>, Box<Self>),
 }
 
 impl Precondition {
@@ -59,31 +57,22 @@ impl Precondition {
         tag.trim_matches('"').to_owned()
     }
 
-    /// Refuses unless the version is one the caller expects.
-    pub(super) fn check(&self, version: Seq) -> Result<(), RosterError> {
+    /// Tells whether a resource of this version is what the caller expects.
+    pub fn holds(&self, version: Seq) -> bool {
+        let among = |tags: &[String]| tags.contains(&version.0.to_string());
         match self {
-            Self::AnyOf(expected) if !expected.contains(&version.0.to_string()) => {
-                Err(RosterError::Stale { current: version.0.to_string() })
-            }
-            _ => Ok(()),
+            Self::None | Self::Exists => true,
+            Self::AnyOf(tags) => among(tags),
+            Self::Absent => false,
+            Self::NoneOf(tags) => !among(tags),
+            Self::Both(one, other) => one.holds(version) && other.holds(version),
         }
     }
-}
 
-/// What of the edges a reader wants to see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Edges {
-    /// A group's `members`.
-    pub members: bool,
-    /// A user's `groups`.
-    pub groups: bool,
-}
-
-impl Edges {
-    /// Both.
-    pub const ALL: Self = Self { members: true, groups: true };
-    /// Neither.
-    pub const NONE: Self = Self { members: false, groups: false };
+    /// Refuses unless a resource of this version is what the caller expects.
+    pub(super) fn check(&self, version: Seq) -> Result<(), RosterError> {
+        if self.holds(version) { Ok(()) } else { Err(RosterError::Stale { current: version.0.to_string() }) }
+    }
 }
 
 impl Roster {
@@ -113,59 +102,10 @@ pub(super) fn view(
             view.modified = view.modified.max(touched.at);
         }
         if edges.members {
-            view.members = Some(all_members(snapshot.as_ref(), caller, at.id)?);
+            view.members = Some(Members::of(snapshot, caller, at.id, edges)?);
         }
     } else if at.kind == KindId::USER && edges.groups && caller.may(Scope::GroupsRead) {
         view.groups = Some(groups_of(snapshot.as_ref(), caller, at)?);
     }
     Ok(Some(view))
-}
-
-/// Reads all of a group's edges.
-pub(super) fn all_members(
-    snapshot: &dyn Snapshot,
-    caller: &Caller,
-    group: ResourceId,
-) -> Result<Vec<Address>, RosterError> {
-    let mut members = Vec::new();
-    loop {
-        let page = snapshot.members(caller.tenant, group, members.last().copied(), PAGE_ROWS_MAX)?;
-        let last = page.len() < PAGE_ROWS_MAX;
-        members.extend(page);
-        if last {
-            return Ok(members);
-        }
-    }
-}
-
-/// Reads which groups somebody is a direct member of.
-pub(super) fn groups_with(
-    snapshot: &dyn Snapshot,
-    caller: &Caller,
-    member: Address,
-) -> Result<Vec<ResourceId>, RosterError> {
-    let mut ids: Vec<ResourceId> = Vec::new();
-    loop {
-        let page = snapshot.groups_of(caller.tenant, member, ids.last().copied(), PAGE_ROWS_MAX)?;
-        let last = page.len() < PAGE_ROWS_MAX;
-        ids.extend(page);
-        if last {
-            return Ok(ids);
-        }
-    }
-}
-
-fn groups_of(
-    snapshot: &dyn Snapshot,
-    caller: &Caller,
-    member: Address,
-) -> Result<Vec<MemberFace>, RosterError> {
-    let mut faces = Vec::new();
-    for id in groups_with(snapshot, caller, member)? {
-        let group = snapshot.get(caller.tenant, Address::group(id))?;
-        if let Some(group) = group.filter(|group| caller.sees(group)) {
-            faces.push(MemberFace { id, display: group.display().to_owned() });
-        }
-    }
-    Ok(faces)
 }

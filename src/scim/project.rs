@@ -82,6 +82,14 @@ impl Projection {
         }
     }
 
+    /// Tells whether a part of an attribute of the core schema is asked for by its own name, as what is returned on request only must be.
+    pub fn names(&self, name: &str, sub: &str) -> bool {
+        let Mode::Only(selected) = &self.0 else { return false };
+        selected
+            .iter()
+            .any(|one| one.name.is_some() && one.is_in(None, name) && one.sub.as_deref() == Some(sub))
+    }
+
     /// Says how much of an attribute is shown.
     pub(super) fn shows(&self, extension: Option<&str>, name: &str, returned: Returned) -> Shown {
         let here = |selected: &&Selected| selected.is_in(extension, name);

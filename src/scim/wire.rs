@@ -1,4 +1,7 @@
 //! From stored segments to the bytes of an answer. A whole resource is spliced together; only a projection parses JSON.
+//!
+//! What may be long is written in parts, so that nobody need hold the whole: a resource is its [`head`], its members ([`Members`])
+//! and its [`tail`]; a list is what [`ListWriter`] puts around resources, a bulk answer what [`BulkWriter`] puts around operations.
 
 use std::io::Write;
 
@@ -59,6 +62,18 @@ pub fn etag(version: u64) -> String {
 
 /// Renders a resource. Without a projection the stored segments are spliced in as they stand.
 pub fn resource(out: &mut Vec<u8>, view: &View<'_>, base: &str, projection: &Projection) {
+    head(out, view, base, projection);
+    if let Some(links) = view.members
+        && let Some(mut members) = Members::begin(out, view.kind, projection)
+    {
+        links.iter().for_each(|link| members.next(out, link, base));
+        members.end(out);
+    }
+    tail(out, view, base, projection);
+}
+
+/// Writes what stands before the members of a resource.
+pub fn head(out: &mut Vec<u8>, view: &View<'_>, base: &str, projection: &Projection) {
     out.extend_from_slice(b"{\"schemas\":[");
     for (place, (id, _)) in view.segments.iter().enumerate() {
         if place > 0 {
@@ -73,16 +88,42 @@ pub fn resource(out: &mut Vec<u8>, view: &View<'_>, base: &str, projection: &Pro
     } else {
         projected(out, view, projection);
     }
-    if let Some(groups) = view.groups.filter(|groups| !groups.is_empty() && view.kind.has_groups()) {
-        let shown = projection.shows(None, "groups", Returned::Default);
-        links(out, "groups", groups, base, &shown, &Side::Groups);
+    if let Some(groups) = view.groups.filter(|groups| !groups.is_empty() && view.kind.has_groups())
+        && let Some(mut links) = Links::begin(out, "groups", projection, Side::Groups)
+    {
+        groups.iter().for_each(|group| links.next(out, group, base));
+        out.push(b']');
     }
-    if let Some(members) = view.members.filter(|_| view.kind.has_members()) {
-        let shown = projection.shows(None, "members", Returned::Default);
-        links(out, "members", members, base, &shown, &Side::Members);
-    }
+}
+
+/// Writes what stands after the members of a resource. Of the view it needs no segments.
+pub fn tail(out: &mut Vec<u8>, view: &View<'_>, base: &str, projection: &Projection) {
     meta(out, view, base, &projection.shows(None, "meta", Returned::Default));
     out.push(b'}');
+}
+
+/// Writes the members of a resource, between its [`head`] and its [`tail`].
+#[derive(Debug)]
+pub struct Members(Links);
+
+impl Members {
+    /// Writes the beginning; `None` where no members are shown.
+    pub fn begin(out: &mut Vec<u8>, kind: &Kind, projection: &Projection) -> Option<Self> {
+        if !kind.has_members() {
+            return None;
+        }
+        Links::begin(out, "members", projection, Side::Members).map(Self)
+    }
+
+    /// Writes the next member.
+    pub fn next(&mut self, out: &mut Vec<u8>, link: &Link<'_>, base: &str) {
+        self.0.next(out, link, base);
+    }
+
+    /// Writes the end.
+    pub fn end(self, out: &mut Vec<u8>) {
+        out.push(b']');
+    }
 }
 
 /// Writes the segments as they are stored.
@@ -126,6 +167,7 @@ fn projected(out: &mut Vec<u8>, view: &View<'_>, projection: &Projection) {
 }
 
 /// Which list of links is written.
+#[derive(Debug, Clone, Copy)]
 enum Side {
     /// The groups of a user: a member directly, as nesting is not computed.
     Groups,
@@ -133,44 +175,55 @@ enum Side {
     Members,
 }
 
-/// Writes a list of links.
-fn links(out: &mut Vec<u8>, name: &str, links: &[Link<'_>], base: &str, shown: &Shown, side: &Side) {
-    if *shown == Shown::Nothing {
-        return;
+/// Writes a list of links, but for its end.
+#[derive(Debug)]
+struct Links {
+    shown: Shown,
+    side: Side,
+    any: bool,
+}
+
+impl Links {
+    fn begin(out: &mut Vec<u8>, name: &str, projection: &Projection, side: Side) -> Option<Self> {
+        let shown = projection.shows(None, name, Returned::Default);
+        if shown == Shown::Nothing {
+            return None;
+        }
+        text(out, &[",\"", name, "\":["]);
+        Some(Self { shown, side, any: false })
     }
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":[");
-    for (place, link) in links.iter().enumerate() {
-        if place > 0 {
+
+    fn next(&mut self, out: &mut Vec<u8>, link: &Link<'_>, base: &str) {
+        if std::mem::replace(&mut self.any, true) {
             out.push(b',');
         }
         out.push(b'{');
         let start = out.len();
-        if shown.has("value") {
-            let _ = write!(out, "\"value\":\"{}\",", link.id);
+        let mut buffer = [0; ID_BYTES];
+        let id = link.id.encode(&mut buffer);
+        if self.shown.has("value") {
+            text(out, &["\"value\":\"", id, "\","]);
         }
-        if shown.has("$ref") {
-            let _ = write!(out, "\"$ref\":\"{base}{}/{}\",", link.kind.endpoint, link.id);
+        if self.shown.has("$ref") {
+            text(out, &["\"$ref\":\"", base, &link.kind.endpoint, "/", id, "\","]);
         }
-        if let Some(display) = link.display.filter(|_| shown.has("display")) {
+        if let Some(display) = link.display.filter(|_| self.shown.has("display")) {
             out.extend_from_slice(b"\"display\":");
             string(out, display);
             out.push(b',');
         }
-        if shown.has("type") {
-            let word = match side {
+        if self.shown.has("type") {
+            let word = match self.side {
                 Side::Groups => "direct",
                 Side::Members => &link.kind.name,
             };
-            let _ = write!(out, "\"type\":\"{word}\",");
+            text(out, &["\"type\":\"", word, "\","]);
         }
         if out.len() > start {
             out.pop();
         }
         out.push(b'}');
     }
-    out.push(b']');
 }
 
 /// Writes `meta`.
@@ -263,6 +316,36 @@ impl ListWriter {
             }
         }
         out.push(b'}');
+    }
+}
+
+/// Writes a BulkResponse, one operation after the other.
+#[derive(Debug)]
+pub struct BulkWriter {
+    any: bool,
+}
+
+impl BulkWriter {
+    /// Writes the beginning.
+    pub fn begin(out: &mut Vec<u8>) -> Self {
+        out.extend_from_slice(b"{\"schemas\":[");
+        string(out, urn::BULK_RESPONSE);
+        out.extend_from_slice(b"],\"Operations\":[");
+        Self { any: false }
+    }
+
+    /// Writes what became of an operation.
+    pub fn next(&mut self, out: &mut Vec<u8>, operation: &Value) {
+        if std::mem::replace(&mut self.any, true) {
+            out.push(b',');
+        }
+        // A value always serialises, and writing into memory cannot fail.
+        let _ = serde_json::to_writer(out, operation);
+    }
+
+    /// Writes the end.
+    pub fn end(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"]}");
     }
 }
 

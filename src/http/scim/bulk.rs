@@ -1,34 +1,34 @@
 //! `POST /Bulk`: many requests in one (RFC 7644 §3.7).
 //!
-//! The answer is 200 whatever became of the operations: each has a status of its own. The work ends within a part of the handler's
-//! time, so that there is always an answer that says of each operation whether it was done.
+//! The answer is 200 whatever became of the operations: each has a status of its own. It begins when the first operation is answered and is
+//! written as the others are. The work ends within a part of the handler's time, so that there is always an answer that says of each
+//! operation whether it was done.
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::flow::{self, CHUNK_BYTES, Feed};
 use super::{etag, json, reply};
-use crate::http::arrival::Arrival;
 use crate::http::auth::Bearer;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
 use crate::ids::RequestId;
-use crate::roster::{Answered, Done, Scope};
-use crate::scim::{urn, wire};
+use crate::roster::{Answered, Caller, Done, Roster, Scope};
+use crate::scim::bulk::OPERATIONS_MAX;
+use crate::scim::wire::{self, BulkWriter};
 
 /// The part of the handler's time, in percent, in which operations are begun. The rest is for the one that is under way then,
 /// and for the answer.
 const TIME_PERCENT: u32 = 75;
 
 /// Carries out a bulk request.
-pub async fn post(
-    State(edge): State<Edge>,
-    bearer: Bearer,
-    arrival: Arrival,
-    request: Request,
-) -> Result<Response, Problem> {
+pub async fn post(State(edge): State<Edge>, bearer: Bearer, request: Request) -> Result<Response, Problem> {
     // Before a large body is read, and before anything in it can be learnt from.
     edge.read(&bearer.caller, |_, caller| caller.needs(Scope::Bulk))?;
     let bytes_max = edge.body_sizes().large;
@@ -40,13 +40,76 @@ pub async fn post(
             ),
             _ => problem,
         })?;
-    let until = Instant::now() + arrival.handler_time() * TIME_PERCENT / 100;
-    let answered = edge
-        .run(bearer.caller, move |roster, caller| roster.bulk(caller, body, &|| Instant::now() < until))
-        .await?;
-    let operations: Vec<Value> =
-        answered.into_iter().map(|answered| operation(&edge, answered, arrival.request_id)).collect();
-    Ok(reply::value(&json!({"schemas": [urn::BULK_RESPONSE], "Operations": operations})))
+    let until = Instant::now() + bearer.hold.handler_time * TIME_PERCENT / 100;
+    // Room for every answer, so that the work never waits for who reads them; each is a few hundred bytes.
+    let (tell, mut told) = mpsc::channel(OPERATIONS_MAX);
+    let Bearer { caller, hold } = bearer;
+    let (worker, request_id) = (edge.clone(), hold.request_id);
+    // A task of its own, with what the request holds: what was begun goes on when the client hangs up.
+    let mut work = tokio::spawn(async move {
+        let _held = hold;
+        let work = move |roster: &Roster, caller: &Caller| {
+            let mut tell = |answered| drop(tell.try_send(answered));
+            roster.bulk(caller, body, &|| Instant::now() < until, &mut tell)
+        };
+        worker.run(caller, work).await
+    });
+    // The status goes out with the first answer; what is refused as a whole is refused before there is any.
+    let Some(first) = told.recv().await else {
+        return match (&mut work).await {
+            Ok(done) => done.map(|()| {
+                let mut out = Vec::new();
+                BulkWriter::begin(&mut out).end(&mut out);
+                reply::json(StatusCode::OK, out)
+            }),
+            Err(failed) => match failed.try_into_panic() {
+                // The net around the handler catches it, and counts it once.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Problem::busy(1)),
+            },
+        };
+    };
+    let (feed, flow) = flow::flow(request_id);
+    tokio::spawn(pump(edge, first, told, work, feed));
+    Ok(reply::json(StatusCode::OK, Body::new(flow)))
+}
+
+/// Writes what is told of each operation, until the work is done or nobody reads any more.
+async fn pump(
+    edge: Edge,
+    first: Answered,
+    mut told: mpsc::Receiver<Answered>,
+    work: JoinHandle<Result<(), Problem>>,
+    feed: Feed,
+) {
+    let mut out = Vec::new();
+    let mut list = BulkWriter::begin(&mut out);
+    let mut next = Some(first);
+    while let Some(answered) = next {
+        list.next(&mut out, &operation(&edge, answered, feed.request_id()));
+        next = match told.try_recv() {
+            Ok(more) if out.len() < CHUNK_BYTES => Some(more),
+            ready => {
+                let Some(room) = feed.room().await else { return };
+                room.give(std::mem::take(&mut out));
+                match ready {
+                    Ok(more) => Some(more),
+                    Err(_) => told.recv().await,
+                }
+            }
+        };
+    }
+    let done = work.await;
+    let Some(room) = feed.room().await else { return };
+    match done {
+        Ok(Ok(())) => {
+            list.end(&mut out);
+            room.give(out);
+            feed.end().await;
+        }
+        Ok(Err(problem)) => room.fail(problem.cause().unwrap_or("the work was refused midway")),
+        Err(_) => room.fail("the work panicked"),
+    }
 }
 
 /// Describes what became of one operation.

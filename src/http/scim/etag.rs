@@ -13,19 +13,29 @@ pub fn write(version: Seq) -> String {
     format!("W/\"{}\"", version.0)
 }
 
-/// Reads `If-Match`. Without the header, nothing is expected.
-pub fn if_match(headers: &HeaderMap) -> Precondition {
+/// Reads what a write expects: `If-Match` and `If-None-Match`. Without either, nothing is expected.
+pub fn precondition(headers: &HeaderMap) -> Precondition {
+    match (if_match(headers), if_none_match(headers)) {
+        (one, Precondition::None) | (Precondition::None, one) => one,
+        (one, other) => Precondition::Both(Box::new(one), Box::new(other)),
+    }
+}
+
+/// Reads `If-None-Match`. A read that finds it not to hold has nothing new to send; a write must not be done (RFC 9110 §13.1.2).
+pub fn if_none_match(headers: &HeaderMap) -> Precondition {
+    match tags(headers, &IF_NONE_MATCH) {
+        None => Precondition::None,
+        Some(tags) if tags.iter().any(|tag| tag == "*") => Precondition::Absent,
+        Some(tags) => Precondition::NoneOf(tags),
+    }
+}
+
+fn if_match(headers: &HeaderMap) -> Precondition {
     match tags(headers, &IF_MATCH) {
         None => Precondition::None,
         Some(tags) if tags.iter().any(|tag| tag == "*") => Precondition::Exists,
         Some(tags) => Precondition::AnyOf(tags),
     }
-}
-
-/// Tells whether `If-None-Match` names the version, so that there is nothing new to send.
-pub fn is_known(headers: &HeaderMap, version: Seq) -> bool {
-    tags(headers, &IF_NONE_MATCH)
-        .is_some_and(|tags| tags.iter().any(|tag| tag == "*" || *tag == version.0.to_string()))
 }
 
 /// Reads a list of tags down to what stands between the quotes.
@@ -56,9 +66,23 @@ mod tests {
 
     #[test]
     fn s151_one_known_tag_in_a_list_is_enough() {
-        assert!(is_known(&headers(IF_NONE_MATCH, "W/\"3\", W/\"17\""), Seq(17)));
-        assert!(is_known(&headers(IF_NONE_MATCH, "*"), Seq(17)));
-        assert!(!is_known(&headers(IF_NONE_MATCH, "W/\"3\""), Seq(17)));
-        assert!(!is_known(&HeaderMap::new(), Seq(17)));
+        let holds = |headers: &HeaderMap| if_none_match(headers).holds(Seq(17));
+        assert!(!holds(&headers(IF_NONE_MATCH, "W/\"3\", W/\"17\"")));
+        assert!(!holds(&headers(IF_NONE_MATCH, "*")));
+        assert!(holds(&headers(IF_NONE_MATCH, "W/\"3\"")));
+        assert!(holds(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn s152_both_fields_must_hold() {
+        let given = |matching: &str, none: &str| {
+            let both = [(IF_MATCH, matching), (IF_NONE_MATCH, none)];
+            let sent = both.into_iter().filter(|(_, value)| !value.is_empty());
+            let headers = sent.map(|(name, value)| (name, value.parse().unwrap())).collect();
+            precondition(&headers).holds(Seq(17))
+        };
+        assert!(given("", "") && given("17", "") && given("", "3") && given("17", "3") && given("*", "3"));
+        assert!(!given("3", "") && !given("", "17") && !given("17", "17") && !given("3", "3"));
+        assert!(!given("", "*") && !given("17", "*"));
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::json;
@@ -119,10 +120,10 @@ async fn answer(
         None
     };
     let query = Query { parts, order, start: parameters.start()?, count: parameters.count()? };
-    let page = if Roster::is_quick(&bearer.caller, &query) {
-        edge.read(&bearer.caller, |roster, caller| roster.query(caller, &query))?
-    } else {
-        edge.run(bearer.caller, move |roster, caller| roster.query(caller, &query)).await?
-    };
-    Ok(reply::page(&edge, &page, &wanted))
+    let quick = Roster::is_quick(&bearer.caller, &query);
+    let of = edge.clone();
+    let read =
+        move |roster: &Roster, caller: &Caller| reply::page(&of, roster.query(caller, &query)?, wanted);
+    let begun = if quick { edge.read(&bearer.caller, read)? } else { edge.run(bearer.caller, read).await? };
+    Ok(reply::json(StatusCode::OK, begun.body(&edge, bearer.hold)))
 }

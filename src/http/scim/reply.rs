@@ -9,12 +9,15 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::etag;
+use super::flow::Begun;
 use super::parameters::Parameters;
+use super::pieces::{Listed, One};
+use crate::http::auth::Hold;
 use crate::http::edge::Edge;
 use crate::http::problem::{Problem, SCIM_JSON};
-use crate::roster::{Edges, Page, View};
-use crate::scim::wire::{self, Link, ListWriter};
-use crate::scim::{Kind, Projection, Refusal};
+use crate::ids::ResourceId;
+use crate::roster::{Edges, Page, RosterError, View};
+use crate::scim::{Kind, Projection, Refusal, wire};
 use crate::store::Seq;
 
 /// What of a resource the client wants to see.
@@ -40,6 +43,7 @@ impl Wanted {
         )?;
         let edges = Edges {
             members: kind.has_members() && projection.wants("members"),
+            names: kind.has_members() && projection.names("members", "display"),
             groups: kind.has_groups() && projection.wants("groups"),
         };
         Ok(Self { projection, asked: parameters.attributes.is_some(), edges })
@@ -56,31 +60,38 @@ impl Wanted {
     }
 }
 
-/// Answers with one resource.
-pub fn resource(edge: &Edge, status: StatusCode, kind: &Kind, view: &View, wanted: &Wanted) -> Response {
-    let mut body = Vec::with_capacity(1024);
-    render(&mut body, edge, kind, view, wanted);
-    let mut response = json(status, body);
-    let headers = response.headers_mut();
-    headers.insert(ETAG, field(&etag::write(view.version)));
-    if status == StatusCode::CREATED {
-        headers.insert(LOCATION, field(&wire::location(edge.base_url(), kind, view.stored.at().id)));
-    }
-    response
+/// A resource that is ready to be answered with.
+pub struct Shown {
+    kind: Arc<Kind>,
+    id: ResourceId,
+    version: Seq,
+    begun: Begun,
 }
 
-/// Answers with a page of resources.
-pub fn page(edge: &Edge, page: &Page, wanted: &[(Arc<Kind>, Wanted)]) -> Response {
-    let mut body = Vec::with_capacity(page.views.len().saturating_mul(1024).saturating_add(256));
-    let mut list = ListWriter::begin(&mut body);
-    for view in &page.views {
-        let kind = view.stored.at().kind;
-        let Some((kind, wanted)) = wanted.iter().find(|(known, _)| known.id == kind) else { continue };
-        list.next(&mut body);
-        render(&mut body, edge, kind, view, wanted);
+impl Shown {
+    /// Makes the beginning of it. May read, so for a thread that may wait if edges are wanted.
+    pub fn of(edge: &Edge, kind: Arc<Kind>, view: View, wanted: Wanted) -> Result<Self, RosterError> {
+        let (id, version) = (view.stored.at().id, view.version);
+        let begun = Begun::of(One::new(Arc::clone(&kind), view, wanted.projection), edge)?;
+        Ok(Self { kind, id, version, begun })
     }
-    list.end(&mut body, page.total, page.start_index, page.next.as_deref(), page.previous.as_deref());
-    json(StatusCode::OK, body)
+
+    /// Answers with it.
+    pub fn answer(self, edge: &Edge, status: StatusCode, hold: Hold) -> Response {
+        let mut response = json(status, self.begun.body(edge, hold));
+        let headers = response.headers_mut();
+        headers.insert(ETAG, field(&etag::write(self.version)));
+        if status == StatusCode::CREATED {
+            headers.insert(LOCATION, field(&wire::location(edge.base_url(), &self.kind, self.id)));
+        }
+        response
+    }
+}
+
+/// Makes the beginning of a page of resources.
+pub fn page(edge: &Edge, page: Page, wanted: Vec<(Arc<Kind>, Wanted)>) -> Result<Begun, RosterError> {
+    let kinds = wanted.into_iter().map(|(kind, wanted)| (kind, wanted.projection)).collect();
+    Begun::of(Listed::new(page, kinds), edge)
 }
 
 /// Answers with a document that was built as a value.
@@ -102,35 +113,9 @@ pub fn no_content(version: Option<Seq>) -> Response {
     }
 }
 
-fn render(out: &mut Vec<u8>, edge: &Edge, kind: &Kind, view: &View, wanted: &Wanted) {
-    let kinds = edge.roster().kinds();
-    let segments: Vec<(&str, &str)> = view.stored.segments().collect();
-    let members: Option<Vec<Link<'_>>> = view.members.as_ref().map(|members| {
-        let link = |member: &crate::ids::Address| {
-            Some(Link { kind: kinds.by_id(member.kind)?, id: member.id, display: None })
-        };
-        members.iter().filter_map(link).collect()
-    });
-    let groups: Option<Vec<Link<'_>>> = view.groups.as_ref().and_then(|groups| {
-        let kind = kinds.by_id(crate::ids::KindId::GROUP)?;
-        Some(groups.iter().map(|group| Link { kind, id: group.id, display: Some(&group.display) }).collect())
-    });
-    let shown = wire::View {
-        kind,
-        id: view.stored.at().id,
-        segments: &segments,
-        created: view.stored.created(),
-        modified: view.modified,
-        version: view.version.0,
-        groups: groups.as_deref(),
-        members: members.as_deref(),
-    };
-    wire::resource(out, &shown, edge.base_url(), &wanted.projection);
-}
-
-/// Answers with JSON that is ready.
-pub fn json(status: StatusCode, body: Vec<u8>) -> Response {
-    let mut response = Response::new(Body::from(body));
+/// Answers with JSON that is ready, or on its way.
+pub fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, SCIM_JSON);
     response

@@ -2,40 +2,44 @@
 //!
 //! Each handler parses, hands over to the roster, and renders what comes back.
 
-use std::sync::Arc;
-
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::reply::{self, Wanted};
+use super::reply::{self, Shown, Wanted};
 use super::target::{Collection, Resource};
 use super::{etag, json};
 use crate::http::auth::Bearer;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
 use crate::ids::KindId;
-use crate::roster::Edges;
+use crate::roster::{Caller, Edges, Roster};
 
 /// Reads a resource.
 pub async fn get(
     State(edge): State<Edge>,
     bearer: Bearer,
-    at: Resource,
+    Resource { kind, address }: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
-    let wanted = Wanted::of(&at.kind, request.uri())?;
-    let (address, edges) = (at.address, wanted.edges());
-    let view = if edges.members {
-        // A group may have a hundred thousand.
-        edge.run(bearer.caller, move |roster, caller| roster.read(caller, address, edges)).await?
-    } else {
-        edge.read(&bearer.caller, |roster, caller| roster.read(caller, address, edges))?
+    let wanted = Wanted::of(&kind, request.uri())?;
+    let known = etag::if_none_match(request.headers());
+    let edges = wanted.edges();
+    let of = edge.clone();
+    let read = move |roster: &Roster, caller: &Caller| {
+        let view = roster.read(caller, address, edges)?;
+        if !known.holds(view.version) {
+            return Ok(Err(view.version));
+        }
+        Shown::of(&of, kind, view, wanted).map(Ok)
     };
-    if etag::is_known(request.headers(), view.version) {
-        return Ok(reply::not_modified(view.version));
-    }
-    Ok(reply::resource(&edge, StatusCode::OK, &at.kind, &view, &wanted))
+    // A group may have any number of members.
+    let shown =
+        if edges.members { edge.run(bearer.caller, read).await? } else { edge.read(&bearer.caller, read)? };
+    Ok(match shown {
+        Ok(shown) => shown.answer(&edge, StatusCode::OK, bearer.hold),
+        Err(version) => reply::not_modified(version),
+    })
 }
 
 /// Creates a resource.
@@ -47,9 +51,14 @@ pub async fn post(
 ) -> Result<Response, Problem> {
     let wanted = Wanted::of(&kind, request.uri())?;
     let body = json::read(&edge, &kind, request).await?;
-    let (of, edges) = (Arc::clone(&kind), wanted.edges());
-    let view = edge.run(bearer.caller, move |roster, caller| roster.create(caller, &of, body, edges)).await?;
-    Ok(reply::resource(&edge, StatusCode::CREATED, &kind, &view, &wanted))
+    let of = edge.clone();
+    let shown = edge
+        .run(bearer.caller, move |roster, caller| {
+            let view = roster.create(caller, &kind, body, wanted.edges())?;
+            Shown::of(&of, kind, view, wanted)
+        })
+        .await?;
+    Ok(shown.answer(&edge, StatusCode::CREATED, bearer.hold))
 }
 
 /// Replaces a resource.
@@ -60,13 +69,16 @@ pub async fn put(
     request: Request,
 ) -> Result<Response, Problem> {
     let wanted = Wanted::of(&kind, request.uri())?;
-    let given = etag::if_match(request.headers());
+    let given = etag::precondition(request.headers());
     let body = json::read(&edge, &kind, request).await?;
-    let (of, edges) = (Arc::clone(&kind), wanted.edges());
-    let view = edge
-        .run(bearer.caller, move |roster, caller| roster.replace(caller, &of, address, &given, body, edges))
+    let of = edge.clone();
+    let shown = edge
+        .run(bearer.caller, move |roster, caller| {
+            let view = roster.replace(caller, &kind, address, &given, body, wanted.edges())?;
+            Shown::of(&of, kind, view, wanted)
+        })
         .await?;
-    Ok(reply::resource(&edge, StatusCode::OK, &kind, &view, &wanted))
+    Ok(shown.answer(&edge, StatusCode::OK, bearer.hold))
 }
 
 /// Changes a resource in part. A group answers without a body unless the request asks for attributes (S113).
@@ -78,16 +90,23 @@ pub async fn patch(
 ) -> Result<Response, Problem> {
     let wanted = Wanted::of(&kind, request.uri())?;
     let bare = address.kind == KindId::GROUP && !wanted.was_asked_for();
-    let given = etag::if_match(request.headers());
+    let given = etag::precondition(request.headers());
     let body = json::read(&edge, &kind, request).await?;
-    let (of, edges) = (Arc::clone(&kind), if bare { Edges::NONE } else { wanted.edges() });
-    let view = edge
-        .run(bearer.caller, move |roster, caller| roster.patch(caller, &of, address, &given, body, edges))
+    let of = edge.clone();
+    let changed = edge
+        .run(bearer.caller, move |roster, caller| {
+            let edges = if bare { Edges::NONE } else { wanted.edges() };
+            let view = roster.patch(caller, &kind, address, &given, body, edges)?;
+            if bare {
+                return Ok(Err(view.version));
+            }
+            Shown::of(&of, kind, view, wanted).map(Ok)
+        })
         .await?;
-    if bare {
-        return Ok(reply::no_content(Some(view.version)));
-    }
-    Ok(reply::resource(&edge, StatusCode::OK, &kind, &view, &wanted))
+    Ok(match changed {
+        Ok(shown) => shown.answer(&edge, StatusCode::OK, bearer.hold),
+        Err(version) => reply::no_content(Some(version)),
+    })
 }
 
 /// Removes a resource.
@@ -97,7 +116,7 @@ pub async fn delete(
     Resource { kind, address }: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
-    let given = etag::if_match(request.headers());
+    let given = etag::precondition(request.headers());
     edge.run(bearer.caller, move |roster, caller| roster.remove(caller, &kind, address, &given)).await?;
     Ok(reply::no_content(None))
 }

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::commit::Job;
+use super::super::edges::Edges;
 use super::super::error::RosterError;
-use super::super::view::{Edges, Precondition};
+use super::super::view::Precondition;
 use super::super::{Caller, Roster};
 use super::{Done, SIDE_BY_SIDE_MAX, Work, failed};
 use crate::ids::Address;

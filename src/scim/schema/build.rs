@@ -125,6 +125,11 @@ impl Attribute {
         self
     }
 
+    pub(super) fn on_request(mut self) -> Self {
+        self.returned = Returned::Request;
+        self
+    }
+
     pub(super) fn server_unique(mut self) -> Self {
         self.uniqueness = Uniqueness::Server;
         self

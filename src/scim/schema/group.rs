@@ -17,7 +17,8 @@ pub(super) fn schema() -> Schema {
     }
 }
 
-/// Members: kept as edges in the store. Their parts are immutable: a member is added or removed, never edited (S49).
+/// Members: kept as edges in the store. Their parts are immutable: a member is added or removed, never edited (S49). Names are no part
+/// of an edge, and looking each up would cost as much as all the rest: they are shown to who asks for `members.display`.
 fn members() -> Attribute {
     complex(
         "members",
@@ -26,7 +27,7 @@ fn members() -> Attribute {
             string("value", "The id of the member").case_exact().immutable(),
             reference("$ref", &["User", "Group"], "The URL of the member").immutable(),
             string("type", "The kind of the member").canonical(&["User", "Group"]).immutable(),
-            string("display", "The name of the member, for people").read_only(),
+            string("display", "The name of the member, for people").read_only().on_request(),
         ],
     )
     .many()

@@ -416,7 +416,8 @@ fn within(app: &TestApp, steps: usize, operations: &[Value]) -> Vec<String> {
     let caller = roster.authenticate(app.token(), roster.request_id()).unwrap().unwrap();
     let left = Cell::new(steps);
     let goes_on = || left.replace(left.get().saturating_sub(1)) > 0;
-    let answered = roster.bulk(&caller, message(operations), &goes_on).unwrap();
+    let mut answered = Vec::new();
+    roster.bulk(&caller, message(operations), &goes_on, &mut |one| answered.push(one)).unwrap();
     answered
         .into_iter()
         .map(|answered| match answered.result {

@@ -13,6 +13,7 @@ mod durability;
 mod failing;
 mod folder;
 mod idempotence;
+mod large;
 mod mutations;
 mod names;
 mod ownership;
