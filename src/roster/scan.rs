@@ -274,8 +274,8 @@ pub(super) fn sort_key_as_shown(
     path: &AttrPath,
 ) -> SortKey {
     let view = view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL).unwrap().unwrap();
-    let document = Document::from_segments(view.stored.segments()).unwrap();
-    with_computed(caller, kind, &view, &document, |subject| SortKey::of(path, subject, kind))
+    let looked = Looked::at(snapshot.as_ref(), caller, view).unwrap();
+    looked.with_computed(caller, kind, |subject| SortKey::of(path, subject, kind))
 }
 
 /// Tells whether a resource matches, with everything about it read: the second opinion on the planner.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use rosterd::ids::{Address, KindId, ResourceId, TenantId};
 use rosterd::store::memory::MemoryStore;
 use rosterd::store::{
-    Finding, Head, Health, IndexId, IndexRange, IndexRow, LogRow, Outcome, Seq, SmallRow, Snapshot, Space,
-    Store, StoreError, Stored, Touched, UniqueKey, UniqueRow, Unit,
+    Finding, Head, Health, IndexId, IndexRange, IndexRow, LogRow, Outcome, Owned, Seq, SmallRow, Snapshot,
+    Space, Store, StoreError, Stored, Touched, UniqueKey, UniqueRow, Unit,
 };
 
 /// What is seen of the reading.
@@ -171,6 +171,41 @@ impl Snapshot for Moment {
         limit: usize,
     ) -> Result<Vec<ResourceId>, StoreError> {
         self.inner.ids(tenant, kind, after, skip, limit)
+    }
+
+    fn ids_back(
+        &self,
+        tenant: TenantId,
+        kind: KindId,
+        before: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        self.inner.ids_back(tenant, kind, before, limit)
+    }
+
+    fn owned(&self, tenant: TenantId, owned: Owned) -> Result<u64, StoreError> {
+        self.inner.owned(tenant, owned)
+    }
+
+    fn owned_ids(
+        &self,
+        tenant: TenantId,
+        owned: Owned,
+        after: Option<ResourceId>,
+        skip: u64,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        self.inner.owned_ids(tenant, owned, after, skip, limit)
+    }
+
+    fn owned_ids_back(
+        &self,
+        tenant: TenantId,
+        owned: Owned,
+        before: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<ResourceId>, StoreError> {
+        self.inner.owned_ids_back(tenant, owned, before, limit)
     }
 
     fn groups_of(
