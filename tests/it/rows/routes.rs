@@ -125,7 +125,7 @@ fn x4_every_route_verb_and_scope_is_answered_as_the_matrix_says() {
                     tenant: FIRST_TENANT.to_owned(),
                     name: connection.clone(),
                     profile: "auto".to_owned(),
-                    options: rosterd::roster::ConnectionOptions::default(),
+                    options: rosterd::roster::ConnectionOptions { adopt: true, ..Default::default() },
                 });
                 let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
                 app.issue(FIRST_TENANT, &connection, &names).0
