@@ -1,0 +1,100 @@
+//! L10: a filter that no index answers, so that users are read one by one, up to a bound. Beside `serde_json` parsing such a user.
+
+use serde_json::Value;
+
+use super::Prepared;
+use crate::bench::BenchError;
+use crate::bench::contestant::{Act, Contestant};
+use crate::bench::figures::{Case, Who, case};
+use crate::bench::plan::distinct;
+use crate::bench::session::Session;
+use crate::roster::SCAN_ROWS_MAX;
+
+/// Users whose names begin with `user.000`, where there are as many.
+const THOUSANDS: usize = 10_000;
+
+/// A filter, and what it comes to.
+struct Scan {
+    name: &'static str,
+    users: usize,
+    filter: String,
+    /// Users that are read; of a refusal, until it comes.
+    read: usize,
+    refused: bool,
+}
+
+pub(super) async fn scans(session: &mut Session<'_>) -> Prepared {
+    let large = session.plan.users;
+    let people = session.people(large).await?;
+    let mut one = session.scripts().get(&people, session.turn);
+    let sample = session.send(large, &mut one, case::PARSE).await?.body;
+    let mut contestants =
+        vec![Contestant { case: Case::of(case::PARSE, 1), who: Who::Parse, act: Act::Parse(sample) }];
+    let mut heaviest = String::new();
+    for scan in all(session).await? {
+        let target =
+            format!("/scim/v2/Users?filter={}&count=1", scan.filter.replace(' ', "%20").replace('"', "%22"));
+        look(session, &scan, &target).await?;
+        let status = if scan.refused { 400 } else { 200 };
+        let script = session.scripts().repeat(&target).answered(status);
+        let case = Case::of(scan.name, 1).with_users(scan.users).reading(scan.read);
+        contestants.push(Contestant::daemon(case, scan.users, vec![script]));
+        if !scan.refused {
+            heaviest = target;
+        }
+    }
+    let alone = session.gets(large, case::GET_BEFORE_SCANS).await?;
+    let meanwhile = session.gets(large, case::GET_BESIDE_SCANS).await?;
+    contestants.extend([alone, meanwhile.beside(session.scripts().repeat(&heaviest))]);
+    Ok(contestants)
+}
+
+/// At the small daemon all users; at the large one as many as may be read, and what happens beyond.
+async fn all(session: &mut Session<'_>) -> Result<Vec<Scan>, BenchError> {
+    let number = |n: usize| {
+        format!("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber eq \"{n}\"")
+    };
+    let (small, large) = (session.plan.small(), session.plan.users);
+    let mut scans = Vec::new();
+    for users in distinct([small, large]) {
+        let total = session.total(users).await?;
+        // More users than may be read are counted beforehand, and none is read.
+        let refused = total > SCAN_ROWS_MAX;
+        let (name, read) = if refused { (case::SCAN_REFUSED_AT_ONCE, 0) } else { (case::SCAN, total) };
+        scans.push(Scan { name, users, filter: number(users - 1), read, refused });
+    }
+    if large > SCAN_ROWS_MAX {
+        scans.push(Scan {
+            name: case::SCAN_NARROWED,
+            users: large,
+            filter: format!("userName sw \"user.000\" and {}", number(THOUSANDS - 1)),
+            read: THOUSANDS,
+            refused: false,
+        });
+    }
+    if large >= SCAN_ROWS_MAX + THOUSANDS {
+        let names = "userName sw \"user.000\" or userName sw \"user.001\" or userName sw \"user.002\"";
+        scans.push(Scan {
+            name: case::SCAN_REFUSED,
+            users: large,
+            filter: format!("({names}) and {}", number(THOUSANDS - 1)),
+            read: SCAN_ROWS_MAX,
+            refused: true,
+        });
+    }
+    Ok(scans)
+}
+
+/// Looks whether a filter finds what is there, or is refused for the reason that it should be.
+async fn look(session: &mut Session<'_>, scan: &Scan, target: &str) -> Result<(), BenchError> {
+    let script = session.scripts().repeat(target);
+    if scan.refused {
+        let holds = |found: &Value| found.get("scimType") == Some(&"tooMany".into());
+        session.rehearse(scan.users, script.answered(400), scan.name, "tooMany", holds).await?;
+    } else {
+        // The same number may be that of a user who is put into groups.
+        let holds = |found: &Value| matches!(found.get("totalResults").and_then(Value::as_u64), Some(1 | 2));
+        session.rehearse(scan.users, script, scan.name, "the one user with that number", holds).await?;
+    }
+    Ok(())
+}
