@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::BenchError;
@@ -123,8 +124,17 @@ impl Asked {
         serde_json::from_slice(&self.body).map_err(|why| self.wrong(&format!("as RFC 7644 says ({why})")))
     }
 
-    /// Says that the body is not what it should be.
-    pub(super) fn wrong(&self, expected: &str) -> BenchError {
+    /// Looks whether the body says what the request is for.
+    pub(super) fn must_say(
+        &self,
+        expected: &str,
+        holds: impl FnOnce(&Value) -> bool,
+    ) -> Result<(), BenchError> {
+        let said = serde_json::from_slice(&self.body).is_ok_and(|found| holds(&found));
+        if said { Ok(()) } else { Err(self.wrong(&format!("with {expected}"))) }
+    }
+
+    fn wrong(&self, expected: &str) -> BenchError {
         let answer: String = String::from_utf8_lossy(&self.body).chars().take(300).collect();
         wrong(&self.request, expected.to_owned(), answer)
     }
@@ -152,4 +162,24 @@ async fn asked(connection: &mut Connection, request: Vec<u8>, status: u16) -> Re
 
 fn wrong(request: &[u8], expected: String, answer: String) -> BenchError {
     BenchError::Wrong { during: "preparing".into(), request: first_line(request), expected, answer }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_does_not_say_what_the_request_is_for_is_an_error_that_shows_it() {
+        let asked = |body: &str| Asked { request: b"GET /x HTTP/1.1\r\n".into(), body: body.into() };
+        let one = |found: &Value| found["totalResults"] == 1;
+        asked(r#"{"totalResults":1}"#).must_say("one result", one).unwrap();
+        for body in [r#"{"totalResults":0}"#, "no json"] {
+            let why = asked(body).must_say("one result", one).unwrap_err().to_string();
+            let expected = format!(
+                "preparing: GET /x HTTP/1.1 should be answered with one result, and was answered: {body}"
+            );
+            assert_eq!(why, expected);
+        }
+        assert!(asked("{}").read::<Made>().is_err());
+    }
 }

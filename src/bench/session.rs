@@ -208,10 +208,8 @@ impl Session<'_> {
         holds: impl Fn(&Value) -> bool,
     ) -> Result<usize, BenchError> {
         let asked = self.send(users, &mut script, during).await?;
-        if serde_json::from_slice(&asked.body).is_ok_and(|found| holds(&found)) {
-            return Ok(asked.body.len());
-        }
-        Err(asked.wrong(&format!("with {expected}")).during(during))
+        asked.must_say(expected, holds).map_err(|why| why.during(during))?;
+        Ok(asked.body.len())
     }
 }
 

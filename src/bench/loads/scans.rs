@@ -30,8 +30,12 @@ pub(super) async fn scans(session: &mut Session<'_>) -> Prepared {
     let sample = session.send(large, &mut one, case::PARSE).await?.body;
     let mut contestants =
         vec![Contestant { case: Case::of(case::PARSE, 1), who: Who::Parse, act: Act::Parse(sample) }];
+    let mut sizes = Vec::new();
+    for users in distinct([session.plan.small(), large]) {
+        sizes.push((users, session.total(users).await?));
+    }
     let mut heaviest = String::new();
-    for scan in all(session).await? {
+    for scan in all(&sizes) {
         let target =
             format!("/scim/v2/Users?filter={}&count=1", scan.filter.replace(' ', "%20").replace('"', "%22"));
         look(session, &scan, &target).await?;
@@ -39,9 +43,13 @@ pub(super) async fn scans(session: &mut Session<'_>) -> Prepared {
         let script = session.scripts().repeat(&target).answered(status);
         let case = Case::of(scan.name, 1).with_users(scan.users).reading(scan.read);
         contestants.push(Contestant::daemon(case, scan.users, vec![script]));
-        if !scan.refused {
+        if !scan.refused && scan.users == large {
             heaviest = target;
         }
+    }
+    // Between what may be read as a whole and what can be narrowed to less there is nothing to run beside.
+    if heaviest.is_empty() {
+        return Ok(contestants);
     }
     let alone = session.gets(large, case::GET_BEFORE_SCANS).await?;
     let meanwhile = session.gets(large, case::GET_BESIDE_SCANS).await?;
@@ -49,40 +57,29 @@ pub(super) async fn scans(session: &mut Session<'_>) -> Prepared {
     Ok(contestants)
 }
 
-/// At the small daemon all users; at the large one as many as may be read, and what happens beyond.
-async fn all(session: &mut Session<'_>) -> Result<Vec<Scan>, BenchError> {
+/// At a small daemon all users; at a large one as many as may be read, and what happens beyond. The sizes are those that daemons
+/// were filled with, and those of the lists that they give.
+fn all(sizes: &[(usize, usize)]) -> Vec<Scan> {
     let number = |n: usize| {
         format!("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber eq \"{n}\"")
     };
-    let (small, large) = (session.plan.small(), session.plan.users);
     let mut scans = Vec::new();
-    for users in distinct([small, large]) {
-        let total = session.total(users).await?;
+    for &(users, total) in sizes {
         // More users than may be read are counted beforehand, and none is read.
         let refused = total > SCAN_ROWS_MAX;
         let (name, read) = if refused { (case::SCAN_REFUSED_AT_ONCE, 0) } else { (case::SCAN, total) };
         scans.push(Scan { name, users, filter: number(users - 1), read, refused });
+        if users > SCAN_ROWS_MAX {
+            let filter = format!("userName sw \"user.000\" and {}", number(THOUSANDS - 1));
+            scans.push(Scan { name: case::SCAN_NARROWED, users, filter, read: THOUSANDS, refused: false });
+        }
+        if users >= SCAN_ROWS_MAX + THOUSANDS {
+            let names = "userName sw \"user.000\" or userName sw \"user.001\" or userName sw \"user.002\"";
+            let filter = format!("({names}) and {}", number(THOUSANDS - 1));
+            scans.push(Scan { name: case::SCAN_REFUSED, users, filter, read: SCAN_ROWS_MAX, refused: true });
+        }
     }
-    if large > SCAN_ROWS_MAX {
-        scans.push(Scan {
-            name: case::SCAN_NARROWED,
-            users: large,
-            filter: format!("userName sw \"user.000\" and {}", number(THOUSANDS - 1)),
-            read: THOUSANDS,
-            refused: false,
-        });
-    }
-    if large >= SCAN_ROWS_MAX + THOUSANDS {
-        let names = "userName sw \"user.000\" or userName sw \"user.001\" or userName sw \"user.002\"";
-        scans.push(Scan {
-            name: case::SCAN_REFUSED,
-            users: large,
-            filter: format!("({names}) and {}", number(THOUSANDS - 1)),
-            read: SCAN_ROWS_MAX,
-            refused: true,
-        });
-    }
-    Ok(scans)
+    scans
 }
 
 /// Looks whether a filter finds what is there, or is refused for the reason that it should be.
@@ -97,4 +94,24 @@ async fn look(session: &mut Session<'_>, scan: &Scan, target: &str) -> Result<()
         session.rehearse(scan.users, script, scan.name, "the one user with that number", holds).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_read_is_read_and_what_is_beyond_is_expected_to_be_refused() {
+        let of = |users, total| {
+            let scans = all(&[(users, total)]).into_iter();
+            scans.map(|scan| (scan.name, scan.read, scan.refused)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(1_000, 1_000), [(case::SCAN, 1_000, false)]);
+        assert_eq!(of(20_000, 20_000), [(case::SCAN, 20_000, false)]);
+        assert_eq!(of(20_000, 21_700), [(case::SCAN_REFUSED_AT_ONCE, 0, true)]);
+        let narrowed = [(case::SCAN_REFUSED_AT_ONCE, 0, true), (case::SCAN_NARROWED, 10_000, false)];
+        assert_eq!(of(20_001, 20_001), narrowed);
+        let refused = (case::SCAN_REFUSED, 20_000, true);
+        assert_eq!(of(100_000, 101_700), [narrowed.as_slice(), &[refused]].concat());
+    }
 }
