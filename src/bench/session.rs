@@ -82,7 +82,9 @@ impl<'r> Session<'r> {
     }
 
     async fn fire(&mut self, sum: &mut Sum, fire: Fire) -> Result<(), BenchError> {
-        let (warm_up, window) = (self.plan.warm_up(), self.plan.window);
+        let window = self.plan.window;
+        // Who has just started knows nothing yet: L2 would look slower alone than beside something later.
+        let warm_up = if fire.fresh { window } else { self.plan.warm_up() };
         let server = match &fire.at {
             At::Reference(server) => server,
             At::Daemon(users) => {
