@@ -29,6 +29,8 @@ pub(super) struct Session<'r> {
     pub(super) turn: usize,
     worlds: Worlds,
     engine: Option<Engine>,
+    /// How many connections were given users at random by [`Session::gets`].
+    walkers: usize,
     progress: &'r mut (dyn Write + Send),
     rows: Vec<Row>,
 }
@@ -36,7 +38,7 @@ pub(super) struct Session<'r> {
 impl<'r> Session<'r> {
     pub(super) fn new(plan: &'r Plan, site: Site, progress: &'r mut (dyn Write + Send)) -> Self {
         let (worlds, rows) = (Worlds::on(site), Vec::new());
-        Self { plan, turn: 0, worlds, engine: None, progress, rows }
+        Self { plan, turn: 0, worlds, engine: None, walkers: 0, progress, rows }
     }
 
     /// Takes all turns of a load.
@@ -185,7 +187,10 @@ impl Session<'_> {
     pub(super) async fn gets(&mut self, users: usize, name: &'static str) -> Result<Contestant, BenchError> {
         let connections = self.plan.connections_of_reads;
         let (scripts, people) = (self.scripts(), self.people(users).await?);
-        let all = (0..connections).map(|seed| scripts.get(&people, seed)).collect();
+        // Nobody walks in another's footsteps, where everything is in the cache.
+        let first = self.walkers;
+        self.walkers += connections;
+        let all = (first..self.walkers).map(|seed| scripts.get(&people, seed)).collect();
         Ok(Contestant::daemon(Case::of(name, connections).with_users(users), users, all))
     }
 
