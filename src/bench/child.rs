@@ -101,7 +101,7 @@ impl Server {
     }
 
     /// Ends the server as an operator would, and says how long that took.
-    pub(super) fn stop(mut self) -> Result<Duration, BenchError> {
+    pub(super) fn stop(&mut self) -> Result<Duration, BenchError> {
         let started = Instant::now();
         self.terminate();
         while self.ended()?.is_none() {

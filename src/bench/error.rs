@@ -24,12 +24,16 @@ pub enum BenchError {
         /// What it did, or did not.
         what: String,
     },
-    /// The daemon answered something else than success while the run was being prepared.
-    #[error("while preparing, {request} was answered: {answer}")]
-    Refused {
-        /// Which request.
+    /// A server answered something else than what a request is for. Errors are quick: figures of them would flatter.
+    #[error("{during}: {request} should be answered {expected}, and was answered: {answer}")]
+    Wrong {
+        /// Which measurement, or which preparation.
+        during: String,
+        /// The request's first line.
         request: String,
-        /// The beginning of the answer.
+        /// The status, or what the body must say.
+        expected: String,
+        /// The beginning of the answer, or how the connection failed.
         answer: String,
     },
     /// The engine that is measured without a server.
@@ -45,5 +49,15 @@ impl BenchError {
     pub(super) fn system(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let doing = doing.into();
         move |why| Self::System { doing, why }
+    }
+
+    /// Says in the course of what an answer was wrong.
+    pub(super) fn during(self, what: &str) -> Self {
+        match self {
+            Self::Wrong { request, expected, answer, .. } => {
+                Self::Wrong { during: what.to_owned(), request, expected, answer }
+            }
+            other => other,
+        }
     }
 }

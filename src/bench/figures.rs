@@ -9,8 +9,8 @@ pub struct Figures {
     pub run: Conditions,
     /// Every measurement.
     pub rows: Vec<Row>,
-    /// What the daemon took, apart from requests.
-    pub daemon: Footprint,
+    /// What each daemon took, apart from requests.
+    pub daemons: Vec<Footprint>,
     /// The ratios, beside what must be reached.
     pub goals: Vec<Goal>,
 }
@@ -30,7 +30,7 @@ pub struct Conditions {
     pub load_average_before: String,
     /// Whether the folder lies in memory, where nothing is durable.
     pub folder_in_memory: bool,
-    /// Users that were there before the first measurement.
+    /// Users of the largest daemon before the first measurement.
     pub users: usize,
     /// Members of the large group.
     pub members: usize,
@@ -58,6 +58,9 @@ pub enum Who {
     /// The store's engine, committing the same rows.
     #[serde(rename = "engine alone")]
     Engine,
+    /// `serde_json` reading a user's text as it is answered.
+    #[serde(rename = "serde_json")]
+    Parse,
 }
 
 impl Who {
@@ -69,6 +72,91 @@ impl Who {
             Self::PostEcho => "POST echo",
             Self::Append => "append + fdatasync",
             Self::Engine => "engine alone",
+            Self::Parse => "serde_json",
+        }
+    }
+}
+
+/// The names of measurements.
+#[allow(missing_docs, reason = "they say what they are")]
+pub mod case {
+    pub const CREATE: &str = "L1 create";
+    pub const GET: &str = "L2 GET by id";
+    pub const FIND: &str = "L3 userName eq";
+    pub const FIND_EXTERNAL: &str = "L4 externalId eq";
+    pub const FIRST_PAGE: &str = "L5 first page by index";
+    pub const MIDDLE_PAGE: &str = "L5 middle page by index";
+    pub const LAST_PAGE: &str = "L5 last page by index";
+    pub const FIRST_BY_CURSOR: &str = "L5 first page by cursor";
+    pub const MIDDLE_BY_CURSOR: &str = "L5 middle page by cursor";
+    pub const LAST_BY_CURSOR: &str = "L5 last page by cursor";
+    pub const ACTIVATE: &str = "L6 PATCH active";
+    pub const PUT: &str = "L7 PUT";
+    pub const LOAD_GROUP: &str = "L8 members put in by 1000";
+    pub const MOVE: &str = "L8 one member in, out";
+    pub const MOVE_MANY: &str = "L8 100 members in, out";
+    pub const GET_GROUP: &str = "L8 GET without members";
+    pub const FIND_GROUP: &str = "L8 filter without members";
+    pub const GET_ALL: &str = "L8 full GET";
+    pub const GET_BEFORE_ALL: &str = "L8 L2 alone";
+    pub const GET_BESIDE_ALL: &str = "L8 L2 beside full GETs";
+    pub const PARSE: &str = "L10 a user's JSON";
+    pub const SCAN: &str = "L10 filter without index";
+    pub const SCAN_NARROWED: &str = "L10 narrowed by an index";
+    pub const SCAN_REFUSED: &str = "L10 refused at the bound";
+    pub const SCAN_REFUSED_AT_ONCE: &str = "L10 refused unread";
+    pub const GET_BEFORE_SCANS: &str = "L10 L2 alone";
+    pub const GET_BESIDE_SCANS: &str = "L10 L2 beside scans";
+}
+
+/// What is measured, on how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Case {
+    /// Which load, in which form: one of [`case`].
+    #[serde(rename = "case")]
+    pub name: &'static str,
+    /// Connections at once; of those that need none, records in a group.
+    pub connections: usize,
+    /// Users of the daemon; a reference has none.
+    pub users: Option<usize>,
+    /// Members of the group.
+    pub members: Option<usize>,
+    /// Users that each request reads one by one.
+    pub read: Option<usize>,
+}
+
+impl Case {
+    /// A case that does not depend on how much there is.
+    pub const fn of(name: &'static str, connections: usize) -> Self {
+        Self { name, connections, users: None, members: None, read: None }
+    }
+
+    /// The same, at a daemon with so many users.
+    #[must_use]
+    pub const fn with_users(self, users: usize) -> Self {
+        Self { users: Some(users), ..self }
+    }
+
+    /// The same, with a group of so many members.
+    #[must_use]
+    pub const fn with_members(self, members: usize) -> Self {
+        Self { members: Some(members), ..self }
+    }
+
+    /// The same, with requests that read so many users.
+    #[must_use]
+    pub const fn reading(self, read: usize) -> Self {
+        Self { read: Some(read), ..self }
+    }
+}
+
+impl std::fmt::Display for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)?;
+        match (self.members, self.users) {
+            (Some(members), _) => write!(f, ", {members} members"),
+            (None, Some(users)) => write!(f, ", {users} users"),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -76,20 +164,15 @@ impl Who {
 /// One measurement; all its turns added up.
 #[derive(Debug, Clone, Serialize)]
 pub struct Row {
-    /// Which load, in which form.
-    pub case: String,
-    /// Against whom.
+    /// What was measured.
+    #[serde(flatten)]
+    pub case: Case,
+    /// Who.
     pub who: Who,
-    /// Connections at once; of those that need none, records in a group.
-    pub connections: usize,
     /// How long it was measured.
     pub seconds: f64,
     /// Answers, or records made durable.
     pub requests: u64,
-    /// Answers other than 2xx, and connections that failed.
-    pub errors: u64,
-    /// The first of them.
-    pub first_error: Option<String>,
     /// Requests, or records, a second.
     pub per_second: f64,
     /// Half of the requests (or flushes) took less.
@@ -109,8 +192,12 @@ pub struct Row {
 pub struct Turn {
     /// Requests, or records, a second.
     pub per_second: f64,
+    /// All but one in a hundred took less.
+    pub p99_us: f64,
     /// CPU time for each of them.
     pub cpu_us: Option<f64>,
+    /// How much more memory the server had at its most than when the turn began, in KiB.
+    pub grew_kib: Option<u64>,
 }
 
 /// What the store did while it was written to.
@@ -122,9 +209,11 @@ pub struct Written {
     pub bytes_per_request: Option<f64>,
 }
 
-/// What the daemon took, apart from requests.
+/// What a daemon took, apart from requests.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Footprint {
+    /// Users before the first measurement.
+    pub users: usize,
     /// Memory when it had just started on an empty folder, in KiB.
     pub idle_empty_kib: u64,
     /// The same with the users.
@@ -172,8 +261,12 @@ pub struct Goal {
 pub enum Bound {
     /// A share of the reference, 1 being as good.
     ShareAtLeast(f64),
+    /// A share of the reference, less being better.
+    ShareAtMost(f64),
     /// A multiple of the reference.
     TimesAtMost(f64),
+    /// Seconds.
+    SecondsAtMost(f64),
     /// Megabytes.
     MegabytesAtMost(f64),
 }
@@ -183,14 +276,18 @@ impl Bound {
     pub fn is_kept_by(self, figure: f64) -> bool {
         match self {
             Self::ShareAtLeast(bound) => figure >= bound,
-            Self::TimesAtMost(bound) | Self::MegabytesAtMost(bound) => figure <= bound,
+            Self::ShareAtMost(bound)
+            | Self::TimesAtMost(bound)
+            | Self::SecondsAtMost(bound)
+            | Self::MegabytesAtMost(bound) => figure <= bound,
         }
     }
 
     /// Writes a figure in the bound's unit.
     pub fn show(self, figure: f64) -> String {
         match self {
-            Self::ShareAtLeast(_) => format!("{:.0} %", figure * 100.0),
+            Self::ShareAtLeast(_) | Self::ShareAtMost(_) => format!("{:.0} %", figure * 100.0),
+            Self::SecondsAtMost(_) => format!("{figure:.1} s"),
             Self::TimesAtMost(_) => format!("{figure:.2} ×"),
             Self::MegabytesAtMost(_) => format!("{figure:.1} MB"),
         }
@@ -201,6 +298,8 @@ impl std::fmt::Display for Bound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::ShareAtLeast(bound) => write!(f, "≥ {:.0} %", bound * 100.0),
+            Self::ShareAtMost(bound) => write!(f, "≤ {:.0} %", bound * 100.0),
+            Self::SecondsAtMost(bound) => write!(f, "≤ {bound} s"),
             Self::TimesAtMost(bound) => write!(f, "≤ {bound} ×"),
             Self::MegabytesAtMost(bound) => write!(f, "≤ {bound} MB"),
         }

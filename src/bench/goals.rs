@@ -1,60 +1,199 @@
 //! The ratios that count, beside what they must be (the rows P of the requirements).
 
-use super::figures::{Bound, Footprint, Goal, Row, Turn, Who};
-use super::session::case;
+use super::figures::{Bound, Footprint, Goal, Row, Turn, Who, case};
 
 /// Computes every ratio whose two sides were measured.
-pub(super) fn goals(rows: &[Row], daemon: &Footprint, members: usize) -> Vec<Goal> {
+pub(super) fn goals(rows: &[Row], daemons: &[Footprint]) -> Vec<Goal> {
+    let found = Found(rows);
     let mut goals = Vec::new();
-    for (row, load, must, hoped) in [("P1", case::GET, 0.5, 0.7), ("P2", case::FIND, 0.4, 0.6)] {
-        let bounds = (Bound::ShareAtLeast(must), Bound::ShareAtLeast(hoped));
-        for (ours, bare) in pairs(rows, load, Who::BareHyper) {
-            let of = format!("{load} at {} against bare hyper", ours.connections);
-            goals.push(goal(row, format!("{of}, by server CPU"), ratios(bare, ours, cpu), bounds));
-            goals.push(goal(
-                row,
-                format!("{of}, by throughput"),
-                ratios(ours, bare, |turn| Some(turn.per_second)),
-                bounds,
-            ));
-        }
-    }
-    let bounds = (Bound::TimesAtMost(10.0), Bound::TimesAtMost(5.0));
-    for load in [case::CREATE, case::ACTIVATE] {
-        for (ours, echo) in pairs(rows, load, Who::PostEcho) {
-            let what = format!("{load} at {}, server CPU against the POST echo", ours.connections);
-            goals.push(goal("P3", what, ratios(ours, echo, cpu), bounds));
-        }
-    }
-    for (ours, engine) in pairs(rows, case::CREATE, Who::Engine) {
-        let (must, hoped) = if ours.connections == 1 { (0.7, 0.9) } else { (0.6, 0.8) };
-        let what = format!("durable creates at {} against the engine alone", ours.connections);
-        goals.push(goal(
-            "P4",
-            what,
-            ratios(ours, engine, |turn| Some(turn.per_second)),
-            (Bound::ShareAtLeast(must), Bound::ShareAtLeast(hoped)),
-        ));
-    }
-    let bounds = (Bound::TimesAtMost(1.5), Bound::TimesAtMost(1.1));
-    let ours = |case: &str| rows.iter().find(|row| row.who == Who::Rosterd && row.case == case);
-    for (what, name) in [("PATCH of one member", case::MOVE), ("GET without members", case::GET_GROUP)] {
-        let small = ours(&case::of_group(name, super::plan::SMALL_GROUP));
-        let large = ours(&case::of_group(name, members));
-        if let (Some(small), Some(large)) = (small, large) {
-            let what = format!("{what}, {members} members against {}", super::plan::SMALL_GROUP);
-            // Not by p50: a PATCH waits for the disk, and so for the neighbours.
-            goals.push(goal("P9", format!("{what}, by server CPU"), ratios(large, small, cpu), bounds));
-        }
-    }
-    let bounds = (Bound::MegabytesAtMost(30.0), Bound::MegabytesAtMost(15.0));
-    for (what, kib) in [("on an empty folder", daemon.idle_empty_kib), ("with the users", daemon.idle_kib)] {
-        goals.push(goal("P15", format!("memory idle, {what}"), megabytes(kib).into_iter().collect(), bounds));
-    }
+    found.reads(&mut goals);
+    found.writes(&mut goals);
+    found.growth(&mut goals);
+    found.pages(&mut goals);
+    found.groups(&mut goals);
+    found.meanwhile(&mut goals);
+    found.scans(&mut goals);
+    memory(daemons, &mut goals);
     goals
 }
 
-fn goal(row: &'static str, what: String, mut turns: Vec<f64>, (must, hoped): (Bound, Bound)) -> Goal {
+/// What must be reached, and what is hoped for.
+type Bounds = (Bound, Bound);
+
+const fn share(must: f64, hoped: f64) -> Bounds {
+    (Bound::ShareAtLeast(must), Bound::ShareAtLeast(hoped))
+}
+
+const fn times(must: f64, hoped: f64) -> Bounds {
+    (Bound::TimesAtMost(must), Bound::TimesAtMost(hoped))
+}
+
+/// Every measurement.
+struct Found<'a>(&'a [Row]);
+
+impl<'a> Found<'a> {
+    /// P1, P2: reads against a server that only answers.
+    fn reads(&self, goals: &mut Vec<Goal>) {
+        let loads = [
+            ("P1", case::GET, share(0.5, 0.7)),
+            ("P2", case::FIND, share(0.4, 0.6)),
+            ("P2", case::FIND_EXTERNAL, share(0.4, 0.6)),
+        ];
+        for (row, name, bounds) in loads {
+            for (ours, bare) in self.pairs(name, Who::BareHyper) {
+                let of = format!("{} against bare hyper", at(ours));
+                goals.push(goal(row, format!("{of}, by server CPU"), ratios(bare, ours, cpu), bounds));
+                goals.push(goal(row, format!("{of}, by throughput"), ratios(ours, bare, SPEED), bounds));
+            }
+        }
+    }
+
+    /// P3, P4: writes against a server that parses and serialises, and creates against the engine.
+    fn writes(&self, goals: &mut Vec<Goal>) {
+        for name in [case::CREATE, case::ACTIVATE, case::PUT] {
+            for (ours, echo) in self.pairs(name, Who::PostEcho) {
+                let what = format!("{}, server CPU against the POST echo", at(ours));
+                goals.push(goal("P3", what, ratios(ours, echo, cpu), times(10.0, 5.0)));
+            }
+        }
+        for (ours, engine) in self.pairs(case::CREATE, Who::Engine) {
+            let bounds = if ours.case.connections == 1 { share(0.7, 0.9) } else { share(0.6, 0.8) };
+            let what = format!("durable creates at {} against the engine alone", ours.case.connections);
+            goals.push(goal("P4", what, ratios(ours, engine, SPEED), bounds));
+        }
+    }
+
+    /// P7: the same request with fewer and with more users.
+    fn growth(&self, goals: &mut Vec<Goal>) {
+        let reads = [case::GET, case::FIND, case::FIND_EXTERNAL].map(|name| (name, times(2.0, 1.3)));
+        let writes = [case::ACTIVATE, case::PUT].map(|name| (name, times(2.5, 1.5)));
+        for (name, bounds) in reads.into_iter().chain(writes) {
+            let mut sizes: Vec<&Row> = self.ours(name).collect();
+            sizes.sort_by_key(|row| row.case.users);
+            if let [few, .., many] = sizes.as_slice() {
+                let (few_users, users) = (count(few.case.users), count(many.case.users));
+                let what = format!("{name}, {users} users against {few_users}, by server CPU");
+                goals.push(goal("P7", what, ratios(many, few, cpu), bounds));
+            }
+        }
+    }
+
+    /// P8: a page anywhere in a long list against the first page of a short one.
+    fn pages(&self, goals: &mut Vec<Goal>) {
+        let first = self.ours(case::FIRST_PAGE).min_by_key(|row| row.case.users);
+        let Some(first) = first else { return };
+        let names = [
+            case::FIRST_PAGE,
+            case::MIDDLE_PAGE,
+            case::LAST_PAGE,
+            case::FIRST_BY_CURSOR,
+            case::MIDDLE_BY_CURSOR,
+            case::LAST_BY_CURSOR,
+        ];
+        for row in names.into_iter().flat_map(|name| self.ours(name)).filter(|row| row.case != first.case) {
+            let of = format!("{} against the first of {}", row.case, count(first.case.users));
+            goals.push(goal("P8", format!("{of}, by server CPU"), ratios(row, first, cpu), times(2.0, 1.2)));
+        }
+    }
+
+    /// P9, P10: groups of different sizes, and more or fewer members in one request.
+    fn groups(&self, goals: &mut Vec<Goal>) {
+        let names = [
+            (case::MOVE, "PATCH of one member"),
+            (case::GET_GROUP, "GET without members"),
+            (case::FIND_GROUP, "filter without members"),
+        ];
+        for (name, what) in names {
+            let sizes: Vec<&Row> = self.ours(name).collect();
+            if let [small, large] = sizes.as_slice() {
+                let (few, many) = (count(small.case.members), count(large.case.members));
+                // Not by p50: a PATCH waits for the disk, and so for the neighbours.
+                let what = format!("{what}, {many} members against {few}, by server CPU");
+                goals.push(goal("P9", what, ratios(large, small, cpu), times(1.5, 1.1)));
+            }
+        }
+        for many in self.ours(case::MOVE_MANY) {
+            let one = self.ours(case::MOVE).find(|row| row.case.members == many.case.members);
+            if let Some(one) = one {
+                let members = count(many.case.members);
+                let what = format!(
+                    "a member among 100 in one PATCH against one alone, {members} members, by server CPU"
+                );
+                let turns = ratios(many, one, cpu).into_iter().map(|ratio| ratio / 100.0).collect();
+                goals.push(goal("P10", what, turns, times(0.2, 0.1)));
+            }
+        }
+        let loaded = self.ours(case::LOAD_GROUP).max_by_key(|row| row.case.members);
+        if let Some(loaded) = loaded {
+            let what = format!("{} members loaded durably", count(loaded.case.members));
+            let bounds = (Bound::SecondsAtMost(60.0), Bound::SecondsAtMost(20.0));
+            goals.push(goal("P10", what, vec![loaded.seconds], bounds));
+        }
+    }
+
+    /// P11, P12: what large requests do to small ones meanwhile, and to the memory.
+    fn meanwhile(&self, goals: &mut Vec<Goal>) {
+        let beside = self.ours(case::GET_BESIDE_ALL).next();
+        if let Some(beside) = beside {
+            let what = format!("more memory while GETs of {} members run", count(beside.case.members));
+            let bounds = (Bound::MegabytesAtMost(16.0), Bound::MegabytesAtMost(4.0));
+            let turns = beside.turns.iter().filter_map(|turn| megabytes(turn.grew_kib?)).collect();
+            goals.push(goal("P11", what, turns, bounds));
+        }
+        let pairs = [
+            ("P11", case::GET_BESIDE_ALL, case::GET_BEFORE_ALL, "full GETs of a large group"),
+            ("P12", case::GET_BESIDE_SCANS, case::GET_BEFORE_SCANS, "filters without an index"),
+        ];
+        for (row, beside, alone, what) in pairs {
+            if let (Some(beside), Some(alone)) = (self.ours(beside).next(), self.ours(alone).next()) {
+                let what = format!("p99 of L2 beside {what} against alone, {}", users(beside));
+                goals.push(goal(row, what, ratios(beside, alone, SLOWEST), times(2.0, 1.3)));
+            }
+        }
+    }
+
+    /// P12: a user read against a user parsed.
+    fn scans(&self, goals: &mut Vec<Goal>) {
+        let Some(parsed) = self.0.iter().find(|row| row.who == Who::Parse) else { return };
+        for name in [case::SCAN, case::SCAN_NARROWED, case::SCAN_REFUSED] {
+            for scan in self.ours(name) {
+                let Some(read) = scan.case.read.filter(|read| *read > 0) else { continue };
+                let what = format!("{}, CPU per user of {read} against serde_json parsing one", scan.case);
+                let bounds = (Bound::ShareAtMost(0.25), Bound::ShareAtMost(0.1));
+                #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+                let turns = ratios(scan, parsed, cpu).into_iter().map(|ratio| ratio / read as f64).collect();
+                goals.push(goal("P12", what, turns, bounds));
+            }
+        }
+    }
+
+    /// The daemons' measurements of a load.
+    fn ours(&self, name: &'static str) -> impl Iterator<Item = &'a Row> + use<'a> {
+        self.0.iter().filter(move |row| row.who == Who::Rosterd && row.case.name == name)
+    }
+
+    /// Pairs the daemons' measurements of a load with a reference's at as many connections.
+    fn pairs(&self, name: &'static str, with: Who) -> Vec<(&'a Row, &'a Row)> {
+        let of = |connections| {
+            let mut references = self.0.iter().filter(|row| row.who == with && row.case.name == name);
+            references.find(|row| row.case.connections == connections)
+        };
+        self.ours(name).filter_map(|ours| Some((ours, of(ours.case.connections)?))).collect()
+    }
+}
+
+/// P15.
+fn memory(daemons: &[Footprint], goals: &mut Vec<Goal>) {
+    let bounds = (Bound::MegabytesAtMost(30.0), Bound::MegabytesAtMost(15.0));
+    let empty: Vec<f64> = daemons.iter().filter_map(|daemon| megabytes(daemon.idle_empty_kib)).collect();
+    goals.push(goal("P15", "memory idle, on an empty folder".into(), empty, bounds));
+    for daemon in daemons {
+        let what = format!("memory idle, {} users", daemon.users);
+        goals.push(goal("P15", what, megabytes(daemon.idle_kib).into_iter().collect(), bounds));
+    }
+}
+
+fn goal(row: &'static str, what: String, mut turns: Vec<f64>, (must, hoped): Bounds) -> Goal {
     turns.sort_by(f64::total_cmp);
     let figure = median(&turns);
     let spread = turns.first().copied().zip(turns.last().copied());
@@ -68,15 +207,8 @@ fn median(sorted: &[f64]) -> Option<f64> {
     Some(f64::midpoint(*lower, *upper))
 }
 
-/// Pairs the daemon's measurements of a load with a reference's at as many connections.
-fn pairs<'a>(rows: &'a [Row], case: &'a str, with: Who) -> impl Iterator<Item = (&'a Row, &'a Row)> {
-    let of = move |who| rows.iter().filter(move |row| row.case == case && row.who == who);
-    of(Who::Rosterd)
-        .filter_map(move |ours| Some((ours, of(with).find(|row| row.connections == ours.connections)?)))
-}
-
 /// Divides turn by turn: neighbours in time had the same neighbours on the machine.
-fn ratios(above: &Row, below: &Row, of: impl Fn(&Turn) -> Option<f64>) -> Vec<f64> {
+fn ratios(above: &Row, below: &Row, of: fn(&Turn) -> Option<f64>) -> Vec<f64> {
     let pairs = above.turns.iter().zip(&below.turns);
     pairs.filter_map(|(above, below)| ratio(of(above), of(below))).collect()
 }
@@ -85,9 +217,25 @@ fn cpu(turn: &Turn) -> Option<f64> {
     turn.cpu_us
 }
 
+const SPEED: fn(&Turn) -> Option<f64> = |turn| Some(turn.per_second);
+const SLOWEST: fn(&Turn) -> Option<f64> = |turn| Some(turn.p99_us);
+
 fn ratio(above: Option<f64>, below: Option<f64>) -> Option<f64> {
     let (above, below) = (above?, below?);
     (below > 0.0).then(|| above / below)
+}
+
+/// Says of what, on how much and with how many connections.
+fn at(row: &Row) -> String {
+    format!("{} at {}, {}", row.case.name, row.case.connections, users(row))
+}
+
+fn users(row: &Row) -> String {
+    format!("{} users", count(row.case.users))
+}
+
+fn count(count: Option<usize>) -> usize {
+    count.unwrap_or_default()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "megabytes for people")]
@@ -98,47 +246,85 @@ fn megabytes(kib: u64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::figures::Case;
     use crate::bench::sum::Sum;
     use std::time::Duration;
 
     /// A measurement of so many requests in a second, each of so much CPU.
-    fn row(case: &str, who: Who, connections: usize, requests: usize, cpu_us: u64) -> Row {
+    fn row(case: Case, who: Who, requests: usize, cpu_us: u64) -> Row {
         let mut sum = Sum::nothing();
-        sum.flush(requests, Duration::from_secs(1), Duration::from_micros(cpu_us * requests as u64));
+        sum.step(requests, Duration::from_secs(1), Duration::from_micros(cpu_us * requests as u64));
         sum.end_turn();
-        sum.row(case, who, connections)
+        sum.row(case, who)
+    }
+
+    /// The goals of some measurements, but for those about memory.
+    fn shown(rows: &[Row]) -> Vec<(&'static str, String, Option<bool>)> {
+        let found = goals(rows, &[]).into_iter().filter(|goal| goal.row != "P15");
+        found.map(|goal| (goal.row, goal.must.show(goal.figure.unwrap()), goal.reached)).collect()
     }
 
     #[test]
     fn a_ratio_is_taken_between_equal_connections_and_judged() {
         let rows = [
-            row(case::GET, Who::BareHyper, 16, 1000, 6),
-            row(case::GET, Who::Rosterd, 16, 400, 10),
-            row(case::CREATE, Who::Engine, 1, 1000, 1),
-            row(case::CREATE, Who::Rosterd, 64, 900, 1),
+            row(Case::of(case::GET, 16), Who::BareHyper, 1000, 6),
+            row(Case::of(case::GET, 16).with_users(1_000), Who::Rosterd, 400, 10),
+            row(Case::of(case::CREATE, 1), Who::Engine, 1000, 1),
+            row(Case::of(case::CREATE, 64).with_users(1_000), Who::Rosterd, 900, 1),
         ];
-        let found = goals(&rows, &Footprint::default(), 10_000);
-        let shown: Vec<_> = found
-            .iter()
-            .map(|goal| (goal.row, goal.figure.map(|figure| goal.must.show(figure)), goal.reached))
-            .collect();
+        assert_eq!(shown(&rows), [("P1", "60 %".into(), Some(true)), ("P1", "40 %".into(), Some(false))]);
+    }
+
+    #[test]
+    fn growth_is_from_the_fewest_users_to_the_most() {
+        let rows = [
+            row(Case::of(case::PUT, 16).with_users(10), Who::Rosterd, 10, 10),
+            row(Case::of(case::PUT, 16).with_users(1_000), Who::Rosterd, 10, 30),
+        ];
+        assert_eq!(shown(&rows), [("P7", "3.00 ×".into(), Some(false))]);
+    }
+
+    #[test]
+    fn a_page_is_compared_with_the_first_one_of_the_shortest_list() {
+        let page = |name, users, cpu_us| row(Case::of(name, 4).with_users(users), Who::Rosterd, 10, cpu_us);
+        let rows = [
+            page(case::FIRST_PAGE, 10, 100),
+            page(case::FIRST_PAGE, 1_000, 110),
+            page(case::LAST_BY_CURSOR, 1_000, 300),
+        ];
+        assert_eq!(shown(&rows), [("P8", "1.10 ×".into(), Some(true)), ("P8", "3.00 ×".into(), Some(false))]);
+    }
+
+    #[test]
+    fn members_and_scanned_users_are_counted_one_by_one() {
+        let group = |name, members, cpu_us| {
+            row(Case::of(name, 4).with_users(9).with_members(members), Who::Rosterd, 10, cpu_us)
+        };
+        let rows = [
+            group(case::MOVE, 100, 100),
+            group(case::MOVE, 1_000, 120),
+            group(case::MOVE_MANY, 1_000, 1_200),
+            group(case::LOAD_GROUP, 1_000, 1),
+            row(Case::of(case::PARSE, 1), Who::Parse, 10, 5),
+            row(Case::of(case::SCAN, 1).with_users(50).reading(50), Who::Rosterd, 10, 500),
+            row(Case::of(case::SCAN_REFUSED_AT_ONCE, 1).with_users(99).reading(0), Who::Rosterd, 10, 5),
+        ];
         assert_eq!(
-            shown,
+            shown(&rows),
             [
-                ("P1", Some("60 %".into()), Some(true)),
-                ("P1", Some("40 %".into()), Some(false)),
-                ("P15", None, None),
-                ("P15", None, None),
+                ("P9", "1.20 ×".into(), Some(true)),
+                ("P10", "0.10 ×".into(), Some(true)),
+                ("P10", "1.0 s".into(), Some(true)),
+                ("P12", "200 %".into(), Some(false)),
             ]
         );
     }
 
     #[test]
     fn the_figure_is_the_middle_one_of_the_turns() {
-        let bounds = (Bound::TimesAtMost(2.0), Bound::TimesAtMost(1.0));
-        let three = goal("P9", String::new(), vec![9.0, 1.0, 1.5], bounds);
+        let three = goal("P9", String::new(), vec![9.0, 1.0, 1.5], times(2.0, 1.0));
         assert_eq!((three.figure, three.spread, three.reached), (Some(1.5), Some((1.0, 9.0)), Some(true)));
-        let none = goal("P9", String::new(), vec![], bounds);
+        let none = goal("P9", String::new(), vec![], times(2.0, 1.0));
         assert_eq!((none.figure, none.spread, none.reached), (None, None, None));
     }
 }

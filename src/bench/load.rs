@@ -1,4 +1,6 @@
 //! The closed loop: N connections, each of which sends its next request as soon as its last one is answered.
+//!
+//! The first answer that is not what its script is for ends the loop with an error. Errors are quick, and would flatter.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,25 +11,20 @@ use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::BenchError;
 use super::script::Script;
 use super::wire::Connection;
 
-/// How long a connection may take to end after the last bell.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a connection waits before it tries again after its socket failed.
-const AFTER_FAILURE: Duration = Duration::from_millis(20);
+/// How long one answer may take.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What was counted between the two bells.
 pub(super) struct Volley<T> {
     /// Between them.
     pub(super) elapsed: Duration,
-    /// Answers of any kind.
+    /// Answers.
     pub(super) requests: u64,
-    /// Answers other than success, and connections that failed.
-    pub(super) errors: u64,
-    /// The first of them, whenever it came.
-    pub(super) first_error: Option<String>,
-    /// From the first byte sent to the last one received, in nanoseconds; of successes.
+    /// From the first byte sent to the last one received, in nanoseconds.
     pub(super) latency: Histogram<u64>,
     /// What the probe read at the first bell, and at the second.
     pub(super) probed: (T, T),
@@ -38,17 +35,25 @@ const COUNTING: u8 = 1;
 const OVER: u8 = 2;
 
 /// Runs every script on a connection of its own. `probe` is called at both bells.
+///
+/// A lone connection rings the bells itself, between two requests: of requests that take long there are few in a window, and
+/// half of one more or less would be seen.
 pub(super) async fn closed_loop<T>(
     to: SocketAddr,
-    scripts: Vec<Script>,
+    mut scripts: Vec<Script>,
     warm_up: Duration,
     window: Duration,
     probe: impl Fn() -> T,
-) -> Volley<T> {
+) -> Result<Volley<T>, BenchError> {
+    if scripts.len() == 1
+        && let Some(script) = scripts.pop()
+    {
+        return alone(Lane::open(to, script).await?, warm_up, window, probe).await;
+    }
     let phase = Arc::new(AtomicU8::new(WARMING));
-    let mut connections = JoinSet::new();
+    let mut lanes = JoinSet::new();
     for script in scripts {
-        connections.spawn(one(to, script, Arc::clone(&phase)));
+        lanes.spawn(one(Lane::open(to, script).await?, Arc::clone(&phase)));
     }
     sleep(warm_up).await;
     let first = probe();
@@ -57,31 +62,17 @@ pub(super) async fn closed_loop<T>(
     sleep(window).await;
     phase.store(OVER, Ordering::Relaxed);
     let elapsed = started.elapsed();
-    let second = probe();
-    let mut sum = Volley {
-        elapsed,
-        requests: 0,
-        errors: 0,
-        first_error: None,
-        latency: histogram(),
-        probed: (first, second),
-    };
-    let all = async {
-        while let Some(ended) = connections.join_next().await {
-            let Ok(tally) = ended else { continue };
-            sum.requests += tally.requests;
-            sum.errors += tally.errors;
-            sum.first_error = sum.first_error.take().or(tally.first_error);
-            // Same bounds on both sides, so that adding cannot fail.
-            let _ = sum.latency.add(&tally.latency);
-        }
-    };
-    if timeout(PATIENCE, all).await.is_err() {
-        let stuck = connections.len() as u64;
-        sum.errors += stuck;
-        sum.first_error = Some(format!("{stuck} requests were not answered within {PATIENCE:?}"));
+    let mut sum = Volley { elapsed, requests: 0, latency: histogram(), probed: (first, probe()) };
+    while let Some(ended) = lanes.join_next().await {
+        let (requests, latency) = ended.map_err(|why| BenchError::Server {
+            who: "a connection of the load".into(),
+            what: format!("ended: {why}"),
+        })??;
+        sum.requests += requests;
+        // Same bounds on both sides, so that adding cannot fail.
+        let _ = sum.latency.add(&latency);
     }
-    sum
+    Ok(sum)
 }
 
 /// Makes a histogram with three digits, from a microsecond to a minute.
@@ -92,59 +83,116 @@ pub(super) fn histogram() -> Histogram<u64> {
 }
 
 /// One connection's share.
-struct Tally {
-    requests: u64,
-    errors: u64,
-    first_error: Option<String>,
-    latency: Histogram<u64>,
-}
-
-impl Tally {
-    fn failed(&mut self, counting: bool, what: impl FnOnce() -> String) {
-        self.errors += u64::from(counting);
-        self.first_error.get_or_insert_with(what);
-    }
-}
-
-async fn one(to: SocketAddr, mut script: Script, phase: Arc<AtomicU8>) -> Tally {
-    let mut tally = Tally { requests: 0, errors: 0, first_error: None, latency: histogram() };
-    let mut request = Vec::with_capacity(4 << 10);
-    let mut connection = None;
+async fn one(mut lane: Lane, phase: Arc<AtomicU8>) -> Result<(u64, Histogram<u64>), BenchError> {
+    let (mut requests, mut latency) = (0, histogram());
     while phase.load(Ordering::Relaxed) != OVER {
-        let open = match &mut connection {
-            Some(open) => open,
-            none => match Connection::open(to).await {
-                Ok(open) => none.insert(open),
-                Err(why) => {
-                    tally.failed(true, || format!("no connection: {why}"));
-                    sleep(AFTER_FAILURE).await;
-                    continue;
-                }
-            },
-        };
-        request.clear();
-        script(&mut request);
-        let sent = Instant::now();
-        let answer = open.ask(&request).await;
-        let counting = phase.load(Ordering::Relaxed) == COUNTING;
-        match answer {
-            Ok(answer) if answer.is_success() => {
-                if counting {
-                    tally.requests += 1;
-                    let took = u64::try_from(sent.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                    tally.latency.saturating_record(took);
-                }
-            }
-            Ok(answer) => {
-                tally.requests += u64::from(counting);
-                tally.failed(counting, || answer.excerpt());
-            }
-            Err(why) => {
-                tally.failed(counting, || why.to_string());
-                connection = None;
-                sleep(AFTER_FAILURE).await;
-            }
+        let took = lane.ask().await?;
+        if phase.load(Ordering::Relaxed) == COUNTING {
+            requests += 1;
+            record(&mut latency, took);
         }
     }
-    tally
+    Ok((requests, latency))
+}
+
+async fn alone<T>(
+    mut lane: Lane,
+    warm_up: Duration,
+    window: Duration,
+    probe: impl Fn() -> T,
+) -> Result<Volley<T>, BenchError> {
+    let begun = Instant::now();
+    while begun.elapsed() < warm_up {
+        lane.ask().await?;
+    }
+    let (mut requests, mut latency) = (0, histogram());
+    let first = probe();
+    let started = Instant::now();
+    while started.elapsed() < window {
+        record(&mut latency, lane.ask().await?);
+        requests += 1;
+    }
+    Ok(Volley { elapsed: started.elapsed(), requests, latency, probed: (first, probe()) })
+}
+
+fn record(latency: &mut Histogram<u64>, took: Duration) {
+    latency.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+}
+
+/// A connection and what it sends.
+struct Lane {
+    connection: Connection,
+    script: Script,
+    request: Vec<u8>,
+}
+
+impl Lane {
+    async fn open(to: SocketAddr, script: Script) -> Result<Self, BenchError> {
+        let connection = Connection::open(to).await.map_err(BenchError::system(format!("reach {to}")))?;
+        Ok(Self { connection, script, request: Vec::with_capacity(4 << 10) })
+    }
+
+    /// Sends the next request, and says how long its answer took.
+    async fn ask(&mut self) -> Result<Duration, BenchError> {
+        self.request.clear();
+        self.script.next(&mut self.request);
+        let sent = Instant::now();
+        let found = match timeout(PATIENCE, self.connection.ask(&self.request)).await {
+            Ok(Ok(answer)) if answer.status == self.script.status => return Ok(sent.elapsed()),
+            Ok(Ok(answer)) => answer.excerpt(),
+            Ok(Err(why)) => why.to_string(),
+            Err(_) => format!("nothing within {PATIENCE:?}"),
+        };
+        Err(BenchError::Wrong {
+            during: "measuring".into(),
+            request: first_line(&self.request),
+            expected: self.script.status.to_string(),
+            answer: found,
+        })
+    }
+}
+
+/// Shows a request in a message.
+pub(super) fn first_line(request: &[u8]) -> String {
+    let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    String::from_utf8_lossy(line).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::reference::{Reference, accept};
+    use crate::bench::script::Scripts;
+
+    /// Fires requests for `/x` at a reference that answers each with 200.
+    async fn fire(connections: usize, status: u16) -> Result<Volley<()>, BenchError> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = listener.local_addr().unwrap();
+        let server = tokio::spawn(accept(listener, Reference::get(3)));
+        let scripts = (0..connections).map(|_| Scripts::new("t").repeat("/x").answered(status)).collect();
+        let moment = Duration::from_millis(10);
+        let volley = closed_loop(to, scripts, moment, moment, || ()).await;
+        server.abort();
+        volley
+    }
+
+    #[tokio::test]
+    async fn answers_with_the_right_status_are_counted() {
+        for connections in [1, 3] {
+            let volley = fire(connections, 200).await.unwrap();
+            assert!(volley.requests > 0);
+            assert_eq!(volley.latency.len(), volley.requests);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_answer_with_another_status_ends_the_loop_with_an_error_that_shows_it() {
+        for connections in [1, 3] {
+            let why = fire(connections, 204).await.map(|_| ()).unwrap_err().to_string();
+            assert_eq!(
+                why, "measuring: GET /x HTTP/1.1 should be answered 204, and was answered: 200    ",
+                "{connections}"
+            );
+        }
+    }
 }

@@ -40,6 +40,12 @@ pub(super) fn memory_kib(pid: u32) -> (u64, u64) {
     (read("VmRSS:"), read("VmHWM:"))
 }
 
+/// Sets the most that a process held to what it holds now. Tells whether the kernel allows that.
+pub(super) fn forget_peak(pid: u32) -> bool {
+    const PEAK: &str = "5";
+    fs::write(format!("/proc/{pid}/clear_refs"), PEAK).is_ok()
+}
+
 /// Adds up what a folder takes on the disk.
 pub(super) fn folder_bytes(folder: &Path) -> io::Result<u64> {
     let mut bytes = 0;

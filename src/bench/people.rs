@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 /// Writes the body that creates the nth person of a series. Each series has userNames of its own.
 pub(super) fn body(series: &str, n: usize) -> String {
-    let user = user_name(series, n);
+    let (user, external) = (user_name(series, n), external_id(series, n));
     let (given, family) = (pick(&GIVEN, n), pick(&FAMILY, n / GIVEN.len()));
     let (title, department) = (pick(&TITLES, n), pick(&DEPARTMENTS, n / 3));
     let mut body = String::with_capacity(1400);
     // Writing to a string cannot fail.
     let _ = write!(
         body,
-        r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"userName":"{user}","externalId":"00u{series}{n:09}","active":true,"name":{{"givenName":"{given}","familyName":"{family}","formatted":"{given} {family}"}},"displayName":"{given} {family}","nickName":"{given}","title":"{title}","userType":"Employee","locale":"en-GB","preferredLanguage":"en-GB","timezone":"Europe/Zurich","emails":[{{"value":"{user}","type":"work","primary":true}}],"phoneNumbers":[{{"value":"+41 44 000 {n:06}","type":"work"}}],"#
+        r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"],"userName":"{user}","externalId":"{external}","active":true,"name":{{"givenName":"{given}","familyName":"{family}","formatted":"{given} {family}"}},"displayName":"{given} {family}","nickName":"{given}","title":"{title}","userType":"Employee","locale":"en-GB","preferredLanguage":"en-GB","timezone":"Europe/Zurich","emails":[{{"value":"{user}","type":"work","primary":true}}],"phoneNumbers":[{{"value":"+41 44 000 {n:06}","type":"work"}}],"#
     );
     let _ = write!(
         body,
@@ -24,6 +24,21 @@ pub(super) fn body(series: &str, n: usize) -> String {
 /// Returns the userName of the nth person of a series.
 pub(super) fn user_name(series: &str, n: usize) -> String {
     format!("{series}.{n:07}@example.com")
+}
+
+/// Returns the externalId of the nth person of a series.
+pub(super) fn external_id(series: &str, n: usize) -> String {
+    format!("00u{series}{n:09}")
+}
+
+/// Writes the same person with another userType, for a PUT that changes something.
+pub(super) fn revised(series: &str, n: usize, revision: &str) -> String {
+    body(series, n).replacen(r#""userType":"Employee""#, &format!(r#""userType":"Employee {revision}""#), 1)
+}
+
+/// Returns the displayName of the group of so many members.
+pub(super) fn group_name(members: usize) -> String {
+    format!("Group of {members}")
 }
 
 /// Writes the body that creates a group.
@@ -44,14 +59,23 @@ pub(super) fn activate(active: bool) -> String {
     format!(r#"{PATCH_BEGIN}"op":"replace","value":{{"active":{active}}}}}]}}"#)
 }
 
-/// Writes the body that adds a member to a group.
-pub(super) fn add_member(id: &str) -> String {
-    format!(r#"{PATCH_BEGIN}"op":"add","path":"members","value":[{{"value":"{id}"}}]}}]}}"#)
+/// Writes the body that adds members to a group, by one operation.
+pub(super) fn add_members<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+    let values: Vec<String> = ids.map(|id| format!(r#"{{"value":"{id}"}}"#)).collect();
+    format!(r#"{PATCH_BEGIN}"op":"add","path":"members","value":[{}]}}]}}"#, values.join(","))
 }
 
-/// Writes the body that removes a member from a group.
-pub(super) fn remove_member(id: &str) -> String {
-    format!(r#"{PATCH_BEGIN}"op":"remove","path":"members[value eq \"{id}\"]"}}]}}"#)
+/// Writes the body that removes members from a group if they are in it, by one operation, as Entra does.
+pub(super) fn take_out<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+    let values: Vec<String> = ids.map(|id| format!(r#"{{"value":"{id}"}}"#)).collect();
+    format!(r#"{PATCH_BEGIN}"op":"remove","path":"members","value":[{}]}}]}}"#, values.join(","))
+}
+
+/// Writes the body that removes members from a group, by one operation for each.
+pub(super) fn remove_members<'a>(ids: impl Iterator<Item = &'a str>) -> String {
+    let removals: Vec<String> =
+        ids.map(|id| format!(r#""op":"remove","path":"members[value eq \"{id}\"]""#)).collect();
+    format!("{PATCH_BEGIN}{}}}]}}", removals.join("},{"))
 }
 
 const PATCH_BEGIN: &str = r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"#;
@@ -79,9 +103,12 @@ mod tests {
         assert_ne!(user_name("a", 1), user_name("b", 1));
         let group: Value = serde_json::from_str(&group("g", ["1", "2"].into_iter())).unwrap();
         assert_eq!(group["members"][1]["value"], "2");
-        for patch in [activate(true), add_member("1"), remove_member("1")] {
+        let two = || ["1", "2"].into_iter();
+        for (patch, operations) in [(activate(true), 1), (add_members(two()), 1), (remove_members(two()), 2)]
+        {
             let patch: Value = serde_json::from_str(&patch).unwrap();
-            assert_eq!(patch["Operations"].as_array().unwrap().len(), 1);
+            assert_eq!(patch["Operations"].as_array().unwrap().len(), operations);
         }
+        assert_ne!(revised("a", 1, "2"), body("a", 1));
     }
 }

@@ -3,56 +3,22 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What is done again and again. The names are those of the requirements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub enum Load {
-    /// Create a user as Okta does, with the enterprise extension.
-    #[serde(rename = "L1")]
-    Create,
-    /// Read a user by id.
-    #[serde(rename = "L2")]
-    Get,
-    /// Find a user by userName.
-    #[serde(rename = "L3")]
-    Find,
-    /// Deactivate and reactivate a user by PATCH.
-    #[serde(rename = "L6")]
-    Activate,
-    /// Add one member to a group and remove it again; read the group without its members.
-    #[serde(rename = "L8")]
-    Group,
-}
-
-impl Load {
-    /// Every load, in the order in which they run: those that leave the number of users alone come first.
-    pub const ALL: [Self; 5] = [Self::Get, Self::Find, Self::Activate, Self::Group, Self::Create];
-
-    /// Returns the short name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Create => "L1",
-            Self::Get => "L2",
-            Self::Find => "L3",
-            Self::Activate => "L6",
-            Self::Group => "L8",
-        }
-    }
-}
+use super::loads::Load;
 
 /// A run, as it was asked for.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Which loads. In the order of [`Load::ALL`], whatever the order here.
-    pub loads: Vec<Load>,
+    /// Which loads. In the order of [`super::loads::LOADS`], whatever the order here.
+    pub loads: Vec<&'static Load>,
     /// Connections at once, of creates and their references.
     pub connections: Vec<usize>,
     /// Connections at once, of everything else.
     pub connections_of_reads: usize,
     /// How long one measurement takes.
     pub window: Duration,
-    /// How often reference and daemon take turns.
+    /// How often references and daemons take turns.
     pub turns: usize,
-    /// Users that are there before the first measurement.
+    /// Users of the largest daemon. The others have what [`Plan::small`] and [`Plan::usual`] say.
     pub users: usize,
     /// Members of the large group. The small one has [`SMALL_GROUP`].
     pub members: usize,
@@ -60,17 +26,41 @@ pub struct Plan {
     pub folder: PathBuf,
 }
 
+/// Users of the smallest daemon, which growth is measured from.
+pub const SMALL_USERS: usize = 1_000;
+/// Users of the daemon on which the cost of a write is judged.
+pub const USUAL_USERS: usize = 10_000;
 /// Members of the small group.
 pub const SMALL_GROUP: usize = 100;
 
 impl Plan {
+    /// Users of the smallest daemon.
+    pub fn small(&self) -> usize {
+        SMALL_USERS.min(self.users)
+    }
+
+    /// Users of the daemon in the middle.
+    pub fn usual(&self) -> usize {
+        USUAL_USERS.min(self.users)
+    }
+
+    /// Members of both groups, the small one first; one size where both are the same.
+    pub fn groups(&self) -> Vec<usize> {
+        distinct([SMALL_GROUP.min(self.members), self.members])
+    }
+
     /// How long each measurement runs before it counts.
     pub fn warm_up(&self) -> Duration {
-        (self.window / 5).clamp(Duration::from_millis(200), Duration::from_secs(1))
+        (self.window / 5).min(Duration::from_secs(1))
     }
 
     /// Tells whether a load was asked for.
-    pub fn has(&self, load: Load) -> bool {
-        self.loads.contains(&load)
+    pub fn has(&self, load: &Load) -> bool {
+        self.loads.iter().any(|asked| asked.name == load.name)
     }
+}
+
+/// Leaves each of two sizes once: in a small run they are the same, and so are their daemons.
+pub(super) fn distinct([first, second]: [usize; 2]) -> Vec<usize> {
+    if first == second { vec![first] } else { vec![first, second] }
 }

@@ -1,19 +1,24 @@
-//! Filling the daemon before anything is measured, through its front door.
+//! Filling a daemon before anything is measured, through its front door.
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::task::JoinSet;
 
 use super::BenchError;
+use super::load::first_line;
 use super::people;
-use super::script::{Person, Scripts};
+use super::script::{Person, Script, Scripts};
 use super::wire::Connection;
 
 /// Connections that fill at once: as many as share a durable commit well.
 const CONNECTIONS: usize = 64;
+/// Members that are put into a group by one PATCH.
+const MEMBERS_AT_ONCE: usize = 1_000;
 /// Progress is told this often.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
@@ -23,29 +28,27 @@ struct Made {
     id: String,
 }
 
-/// Makes the first people of a series, and returns them in order.
+/// Makes some people of a series, and returns them in order.
 pub(super) async fn people(
     to: SocketAddr,
     scripts: &Scripts,
     series: &'static str,
-    count: usize,
+    which: Range<usize>,
     progress: &mut (dyn Write + Send),
 ) -> Result<Vec<Person>, BenchError> {
-    let lanes = CONNECTIONS.min(count);
+    let (count, lanes) = (which.len(), CONNECTIONS.min(which.len()));
     let mut tasks = JoinSet::new();
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     for lane in 0..lanes {
-        let (scripts, tell) = (scripts.clone(), tell.clone());
+        let (scripts, tell, mine) = (scripts.clone(), tell.clone(), which.clone().skip(lane).step_by(lanes));
         tasks.spawn(async move {
-            let mut connection =
-                Connection::open(to).await.map_err(BenchError::system("reach the daemon"))?;
-            let mut request = Vec::new();
-            for n in (lane..count).step_by(lanes) {
-                request.clear();
+            let mut connection = open(to).await?;
+            for n in mine {
+                let mut request = Vec::new();
                 scripts.send(&mut request, "POST", "/scim/v2/Users", &people::body(series, n));
-                let id = made(&mut connection, &request).await?;
+                let made: Made = asked(&mut connection, request, 201).await?.read()?;
                 // The other end goes first only after an error, which is returned there.
-                let _ = tell.send(Person { id, n });
+                let _ = tell.send(Person { id: made.id, n });
             }
             Ok::<_, BenchError>(())
         });
@@ -67,43 +70,116 @@ pub(super) async fn people(
     Ok(people)
 }
 
-/// Makes one resource, and returns its id.
-pub(super) async fn create(
+/// Makes a group with members, a thousand with each request, and returns its id.
+pub(super) async fn group(
     to: SocketAddr,
     scripts: &Scripts,
-    collection: &str,
-    body: &str,
+    members: &[&str],
+    progress: &mut (dyn Write + Send),
 ) -> Result<String, BenchError> {
-    let mut connection = Connection::open(to).await.map_err(BenchError::system("reach the daemon"))?;
+    let mut connection = open(to).await?;
     let mut request = Vec::new();
-    scripts.send(&mut request, "POST", &format!("/scim/v2/{collection}"), body);
-    made(&mut connection, &request).await
-}
-
-/// Asks once, and returns the body of a success.
-pub(super) async fn ask(to: SocketAddr, request: &[u8]) -> Result<Vec<u8>, BenchError> {
-    let mut connection = Connection::open(to).await.map_err(BenchError::system("reach the daemon"))?;
-    asked(&mut connection, request).await
-}
-
-async fn made(connection: &mut Connection, request: &[u8]) -> Result<String, BenchError> {
-    let body = asked(connection, request).await?;
-    let made: Made = serde_json::from_slice(&body).map_err(|why| BenchError::Refused {
-        request: first_line(request),
-        answer: format!("no id: {why}"),
-    })?;
+    let mut chunks = members.chunks(MEMBERS_AT_ONCE);
+    let first = chunks.next().unwrap_or_default().iter().copied();
+    let body = people::group(&people::group_name(members.len()), first);
+    scripts.send(&mut request, "POST", "/scim/v2/Groups", &body);
+    let made: Made = asked(&mut connection, request, 201).await?.read()?;
+    let path = format!("/scim/v2/Groups/{}", made.id);
+    let (mut last, mut inside) = (Instant::now(), MEMBERS_AT_ONCE);
+    for chunk in chunks {
+        let mut request = Vec::new();
+        scripts.send(&mut request, "PATCH", &path, &people::add_members(chunk.iter().copied()));
+        asked(&mut connection, request, 204).await?;
+        inside += chunk.len();
+        if last.elapsed() > TELL_EVERY {
+            last = Instant::now();
+            let _ = writeln!(progress, "  {inside} of {} members", members.len());
+        }
+    }
     Ok(made.id)
 }
 
-async fn asked(connection: &mut Connection, request: &[u8]) -> Result<Vec<u8>, BenchError> {
-    let answer = connection.ask(request).await.map_err(BenchError::system("hear the daemon"))?;
-    if answer.is_success() {
-        return Ok(answer.body.to_vec());
+/// Asks how many users there are.
+pub(super) async fn count(to: SocketAddr, scripts: &Scripts) -> Result<usize, BenchError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Counted {
+        total_results: usize,
     }
-    Err(BenchError::Refused { request: first_line(request), answer: answer.excerpt() })
+    let mut request = Vec::new();
+    scripts.ask(&mut request, format_args!("/scim/v2/Users?count=0"));
+    let counted: Counted = asked(&mut open(to).await?, request, 200).await?.read()?;
+    Ok(counted.total_results)
 }
 
-fn first_line(request: &[u8]) -> String {
-    let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    String::from_utf8_lossy(line).into_owned()
+/// A request and the body of its answer, which has the right status.
+pub(super) struct Asked {
+    request: Vec<u8>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Asked {
+    /// Reads what is needed of the answer.
+    pub(super) fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, BenchError> {
+        serde_json::from_slice(&self.body).map_err(|why| self.wrong(&format!("as RFC 7644 says ({why})")))
+    }
+
+    /// Looks whether the body says what the request is for.
+    pub(super) fn must_say(
+        &self,
+        expected: &str,
+        holds: impl FnOnce(&Value) -> bool,
+    ) -> Result<(), BenchError> {
+        let said = serde_json::from_slice(&self.body).is_ok_and(|found| holds(&found));
+        if said { Ok(()) } else { Err(self.wrong(&format!("with {expected}"))) }
+    }
+
+    fn wrong(&self, expected: &str) -> BenchError {
+        let answer: String = String::from_utf8_lossy(&self.body).chars().take(300).collect();
+        wrong(&self.request, expected.to_owned(), answer)
+    }
+}
+
+/// Sends a script's next request.
+pub(super) async fn send(to: SocketAddr, script: &mut Script) -> Result<Asked, BenchError> {
+    let mut request = Vec::new();
+    script.next(&mut request);
+    asked(&mut open(to).await?, request, script.status).await
+}
+
+async fn open(to: SocketAddr) -> Result<Connection, BenchError> {
+    Connection::open(to).await.map_err(BenchError::system("reach the daemon"))
+}
+
+async fn asked(connection: &mut Connection, request: Vec<u8>, status: u16) -> Result<Asked, BenchError> {
+    let answer = connection.ask(&request).await.map_err(BenchError::system("hear the daemon"))?;
+    if answer.status == status {
+        let body = answer.body.to_vec();
+        return Ok(Asked { request, body });
+    }
+    Err(wrong(&request, status.to_string(), answer.excerpt()))
+}
+
+fn wrong(request: &[u8], expected: String, answer: String) -> BenchError {
+    BenchError::Wrong { during: "preparing".into(), request: first_line(request), expected, answer }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_that_does_not_say_what_the_request_is_for_is_an_error_that_shows_it() {
+        let asked = |body: &str| Asked { request: b"GET /x HTTP/1.1\r\n".into(), body: body.into() };
+        let one = |found: &Value| found["totalResults"] == 1;
+        asked(r#"{"totalResults":1}"#).must_say("one result", one).unwrap();
+        for body in [r#"{"totalResults":0}"#, "no json"] {
+            let why = asked(body).must_say("one result", one).unwrap_err().to_string();
+            let expected = format!(
+                "preparing: GET /x HTTP/1.1 should be answered with one result, and was answered: {body}"
+            );
+            assert_eq!(why, expected);
+        }
+        assert!(asked("{}").read::<Made>().is_err());
+    }
 }

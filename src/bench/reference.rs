@@ -48,7 +48,8 @@ pub fn serve(reference: &Reference, out: &mut dyn Write) -> io::Result<()> {
     })
 }
 
-async fn accept(listener: TcpListener, reference: Reference) -> io::Result<()> {
+/// Answers whoever connects, until it is dropped.
+pub(super) async fn accept(listener: TcpListener, reference: Reference) -> io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

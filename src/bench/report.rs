@@ -13,12 +13,13 @@ const FLUSHES_PER_BATCH: f64 = 2.0;
 pub fn write(figures: &Figures, out: &mut dyn Write) -> io::Result<()> {
     conditions(&figures.run, out)?;
     writeln!(out, "\n{}\n", rows(&figures.rows))?;
-    for row in figures.rows.iter().filter(|row| row.errors > 0) {
-        let first = row.first_error.as_deref().unwrap_or_default();
-        let (case, who, errors) = (&row.case, row.who.name(), row.errors);
-        writeln!(out, "! {errors} errors of {case}, {who}; the first: {first}")?;
+    for daemon in &figures.daemons {
+        footprint(daemon, out)?;
     }
-    footprint(&figures.daemon, out)?;
+    writeln!(
+        out,
+        "CPU is the server process's alone, from the kernel. Flushes are counted from the store's own count of commits, two for each."
+    )?;
     writeln!(out, "\n{}", goals(&figures.goals))
 }
 
@@ -26,8 +27,8 @@ fn conditions(run: &Conditions, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "rosterd {} on {}, {}", run.version, run.machine, run.ended)?;
     writeln!(
         out,
-        "{} users, {} turns of {} s each; load average before: {}",
-        run.users, run.turns, run.seconds, run.load_average_before
+        "{} users, a group of {} members, {} turns of {} s each; load average before: {}",
+        run.users, run.members, run.turns, run.seconds, run.load_average_before
     )?;
     if !run.optimised {
         writeln!(out, "! This build is not optimised: only a release build's figures mean anything.")?;
@@ -47,15 +48,15 @@ fn rows(rows: &[Row]) -> Table {
         "p50 µs",
         "p99 µs",
         "CPU µs each",
-        "errors",
         "units per commit",
         "flushes each",
         "KB written each",
     ]);
-    let mut last = "";
+    let mut last = String::new();
     for row in rows {
-        let case = if row.case == last { "" } else { row.case.as_str() };
-        last = &row.case;
+        let case = row.case.to_string();
+        let shown = if case == last { String::new() } else { case.clone() };
+        last = case;
         let units = row.written.as_ref().map(|written| written.units_per_batch);
         let flushes = match row.who {
             super::figures::Who::Append => units.map(|units| 1.0 / units),
@@ -63,14 +64,13 @@ fn rows(rows: &[Row]) -> Table {
         };
         let bytes = row.written.as_ref().and_then(|written| written.bytes_per_request);
         table.add_row([
-            case.to_owned(),
+            shown,
             row.who.name().to_owned(),
-            row.connections.to_string(),
+            row.case.connections.to_string(),
             format!("{:.0}", row.per_second),
             format!("{:.0}", row.p50_us),
             format!("{:.0}", row.p99_us),
             some(row.cpu_us, 1),
-            row.errors.to_string(),
             some(units, 1),
             some(flushes, 2),
             some(bytes.map(|bytes| bytes / 1e3), 1),
@@ -83,7 +83,8 @@ fn rows(rows: &[Row]) -> Table {
 fn footprint(daemon: &Footprint, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "memory: {} empty, {} with the users, {} at the end, {} at the most",
+        "{} users: memory {} empty, {} with the users, {} at the end, {} at the most",
+        daemon.users,
         kib(daemon.idle_empty_kib),
         kib(daemon.idle_kib),
         kib(daemon.end_kib),
@@ -91,17 +92,13 @@ fn footprint(daemon: &Footprint, out: &mut dyn Write) -> io::Result<()> {
     )?;
     writeln!(
         out,
-        "disk: {} before, {} after, with {} users then; started in {:.0} ms, stopped in {:.0} ms; filled at {:.0} users per s",
+        "  disk {} before, {} after, with {} users then; started in {:.0} ms, stopped in {:.0} ms; filled at {:.0} users per s",
         bytes(daemon.disk_bytes),
         bytes(daemon.disk_bytes_at_end),
         daemon.users_at_end,
         daemon.ready_ms,
         daemon.stop_ms,
         daemon.preload_per_second
-    )?;
-    writeln!(
-        out,
-        "CPU is the server process's alone, from the kernel. Flushes are counted from the store's own count of commits, two for each."
     )
 }
 

@@ -5,8 +5,15 @@ use std::sync::Arc;
 
 use super::people;
 
-/// Writes a connection's next request into an empty buffer.
-pub(super) type Script = Box<dyn FnMut(&mut Vec<u8>) + Send>;
+/// What one connection sends, and with which status each of its requests is answered.
+pub(super) struct Script {
+    write: Box<Next>,
+    /// The only status that is right.
+    pub(super) status: u16,
+}
+
+/// Writes the next request.
+type Next = dyn FnMut(&mut Vec<u8>) + Send;
 
 /// A person that is there already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,25 +35,50 @@ pub(super) const PRELOADED: &str = "user";
 /// The series of users that are put into groups and taken out again.
 pub(super) const MOVING: &str = "mover";
 
+impl Script {
+    fn new(status: u16, write: impl FnMut(&mut Vec<u8>) + Send + 'static) -> Self {
+        Self { write: Box::new(write), status }
+    }
+
+    /// Expects another status: an echo does not create, and a refusal may be what is measured.
+    pub(super) fn answered(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    /// Writes the next request into an empty buffer.
+    pub(super) fn next(&mut self, out: &mut Vec<u8>) {
+        (self.write)(out);
+    }
+}
+
 impl Scripts {
     pub(super) fn new(token: &str) -> Self {
         Self { token: token.into() }
     }
 
-    /// L1. Each call makes a series of its own, so that no userName comes twice.
-    pub(super) fn create(&self, series: String, connection: usize, connections: usize) -> Script {
+    /// L1, on so many connections, no userName twice: each call needs a series of its own.
+    pub(super) fn create_all(&self, series: &str, connections: usize) -> Vec<Script> {
+        (0..connections).map(|one| self.create(series.to_owned(), one, connections)).collect()
+    }
+
+    fn create(&self, series: String, connection: usize, connections: usize) -> Script {
         let scripts = self.clone();
         let mut n = connection;
-        Box::new(move |out| {
+        Script::new(201, move |out| {
             scripts.send(out, "POST", "/scim/v2/Users", &people::body(&series, n));
             n += connections;
         })
     }
 
+    /// The same requests, for a reference that sends each body back.
+    pub(super) fn echo_all(&self, connections: usize) -> Vec<Script> {
+        self.create_all("echo", connections).into_iter().map(|script| script.answered(200)).collect()
+    }
+
     /// L2.
     pub(super) fn get(&self, people: &Arc<Vec<Person>>, seed: usize) -> Script {
         let (scripts, people, mut dice) = (self.clone(), Arc::clone(people), Dice::new(seed));
-        Box::new(move |out| {
+        Script::new(200, move |out| {
             if let Some(person) = dice.choose(&people) {
                 scripts.ask(out, format_args!("/scim/v2/Users/{}", person.id));
             }
@@ -55,52 +87,98 @@ impl Scripts {
 
     /// L3, encoded as Okta encodes it.
     pub(super) fn find(&self, people: &Arc<Vec<Person>>, seed: usize) -> Script {
+        self.find_by(people, seed, "userName", |n| people::user_name(PRELOADED, n).replace('@', "%40"))
+    }
+
+    /// L4.
+    pub(super) fn find_external(&self, people: &Arc<Vec<Person>>, seed: usize) -> Script {
+        self.find_by(people, seed, "externalId", |n| people::external_id(PRELOADED, n))
+    }
+
+    fn find_by(
+        &self,
+        people: &Arc<Vec<Person>>,
+        seed: usize,
+        attribute: &'static str,
+        value: impl Fn(usize) -> String + Send + 'static,
+    ) -> Script {
         let (scripts, people, mut dice) = (self.clone(), Arc::clone(people), Dice::new(seed));
-        Box::new(move |out| {
+        Script::new(200, move |out| {
             if let Some(person) = dice.choose(&people) {
-                let name = people::user_name(PRELOADED, person.n).replace('@', "%40");
+                let value = value(person.n);
                 scripts.ask(
                     out,
-                    format_args!("/scim/v2/Users?filter=userName%20eq%20%22{name}%22&startIndex=1&count=100"),
+                    format_args!(
+                        "/scim/v2/Users?filter={attribute}%20eq%20%22{value}%22&startIndex=1&count=100"
+                    ),
                 );
             }
         })
     }
 
+    /// L5, L8, L10: the same again and again.
+    pub(super) fn repeat(&self, target: &str) -> Script {
+        let mut request = Vec::new();
+        self.ask(&mut request, format_args!("{target}"));
+        Script::new(200, move |out| out.extend_from_slice(&request))
+    }
+
     /// L6: one user off, the next time on, so that every request changes something.
     pub(super) fn activate(&self, people: Vec<Person>) -> Script {
-        let scripts = self.clone();
-        let (mut at, mut active) = (0, false);
-        Box::new(move |out| {
+        let mut active = false;
+        self.each(people, "PATCH", move |_, again| {
+            active ^= again;
+            people::activate(active)
+        })
+    }
+
+    /// L7: what the user is, but for one attribute, which is another each time.
+    pub(super) fn put(&self, people: Vec<Person>, turn: usize) -> Script {
+        let mut round = 0;
+        self.each(people, "PUT", move |person, again| {
+            round += usize::from(again);
+            people::revised(PRELOADED, person.n, &format!("{turn}.{round}"))
+        })
+    }
+
+    /// Sends something for each person in turn; `body` is told when they begin again.
+    fn each(
+        &self,
+        people: Vec<Person>,
+        method: &'static str,
+        mut body: impl FnMut(&Person, bool) -> String + Send + 'static,
+    ) -> Script {
+        let (scripts, mut at) = (self.clone(), 0);
+        Script::new(200, move |out| {
+            let again = at == people.len();
+            at = if again { 0 } else { at };
             if let Some(person) = people.get(at) {
                 let path = format!("/scim/v2/Users/{}", person.id);
-                scripts.send(out, "PATCH", &path, &people::activate(active));
+                scripts.send(out, method, &path, &body(person, again));
             }
             at += 1;
-            if at >= people.len() {
-                (at, active) = (0, !active);
-            }
         })
     }
 
-    /// L8: one member in, the same one out.
-    pub(super) fn move_member(&self, group: String, mover: Person) -> Script {
+    /// L8: members in, the same ones out, all of them in one PATCH.
+    pub(super) fn move_members(&self, group: &str, movers: &[Person]) -> Script {
         let scripts = self.clone();
-        let mut inside = false;
         let path = format!("/scim/v2/Groups/{group}");
-        Box::new(move |out| {
-            let body = if inside { people::remove_member(&mover.id) } else { people::add_member(&mover.id) };
+        let ids = || movers.iter().map(|mover| mover.id.as_str());
+        let (add, remove) = (people::add_members(ids()), people::remove_members(ids()));
+        let mut inside = false;
+        Script::new(204, move |out| {
+            scripts.send(out, "PATCH", &path, if inside { &remove } else { &add });
             inside = !inside;
-            scripts.send(out, "PATCH", &path, &body);
         })
     }
 
-    /// L8: the group without its members.
-    pub(super) fn get_group(&self, group: String) -> Script {
+    /// Some members out of a group, if they are in.
+    pub(super) fn take_out(&self, group: &str, movers: &[Person]) -> Script {
         let scripts = self.clone();
-        Box::new(move |out| {
-            scripts.ask(out, format_args!("/scim/v2/Groups/{group}?excludedAttributes=members"));
-        })
+        let path = format!("/scim/v2/Groups/{group}");
+        let body = people::take_out(movers.iter().map(|mover| mover.id.as_str()));
+        Script::new(204, move |out| scripts.send(out, "PATCH", &path, &body))
     }
 
     /// Writes a request without a body.
@@ -153,7 +231,7 @@ mod tests {
 
     fn next(script: &mut Script) -> String {
         let mut out = Vec::new();
-        script(&mut out);
+        script.next(&mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -161,8 +239,7 @@ mod tests {
     fn connections_of_one_load_never_create_the_same_user() {
         let scripts = Scripts::new("secret");
         let mut names = std::collections::BTreeSet::new();
-        for connection in 0..3 {
-            let mut script = scripts.create("x".into(), connection, 3);
+        for mut script in scripts.create_all("x", 3) {
             for _ in 0..4 {
                 let request = next(&mut script);
                 let (_, rest) = request.split_once("\"userName\":\"").unwrap();
@@ -175,20 +252,42 @@ mod tests {
     #[test]
     fn every_activation_changes_something() {
         let mut script = Scripts::new("secret").activate(vec![person(1), person(2)]);
-        let seen: Vec<_> = (0..4)
+        let seen: Vec<_> = (0..6)
             .map(|_| {
                 let request = next(&mut script);
                 (request.contains("id-1"), request.contains("\"active\":true"))
             })
             .collect();
-        assert_eq!(seen, [(true, false), (false, false), (true, true), (false, true)]);
+        let expected =
+            [(true, false), (false, false), (true, true), (false, true), (true, false), (false, false)];
+        assert_eq!(seen, expected);
     }
 
     #[test]
-    fn a_mover_goes_in_and_out() {
-        let mut script = Scripts::new("secret").move_member("g".into(), person(7));
-        assert!(next(&mut script).contains("\"op\":\"add\""));
-        assert!(next(&mut script).contains("\"op\":\"remove\""));
-        assert!(next(&mut script).contains("\"op\":\"add\""));
+    fn every_replacement_changes_something_and_nobody_s_name() {
+        let mut script = Scripts::new("secret").put(vec![person(1)], 4);
+        let bodies: Vec<serde_json::Value> = (0..3)
+            .map(|_| {
+                let request = next(&mut script);
+                assert!(request.starts_with("PUT /scim/v2/Users/id-1 HTTP/1.1\r\n"), "{request}");
+                serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap()
+            })
+            .collect();
+        assert_ne!(bodies[0], bodies[1]);
+        assert_ne!(bodies[1], bodies[2]);
+        for body in bodies {
+            assert_eq!(body["userName"], people::user_name(PRELOADED, 1));
+            assert_eq!(body["externalId"], people::external_id(PRELOADED, 1));
+        }
+    }
+
+    #[test]
+    fn movers_go_in_and_out() {
+        let mut script = Scripts::new("secret").move_members("g", &[person(7), person(8)]);
+        for op in ["add", "remove", "add"] {
+            let request = next(&mut script);
+            assert!(request.contains(&format!("\"op\":\"{op}\"")), "{request}");
+            assert!(request.contains("id-7") && request.contains("id-8"), "{request}");
+        }
     }
 }

@@ -1,182 +1,222 @@
-//! One load and its reference, taking turns.
+//! A run while it goes on: the daemons, and who takes part in a load, taking turns.
 //!
-//! Each turn is the reference and then the daemon, so that what the neighbours do meanwhile falls on both.
+//! In each turn everybody is measured once, one after the other, so that what the neighbours do meanwhile falls on all.
 
+use std::hint::black_box;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::BenchError;
-use super::child::{Reference, Server, probe};
-use super::disk;
+use serde_json::Value;
+
+use super::child::{Server, probe};
+use super::contestant::{Act, At, Contestant, Fire};
 use super::engine::Engine;
-use super::figures::{Row, Who};
+use super::figures::{Case, Footprint, Row, Who, case};
 use super::load::closed_loop;
+use super::loads::Load;
 use super::plan::Plan;
-use super::script::{MOVING, PRELOADED, Person, Script, Scripts};
+use super::preload::Asked;
+use super::script::{Person, Script, Scripts};
 use super::sum::Sum;
-use super::{people, preload};
+use super::world::{Site, World, Worlds};
+use super::{BenchError, disk, meter, preload};
 
-/// The names of measurements.
-pub(super) mod case {
-    pub(in super::super) const CREATE: &str = "L1 create";
-    pub(in super::super) const GET: &str = "L2 GET by id";
-    pub(in super::super) const FIND: &str = "L3 userName eq";
-    pub(in super::super) const ACTIVATE: &str = "L6 PATCH active";
-    pub(in super::super) const MOVE: &str = "L8 one member in, out";
-    pub(in super::super) const GET_GROUP: &str = "L8 GET without members";
-
-    /// Names a measurement on a group of some size.
-    pub(in super::super) fn of_group(case: &str, members: usize) -> String {
-        format!("{case}, {members}")
-    }
-}
-
-/// A daemon with people in it, and the figures so far.
+/// A run while it goes on.
 pub(super) struct Session<'r> {
     pub(super) plan: &'r Plan,
-    pub(super) daemon: &'r Server,
-    pub(super) scripts: Scripts,
-    pub(super) people: Arc<Vec<Person>>,
-    pub(super) progress: &'r mut (dyn Write + Send),
-    pub(super) rows: Vec<Row>,
-    /// Users that were created by measurements.
-    pub(super) created: u64,
+    /// Which turn is being prepared or taken, from 0.
+    pub(super) turn: usize,
+    worlds: Worlds,
+    engine: Option<Engine>,
+    /// How many connections were given users at random by [`Session::gets`].
+    walkers: usize,
+    progress: &'r mut (dyn Write + Send),
+    rows: Vec<Row>,
 }
 
-impl Session<'_> {
-    /// L2 beside bare hyper.
-    pub(super) async fn get(&mut self) -> Result<(), BenchError> {
-        let (scripts, people) = (self.scripts.clone(), Arc::clone(&self.people));
-        self.read(case::GET, move |seed| scripts.get(&people, seed)).await
+impl<'r> Session<'r> {
+    pub(super) fn new(plan: &'r Plan, site: Site, progress: &'r mut (dyn Write + Send)) -> Self {
+        let (worlds, rows) = (Worlds::on(site), Vec::new());
+        Self { plan, turn: 0, worlds, engine: None, walkers: 0, progress, rows }
     }
 
-    /// L3 beside bare hyper.
-    pub(super) async fn find(&mut self) -> Result<(), BenchError> {
-        let (scripts, people) = (self.scripts.clone(), Arc::clone(&self.people));
-        self.read(case::FIND, move |seed| scripts.find(&people, seed)).await
-    }
-
-    async fn read(&mut self, case: &str, script: impl Fn(usize) -> Script) -> Result<(), BenchError> {
-        let connections = self.plan.connections_of_reads;
-        let mut sample = Vec::new();
-        script(0)(&mut sample);
-        let bytes = preload::ask(self.daemon.at(), &sample).await?.len();
-        let bare = Server::reference(Reference::Get(bytes))?;
-        let (mut theirs, mut ours) = (Sum::nothing(), Sum::nothing());
+    /// Takes all turns of a load.
+    pub(super) async fn play(&mut self, load: &Load) -> Result<(), BenchError> {
+        let mut sums: Vec<(Case, Who, Sum)> = Vec::new();
         for turn in 0..self.plan.turns {
-            let seeds = || (0..connections).map(|connection| turn * connections + connection);
-            self.say(&format!("{case}, {connections} connections, turn {}", turn + 1));
-            self.fire(&mut theirs, &bare, seeds().map(&script).collect()).await;
-            self.fire(&mut ours, self.daemon, seeds().map(&script).collect()).await;
+            self.turn = turn;
+            for (place, contestant) in (load.prepare)(self).await?.into_iter().enumerate() {
+                let Contestant { case, who, act } = contestant;
+                let shown = format!("{case}, {}, {} connections", who.name(), case.connections);
+                // Progress that nobody can read is no reason to stop.
+                let _ = writeln!(self.progress, "  {shown}, turn {}", turn + 1);
+                if place >= sums.len() {
+                    sums.push((case, who, Sum::nothing()));
+                }
+                let Some((_, _, sum)) = sums.get_mut(place) else { continue };
+                self.take(sum, act).await.map_err(|why| why.during(&shown))?;
+            }
         }
-        self.rows.push(theirs.row(case, Who::BareHyper, connections));
-        self.rows.push(ours.row(case, Who::Rosterd, connections));
+        self.rows.extend(sums.into_iter().map(|(case, who, sum)| sum.row(case, who)));
         Ok(())
     }
 
-    /// L6 beside the POST echo.
-    pub(super) async fn activate(&mut self) -> Result<(), BenchError> {
-        let connections = self.plan.connections_of_reads;
-        let echo = Server::reference(Reference::Echo)?;
-        let (mut theirs, mut ours) = (Sum::nothing(), Sum::nothing());
-        // Nobody is touched by two connections or in two turns, so that nobody waits for another, and every request changes something.
-        let shares = connections * self.plan.turns;
-        let share = (self.people.len() / shares.max(1)).max(1);
-        let mut shares = self.people.chunks(share).map(<[Person]>::to_vec).collect::<Vec<_>>().into_iter();
-        for turn in 0..self.plan.turns {
-            self.say(&format!("{}, {connections} connections, turn {}", case::ACTIVATE, turn + 1));
-            let bodies = self.scripts.create_all(&format!("echo{turn}"), connections);
-            self.fire(&mut theirs, &echo, bodies).await;
-            let scripts = shares.by_ref().take(connections).map(|share| self.scripts.activate(share));
-            let scripts = scripts.collect();
-            self.fire(&mut ours, self.daemon, scripts).await;
-        }
-        self.rows.push(theirs.row(case::ACTIVATE, Who::PostEcho, connections));
-        self.rows.push(ours.row(case::ACTIVATE, Who::Rosterd, connections));
-        Ok(())
+    /// Ends the daemons, and returns all that was found out.
+    pub(super) async fn end(self) -> Result<(Vec<Row>, Vec<Footprint>), BenchError> {
+        Ok((self.rows, self.worlds.end().await?))
     }
 
-    /// L8: a small group beside a large one.
-    pub(super) async fn groups(&mut self) -> Result<(), BenchError> {
-        let connections = self.plan.connections_of_reads;
-        let sizes = [super::plan::SMALL_GROUP.min(self.people.len()), self.plan.members];
-        let movers =
-            preload::people(self.daemon.at(), &self.scripts, MOVING, connections, self.progress).await?;
-        let mut groups = Vec::new();
-        for size in sizes {
-            self.say(&format!("a group of {size} members"));
-            let body = people::group(&format!("Group of {size}"), self.ids(size));
-            // A large group would be answered in chunks, which our small client does not read.
-            let groups_at = "Groups?excludedAttributes=members";
-            groups.push((size, preload::create(self.daemon.at(), &self.scripts, groups_at, &body).await?));
-        }
-        let mut moves: Vec<Sum> = sizes.iter().map(|_| Sum::nothing()).collect();
-        let mut reads: Vec<Sum> = sizes.iter().map(|_| Sum::nothing()).collect();
-        for turn in 0..self.plan.turns {
-            for ((size, group), sum) in groups.iter().zip(&mut moves) {
-                self.say(&format!("{}, {size} members, turn {}", case::MOVE, turn + 1));
-                let script = |mover: &Person| self.scripts.move_member(group.clone(), mover.clone());
-                let scripts = movers.iter().map(script).collect();
-                self.fire(sum, self.daemon, scripts).await;
+    /// Takes one turn.
+    async fn take(&mut self, sum: &mut Sum, act: Act) -> Result<(), BenchError> {
+        let window = self.plan.window;
+        match act {
+            Act::Fire(fire) => self.fire(sum, fire).await,
+            Act::Append { record, group } => {
+                disk::append_loop(sum, self.worlds.site.place.folder(), record, group, window / 4)
             }
-            for ((size, group), sum) in groups.iter().zip(&mut reads) {
-                self.say(&format!("{}, {size} members, turn {}", case::GET_GROUP, turn + 1));
-                let scripts = (0..connections).map(|_| self.scripts.get_group(group.clone())).collect();
-                self.fire(sum, self.daemon, scripts).await;
+            Act::Engine { users, group } => self.engine(users).await?.measure(sum, group, window),
+            Act::Parse(text) => {
+                parse(sum, &text, window / 4);
+                Ok(())
             }
         }
-        for (name, sums) in [(case::MOVE, moves), (case::GET_GROUP, reads)] {
-            for (size, sum) in sizes.iter().zip(sums) {
-                self.rows.push(sum.row(&case::of_group(name, *size), Who::Rosterd, connections));
-            }
-        }
-        Ok(())
     }
 
-    /// L1 beside the POST echo, the engine without a server, and the disk itself.
-    pub(super) async fn create(&mut self, engine: &mut Engine, folder: &Path) -> Result<(), BenchError> {
-        let echo = Server::reference(Reference::Echo)?;
-        let record = people::body(PRELOADED, 0).len();
-        for connections in self.plan.connections.clone() {
-            let [mut appended, mut alone, mut theirs, mut ours] = std::array::from_fn(|_| Sum::nothing());
-            for turn in 0..self.plan.turns {
-                self.say(&format!("{}, {connections} connections, turn {}", case::CREATE, turn + 1));
-                disk::append_loop(&mut appended, folder, record, connections, self.plan.window / 4)?;
-                engine.measure(&mut alone, connections, self.plan.window)?;
-                let series = format!("l1t{turn}c{connections}");
-                self.fire(&mut theirs, &echo, self.scripts.create_all(&series, connections)).await;
-                self.fire(&mut ours, self.daemon, self.scripts.create_all(&series, connections)).await;
+    async fn fire(&mut self, sum: &mut Sum, fire: Fire) -> Result<(), BenchError> {
+        let window = self.plan.window;
+        // Who has just started knows nothing yet: L2 would look slower alone than beside something later.
+        let warm_up = if fire.fresh { window } else { self.plan.warm_up() };
+        let server = match &fire.at {
+            At::Reference(server) => server,
+            At::Daemon(users) => {
+                let world = self.world(*users).await?;
+                if fire.fresh {
+                    world.restart(None).await?;
+                }
+                world.note_memory();
+                &world.server
             }
-            let ours = ours.row(case::CREATE, Who::Rosterd, connections);
-            self.created += ours.requests;
-            self.rows.push(appended.row(case::CREATE, Who::Append, connections));
-            self.rows.push(alone.row(case::CREATE, Who::Engine, connections));
-            self.rows.push(theirs.row(case::CREATE, Who::PostEcho, connections));
-            self.rows.push(ours);
-        }
-        Ok(())
-    }
-
-    /// Runs one turn against a server, and adds it to the sum.
-    async fn fire(&self, sum: &mut Sum, server: &Server, scripts: Vec<Script>) {
+        };
         let before = counters(server).await;
-        let volley =
-            closed_loop(server.at(), scripts, self.plan.warm_up(), self.plan.window, probe(server)).await;
-        sum.volley(volley);
-        let after = counters(server).await;
-        if let (Some(before), Some(after)) = (before, after) {
+        let forgot = meter::forget_peak(server.pid());
+        let (memory, _) = meter::memory_kib(server.pid());
+        let measured = closed_loop(server.at(), fire.scripts, warm_up, window, probe(server));
+        let volley = match fire.beside {
+            None => measured.await?,
+            Some(script) => {
+                let other = closed_loop(server.at(), vec![script], warm_up, window, || ());
+                let (volley, other) = tokio::join!(measured, other);
+                other?;
+                volley?
+            }
+        };
+        let (_, most) = meter::memory_kib(server.pid());
+        sum.volley(volley, forgot.then(|| most.saturating_sub(memory)));
+        if let (Some(before), Some(after)) = (before, counters(server).await) {
             sum.store(after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
         }
+        Ok(())
     }
 
-    fn ids(&self, count: usize) -> impl Iterator<Item = &str> {
-        self.people.iter().take(count).map(|person| person.id.as_str())
+    /// Returns the engine on a copy of the folder with so many users.
+    async fn engine(&mut self, users: usize) -> Result<&mut Engine, BenchError> {
+        let engine = match self.engine.take() {
+            Some(open) => open,
+            None => {
+                let twin = self.worlds.site.place.path("engine");
+                self.world(users).await?.restart(Some(&twin)).await?;
+                Engine::open(&twin, &self.worlds.site.token)?
+            }
+        };
+        Ok(self.engine.insert(engine))
     }
 
-    fn say(&mut self, what: &str) {
-        // Progress that nobody can read is no reason to stop.
-        let _ = writeln!(self.progress, "  {what}");
+    /// Returns the daemon with so many users.
+    async fn world(&mut self, users: usize) -> Result<&mut World, BenchError> {
+        self.worlds.with(users, self.progress).await
+    }
+}
+
+/// What loads ask while they prepare a turn.
+impl Session<'_> {
+    pub(super) fn scripts(&self) -> Scripts {
+        self.worlds.site.scripts.clone()
+    }
+
+    /// Returns the users of the daemon with so many of them.
+    pub(super) async fn people(&mut self, users: usize) -> Result<Arc<Vec<Person>>, BenchError> {
+        Ok(Arc::clone(&self.world(users).await?.people))
+    }
+
+    /// Returns how many users a list of that daemon has.
+    pub(super) async fn total(&mut self, users: usize) -> Result<usize, BenchError> {
+        Ok(self.world(users).await?.total())
+    }
+
+    /// Returns people who come and go, of the largest daemon.
+    pub(super) async fn movers(&mut self, count: usize) -> Result<Vec<Person>, BenchError> {
+        let Self { worlds, progress, plan, .. } = self;
+        let world = worlds.with(plan.users, *progress).await?;
+        Ok(world.movers(count, *progress).await?.to_vec())
+    }
+
+    /// Returns a group of the largest daemon. How long it took to make it is a figure.
+    pub(super) async fn group(&mut self, members: usize) -> Result<String, BenchError> {
+        let Self { worlds, progress, plan, .. } = self;
+        let world = worlds.with(plan.users, *progress).await?;
+        let (id, took) = world.group(members, *progress).await?;
+        if let Some((took, cpu)) = took {
+            let mut sum = Sum::nothing();
+            sum.step(members, took, cpu);
+            sum.end_turn();
+            let case = Case::of(case::LOAD_GROUP, 1).with_users(plan.users).with_members(members);
+            self.rows.push(sum.row(case, Who::Rosterd));
+        }
+        Ok(id)
+    }
+
+    /// Takes those who come and go out of a group of the largest daemon: a turn may have ended while they were in.
+    pub(super) async fn empty_of(&mut self, group: &str, movers: &[Person]) -> Result<(), BenchError> {
+        let mut script = self.scripts().take_out(group, movers);
+        self.send(self.plan.users, &mut script, "taking members out").await?;
+        Ok(())
+    }
+
+    /// Returns a contestant that reads users at random.
+    pub(super) async fn gets(&mut self, users: usize, name: &'static str) -> Result<Contestant, BenchError> {
+        let connections = self.plan.connections_of_reads;
+        let (scripts, people) = (self.scripts(), self.people(users).await?);
+        // Nobody walks in another's footsteps, where everything is in the cache.
+        let first = self.walkers;
+        self.walkers += connections;
+        let all = (first..self.walkers).map(|seed| scripts.get(&people, seed)).collect();
+        Ok(Contestant::daemon(Case::of(name, connections).with_users(users), users, all))
+    }
+
+    /// Sends one request to the daemon with so many users; the status of the answer must be right.
+    pub(super) async fn send(
+        &mut self,
+        users: usize,
+        script: &mut Script,
+        during: &str,
+    ) -> Result<Asked, BenchError> {
+        let at = self.world(users).await?.server.at();
+        preload::send(at, script).await.map_err(|why| why.during(during))
+    }
+
+    /// The same, and the body must say what it should. Returns its size.
+    pub(super) async fn rehearse(
+        &mut self,
+        users: usize,
+        mut script: Script,
+        during: &str,
+        expected: &str,
+        holds: impl Fn(&Value) -> bool,
+    ) -> Result<usize, BenchError> {
+        let asked = self.send(users, &mut script, during).await?;
+        asked.must_say(expected, holds).map_err(|why| why.during(during))?;
+        Ok(asked.body.len())
     }
 }
 
@@ -186,9 +226,17 @@ async fn counters(server: &Server) -> Option<(u64, u64)> {
     Some((batches, server.counter("rosterd_store_units_total").await?))
 }
 
-impl Scripts {
-    /// L1 on so many connections.
-    fn create_all(&self, series: &str, connections: usize) -> Vec<Script> {
-        (0..connections).map(|one| self.create(series.to_owned(), one, connections)).collect()
+/// Reads a text again and again.
+fn parse(sum: &mut Sum, text: &[u8], window: Duration) {
+    /// So many that looking at the clock costs nothing beside them.
+    const AT_ONCE: usize = 100;
+    let started = Instant::now();
+    while started.elapsed() < window {
+        let (begun, cpu) = (Instant::now(), meter::cpu_of_this_thread());
+        for _ in 0..AT_ONCE {
+            black_box(serde_json::from_slice::<Value>(black_box(text)).is_ok());
+        }
+        sum.step(AT_ONCE, begun.elapsed(), meter::cpu_of_this_thread().saturating_sub(cpu));
     }
+    sum.end_turn();
 }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
 use super::{Exit, World};
-use crate::bench::plan::{self, Plan};
+use crate::bench::loads::{LOADS, Load};
+use crate::bench::plan::Plan;
 use crate::bench::reference::{self, Reference};
 use crate::bench::{report, run as bench};
 
@@ -19,32 +20,26 @@ use crate::bench::{report, run as bench};
 /// shares that it prints can be compared between machines, whatever else they do. Wants a release build and a quiet
 /// minute or five.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  rosterd bench --quick
-  rosterd bench --only L1,L2 --connections 16 --seconds 10 --json result.json
-  rosterd bench --users 1000000 --only L2,L3 --data /var/tmp
-
-Loads: L1 create, L2 read by id, L3 find by userName, L6 deactivate and reactivate by PATCH, L8 a group's members.
-Everything is kept in a folder of its own, which is removed at the end.")]
+#[command(after_help = after_help())]
 pub struct BenchArgs {
-    /// Run these loads only.
-    #[arg(long, value_enum, value_name = "LOAD,…", value_delimiter = ',', ignore_case = true)]
-    pub only: Vec<Load>,
+    /// Run these loads only, such as L1 or create.
+    #[arg(long, value_name = "LOAD,…", value_delimiter = ',', value_parser = Load::named)]
+    pub only: Vec<&'static Load>,
     /// Connections at once, of creates. Everything else runs with 16 of them, or with the only number given here.
     #[arg(long, value_name = "NUMBER,…", value_delimiter = ',', default_values_t = [1, 16, 64], value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub connections: Vec<u16>,
-    /// Seconds a turn takes, after warming up (2; quick: 1).
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=600))]
-    pub seconds: Option<u16>,
-    /// How often reference and daemon take turns (5; quick: 1).
+    /// Seconds that each measurement of a turn takes, after warming up (1; quick: 0.5).
+    #[arg(long, value_name = "NUMBER", value_parser = seconds)]
+    pub seconds: Option<Duration>,
+    /// How often references and daemons take turns (3; quick: 1).
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=100))]
     pub turns: Option<u16>,
-    /// Users that are there before the first measurement (10000; quick: 1000).
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(100..=10_000_000))]
+    /// Users of the largest daemon before the first measurement (100000; quick: 1000). What it is compared with has 1000 or 10000, or as
+    /// many as the largest if that has fewer.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(100..=9_999_999))]
     pub users: Option<u32>,
-    /// Members of the large group, at most as many as users (10000; quick: 1000).
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    /// Members of the large group, at most as many as users (100000; quick: 1000). The small one has 100.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(100..=400_000))]
     pub members: Option<u32>,
     /// A short run to see that everything works.
     #[arg(long)]
@@ -57,48 +52,37 @@ pub struct BenchArgs {
     pub json: Option<PathBuf>,
 }
 
-/// What is done again and again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Load {
-    /// Create a user.
-    #[value(name = "L1", alias = "create")]
-    Create,
-    /// Read a user by id.
-    #[value(name = "L2", alias = "get")]
-    Get,
-    /// Find a user by userName.
-    #[value(name = "L3", alias = "find")]
-    Find,
-    /// Deactivate and reactivate a user by PATCH.
-    #[value(name = "L6", alias = "patch")]
-    Activate,
-    /// Add one member to a group and remove it; read the group without its members.
-    #[value(name = "L8", aliases = ["group", "P9"])]
-    Group,
+fn after_help() -> String {
+    let line = |load: &Load| format!("  {:3} {:14} {}", load.name, load.word, load.what);
+    let loads: Vec<String> = LOADS.iter().map(line).collect();
+    format!(
+        "\
+Examples:
+  rosterd bench --quick
+  rosterd bench --only L1,L2 --connections 16 --seconds 10 --json result.json
+  rosterd bench --users 1000000 --only L2,L3,L4 --data /var/tmp
+
+Loads:
+{}
+
+Everything is kept in a folder of its own, which is removed at the end.",
+        loads.join("\n")
+    )
 }
 
-impl From<Load> for plan::Load {
-    fn from(load: Load) -> Self {
-        match load {
-            Load::Create => Self::Create,
-            Load::Get => Self::Get,
-            Load::Find => Self::Find,
-            Load::Activate => Self::Activate,
-            Load::Group => Self::Group,
-        }
-    }
+/// Reads how long a measurement takes.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: Option<f64> = text.parse().ok();
+    let seconds = seconds.filter(|seconds| (0.01..=600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected a number from 0.01 to 600".into())
 }
 
 impl BenchArgs {
     /// Makes the plan of the run.
     pub fn plan(&self) -> Plan {
-        let (seconds, turns, many) = if self.quick { (1, 1, 1_000) } else { (2, 5, 10_000) };
+        let (millis, turns, many) = if self.quick { (500, 1, 1_000) } else { (1_000, 3, 100_000) };
         let users = self.users.unwrap_or(many);
-        let loads = if self.only.is_empty() {
-            plan::Load::ALL.to_vec()
-        } else {
-            self.only.iter().map(|load| (*load).into()).collect()
-        };
+        let loads = if self.only.is_empty() { LOADS.iter().collect() } else { self.only.clone() };
         let connections: Vec<usize> = self.connections.iter().map(|count| usize::from(*count)).collect();
         let connections_of_reads = match connections.as_slice() {
             [only] => *only,
@@ -108,7 +92,7 @@ impl BenchArgs {
             loads,
             connections,
             connections_of_reads,
-            window: Duration::from_secs(self.seconds.unwrap_or(seconds).into()),
+            window: self.seconds.unwrap_or(Duration::from_millis(millis)),
             turns: self.turns.unwrap_or(turns).into(),
             users: users as usize,
             members: self.members.unwrap_or(many).min(users) as usize,
@@ -164,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    #[derive(Parser)]
+    #[derive(Debug, Parser)]
     struct Alone {
         #[command(flatten)]
         args: BenchArgs,
@@ -177,17 +161,28 @@ mod tests {
     #[test]
     fn what_is_not_asked_for_has_a_default_and_quick_is_shorter() {
         let plan = plan_of(&[]);
-        assert_eq!((plan.users, plan.members, plan.turns), (10_000, 10_000, 5));
-        assert_eq!((plan.loads.len(), plan.connections_of_reads), (5, 16));
+        assert_eq!((plan.users, plan.members, plan.turns), (100_000, 100_000, 3));
+        assert_eq!((plan.small(), plan.usual(), plan.groups()), (1_000, 10_000, vec![100, 100_000]));
+        assert_eq!((plan.loads.len(), plan.connections_of_reads), (LOADS.len(), 16));
         assert_eq!(plan.connections, [1, 16, 64]);
         let quick = plan_of(&["--quick", "--users", "300"]);
         assert_eq!((quick.users, quick.members, quick.turns), (300, 300, 1));
+        assert_eq!((quick.small(), quick.usual()), (300, 300));
     }
 
     #[test]
     fn loads_and_connections_are_lists() {
-        let plan = plan_of(&["--only", "l1,L2", "--connections", "8"]);
-        assert_eq!(plan.loads, [plan::Load::Create, plan::Load::Get]);
+        let plan = plan_of(&["--only", "l1,get", "--connections", "8", "--seconds", "0.25"]);
+        let names: Vec<&str> = plan.loads.iter().map(|load| load.name).collect();
+        assert_eq!(names, ["L1", "L2"]);
         assert_eq!((plan.connections, plan.connections_of_reads), (vec![8], 8));
+        assert_eq!(plan.window, Duration::from_millis(250));
+    }
+
+    #[test]
+    fn what_is_no_load_is_refused_with_those_that_are() {
+        let why = Alone::try_parse_from(["bench", "--only", "L3,L99"]).unwrap_err().to_string();
+        assert!(why.contains("L99") && why.contains("L10 (scan)"), "{why}");
+        assert!(Alone::try_parse_from(["bench", "--seconds", "0"]).is_err());
     }
 }

@@ -1,0 +1,85 @@
+//! Who takes part in a load, and what each of them does in a turn.
+
+use super::BenchError;
+use super::child::{Reference, Server};
+use super::figures::{Case, Who};
+use super::script::Script;
+
+/// Who is measured, doing what.
+pub(super) struct Contestant {
+    pub(super) case: Case,
+    pub(super) who: Who,
+    pub(super) act: Act,
+}
+
+/// How somebody is measured.
+pub(super) enum Act {
+    /// Requests to a server.
+    Fire(Fire),
+    /// Records appended to a file, flushed in groups.
+    Append { record: usize, group: usize },
+    /// Commits of creates by the engine alone, on a copy of the folder with so many users.
+    Engine { users: usize, group: usize },
+    /// `serde_json` reading a text.
+    Parse(Vec<u8>),
+}
+
+/// Requests to a server.
+pub(super) struct Fire {
+    pub(super) at: At,
+    /// One for each connection.
+    pub(super) scripts: Vec<Script>,
+    /// What another connection sends all the while. It is not counted.
+    pub(super) beside: Option<Script>,
+    /// Whether the daemon is started again before, so that its memory holds nothing from earlier.
+    pub(super) fresh: bool,
+}
+
+/// Which server.
+pub(super) enum At {
+    /// One that does as little as possible, and lives as long as the turn.
+    Reference(Server),
+    /// The daemon with so many users.
+    Daemon(usize),
+}
+
+impl Contestant {
+    /// The daemon with so many users.
+    pub(super) fn daemon(case: Case, users: usize, scripts: Vec<Script>) -> Self {
+        Self::fire(case, Who::Rosterd, At::Daemon(users), scripts)
+    }
+
+    /// A server that answers every request with so many bytes.
+    pub(super) fn bare(case: Case, bytes: usize, scripts: Vec<Script>) -> Result<Self, BenchError> {
+        // It knows no refusals.
+        let scripts = scripts.into_iter().map(|script| script.answered(200)).collect();
+        let server = Server::reference(Reference::Get(bytes))?;
+        Ok(Self::fire(case, Who::BareHyper, At::Reference(server), scripts))
+    }
+
+    /// A server that parses a body, serialises it and sends it back.
+    pub(super) fn echo(case: Case, scripts: Vec<Script>) -> Result<Self, BenchError> {
+        let server = Server::reference(Reference::Echo)?;
+        Ok(Self::fire(case, Who::PostEcho, At::Reference(server), scripts))
+    }
+
+    fn fire(case: Case, who: Who, at: At, scripts: Vec<Script>) -> Self {
+        Self { case, who, act: Act::Fire(Fire { at, scripts, beside: None, fresh: false }) }
+    }
+
+    /// Lets another connection send something all the while.
+    pub(super) fn beside(mut self, script: Script) -> Self {
+        if let Act::Fire(fire) = &mut self.act {
+            fire.beside = Some(script);
+        }
+        self
+    }
+
+    /// Starts the daemon again before.
+    pub(super) fn fresh(mut self) -> Self {
+        if let Act::Fire(fire) = &mut self.act {
+            fire.fresh = true;
+        }
+        self
+    }
+}

@@ -1,0 +1,117 @@
+//! The loads: what is measured. To add one is an entry in [`LOADS`] and the function that it names.
+//!
+//! Before each turn that function prepares who takes part, in their order: references and daemons. It also sends each request once and looks
+//! at what the answer says, so that nothing is measured that does not do what its name says.
+
+mod groups;
+mod lists;
+mod reads;
+mod scans;
+mod writes;
+
+use std::pin::Pin;
+
+use super::BenchError;
+use super::contestant::Contestant;
+use super::session::Session;
+
+/// Something that is done again and again.
+pub struct Load {
+    /// The name in the requirements.
+    pub name: &'static str,
+    /// The name by which people remember it.
+    pub word: &'static str,
+    /// What is done.
+    pub what: &'static str,
+    /// Prepares a turn.
+    pub(super) prepare: for<'s> fn(&'s mut Session<'_>) -> Preparing<'s>,
+}
+
+type Preparing<'s> = Pin<Box<dyn Future<Output = Prepared> + 's>>;
+
+/// Who takes part in a turn, in which order. The same in each turn.
+type Prepared = Result<Vec<Contestant>, BenchError>;
+
+/// Every load, in the order in which they run: those that leave the number of users alone come first.
+pub static LOADS: [Load; 9] = [
+    Load {
+        name: "L2",
+        word: "get",
+        what: "read a user by id",
+        prepare: |session| Box::pin(reads::get(session)),
+    },
+    Load {
+        name: "L3",
+        word: "find",
+        what: "find a user by userName",
+        prepare: |session| Box::pin(reads::find(session)),
+    },
+    Load {
+        name: "L4",
+        word: "find-external",
+        what: "find a user by externalId",
+        prepare: |session| Box::pin(reads::find_external(session)),
+    },
+    Load {
+        name: "L5",
+        word: "list",
+        what: "list a page of 100 users: first, middle, last, by index and by cursor",
+        prepare: |session| Box::pin(lists::pages(session)),
+    },
+    Load {
+        name: "L10",
+        word: "scan",
+        what: "find users by what no index knows",
+        prepare: |session| Box::pin(scans::scans(session)),
+    },
+    Load {
+        name: "L6",
+        word: "patch",
+        what: "deactivate and reactivate a user by PATCH",
+        prepare: |session| Box::pin(writes::activate(session)),
+    },
+    Load {
+        name: "L7",
+        word: "put",
+        what: "replace a user by PUT",
+        prepare: |session| Box::pin(writes::put(session)),
+    },
+    Load {
+        name: "L8",
+        word: "group",
+        what: "add members to a group and remove them, by one and by 100; read it, with and without its members",
+        prepare: |session| Box::pin(groups::groups(session)),
+    },
+    Load {
+        name: "L1",
+        word: "create",
+        what: "create a user",
+        prepare: |session| Box::pin(writes::create(session)),
+    },
+];
+
+impl Load {
+    /// Finds a load by either of its names.
+    pub fn named(name: &str) -> Result<&'static Self, String> {
+        let found = LOADS
+            .iter()
+            .find(|load| load.name.eq_ignore_ascii_case(name) || load.word.eq_ignore_ascii_case(name));
+        found.ok_or_else(|| {
+            let known: Vec<String> =
+                LOADS.iter().map(|load| format!("{} ({})", load.name, load.word)).collect();
+            format!("expected one of {}", known.join(", "))
+        })
+    }
+}
+
+impl std::fmt::Debug for Load {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl PartialEq for Load {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}

@@ -1,0 +1,172 @@
+//! A daemon with people in it, on a folder of its own, and what it takes apart from requests.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::BenchError;
+use super::child::Server;
+use super::figures::Footprint;
+use super::preload;
+use super::script::{MOVING, PRELOADED, Person, Scripts};
+use super::{meter, place};
+
+/// What every daemon of a run has in common.
+pub(super) struct Site {
+    pub(super) place: place::Place,
+    pub(super) token: String,
+    pub(super) token_file: PathBuf,
+    pub(super) scripts: Scripts,
+}
+
+/// The daemons of a run, by the number of their users; made when they are first needed.
+pub(super) struct Worlds {
+    pub(super) site: Rc<Site>,
+    made: BTreeMap<usize, World>,
+}
+
+impl Worlds {
+    pub(super) fn on(site: Site) -> Self {
+        Self { site: Rc::new(site), made: BTreeMap::new() }
+    }
+
+    /// Returns the daemon with so many users.
+    pub(super) async fn with(
+        &mut self,
+        users: usize,
+        progress: &mut (dyn Write + Send),
+    ) -> Result<&mut World, BenchError> {
+        Ok(match self.made.entry(users) {
+            Entry::Occupied(made) => made.into_mut(),
+            Entry::Vacant(free) => free.insert(World::make(&self.site, users, progress).await?),
+        })
+    }
+
+    /// Ends all of them, and says what they took.
+    pub(super) async fn end(self) -> Result<Vec<Footprint>, BenchError> {
+        let mut footprints = Vec::new();
+        for world in self.made.into_values() {
+            footprints.push(world.end().await?);
+        }
+        Ok(footprints)
+    }
+}
+
+/// A daemon with people in it.
+pub(super) struct World {
+    site: Rc<Site>,
+    pub(super) server: Server,
+    pub(super) people: Arc<Vec<Person>>,
+    data: PathBuf,
+    footprint: Footprint,
+    /// Who is put into groups and taken out again; in none of them otherwise.
+    movers: Vec<Person>,
+    /// The groups' ids, by the number of their members.
+    groups: BTreeMap<usize, String>,
+}
+
+impl World {
+    /// Starts a daemon on a folder that is not there yet, makes the users, and starts it again.
+    async fn make(
+        site: &Rc<Site>,
+        users: usize,
+        progress: &mut (dyn Write + Send),
+    ) -> Result<Self, BenchError> {
+        let data = site.place.path(&format!("users-{users}"));
+        let (mut server, _) = Server::daemon(&data, &site.token_file).await?;
+        let mut footprint = Footprint { users, ..Footprint::default() };
+        footprint.idle_empty_kib = meter::memory_kib(server.pid()).0;
+        // Progress that nobody can read is no reason to stop.
+        let _ = writeln!(progress, "filling: {users} users");
+        let started = Instant::now();
+        let people = preload::people(server.at(), &site.scripts, PRELOADED, 0..users, progress).await?;
+        footprint.preload_per_second = rate(people.len(), started.elapsed());
+        server.stop()?;
+        footprint.disk_bytes = folder_bytes(&data)?;
+        let (server, ready) = Server::daemon(&data, &site.token_file).await?;
+        footprint.ready_ms = ready.as_secs_f64() * 1e3;
+        footprint.idle_kib = meter::memory_kib(server.pid()).0;
+        let (people, movers, groups) = (Arc::new(people), Vec::new(), BTreeMap::new());
+        Ok(Self { site: Rc::clone(site), server, people, data, footprint, movers, groups })
+    }
+
+    /// How many users there are, but for those that L1 makes.
+    pub(super) fn total(&self) -> usize {
+        self.people.len() + self.movers.len()
+    }
+
+    /// Ends the daemon, copies its folder if somebody wants a copy, and starts it again.
+    pub(super) async fn restart(&mut self, copy_to: Option<&Path>) -> Result<(), BenchError> {
+        self.note_memory();
+        self.server.stop()?;
+        if let Some(to) = copy_to {
+            place::copy_folder(&self.data, to).map_err(BenchError::system("copy the data folder"))?;
+        }
+        (self.server, _) = Server::daemon(&self.data, &self.site.token_file).await?;
+        Ok(())
+    }
+
+    /// Returns so many people who come and go; makes those who are not there yet.
+    pub(super) async fn movers(
+        &mut self,
+        count: usize,
+        progress: &mut (dyn Write + Send),
+    ) -> Result<&[Person], BenchError> {
+        let missing = self.movers.len()..count;
+        if !missing.is_empty() {
+            let _ = writeln!(progress, "filling: {} users who come and go", missing.len());
+            let made =
+                preload::people(self.server.at(), &self.site.scripts, MOVING, missing, progress).await?;
+            self.movers.extend(made);
+        }
+        Ok(self.movers.get(..count).unwrap_or_default())
+    }
+
+    /// Returns the id of a group with so many members, and what time and CPU time it took to make it if it was not there.
+    pub(super) async fn group(
+        &mut self,
+        members: usize,
+        progress: &mut (dyn Write + Send),
+    ) -> Result<(String, Option<(Duration, Duration)>), BenchError> {
+        if let Some(id) = self.groups.get(&members) {
+            return Ok((id.clone(), None));
+        }
+        let _ = writeln!(progress, "filling: a group of {members} members");
+        let (started, before) = (Instant::now(), meter::used(self.server.pid()).cpu);
+        let who: Vec<&str> = self.people.iter().take(members).map(|person| person.id.as_str()).collect();
+        let id = preload::group(self.server.at(), &self.site.scripts, &who, progress).await?;
+        let cpu = meter::used(self.server.pid()).cpu.saturating_sub(before);
+        let took = (started.elapsed(), cpu);
+        self.groups.insert(members, id.clone());
+        Ok((id, Some(took)))
+    }
+
+    /// Ends the daemon, and says what it took.
+    pub(super) async fn end(mut self) -> Result<Footprint, BenchError> {
+        self.footprint.users_at_end = preload::count(self.server.at(), &self.site.scripts).await?;
+        self.footprint.end_kib = meter::memory_kib(self.server.pid()).0;
+        self.note_memory();
+        self.footprint.disk_bytes_at_end = folder_bytes(&self.data)?;
+        self.footprint.stop_ms = self.server.stop()?.as_secs_f64() * 1e3;
+        Ok(self.footprint)
+    }
+
+    /// Keeps the most memory that the daemon had, before something makes the kernel forget it.
+    pub(super) fn note_memory(&mut self) {
+        let (_, most) = meter::memory_kib(self.server.pid());
+        self.footprint.peak_kib = self.footprint.peak_kib.max(most);
+    }
+}
+
+fn folder_bytes(data: &Path) -> Result<u64, BenchError> {
+    meter::folder_bytes(data).map_err(BenchError::system("measure the data folder"))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+fn rate(count: usize, took: Duration) -> f64 {
+    count as f64 / took.as_secs_f64().max(1e-9)
+}
