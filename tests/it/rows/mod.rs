@@ -1,10 +1,11 @@
 //! The reliability and security checklist over HTTP: one test or more per row, named after the row.
 //!
-//! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `attributes`, `discovery`, `names`, `wire`, `mutations`, `audit`, `bulk`, `failing`. As a
+//! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `attributes`, `discovery`, `names`, `wire`, `mutations`, `audit`, `base_path`, `bulk`, `failing`. As a
 //! process of its own: `durability`, `crashes`, `stopping`, `folder`, `tampering`.
 
 mod attributes;
 mod audit;
+mod base_path;
 mod bulk;
 mod concurrency;
 mod crashes;
