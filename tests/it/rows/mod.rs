@@ -1,7 +1,7 @@
 //! The reliability and security checklist over HTTP: one test or more per row, named after the row.
 //!
 //! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `attributes`, `discovery`, `names`, `wire`, `mutations`, `audit`, `base_path`, `bulk`, `failing`. As a
-//! process of its own: `durability`, `crashes`, `stopping`, `folder`, `tampering`.
+//! process of its own: `durability`, `crashes`, `register`, `stopping`, `folder`, `tampering`.
 
 mod attributes;
 mod audit;
@@ -16,6 +16,7 @@ mod folder;
 mod idempotence;
 mod mutations;
 mod names;
+mod register;
 mod routes;
 mod stopping;
 mod tampering;
