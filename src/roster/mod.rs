@@ -18,6 +18,8 @@ mod create;
 mod credentials;
 mod cursor;
 mod error;
+#[cfg(any(test, feature = "testing"))]
+pub mod hostile;
 mod index;
 mod members;
 mod operate;
