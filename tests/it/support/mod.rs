@@ -2,16 +2,18 @@
 //! when a test ends.
 //!
 //! Read in this order: `client` (HTTP/1.1 by hand, so that a test can send what no library would), `app`, `daemon`, `world` (what must hold after
-//! every test), `dice` (seeded randomness), `bodies` (requests that many tests send).
+//! every test), `dice` (seeded randomness), `counting` (a store that counts), `bodies` (requests that many tests send).
 
 mod app;
 pub mod bodies;
 mod client;
+mod counting;
 mod daemon;
 mod dice;
 pub mod world;
 
 pub use app::{Engine, PUBLIC_URL, TestApp, on_every_store};
 pub use client::{Answer, Client, Request, encode};
+pub use counting::Counting;
 pub use daemon::{TestDaemon, repeats};
 pub use dice::Dice;
