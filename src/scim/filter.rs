@@ -5,6 +5,8 @@
 //! of a filter ([`std::fmt::Display`]) parses to the same filter.
 
 pub mod eval;
+#[cfg(test)]
+mod model;
 pub mod parse;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The reliability and security checklist over HTTP: one test or more per row, named after the row.
 //!
-//! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `attributes`, `discovery`, `names`, `nesting`, `wire`, `mutations`, `audit`, `base_path`, `bulk`, `failing`. As a
+//! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `attributes`, `discovery`, `names`, `nesting`, `laws`, `wire`, `mutations`, `audit`, `base_path`, `bulk`, `failing`. As a
 //! process of its own: `durability`, `crashes`, `register`, `stopping`, `folder`, `tampering`.
 
 mod attributes;
@@ -14,6 +14,7 @@ mod durability;
 mod failing;
 mod folder;
 mod idempotence;
+mod laws;
 mod mutations;
 mod names;
 mod nesting;
