@@ -38,7 +38,8 @@ pub fn cursor(bytes: &[u8]) {
     assert!(refused(KEY, [2; 32], 0, &sealed), "opened for another query");
     assert!(refused(KEY, [1; 32], CURSOR_SECONDS_MAX.saturating_add(1), &sealed), "opened too late");
     // Which other character stands there is the input's choice.
-    let other = bytes.last().and_then(|last| OTHERS.get(usize::from(*last) % OTHERS.len())).unwrap_or(&b'A');
+    let place = usize::from(bytes.last().copied().unwrap_or_default()).checked_rem(OTHERS.len());
+    let other = place.and_then(|place| OTHERS.get(place)).unwrap_or(&b'A');
     for place in (0..sealed.len()).step_by(sealed.len().div_ceil(PLACES_MAX).max(1)) {
         let mut altered = sealed.clone().into_bytes();
         if let Some(byte) = altered.get_mut(place).filter(|byte| **byte != *other) {

@@ -91,20 +91,18 @@ fn object(parts: Vec<(&'static str, Option<Value>)>) -> Value {
 
 /// Elements with different values, one of them primary at most.
 fn elements(types: &'static [&'static str]) -> impl Strategy<Value = Value> {
-    let one = ("[a-e]", prop::option::of(prop::sample::select(types)), prop::option::of(text()));
-    (prop::collection::btree_map("[a-e]", one, 0..4), 0_usize..6).prop_map(|(all, primary)| {
-        let one = |(place, (value, (_, kind, display))): (
-            usize,
-            (String, (String, Option<&str>, Option<String>)),
-        )| {
+    let parts = (prop::option::of(prop::sample::select(types)), prop::option::of(text()));
+    (prop::collection::btree_map("[a-e]", parts, 0..4), 0_usize..6).prop_map(|(all, primary)| {
+        let numbered = all.into_iter().enumerate();
+        let elements = numbered.map(|(place, (value, (kind, display)))| {
             object(vec![
                 ("value", Some(json!(format!("{value}@acme.test")))),
                 ("type", kind.map(Value::from)),
                 ("display", display.map(Value::from)),
                 ("primary", (place == primary).then_some(json!(true))),
             ])
-        };
-        all.into_iter().enumerate().map(one).collect()
+        });
+        elements.collect()
     })
 }
 
