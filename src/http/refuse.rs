@@ -35,7 +35,7 @@ impl Refused {
     }
 }
 
-/// Checks a head; returns its path in the one spelling that is routed. `base_path` is the path below which clients find SCIM.
+/// Checks a head; returns its path in the one spelling that is routed. A borrowed one is the path as it was sent. `base_path` is the path below which clients find SCIM.
 pub fn check<'a>(parts: &'a Parts, base_path: &str) -> Result<Cow<'a, str>, Refused> {
     method(&parts.method)?;
     let seen = headers(&parts.headers)?;
@@ -213,7 +213,7 @@ fn path<'a>(path: &'a str, base_path: &str) -> Result<Cow<'a, str>, Refused> {
             Ok(Cow::Owned(routed))
         }
         None if slashes => Err(odd()),
-        None if below(path, ROUTED).is_some() => Ok(Cow::Borrowed(UNROUTED)),
+        None if below(path, ROUTED).is_some() => Ok(Cow::Owned(UNROUTED.to_owned())),
         // A trailing slash elsewhere is simply no route.
         None => Ok(Cow::Borrowed(path)),
     }
