@@ -164,7 +164,8 @@ impl Daemon {
         let limits = settings::limits(config);
         let socket = config.admin.socket_path(&config.data);
         let drain = Drain::new();
-        let base_url = format!("{}/scim/v2", config.server.base_url(&config.tls, public_at));
+        let base_url = config.server.base_url(&config.tls, public_at);
+        let base_path: Arc<str> = config.server.base_path.as_str().into();
         let templates: Vec<&'static str> = router::PUBLIC.into_iter().chain(router::ADMIN).collect();
         let mut registry = Registry::default();
         let reloads = measure::register(&mut registry, Arc::clone(&roster));
@@ -186,6 +187,7 @@ impl Daemon {
                 chance: Arc::clone(&rim.chance),
                 clock: Arc::clone(&rim.clock),
                 drain: drain.clone(),
+                base_path: Arc::clone(&base_path),
             })
         };
         let public_router = router::public(edge.clone(), Arc::clone(&ready), drain.clone());

@@ -9,6 +9,7 @@
 //! `config/default.toml`, and, when it needs no restart, its name in [`reload`].
 
 pub mod admin;
+pub mod base_path;
 pub mod data;
 pub mod environment;
 mod findings;
@@ -32,6 +33,7 @@ pub mod trusted;
 use serde::{Deserialize, Serialize};
 
 pub use admin::Admin;
+pub use base_path::BasePath;
 pub use data::Data;
 pub use environment::Environment;
 pub use load::Sources;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::findings::Findings;
-use super::{Network, PublicUrl, Tls, text};
+use super::{BasePath, Network, PublicUrl, Tls, text};
 
 /// The public listener. The meaning of each key stands in `config/default.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Server {
     /// The URL under which clients reach the server; none: the address that was bound, which is on loopback.
     #[serde(with = "text::option")]
     pub public_url: Option<PublicUrl>,
+    /// The path below which SCIM is served.
+    #[serde(with = "text")]
+    pub base_path: BasePath,
     /// Proxies that end TLS in front.
     #[serde(with = "text::list")]
     pub trusted_proxies: Vec<Network>,
@@ -52,9 +55,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Returns the URL that stands before every path in links, given the address that was bound.
-    pub fn base_url(&self, tls: &Tls, bound: SocketAddr) -> PublicUrl {
-        self.public_url.clone().unwrap_or_else(|| PublicUrl::of_listener(tls.is_on(), bound))
+    /// Returns the URL that an IdP is given, which every location begins with; `bound` is the address that was bound.
+    pub fn base_url(&self, tls: &Tls, bound: SocketAddr) -> String {
+        let of_listener = || PublicUrl::of_listener(tls.is_on(), bound);
+        let origin = self.public_url.clone().unwrap_or_else(of_listener);
+        format!("{origin}{}", self.base_path)
     }
 
     /// Returns the time for a head to arrive.

@@ -13,6 +13,7 @@ use super::body::read_body;
 use super::edge::Edge;
 use super::problem::Problem;
 use crate::roster::{Command, RosterError};
+use crate::scim::{Refusal, Why};
 
 /// Where the command line sends its commands.
 pub const OPERATE_PATH: &str = "/admin/v1/operate";
@@ -37,12 +38,29 @@ pub async fn operate(
 }
 
 /// Answers for every path that no route has. Whether it exists is nobody's business without a credential, so SCIM paths ask for one first (X8).
+/// A client of SCIM 1.1 is told where SCIM 2.0 is (S191).
 pub async fn nothing_here(State(edge): State<Edge>, arrival: Arrival, request: Request) -> Problem {
-    let is_scim = request.uri().path().starts_with("/scim");
+    let path = request.uri().path();
+    let is_first_version = is_first_version(path, edge.base_url());
+    let is_scim = path.starts_with("/scim") || is_first_version;
     match super::auth::caller(&edge, request.headers(), &arrival) {
         Err(problem) if is_scim => problem,
+        _ if is_first_version => {
+            let detail = format!(
+                "expected SCIM 2.0, found a path of SCIM 1.1, which is not supported; the base URL here is {}",
+                edge.base_url()
+            );
+            Refusal::new(Why::InvalidVersion, detail).into()
+        }
         _ => Problem::not_found(),
     }
+}
+
+/// Tells whether a client looks for SCIM 1.1: below `/v1`, `/scim/v1`, or `v1` beside the `v2` of the base path.
+fn is_first_version(path: &str, base_url: &str) -> bool {
+    let Some((before, after)) = path.split_once("/v1") else { return false };
+    let beside = || base_url.strip_suffix("/v2").is_some_and(|front| front.ends_with(before));
+    (after.is_empty() || after.starts_with('/')) && (matches!(before, "" | "/scim") || beside())
 }
 
 impl From<RosterError> for Problem {

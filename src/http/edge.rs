@@ -37,7 +37,7 @@ struct Inner {
 }
 
 impl Edge {
-    /// Puts an edge around a roster. `base_url` is the public URL of `/scim/v2`, from the configuration only (X37).
+    /// Puts an edge around a roster. `base_url` is the public URL of SCIM's base path, from the configuration only (X37).
     pub fn new(roster: Arc<Roster>, base_url: String, sizes: BodySizes, bodies: Bodies) -> Self {
         let places = Arc::new(Semaphore::new(WRITES_AT_ONCE_MAX));
         Self(Arc::new(Inner { roster, base_url, sizes: ArcSwap::from_pointee(sizes), bodies, places }))

@@ -62,6 +62,8 @@ pub struct FrontParts {
     pub clock: Arc<dyn Clock>,
     /// Whether the daemon is stopping.
     pub drain: Drain,
+    /// The path below which clients find SCIM (S6).
+    pub base_path: Arc<str>,
 }
 
 /// Everything between the wire and the router of one listener.
@@ -132,7 +134,7 @@ impl Front {
             close: false,
             unread: false,
         };
-        let face = Face::of(request.uri().path());
+        let face = Face::of(request.uri().path(), &front.parts.base_path);
         let version = request.version();
         let (mut response, place) = front.handle(&wire, request, &mut line, started).await;
 
@@ -164,7 +166,7 @@ impl Front {
     ) -> (Response, Option<Place>) {
         let metrics = &self.parts.metrics;
         let (mut parts, incoming) = request.into_parts();
-        let plain = match refuse::check(&parts) {
+        let plain = match refuse::check(&parts, &self.parts.base_path) {
             Ok(Cow::Borrowed(_)) => None,
             Ok(Cow::Owned(plain)) => Some(plain),
             Err(refused) => {

@@ -23,18 +23,23 @@ pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/prob
 /// Which kind of error body the client of a path reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Face {
-    /// Below `/scim`: a SCIM error.
+    /// Where a client of SCIM would look for it: a SCIM error.
     Scim,
     /// Everywhere else: a problem document.
     Plain,
 }
 
 impl Face {
-    /// Tells the face of a path as it was sent.
-    pub fn of(path: &str) -> Self {
-        let path = path.trim_start_matches('/');
-        if path == "scim" || path.starts_with("scim/") { Self::Scim } else { Self::Plain }
+    /// Tells the face of a path as it was sent: by its first segment, which is `scim`, the base path's, or that of SCIM 1.1.
+    pub fn of(path: &str, base_path: &str) -> Self {
+        let first = first_segment(path);
+        let is_scim = ["scim", "v1", first_segment(base_path)].contains(&first);
+        if is_scim { Self::Scim } else { Self::Plain }
     }
+}
+
+fn first_segment(path: &str) -> &str {
+    path.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
 /// An answer other than the one hoped for.
@@ -347,10 +352,13 @@ mod tests {
     }
 
     #[test]
-    fn only_what_begins_with_the_segment_scim_wears_its_face() {
-        assert_eq!(Face::of("/scim/v2/Users"), Face::Scim);
-        assert_eq!(Face::of("//scim//v2"), Face::Scim);
-        assert_eq!(Face::of("/scimitar"), Face::Plain);
-        assert_eq!(Face::of("/admin/v1/tenants"), Face::Plain);
+    fn only_where_a_client_of_scim_would_look_an_error_wears_its_face() {
+        for path in ["/scim/v2/Users", "//scim//v2", "/scim", "/v1/Users"] {
+            assert_eq!(Face::of(path, "/scim/v2"), Face::Scim, "{path}");
+        }
+        for path in ["/scimitar", "/admin/v1/tenants", "/", "/people/Users"] {
+            assert_eq!(Face::of(path, "/scim/v2"), Face::Plain, "{path}");
+        }
+        assert_eq!(Face::of("/people/Users", "/people"), Face::Scim);
     }
 }

@@ -35,8 +35,8 @@ impl Refused {
     }
 }
 
-/// Checks a head; returns its path in the one spelling that is routed.
-pub fn check(parts: &Parts) -> Result<Cow<'_, str>, Refused> {
+/// Checks a head; returns its path in the one spelling that is routed. A borrowed one is the path as it was sent. `base_path` is the path below which clients find SCIM.
+pub fn check<'a>(parts: &'a Parts, base_path: &str) -> Result<Cow<'a, str>, Refused> {
     method(&parts.method)?;
     let seen = headers(&parts.headers)?;
     host(parts, &seen)?;
@@ -45,7 +45,7 @@ pub fn check(parts: &Parts) -> Result<Cow<'_, str>, Refused> {
         let detail = format!("the request target may have at most {TARGET_BYTES_MAX} bytes");
         return Err(Refused::close(Problem::new(StatusCode::URI_TOO_LONG, detail)));
     }
-    path(parts.uri.path())
+    path(parts.uri.path(), base_path)
 }
 
 /// The methods that any route takes. TRACE and CONNECT are not among them, and names are case-sensitive (RFC 9110 §9.1).
@@ -162,14 +162,17 @@ fn is_host(bytes: &[u8]) -> bool {
     })
 }
 
-/// The one prefix below which doubled and trailing slashes are forgiven: IdPs glue base URLs together carelessly (S4).
-const FORGIVING: &str = "/scim/v2";
+/// What stands for the base path in the list of routes, and so in logs and metrics, whatever the base path is (S6).
+const ROUTED: &str = "/scim/v2";
+/// No route at all.
+const UNROUTED: &str = "/scim";
 
-/// Refuses every second spelling of a path, but forgives slashes below SCIM's base path.
+/// Refuses every second spelling of a path, but forgives doubled and trailing slashes below SCIM's base path: IdPs glue URLs
+/// together carelessly (S4).
 ///
 /// `%` stays only in front of what has to be encoded (a colon of a schema's URN is often sent so). An encoded letter,
 /// slash or dot would give one resource two names, and a proxy in front might have judged the other one.
-fn path(path: &str) -> Result<Cow<'_, str>, Refused> {
+fn path<'a>(path: &'a str, base_path: &str) -> Result<Cow<'a, str>, Refused> {
     let odd = || Refused::keep(Problem::bad_request("expected the path in its plain spelling"));
     let mut bytes = path.bytes();
     let mut slashes = false;
@@ -197,23 +200,28 @@ fn path(path: &str) -> Result<Cow<'_, str>, Refused> {
         return Err(odd());
     }
     let trailing = previous == b'/' && path.len() > 1;
-    if !slashes && !trailing {
-        return Ok(Cow::Borrowed(path));
-    }
-    match path.strip_prefix(FORGIVING) {
-        Some(rest) if rest.starts_with('/') => {
-            let mut plain = String::with_capacity(path.len());
-            plain.push_str(FORGIVING);
+    let plain = !slashes && !trailing;
+    match below(path, base_path) {
+        Some(_) if plain && base_path == ROUTED => Ok(Cow::Borrowed(path)),
+        Some(rest) => {
+            let mut routed = String::with_capacity(ROUTED.len().saturating_add(rest.len()));
+            routed.push_str(ROUTED);
             for segment in rest.split('/').filter(|segment| !segment.is_empty()) {
-                plain.push('/');
-                plain.push_str(segment);
+                routed.push('/');
+                routed.push_str(segment);
             }
-            Ok(Cow::Owned(plain))
+            Ok(Cow::Owned(routed))
         }
+        None if slashes => Err(odd()),
+        None if below(path, ROUTED).is_some() => Ok(Cow::Owned(UNROUTED.to_owned())),
         // A trailing slash elsewhere is simply no route.
-        _ if !slashes => Ok(Cow::Borrowed(path)),
-        _ => Err(odd()),
+        None => Ok(Cow::Borrowed(path)),
     }
+}
+
+/// Returns what follows a prefix that ends where a segment does.
+fn below<'a>(path: &'a str, prefix: &str) -> Option<&'a str> {
+    path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -239,7 +247,9 @@ mod tests {
             "//scim/v2/Users",
             "/admin//v1",
         ] {
-            assert!(path(wrong).is_err(), "{wrong}");
+            assert!(path(wrong, ROUTED).is_err(), "{wrong}");
+            let elsewhere = wrong.replace(ROUTED, "/people");
+            assert!(path(&elsewhere, "/people").is_err(), "{elsewhere}");
         }
     }
 
@@ -255,7 +265,28 @@ mod tests {
             ("/livez/", "/livez/"),
             ("/", "/"),
         ] {
-            assert_eq!(path(sent).unwrap(), routed, "{sent}");
+            assert_eq!(path(sent, ROUTED).unwrap(), routed, "{sent}");
         }
+    }
+
+    #[test]
+    fn s6_only_what_is_below_the_base_path_is_routed_as_scim() {
+        for (base, sent, routed) in [
+            ("/people", "/people", "/scim/v2"),
+            ("/people", "/people/", "/scim/v2"),
+            ("/people", "/people//Users/", "/scim/v2/Users"),
+            ("/people", "/people/scim/v2/Users", "/scim/v2/scim/v2/Users"),
+            ("/people", "/peoples/Users", "/peoples/Users"),
+            ("/people", "/scim/v2/Users", UNROUTED),
+            ("/people", "/scim/v2", UNROUTED),
+            ("/people", "/livez", "/livez"),
+            ("/scim", "/scim/Users", "/scim/v2/Users"),
+            ("/scim", "/scim/v2/Users", "/scim/v2/v2/Users"),
+            ("/scim/v2/eu", "/scim/v2/eu/Users", "/scim/v2/Users"),
+            ("/scim/v2/eu", "/scim/v2/Users", UNROUTED),
+        ] {
+            assert_eq!(path(sent, base).unwrap(), routed, "{sent} below {base}");
+        }
+        assert!(path("/scim/v2//Users", "/people").is_err());
     }
 }

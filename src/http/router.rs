@@ -1,4 +1,5 @@
 //! Every route, and nothing else. A route is here, in [`PUBLIC`] or [`ADMIN`] (from which logs, metrics and tests know it), or it does not exist (X73).
+//! `/scim/v2` stands for the base path, which is a setting: `refuse` writes the one for the other, so that logs and metrics name routes alike everywhere.
 
 use std::sync::Arc;
 

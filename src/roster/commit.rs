@@ -11,7 +11,9 @@ use crate::ids::Address;
 use crate::scim::note::Notes;
 use crate::scim::patch::Operation;
 use crate::scim::path::Path;
-use crate::store::{Action, Actor, Change, Entry, Facts, Given, Outcome, Snapshot, Unit, Values, Write};
+use crate::store::{
+    Action, Actor, Change, Entry, Facts, Given, Outcome, Record, Seq, Snapshot, Unit, Values, Write,
+};
 
 /// How often a rule is asked again before the caller is told to come back later. Every lost race means that another
 /// writer got through, so this many writers must have been quicker in a row.
@@ -35,6 +37,17 @@ pub struct Plan {
 /// What a rule answers: a plan, or nothing to do; and in both cases what it found.
 pub type Ruling<T> = Result<(Option<Plan>, T), RosterError>;
 
+/// What a rule's plan came to.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// The number of the unit.
+    pub seq: Seq,
+    /// The record it was about; `None` when only edges or what is kept beside it changed.
+    pub record: Option<Box<Record>>,
+    /// Whether edges changed.
+    pub edges: bool,
+}
+
 /// A rule and what the history calls it, to be carried out beside others.
 pub(super) struct Job<'a> {
     /// What the history calls it.
@@ -47,11 +60,15 @@ pub(super) struct Job<'a> {
 pub(super) type Rule<'a> = Box<dyn FnMut(&dyn Snapshot) -> Ruling<Notes> + 'a>;
 
 impl Roster {
-    /// Carries out a rule about a resource, and counts the leniencies that it needed.
-    pub(super) fn carry_out_job(&self, caller: &Caller, job: Job<'_>) -> Result<(), RosterError> {
-        let notes = self.carry_out(caller, job.action, job.rule)?;
+    /// Carries out a rule about a resource, and counts the leniencies that it needed. Returns what was written; `None` when nothing was.
+    pub(super) fn carry_out_job(
+        &self,
+        caller: &Caller,
+        job: Job<'_>,
+    ) -> Result<Option<Written>, RosterError> {
+        let (notes, written) = self.carry_out_told(caller, job.action, job.rule)?;
         self.leniencies.count(caller, &notes);
-        Ok(())
+        Ok(written)
     }
 
     /// Carries out several rules side by side: all look at one moment, and what they want written is written in their order. One whose
@@ -93,7 +110,7 @@ impl Roster {
                     self.leniencies.count(caller, &notes);
                     Ok(())
                 }
-                Some((Ok(Outcome::Lost(_)), _)) => self.carry_out_job(caller, job),
+                Some((Ok(Outcome::Lost(_)), _)) => self.carry_out_job(caller, job).map(drop),
                 Some((Err(error), _)) => Err(error.into()),
                 None => Err(RosterError::Broken("the store did not say what became of a unit".to_owned())),
             },
@@ -111,15 +128,29 @@ impl Roster {
         &self,
         caller: &Caller,
         action: Action,
-        mut rule: impl FnMut(&dyn Snapshot) -> Ruling<T>,
+        rule: impl FnMut(&dyn Snapshot) -> Ruling<T>,
     ) -> Result<T, RosterError> {
+        self.carry_out_told(caller, action, rule).map(|(found, _)| found)
+    }
+
+    fn carry_out_told<T>(
+        &self,
+        caller: &Caller,
+        action: Action,
+        mut rule: impl FnMut(&dyn Snapshot) -> Ruling<T>,
+    ) -> Result<(T, Option<Written>), RosterError> {
         for _ in 0..ATTEMPTS_MAX {
             let snapshot = self.store.snapshot()?;
             let (plan, found) = rule(snapshot.as_ref())?;
             drop(snapshot);
-            let Some(plan) = plan else { return Ok(found) };
+            let Some(plan) = plan else { return Ok((found, None)) };
+            let record = plan.writes.iter().find_map(|write| match write {
+                Write::Put(record) if plan.subject == Some(record.at) => Some(record.clone()),
+                _ => None,
+            });
+            let edges = plan.writes.iter().any(|write| matches!(write, Write::Edge { .. }));
             match self.store.commit(caller.tenant, self.unit(caller, action, plan))? {
-                Outcome::Committed { .. } => return Ok(found),
+                Outcome::Committed { seq } => return Ok((found, Some(Written { seq, record, edges }))),
                 Outcome::Lost(_) => {
                     tracing::debug!(request_id = %caller.request, "a fact changed meanwhile; the rule is asked again");
                 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::commit::{Job, Plan, explain};
+use super::commit::{Job, Plan, Written, explain};
 use super::edges::Edges;
 use super::error::RosterError;
 use super::members::Memberships;
@@ -16,6 +16,7 @@ use crate::scim::doc::Difference;
 use crate::scim::patch::MemberChange;
 use crate::scim::schema::Kind;
 use crate::scim::{Document, Refusal, Why};
+use crate::store::codec;
 use crate::store::{Action, Change, Given, Record, Segment, Snapshot, Stored, UniqueKey, Write};
 
 impl Roster {
@@ -31,8 +32,8 @@ impl Roster {
         edges: Edges,
     ) -> Result<View, RosterError> {
         let (at, job) = self.creation(caller, kind, body)?;
-        self.carry_out_job(caller, job)?;
-        self.after(caller, at, edges)
+        let written = self.carry_out_job(caller, job)?;
+        self.after_ones_own(caller, at, edges, written)
     }
 
     /// Makes the rule that makes a resource.
@@ -69,6 +70,33 @@ impl Roster {
             Ok((Some(plan), notes))
         };
         Ok((at, Job { action: Action::Create, rule: Box::new(rule) }))
+    }
+
+    /// Shows what a write made of a resource, and not what somebody else made of it in the moment since: who goes on from the answer's
+    /// version goes on from what they wrote (R20). Of a group with its members, which are read from the store as they stand, what is shown may be
+    /// later; then so is its version.
+    pub(super) fn after_ones_own(
+        &self,
+        caller: &Caller,
+        at: Address,
+        edges: Edges,
+        written: Option<Written>,
+    ) -> Result<View, RosterError> {
+        let found = self.after(caller, at, edges);
+        let Some(Written { seq, record, edges: moved }) = written else { return found };
+        let is_later = found.as_ref().map_or(true, |view| view.version != seq);
+        let shows_members = at.kind == KindId::GROUP && edges.members;
+        if !is_later || (shows_members && found.is_ok()) {
+            return found;
+        }
+        let Some(record) = record else {
+            // What is kept beside a resource has no version.
+            return if moved { found.map(|view| View { version: seq, ..view }) } else { found };
+        };
+        let bytes = codec::encode(caller.tenant, seq, &record).into();
+        let stored = Stored::decode(caller.tenant, at, bytes)?;
+        let groups = found.ok().and_then(|view| view.groups);
+        Ok(View { version: seq, modified: record.modified, stored, members: None, groups })
     }
 
     /// Reads what a write left behind.

@@ -50,6 +50,13 @@ pub(super) struct Position {
 /// For whom and for which query a cursor is: a digest.
 pub(super) struct Binding([u8; 32]);
 
+#[cfg(any(test, feature = "testing"))]
+impl From<[u8; 32]> for Binding {
+    fn from(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+}
+
 /// The key of an installation.
 pub(super) type CursorKey = Zeroizing<[u8; 32]>;
 

@@ -21,6 +21,8 @@ mod cursor;
 mod edges;
 mod error;
 mod found;
+#[cfg(any(test, feature = "testing"))]
+pub mod hostile;
 mod index;
 mod known;
 mod leniencies;

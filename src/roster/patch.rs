@@ -62,7 +62,7 @@ impl Roster {
             let notes = plan.notes.clone();
             Ok((changed.then_some(plan), notes))
         };
-        self.carry_out_job(caller, Job { action: Action::Patch, rule: Box::new(rule) })?;
-        self.after(caller, at, edges)
+        let written = self.carry_out_job(caller, Job { action: Action::Patch, rule: Box::new(rule) })?;
+        self.after_ones_own(caller, at, edges, written)
     }
 }

@@ -25,7 +25,7 @@ impl Roster {
         at: Address,
         given: &Precondition,
     ) -> Result<(), RosterError> {
-        self.carry_out_job(caller, Self::removal(caller, kind, at, given)?)
+        self.carry_out_job(caller, Self::removal(caller, kind, at, given)?).map(drop)
     }
 
     /// Makes the rule that removes a resource.

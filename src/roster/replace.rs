@@ -33,8 +33,8 @@ impl Roster {
         body: Value,
         edges: Edges,
     ) -> Result<View, RosterError> {
-        self.carry_out_job(caller, Self::replacement(caller, kind, at, given, body)?)?;
-        self.after(caller, at, edges)
+        let written = self.carry_out_job(caller, Self::replacement(caller, kind, at, given, body)?)?;
+        self.after_ones_own(caller, at, edges, written)
     }
 
     /// Makes the rule that replaces a resource.

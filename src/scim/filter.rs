@@ -6,6 +6,8 @@
 
 pub mod eval;
 mod locate;
+#[cfg(test)]
+mod model;
 pub mod parse;
 #[cfg(test)]
 mod tests;

@@ -222,10 +222,14 @@ fn rebuild_formatted(document: &mut Document, before: &Document) -> bool {
     if !stale || PARTS.iter().all(|part| old.get(*part) == new.get(*part)) {
         return false;
     }
-    let parts: Vec<&str> = PARTS.iter().filter_map(|part| new.get(*part)?.as_str()).collect();
-    let formatted = parts.join(" ");
+    let parts = PARTS.iter().filter_map(|part| new.get(*part)?.as_str());
+    let formatted = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     if formatted.is_empty() {
         new.shift_remove("formatted");
+        if new.is_empty() {
+            // With its last part the name itself is unassigned.
+            document.core.shift_remove("name");
+        }
     } else {
         new.insert("formatted".to_owned(), Value::String(formatted));
     }
@@ -274,6 +278,16 @@ mod tests {
         );
         let strict = finish(&mut document(two), None, &schema::user(), &Policy::STRICT);
         assert_eq!(strict.map_err(|refusal| refusal.why), Err(Why::InvalidValue));
+    }
+
+    #[test]
+    fn s120_s123_a_name_whose_last_part_goes_takes_its_stale_formatted_form_with_it() {
+        let before = json!({"userName": "ada", "name": {"formatted": "Ada", "givenName": "Ada"}});
+        let after =
+            |name: Value| finished(json!({"userName": "ada", "name": name}), Some(before.clone())).unwrap();
+        assert_eq!(after(json!({"formatted": "Ada"})), json!({"userName": "ada"}));
+        let empty = after(json!({"formatted": "Ada", "givenName": "", "familyName": "Byron"}));
+        assert_eq!(empty["name"]["formatted"], "Byron");
     }
 
     #[test]

@@ -5,12 +5,19 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
-use rosterd::idp::hostile::TARGETS;
+use rosterd::idp::hostile::{TARGETS, Target};
+use rosterd::roster::hostile::cursor;
 
 /// How often each seed is cut off, at places spread over its length.
 const CUTS: usize = 24;
 /// Largest seed: they are kept in the repository and replayed on every run.
 const SEED_BYTES_MAX: usize = 16 << 10;
+
+/// Every target, with the room that its body stands in.
+fn targets() -> impl Iterator<Item = (&'static str, &'static str, Target)> {
+    let of_idp = TARGETS.into_iter().map(|(name, run)| (name, "idp", run));
+    of_idp.chain([("cursor", "roster", cursor as Target)])
+}
 
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
@@ -24,18 +31,18 @@ fn names(folder: &Path) -> BTreeSet<String> {
 
 #[test]
 fn r35_every_target_has_a_body_a_file_and_seeds() {
-    let bodies: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let bodies: BTreeSet<String> = targets().map(|(name, ..)| name.to_owned()).collect();
     assert_eq!(names(&fuzz().join("fuzz_targets")), bodies);
     assert_eq!(names(&fuzz().join("seeds")), bodies);
     let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
-    for name in &bodies {
+    for (name, room, _) in targets() {
         assert!(
             manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")),
             "{name} is not in fuzz/Cargo.toml"
         );
         let target = fs::read_to_string(fuzz().join(format!("fuzz_targets/{name}.rs"))).unwrap();
         assert!(
-            target.contains(&format!("rosterd::idp::hostile::{name}(bytes)")),
+            target.contains(&format!("rosterd::{room}::hostile::{name}(bytes)")),
             "{name} calls another body"
         );
     }
@@ -44,7 +51,7 @@ fn r35_every_target_has_a_body_a_file_and_seeds() {
 #[test]
 fn r35_seeds_do_no_harm_whole_or_cut_off() {
     let mut harmful = Vec::new();
-    for (target, run) in TARGETS {
+    for (target, _, run) in targets() {
         let folder = fuzz().join("seeds").join(target);
         let mut seeds: Vec<PathBuf> =
             fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();

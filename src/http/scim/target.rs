@@ -1,4 +1,4 @@
-//! What a path below `/scim/v2` points at: a collection, or one resource.
+//! What a path below the base path points at: a collection, or one resource.
 //!
 //! A path that points at nothing that could exist is 404 before anything is looked up (X18, X40).
 

@@ -83,7 +83,9 @@ impl Work<'_> {
         if self.policy.unmatched == Unmatched::Refuse {
             return Err(no_target());
         }
+        // A removal says of nothing that it has a type: sent again, it would take away what it did not mean.
         if let Choice::Filter(filter) = choice
+            && change.op != Op::Remove
             && let Some((place, kind_of_use)) = untyped(filter, elements, change)
             && let Some(Value::Object(parts)) = elements.get_mut(place)
         {

@@ -10,7 +10,7 @@ fn without_sources_the_defaults_hold() {
     let config = Config::load(&Sources::default()).unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.admin.socket_path(&config.data).to_string_lossy(), "data/admin.sock");
-    assert_eq!(config.server.base_url(&config.tls, config.server.listen).as_str(), "http://127.0.0.1:8080");
+    assert_eq!(config.server.base_url(&config.tls, config.server.listen), "http://127.0.0.1:8080/scim/v2");
     assert!(!config.tls.is_on());
 }
 

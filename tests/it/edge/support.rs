@@ -109,6 +109,7 @@ impl Edge {
             chance: Arc::new(SystemChance),
             clock: Arc::new(SystemClock),
             drain: drain.clone(),
+            base_path: "/scim/v2".into(),
         });
         let served = tokio::spawn(serve(listener, front, tls));
         Self { address, drain, metrics, bodies, seen, served }

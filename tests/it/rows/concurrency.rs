@@ -246,23 +246,80 @@ fn fill_one_group(app: &TestApp, each: usize) {
     assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), all);
 }
 
-#[test]
-fn w7_two_patches_of_a_thousand_members_each_both_count() {
-    on_every_store(|app| {
-        let halves: Vec<Vec<String>> = at_once(&app, 2, |half, client| {
-            (0..1000)
-                .map(|number| client.post("/Users", &user(&format!("h{half}-{number}"))).expect(201).id())
-                .collect()
+/// Makes people a thousand at a time; returns their ids.
+fn crowd_of(client: &Client, prefix: &str, many: usize) -> Vec<String> {
+    let names: Vec<String> = (0..many).map(|number| format!("{prefix}-{number}")).collect();
+    let made = names.chunks(1000).flat_map(|names| {
+        let one =
+            |name: &String| json!({ "method": "POST", "path": "/Users", "bulkId": name, "data": user(name) });
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+            "Operations": names.iter().map(one).collect::<Vec<_>>()
         });
-        let crowd = app.post("/Groups", &group("crowd", &[])).expect(201).id();
-        let answers = at_once(&app, 2, |half, client| {
-            let ids: Vec<&str> = halves[half].iter().map(String::as_str).collect();
-            client.patch(&format!("/Groups/{crowd}"), &add_members(&ids))
-        });
-        assert_eq!(counted(&answers), BTreeMap::from([(204, 2)]));
-        let members = app.get(&format!("/Groups/{crowd}")).expect(200).json();
-        assert_eq!(members["members"].as_array().unwrap().len(), 2000);
+        let answer = client.post("/Bulk", &body).expect(200).json();
+        let id = |made: &Value| made["location"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        answer["Operations"].as_array().unwrap().iter().map(id).collect::<Vec<_>>()
     });
+    made.collect()
+}
+
+/// Fails unless a group has exactly these members, none twice, seen from the group and from each of a few members.
+fn must_hold(client: &Client, path: &str, people: &[Vec<String>]) {
+    let found = client.get(path).expect(200).json();
+    let found: Vec<&str> =
+        found["members"].as_array().unwrap().iter().map(|member| member["value"].as_str().unwrap()).collect();
+    let all: BTreeSet<&str> = people.iter().flatten().map(String::as_str).collect();
+    assert_eq!(found.len(), all.len());
+    assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), all);
+    for id in people.iter().filter_map(|ids| ids.last()) {
+        let person = client.get(&format!("/Users/{id}")).expect(200).json();
+        assert!(path.ends_with(person["groups"][0]["value"].as_str().unwrap()), "{person}");
+    }
+}
+
+#[test]
+fn w7_two_patches_of_a_thousand_members_each_both_count_in_both_modes() {
+    on_every_store(|app| {
+        for (mode, connection) in [("auto", app.clone()), ("strict", app.strict())] {
+            let halves = [0, 1].map(|half| crowd_of(&connection, &format!("{mode}-{half}"), 1000));
+            let crowd = connection.post("/Groups", &group(&format!("crowd-{mode}"), &[])).expect(201).id();
+            let path = format!("/Groups/{crowd}");
+            let answers = at_once(&connection, 2, |half, client| {
+                let ids: Vec<&str> = halves[half].iter().map(String::as_str).collect();
+                client.patch(&path, &add_members(&ids))
+            });
+            assert_eq!(counted(&answers), BTreeMap::from([(204, 2)]));
+            must_hold(&connection, &path, &halves);
+        }
+    });
+}
+
+#[test]
+fn w7_sixty_four_clients_fill_one_group_at_once_and_no_member_is_lost() {
+    push(64, 48, 8);
+}
+
+#[test]
+fn w7_r19_twenty_thousand_members_pushed_in_parallel_batches_of_a_hundred_are_all_there() {
+    push(16, 1250, 100);
+}
+
+/// Lets clients, each on a connection of its own and half of them in each mode, push members into one group on the real engine.
+fn push(clients: usize, each: usize, batch: usize) {
+    let app = TestApp::on(Engine::Redb);
+    let strict = app.strict();
+    let ids = crowd_of(&app, "person", clients * each);
+    let people: Vec<Vec<String>> = ids.chunks(each).map(<[String]>::to_vec).collect();
+    let crowd = app.post("/Groups", &group("crowd", &[])).expect(201).id();
+    let path = format!("/Groups/{crowd}");
+    at_once(&app, clients, |number, auto| {
+        let client = if number % 2 == 0 { auto.clone() } else { strict.clone() };
+        for ids in people[number].chunks(batch) {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let _ = client.patch(&path, &add_members(&ids)).expect(204);
+        }
+    });
+    must_hold(&app, &path, &people);
 }
 
 #[test]

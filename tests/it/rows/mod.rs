@@ -1,10 +1,11 @@
 //! The reliability and security checklist over HTTP: one test or more per row, named after the row.
 //!
-//! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `attributes`, `discovery`, `names`, `wire`, `mutations`, `audit`, `bulk`, `failing`. As a
-//! process of its own: `durability`, `crashes`, `stopping`, `folder`, `tampering`.
+//! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `attributes`, `discovery`, `names`, `nesting`, `laws`, `wire`, `mutations`, `audit`, `base_path`, `bulk`, `failing`. As a
+//! process of its own: `durability`, `crashes`, `register`, `stopping`, `folder`, `tampering`.
 
 mod attributes;
 mod audit;
+mod base_path;
 mod bulk;
 mod concurrency;
 mod crashes;
@@ -14,9 +15,12 @@ mod failing;
 mod folder;
 mod idempotence;
 mod large;
+mod laws;
 mod mutations;
 mod names;
+mod nesting;
 mod ownership;
+mod register;
 mod routes;
 mod stopping;
 mod tampering;

@@ -102,6 +102,13 @@ impl TestApp {
         parts.start(engine, roster)
     }
 
+    /// Starts with SCIM below another base path.
+    pub fn below(base_path: &str) -> Self {
+        let parts = Parts::with(&[("server.base_path", base_path)]);
+        let roster = roster_on(Arc::new(MemoryStore::new()), &parts.rim);
+        parts.start(Engine::Memory, roster)
+    }
+
     /// Starts on a store that the test brought.
     pub fn around(store: Arc<dyn Store>) -> Self {
         let parts = Parts::new();
@@ -210,13 +217,20 @@ struct Parts {
 
 impl Parts {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(settings: &[(&'static str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sources = Sources::new(Environment::default())
+        let mut sources = Sources::new(Environment::default())
             .flag("--data", "data.dir", folder.path().to_str().unwrap())
             .flag("--listen", "server.listen", "127.0.0.1:0")
             .flag("--admin-listen", "admin.listen", "127.0.0.1:0")
             .flag("--public-url", "server.public_url", PUBLIC_URL)
             .flag("--rate", "server.client_requests_per_s_max", "1000000");
+        for (key, value) in settings {
+            sources = sources.flag("a test", key, *value);
+        }
         let config = Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"));
         let clock = Arc::new(TickingClock::at("2026-03-01T08:00:00Z"));
         let rim = Rim { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance: Arc::new(SeededChance::new(7)) };

@@ -2,11 +2,13 @@
 //! when a test ends.
 //!
 //! Read in this order: `client` (HTTP/1.1 by hand, so that a test can send what no library would), `app`, `daemon`, `world` (what must hold after
-//! every test), `crowd` (groups of any size), `dice` (seeded randomness), `bodies` (requests that many tests send).
+//! every test), `crowd` (groups of any size), `dice` (seeded randomness), `counting` (a store that counts), `bodies` (requests that many tests
+//! send).
 
 mod app;
 pub mod bodies;
 mod client;
+mod counting;
 mod crowd;
 mod daemon;
 mod dice;
@@ -14,6 +16,7 @@ pub mod world;
 
 pub use app::{Engine, PUBLIC_URL, TestApp, on_every_store};
 pub use client::{Answer, Client, Request, encode};
+pub use counting::Counting;
 pub use crowd::Crowd;
 pub use daemon::{TestDaemon, repeats};
 pub use dice::Dice;
