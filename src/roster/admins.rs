@@ -74,7 +74,7 @@ impl Roster {
                 ],
                 subject: Some(at),
                 changes,
-                notes: vec![],
+                ..Plan::default()
             };
             Ok((Some(plan), ()))
         })?;

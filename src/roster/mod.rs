@@ -1,6 +1,6 @@
 //! The use cases: what one may do with a firm's people, each in a file of its own.
 //!
-//! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `commit` (how an answer
+//! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `clients` and `grants` (of those that fetch their tokens by themselves), `commit` (how an answer
 //! becomes durable), `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
 //! `patch`, `remove`, `query` (with `candidates`, `scan` and `cursor`), `bulk`, with `members` (edges), `index` (under which values a record is
 //! found); `tenants` and `admins` for the operator, `operate` for the operator's commands as plain data.
@@ -13,11 +13,13 @@
 mod admins;
 mod bulk;
 mod candidates;
+mod clients;
 mod commit;
 mod create;
 mod credentials;
 mod cursor;
 mod error;
+mod grants;
 mod index;
 mod members;
 mod operate;
@@ -40,10 +42,18 @@ use jiff::Timestamp;
 
 pub use admins::Invitation;
 pub use bulk::{Answered, Done};
+pub use clients::{
+    ASSERTION_MINUTES_MAX, CLIENTS_PER_CONNECTION_MAX, ClientKind, ClientView, FEDERATION_ALGORITHMS,
+    Federation, IssuedSecret, SECRET_PREFIX, SECRETS_PER_CLIENT_MAX, Schemes, SecretView,
+};
 pub use commit::{hex, unhex};
 pub use credentials::{Issued, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_PER_CONNECTION_MAX, TokenView};
 pub use cursor::CURSOR_SECONDS_MAX;
 pub use error::RosterError;
+pub use grants::{
+    ACCESS_PER_CLIENT_MAX, ACCESS_PREFIX, ASSERTIONS_PER_CLIENT_MAX, Candidate, Denied, Granted, Known, Once,
+    Proven, Shown,
+};
 pub use operate::{AuditRow, Command, Of, Reply};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start};
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
@@ -70,6 +80,7 @@ pub struct Roster {
     kinds: Kinds,
     credentials: credentials::Credentials,
     refusals: refusals::Refusals,
+    issues: refusals::Refusals,
     /// Held from a token's pointer to its row.
     making_tokens: Mutex<()>,
     cursor_key: OnceLock<cursor::CursorKey>,
@@ -91,6 +102,7 @@ impl Roster {
             kinds: Kinds::standard(),
             credentials: credentials::Credentials::default(),
             refusals: refusals::Refusals::default(),
+            issues: refusals::Refusals::default(),
             making_tokens: Mutex::default(),
             cursor_key: OnceLock::new(),
         }

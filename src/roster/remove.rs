@@ -54,7 +54,7 @@ impl Roster {
                 writes: vec![Write::Delete(at)],
                 subject: Some(at),
                 changes,
-                notes: vec![],
+                ..Plan::default()
             };
             Ok((Some(plan), ()))
         };

@@ -1,34 +1,56 @@
-//! What is held in two tenants at once, and put right when a crash came between: token pointers.
+//! What is held in two tenants at once, and put right when a crash came between: pointers to tokens and clients.
 //!
 //! A pointer is written before the token's row and removed after it, so that a crash leaves at worst a pointer to nothing. It opens
 //! nothing; it is only in the way.
 
 use std::sync::PoisonError;
 
+use super::clients::holds_federation;
 use super::error::RosterError;
-use super::rows::{self, TOKEN_POINTERS, TOKENS, TokenPointer, TokensRow};
+use super::rows::{
+    self, CLIENT_POINTERS, FEDERATION_POINTERS, FederationPointer, TOKEN_POINTERS, TOKENS, TokenPointer,
+    TokensRow,
+};
 use super::{Roster, commit::hex};
-use crate::ids::TenantId;
-use crate::store::{Given, Outcome, Unit, Write};
+use crate::ids::{ClientId, TenantId};
+use crate::store::{Given, Outcome, SmallRow, Unit, Write};
 
 impl Roster {
-    /// Removes pointers that lead to no token, and returns how many there were.
+    /// Removes pointers that lead to no token, client or federation, and returns how many there were.
     pub(super) fn remove_orphaned_pointers(&self) -> Result<usize, RosterError> {
         // A token in the making has its pointer and not yet its row.
         let _making = self.making_tokens.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = self.store.snapshot()?;
-        let mut removed = 0_usize;
+        let mut orphans = Vec::new();
         for pointer in super::all_small(snapshot.as_ref(), TenantId::SYSTEM, TOKEN_POINTERS)? {
             let TokenPointer { tenant, connection } = rows::decode(&pointer.value)?;
             let row = snapshot.small(tenant, TOKENS, connection.as_bytes())?;
             let tokens =
                 row.as_deref().map(rows::decode::<TokensRow>).transpose()?.map_or(vec![], |row| row.tokens);
-            if tokens.iter().any(|token| token.hash == hex(&pointer.key)) {
-                continue;
+            if !tokens.iter().any(|token| token.hash == hex(&pointer.key)) {
+                orphans.push((TOKEN_POINTERS, pointer));
             }
+        }
+        for pointer in super::all_small(snapshot.as_ref(), TenantId::SYSTEM, CLIENT_POINTERS)? {
+            let client = pointer.key.first_chunk().map(|bytes| ClientId::from_bytes(*bytes));
+            let at = client.map(|client| Self::client_at(snapshot.as_ref(), client)).transpose()?.flatten();
+            let row = at.map(|at| at.read(snapshot.as_ref())).transpose()?.flatten();
+            if row.is_none() {
+                orphans.push((CLIENT_POINTERS, pointer));
+            }
+        }
+        for pointer in super::all_small(snapshot.as_ref(), TenantId::SYSTEM, FEDERATION_POINTERS)? {
+            let to: FederationPointer = rows::decode(&pointer.value)?;
+            if !holds_federation(snapshot.as_ref(), &to, &pointer.key)? {
+                orphans.push((FEDERATION_POINTERS, pointer));
+            }
+        }
+        drop(snapshot);
+        let mut removed = 0_usize;
+        for (space, SmallRow { key, value }) in orphans {
             let unit = Unit {
-                given: vec![Given::Small(TOKEN_POINTERS, pointer.key.clone(), Some(pointer.value))],
-                writes: vec![Write::Small { space: TOKEN_POINTERS, key: pointer.key, value: None }],
+                given: vec![Given::Small(space, key.clone(), Some(value))],
+                writes: vec![Write::Small { space, key, value: None }],
                 log: None,
             };
             if matches!(self.store.commit(TenantId::SYSTEM, unit)?, Outcome::Committed { .. }) {

@@ -85,8 +85,16 @@ fn the_ranges_that_are_documented_are_the_ranges_that_are_checked() {
 
 #[test]
 fn numbers_with_a_dimension_name_it() {
-    let dimensions =
-        ["_ms", "_days", "_mib", "bytes_max", "bytes_large_max", "bytes_in_flight_max", "_per_s_min"];
+    let dimensions = [
+        "_ms",
+        "_days",
+        "_minutes",
+        "_mib",
+        "bytes_max",
+        "bytes_large_max",
+        "bytes_in_flight_max",
+        "_per_s_min",
+    ];
     let counts = [
         "server.connections_max",
         "server.requests_in_flight_max",
