@@ -20,11 +20,15 @@ pub const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+js
 /// The media type of a problem outside SCIM (RFC 9457).
 pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// Which kind of error body the client of a path reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Face {
     /// Below `/scim`: a SCIM error.
     Scim,
+    /// Below `/oauth2`: an error of RFC 6749 §5.2.
+    OAuth,
     /// Everywhere else: a problem document.
     Plain,
 }
@@ -32,8 +36,11 @@ pub enum Face {
 impl Face {
     /// Tells the face of a path as it was sent.
     pub fn of(path: &str) -> Self {
-        let path = path.trim_start_matches('/');
-        if path == "scim" || path.starts_with("scim/") { Self::Scim } else { Self::Plain }
+        match path.trim_start_matches('/').split('/').next() {
+            Some("scim") => Self::Scim,
+            Some("oauth2") => Self::OAuth,
+            _ => Self::Plain,
+        }
     }
 }
 
@@ -46,6 +53,7 @@ pub struct Problem(Box<Told>);
 pub struct Told {
     status: StatusCode,
     scim_type: Option<&'static str>,
+    oauth: Option<&'static str>,
     detail: Cow<'static, str>,
     fields: Vec<(HeaderName, HeaderValue)>,
     cause: Option<String>,
@@ -64,6 +72,7 @@ impl Problem {
         Self(Box::new(Told {
             status,
             scim_type: None,
+            oauth: None,
             detail: detail.into(),
             fields: Vec::new(),
             cause: None,
@@ -78,6 +87,13 @@ impl Problem {
     ) -> Self {
         let mut problem = Self::new(status, detail);
         problem.0.scim_type = scim_type;
+        problem
+    }
+
+    /// Says no in the words of RFC 6749 §5.2.
+    pub fn oauth(status: StatusCode, word: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let mut problem = Self::new(status, detail);
+        problem.0.oauth = Some(word);
         problem
     }
 
@@ -239,7 +255,7 @@ pub(super) fn wear(response: &mut Response, face: Face) {
     let told = response.extensions().get::<Arc<Told>>().cloned();
     match (told, face) {
         (Some(_), Face::Scim) => {}
-        (Some(told), Face::Plain) => render(response, &told, face),
+        (Some(told), Face::OAuth | Face::Plain) => render(response, &told, face),
         (None, _) if is_ours(response.headers()) => {}
         (None, _) => {
             let status = response.status();
@@ -263,6 +279,7 @@ fn render(response: &mut Response, told: &Told, face: Face) {
     let status = told.status.as_u16();
     let (body, kind) = match face {
         Face::Scim => (serde_json::to_vec(&scim_error(told)), SCIM_JSON),
+        Face::OAuth => (serde_json::to_vec(&oauth_error(told)), JSON),
         Face::Plain => (
             serde_json::to_vec(&Document {
                 kind: "about:blank",
@@ -295,6 +312,29 @@ struct ScimError<'a> {
     #[serde(rename = "scimType", skip_serializing_if = "Option::is_none")]
     scim_type: Option<&'static str>,
     detail: &'a str,
+}
+
+/// The word for what had none: what went wrong before or behind the endpoint.
+fn oauth_error(told: &Told) -> OAuthError<'_> {
+    let word = match told.status.as_u16() {
+        401 => "invalid_client",
+        429 | 503 | 507 => "temporarily_unavailable",
+        500.. => "server_error",
+        _ => "invalid_request",
+    };
+    // RFC 6749 §5.2 allows neither quotes nor backslashes there.
+    let description = told.detail.chars().map(|found| match found {
+        '"' | '\\' => '\'',
+        ' '..='~' => found,
+        _ => '?',
+    });
+    OAuthError { error: told.oauth.unwrap_or(word), error_description: description.collect() }
+}
+
+#[derive(Serialize)]
+struct OAuthError<'a> {
+    error: &'a str,
+    error_description: String,
 }
 
 #[derive(Serialize)]

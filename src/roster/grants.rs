@@ -52,6 +52,11 @@ impl Proven {
     pub const fn tenant(&self) -> TenantId {
         self.at.tenant
     }
+
+    /// Returns the client, for the history of refusals.
+    pub const fn known(&self) -> Known {
+        Known(self.at)
+    }
 }
 
 /// Who shows a secret.

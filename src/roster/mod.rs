@@ -54,7 +54,7 @@ pub use grants::{
     ACCESS_PER_CLIENT_MAX, ACCESS_PREFIX, ASSERTIONS_PER_CLIENT_MAX, Candidate, Denied, Granted, Known, Once,
     Proven, Shown,
 };
-pub use operate::{AuditRow, Command, Of, Reply};
+pub use operate::{AuditRow, Command, NewSecret, Of, Reply};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start};
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
 pub use scope::{Caller, Scope, Scopes};
@@ -122,6 +122,11 @@ impl Roster {
     fn now(&self) -> Timestamp {
         let now = self.clock.now();
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+
+    /// Tells what time it is here, for checks that stand before a caller.
+    pub fn current_time(&self) -> Timestamp {
+        self.now()
     }
 
     /// Makes the name of a request.

@@ -11,6 +11,7 @@ use rosterd::app::{Daemon, Rim, open_roster, roster_on};
 use rosterd::chance::SeededChance;
 use rosterd::clock::Clock;
 use rosterd::config::{Config, Environment, Sources};
+use rosterd::net::SystemResolver;
 use rosterd::roster::{Command, Reply, Roster};
 use rosterd::store::Store;
 use rosterd::store::memory::MemoryStore;
@@ -217,7 +218,9 @@ impl Parts {
             .flag("--public-url", "server.public_url", PUBLIC_URL);
         let config = Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"));
         let clock = Arc::new(TickingClock::at("2026-03-01T08:00:00Z"));
-        let rim = Rim { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance: Arc::new(SeededChance::new(7)) };
+        let chance = Arc::new(SeededChance::new(7));
+        let rim =
+            Rim { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance, resolver: Arc::new(SystemResolver) };
         Self { folder, config, clock, rim }
     }
 
