@@ -236,3 +236,116 @@ impl State {
         left > 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ALG: Algorithm = Algorithm::Rs256;
+
+    fn set(names: &[&str]) -> KeySet {
+        let n = format!("{}w", "_".repeat(341));
+        let keys: Vec<_> =
+            names.iter().map(|kid| json!({ "kty": "RSA", "kid": kid, "n": n, "e": "AQAB" })).collect();
+        let set = KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap();
+        assert_eq!(set.len(), names.len());
+        set
+    }
+
+    fn second(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    /// Says whether the source would be asked, and asks.
+    fn asks(state: &mut State, kid: &str, now: Instant) -> bool {
+        matches!(state.look(Some(kid), ALG, true, now), Look::Ask)
+    }
+
+    fn finds(state: &mut State, kid: &str, now: Instant) -> bool {
+        matches!(state.look(Some(kid), ALG, false, now), Look::Known(Some(_)))
+    }
+
+    #[test]
+    fn x50_a_key_that_is_known_is_not_asked_for_and_one_that_is_not_is_remembered_for_a_minute() {
+        let (mut state, start) = (State::default(), Instant::now());
+        assert!(asks(&mut state, "a", start));
+        state.landed(set(&["a"]), start);
+        assert!(finds(&mut state, "a", start + second(10)));
+        assert!(asks(&mut state, "b", start + second(10)));
+        state.landed(set(&["a"]), start + second(10));
+        assert!(state.settle(Some("b"), ALG, start + second(10)).is_none());
+        assert!(!asks(&mut state, "b", start + second(69)), "it was looked for in vain");
+        assert!(asks(&mut state, "b", start + second(70)));
+        state.landed(set(&["a", "b"]), start + second(70));
+        assert!(state.settle(Some("b"), ALG, start + second(70)).is_some());
+        // A token without a name asks for nothing new.
+        assert!(matches!(state.look(None, ALG, true, start + second(71)), Look::Known(None)));
+    }
+
+    #[test]
+    fn x50_two_requests_at_once_and_then_one_a_second() {
+        let (mut state, start) = (State::default(), Instant::now());
+        state.landed(set(&["a"]), start);
+        let count = |state: &mut State, now| {
+            (0..10).filter(|number| asks(state, &format!("junk{number}"), now)).count()
+        };
+        assert_eq!(count(&mut state, start), 2);
+        assert_eq!(count(&mut state, start + Duration::from_millis(900)), 0);
+        assert_eq!(count(&mut state, start + Duration::from_millis(1100)), 1);
+        assert_eq!(count(&mut state, start + Duration::from_millis(1900)), 0);
+        assert_eq!(count(&mut state, start + Duration::from_millis(2000)), 1);
+        assert_eq!(count(&mut state, start + second(600)), 2);
+    }
+
+    #[test]
+    fn r30_x50_while_the_issuer_is_away_its_old_keys_are_good_for_a_day_and_it_is_asked_ever_more_seldom() {
+        let (mut state, start) = (State::default(), Instant::now());
+        state.landed(set(&["a"]), start);
+        let (mut now, mut asked) = (start, 0);
+        while now < start + Duration::from_hours(23) {
+            now += second(1);
+            if asks(&mut state, "a", now) {
+                asked += 1;
+                state.failed(0, now);
+            }
+            assert!(state.settle(Some("a"), ALG, now).is_some());
+        }
+        assert!((100..400).contains(&asked), "{asked} in a day of {} minutes", 23 * 60);
+        // A name that is not there is not remembered as such while nobody can tell.
+        assert!(state.settle(Some("b"), ALG, now).is_none() && state.unknown.is_empty());
+        let late = start + STALE_MAX + second(1);
+        assert!(!finds(&mut state, "a", late) && state.settle(Some("a"), ALG, late).is_none());
+        state.landed(set(&["a"]), late);
+        assert!(finds(&mut state, "a", late));
+    }
+
+    #[test]
+    fn r30_the_wait_after_a_failure_grows_and_differs() {
+        let start = Instant::now();
+        let waits = |jitter| {
+            let mut state = State::default();
+            (0..12)
+                .map(|_| {
+                    state.failed(jitter, start);
+                    state.rest.unwrap().duration_since(start)
+                })
+                .collect::<Vec<_>>()
+        };
+        let (least, most) = (waits(0), waits(255));
+        assert_eq!(least[..4], [1, 2, 4, 8].map(second));
+        assert_eq!(least.last(), Some(&BACKOFF_MAX));
+        assert!(least.iter().zip(&most).all(|(least, most)| least < most && *most < least.saturating_mul(2)));
+    }
+
+    #[test]
+    fn x50_what_is_remembered_of_junk_is_bounded() {
+        let (mut state, start) = (State::default(), Instant::now());
+        state.landed(set(&["a"]), start);
+        for number in 0..3 * UNKNOWN_MAX {
+            state.settle(Some(&format!("junk{number}")), ALG, start);
+            assert!(state.unknown.len() <= UNKNOWN_MAX);
+        }
+    }
+}

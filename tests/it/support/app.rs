@@ -11,7 +11,7 @@ use rosterd::app::{Daemon, Rim, open_roster, roster_on};
 use rosterd::chance::SeededChance;
 use rosterd::clock::Clock;
 use rosterd::config::{Config, Environment, Sources};
-use rosterd::net::SystemResolver;
+use rosterd::net::{Resolver, SystemResolver};
 use rosterd::roster::{Command, Reply, Roster};
 use rosterd::store::Store;
 use rosterd::store::memory::MemoryStore;
@@ -95,7 +95,13 @@ impl TestApp {
 
     /// Starts on a store.
     pub fn on(engine: Engine) -> Self {
-        let parts = Parts::new();
+        Self::with(engine, &[], Arc::new(SystemResolver))
+    }
+
+    /// Starts on a store with further settings, and with another resolver in the system's place.
+    pub fn with(engine: Engine, settings: &[(&str, &str)], resolver: Arc<dyn Resolver>) -> Self {
+        let mut parts = Parts::with(settings);
+        parts.rim.resolver = resolver;
         let roster = match engine {
             Engine::Memory => roster_on(Arc::new(MemoryStore::new()), &parts.rim),
             Engine::Redb => open_roster(&parts.config, &parts.rim).unwrap(),
@@ -105,7 +111,7 @@ impl TestApp {
 
     /// Starts on a store that the test brought.
     pub fn around(store: Arc<dyn Store>) -> Self {
-        let parts = Parts::new();
+        let parts = Parts::with(&[]);
         let roster = roster_on(store, &parts.rim);
         parts.start(Engine::Memory, roster)
     }
@@ -209,13 +215,16 @@ struct Parts {
 }
 
 impl Parts {
-    fn new() -> Self {
+    fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sources = Sources::new(Environment::default())
+        let mut sources = Sources::new(Environment::default())
             .flag("--data", "data.dir", folder.path().to_str().unwrap())
             .flag("--listen", "server.listen", "127.0.0.1:0")
             .flag("--admin-listen", "admin.listen", "127.0.0.1:0")
             .flag("--public-url", "server.public_url", PUBLIC_URL);
+        for (key, value) in settings {
+            sources = sources.flag("test", key, *value);
+        }
         let config = Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"));
         let clock = Arc::new(TickingClock::at("2026-03-01T08:00:00Z"));
         let chance = Arc::new(SeededChance::new(7));
