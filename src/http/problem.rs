@@ -386,11 +386,39 @@ mod tests {
         );
     }
 
+    #[tokio::test]
+    async fn rfc6749_5_2_at_the_token_endpoint_it_is_a_word_and_a_description_without_quotes() {
+        for (problem, wanted) in [
+            (
+                Problem::oauth(StatusCode::BAD_REQUEST, "invalid_scope", "expected \"scim\""),
+                r#"{"error":"invalid_scope","error_description":"expected 'scim'"}"#,
+            ),
+            (
+                Problem::too_large(7),
+                r#"{"error":"invalid_request","error_description":"the body may have at most 7 bytes"}"#,
+            ),
+            (
+                Problem::full(60),
+                r#"{"error":"temporarily_unavailable","error_description":"the server has no room for changes; nothing was changed"}"#,
+            ),
+            (
+                Problem::internal("canary"),
+                r#"{"error":"server_error","error_description":"the server failed; its log says why under this answer's X-Request-Id"}"#,
+            ),
+        ] {
+            let mut response = problem.into_response();
+            wear(&mut response, Face::OAuth);
+            assert_eq!(body(response).await, wanted);
+        }
+    }
+
     #[test]
     fn only_what_begins_with_the_segment_scim_wears_its_face() {
         assert_eq!(Face::of("/scim/v2/Users"), Face::Scim);
         assert_eq!(Face::of("//scim//v2"), Face::Scim);
         assert_eq!(Face::of("/scimitar"), Face::Plain);
+        assert_eq!(Face::of("/oauth2/token"), Face::OAuth);
+        assert_eq!(Face::of("/oauth2x/token"), Face::Plain);
         assert_eq!(Face::of("/admin/v1/tenants"), Face::Plain);
     }
 }

@@ -238,3 +238,74 @@ fn seconds(date: f64) -> Result<i64, Flaw> {
     #[expect(clippy::cast_possible_truncation, reason = "within the calendar")]
     Ok(date.trunc() as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::jwt::KeySet;
+
+    fn now() -> Timestamp {
+        "2026-01-02T03:04:05Z".parse().unwrap()
+    }
+
+    /// Reads and checks whatever it is; there must be an answer.
+    fn try_it(text: &str) -> bool {
+        let audiences = ["a".to_owned()];
+        let pinned = Pinned {
+            issuer: "i",
+            subject: "s",
+            audiences: &audiences,
+            algorithms: &Algorithm::ALL,
+            lifetime_seconds_max: 60,
+        };
+        let Ok(read) = Assertion::read(text) else { return false };
+        read.spend();
+        read.check(Some(&Key::decoy(read.algorithm.key_kind())), &pinned, now()).is_ok()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn r35_no_text_is_an_assertion_by_chance_and_none_does_harm(
+            text in "\\PC{0,80}",
+            header in "\\{\"alg\":\"(RS|ES|PS)(256|384|512)\"(,\"kid\":\"[a-z]{0,9}\")?\\}",
+            exp in any::<f64>(),
+            signature in proptest::collection::vec(any::<u8>(), 0..300),
+        ) {
+            let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+            let claims = serde_json::json!({ "iss": "i", "sub": "s", "aud": "a", "exp": exp, "iat": -exp }).to_string();
+            let signature = URL_SAFE_NO_PAD.encode(signature);
+            for text in [
+                text.clone(),
+                format!("{text}.{text}.{text}"),
+                format!("{}.{}.{text}", part(&header), part(&text)),
+                format!("{}.{}.{signature}", part(&header), part(&claims)),
+            ] {
+                prop_assert!(!try_it(&text));
+            }
+        }
+
+        #[test]
+        fn r35_no_bytes_do_harm_as_a_set_of_keys(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200),
+            n in "[A-Za-z0-9_-]{0,400}",
+            crv in "P-(256|384)",
+        ) {
+            let set = serde_json::json!({ "keys": [
+                { "kty": "RSA", "kid": "r", "n": n, "e": "AQAB" },
+                { "kty": "EC", "kid": "e", "crv": crv, "x": &n[..n.len().min(43)], "y": &n[..n.len().min(43)] },
+            ] });
+            for bytes in [bytes, serde_json::to_vec(&set).unwrap()] {
+                let Ok(keys) = KeySet::parse(&bytes) else { continue };
+                for algorithm in Algorithm::ALL {
+                    if let Some(key) = keys.find(None, algorithm) {
+                        prop_assert!(!key.proves(algorithm, "message", "AAAA"));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -6,6 +6,7 @@
 
 use super::Roster;
 use super::error::RosterError;
+use super::refusals::REFUSALS_PER_MINUTE_MAX;
 use super::scope::Caller;
 use crate::ids::Address;
 use crate::store::{Action, Actor, Change, Entry, Facts, Given, Outcome, Snapshot, Unit, Values, Write};
@@ -117,8 +118,12 @@ impl Roster {
     /// Writes to the history that a request was refused for lack of a right (X58). Of a client that does not stop asking, not each.
     pub fn refused(&self, caller: &Caller, needs: &'static str) -> Result<(), RosterError> {
         let left_out = match caller.who {
-            Actor::Token(token) => self.refusals.count(*token.as_bytes(), caller.now),
-            Actor::Client(client) => self.refusals.count(*client.as_bytes(), caller.now),
+            Actor::Token(token) => {
+                self.refusals.count(*token.as_bytes(), caller.now, REFUSALS_PER_MINUTE_MAX)
+            }
+            Actor::Client(client) => {
+                self.refusals.count(*client.as_bytes(), caller.now, REFUSALS_PER_MINUTE_MAX)
+            }
             Actor::Cli | Actor::System => Some(0),
         };
         let notes = match left_out {

@@ -15,6 +15,7 @@ use super::clients::{ClientAt, Federation, SECRET_PREFIX, federation_key};
 use super::commit::{Plan, hex, unhex};
 use super::credentials::{Credential, TOKEN_CHARACTERS_MAX};
 use super::error::RosterError;
+use super::refusals::{FAILURES_PER_MINUTE_MAX, ISSUES_PER_MINUTE_MAX};
 use super::rows::{
     self, ASSERTIONS, AccessRow, ClientRow, FEDERATION_POINTERS, FederationPointer, FederationRow, SecretRow,
 };
@@ -176,7 +177,9 @@ impl Roster {
     /// Writes to the history that a client was not taken for itself (X58). Of one that does not stop, not each.
     pub fn client_refused(&self, known: Known, request: RequestId, why: &str) -> Result<(), RosterError> {
         let caller = self.as_client(known.0, request);
-        let Some(left_out) = self.refusals.count(*known.0.client.as_bytes(), caller.now) else {
+        let Some(left_out) =
+            self.failures.count(*known.0.client.as_bytes(), caller.now, FAILURES_PER_MINUTE_MAX)
+        else {
             return Ok(());
         };
         let notes = match left_out {
@@ -213,7 +216,7 @@ impl Roster {
             },
         };
         // Counted once, however often the rule is asked.
-        let left_out = self.issues.count(*proven.at.client.as_bytes(), caller.now);
+        let left_out = self.issues.count(*proven.at.client.as_bytes(), caller.now, ISSUES_PER_MINUTE_MAX);
         let made = self.carry_out(&caller, Action::AccessIssue, |snapshot| {
             match issue(snapshot, proven, asked, &access, once, caller.now, left_out)? {
                 Ok((plan, granted)) => Ok((Some(plan), Ok(granted))),

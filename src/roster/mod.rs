@@ -80,6 +80,7 @@ pub struct Roster {
     kinds: Kinds,
     credentials: credentials::Credentials,
     refusals: refusals::Refusals,
+    failures: refusals::Refusals,
     issues: refusals::Refusals,
     /// Held from a token's pointer to its row.
     making_tokens: Mutex<()>,
@@ -102,6 +103,7 @@ impl Roster {
             kinds: Kinds::standard(),
             credentials: credentials::Credentials::default(),
             refusals: refusals::Refusals::default(),
+            failures: refusals::Refusals::default(),
             issues: refusals::Refusals::default(),
             making_tokens: Mutex::default(),
             cursor_key: OnceLock::new(),

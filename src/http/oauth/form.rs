@@ -20,7 +20,6 @@ const FIELDS_MAX: usize = 32;
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A form that has been read.
-#[derive(Debug)]
 pub struct Form {
     fields: HashMap<String, Zeroizing<String>>,
     basic: Option<Basic>,
@@ -86,6 +85,12 @@ fn form_decode(text: &str) -> Option<Zeroizing<String>> {
     let (_, value) = pairs.next()?;
     // An ampersand was not encoded: whatever that is, it is no name and no password.
     pairs.next().is_none().then(|| Zeroizing::new(value.into_owned()))
+}
+
+impl std::fmt::Debug for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Form(***)")
+    }
 }
 
 impl Form {

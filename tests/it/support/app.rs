@@ -180,7 +180,15 @@ impl TestApp {
     /// Stops the daemon as SIGTERM does, and starts it again on the same folder. Only on a store that remembers.
     pub fn restart(&mut self) {
         assert_eq!(self.engine, Engine::Redb, "the memory store forgets");
+        let before = Arc::clone(self.daemon().roster());
         self.stop();
+        // What nobody waits for (a refusal on its way into the history) still holds the folder.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while Arc::strong_count(&before) > 1 {
+            assert!(std::time::Instant::now() < deadline, "somebody still holds the roster");
+            std::thread::yield_now();
+        }
+        drop(before);
         let roster = open_roster(&self.config, &self.rim).unwrap();
         let daemon = self.runtime.block_on(Daemon::start(&self.config, roster, &self.rim)).unwrap();
         self.client = Client::new(daemon.public(), self.client.token());
