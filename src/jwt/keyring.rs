@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(count(&mut state, start + Duration::from_millis(900)), 0);
         assert_eq!(count(&mut state, start + Duration::from_millis(1100)), 1);
         assert_eq!(count(&mut state, start + Duration::from_millis(1900)), 0);
-        assert_eq!(count(&mut state, start + Duration::from_millis(2000)), 1);
+        assert_eq!(count(&mut state, start + second(2)), 1);
         assert_eq!(count(&mut state, start + second(600)), 2);
     }
 

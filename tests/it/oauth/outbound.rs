@@ -153,14 +153,14 @@ fn x50_a_set_that_is_too_large_or_has_too_many_keys_is_not_taken() {
         idp.show("/keys", &page);
         assert_eq!(tried(&idp, &[("net.allow", &allow)], idp.pinned()).1, status, "{} bytes", page.len());
         // The same without saying how long it is.
-        let chunks: String = page
+        let chunks: Vec<String> = page
             .as_bytes()
             .chunks(10_000)
             .map(|chunk| format!("{:x}\r\n{}\r\n", chunk.len(), String::from_utf8_lossy(chunk)))
             .collect();
         idp.show_raw(
             "/keys",
-            format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"),
+            format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}0\r\n\r\n", chunks.concat()),
         );
         assert_eq!(
             tried(&idp, &[("net.allow", &allow)], idp.pinned()).1,
