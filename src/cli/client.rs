@@ -28,10 +28,12 @@ Where neither is to be had, it shows its secret with each SCIM request:
     List(ClientListArgs),
     /// Pin whose assertions stand for a client, in place of what was pinned before.
     #[command(after_help = "\
-Every value is compared letter for letter; several audiences are several --audience. For Microsoft Entra ID:
-  rosterd client federate ID \\
-    --issuer https://login.microsoftonline.com/TENANT-ID/v2.0 --subject OBJECT-ID --audience api://APP-ID \\
-    --jwks-uri https://login.microsoftonline.com/TENANT-ID/discovery/v2.0/keys")]
+Example:
+  rosterd client federate ID --issuer https://idp.test --subject SUB --audience AUD
+
+Every value is compared letter for letter; several audiences are several --audience. Microsoft Entra ID has
+  issuer    https://login.microsoftonline.com/TENANT-ID/v2.0
+  keys      https://login.microsoftonline.com/TENANT-ID/discovery/v2.0/keys")]
     Federate(ClientFederateArgs),
     /// A client's secrets: at most two, so that one can be replaced without a gap.
     #[command(subcommand)]
@@ -54,6 +56,10 @@ To replace a secret:
   rosterd client secret revoke ID SECRET-ID     (then end the old one, with the access tokens it fetched)")]
     Add(SecretAddArgs),
     /// End a secret at once, with every access token that was fetched with it.
+    #[command(after_help = "\
+Example:
+  rosterd client list
+  rosterd client secret revoke CLIENT-ID SECRET-ID")]
     Revoke(SecretRevokeArgs),
 }
 

@@ -317,6 +317,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_of_roots_that_holds_none_is_refused_with_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("roots.pem");
+        for (content, part) in [
+            ("", "no certificate"),
+            ("no PEM", "no certificate"),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "found: "),
+        ] {
+            std::fs::write(&file, content).unwrap();
+            let said = read_roots(&file).unwrap_err().to_string();
+            assert!(said.starts_with("net.ca_file: expected root certificates in PEM form in "), "{said}");
+            assert!(said.contains("roots.pem") && said.contains(part), "{said}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        assert!(read_roots(&file).is_err());
+    }
+
+    #[test]
     fn x52_only_plain_https_urls_are_fetched() {
         for (text, host, port, target) in [
             ("https://idp.example/keys", "idp.example", 443, "/keys"),

@@ -72,7 +72,7 @@ fn another_value(key: &str, default: &toml_edit::Item) -> String {
         (_, Some(number)) => (number + 1).to_string(),
         ("server.listen" | "admin.listen", _) => "\"127.0.0.1:9\"".to_owned(),
         ("server.public_url", _) => "\"https://scim.example.com\"".to_owned(),
-        ("server.trusted_proxies", _) => "[\"10.0.0.1\"]".to_owned(),
+        ("server.trusted_proxies" | "net.allow", _) => "[\"10.0.0.1\"]".to_owned(),
         ("log.format", _) => "\"json\"".to_owned(),
         ("log.level", _) => "\"warn\"".to_owned(),
         _ => "\"other\"".to_owned(),

@@ -1,6 +1,7 @@
 //! Forms and secrets: what the endpoint gives, what it refuses, and how what it gave ends.
 
 use rosterd::app::bootstrap::FIRST_TENANT;
+use rosterd::config::{Config, Environment, Sources};
 use rosterd::ids::TenantId;
 use rosterd::roster::{
     ACCESS_PER_CLIENT_MAX, ACCESS_PREFIX, CLIENTS_PER_CONNECTION_MAX, ClientKind, Command, SECRET_PREFIX,
@@ -131,6 +132,16 @@ fn d_e20_an_access_token_ends_after_its_hour_or_as_the_setting_says() {
         entra.get("/Users").refused(401, None);
         assert_eq!(clients(&app)[0].access_tokens, 0);
     }
+}
+
+#[test]
+fn r28_d_e20_a_reload_changes_how_long_new_access_tokens_live() {
+    let app = TestApp::start();
+    let made = client(&app, ClientKind::Secret, &[]);
+    assert_eq!(fetch(&app, &made).expect(200).json()["expires_in"], 3600);
+    let sources = Sources::new(Environment::default()).flag("test", "tokens.access_lifetime_minutes", "90");
+    app.daemon().reloader().apply(&Config::load(&sources).unwrap()).unwrap();
+    assert_eq!(fetch(&app, &made).expect(200).json()["expires_in"], 5400);
 }
 
 #[test]

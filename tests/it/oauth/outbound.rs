@@ -130,6 +130,23 @@ fn x52_redirects_odd_answers_and_strangers_certificates_bring_no_keys() {
 }
 
 #[test]
+fn r24_x52_a_host_that_never_answers_costs_no_more_than_its_time() {
+    let idp = Idp::start();
+    // The system takes the connection, and nobody ever speaks.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let mute = Federation { keys_url: Some(format!("https://{HOST}:{port}/keys")), ..idp.pinned() };
+    let settings =
+        [("net.allow", "127.0.0.0/8"), ("net.connect_timeout_ms", "200"), ("net.total_timeout_ms", "400")];
+    let start = std::time::Instant::now();
+    assert_eq!(tried(&idp, &settings, mute).1, 401);
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    // One that speaks TLS, begins an answer and stops.
+    idp.show_raw("/keys", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{");
+    assert_eq!(tried(&idp, &settings, idp.pinned()).1, 401);
+}
+
+#[test]
 fn x50_a_set_that_is_too_large_or_has_too_many_keys_is_not_taken() {
     let idp = Idp::start();
     let allow = format!("{HOST}:{}", idp.port());
