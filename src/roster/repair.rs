@@ -69,7 +69,7 @@ mod tests {
     use crate::chance::SeededChance;
     use crate::clock::FixedClock;
     use crate::ids::ConnectionId;
-    use crate::roster::Scopes;
+    use crate::roster::{ClientKind, Federation, Scopes};
     use crate::store::Store as _;
     use crate::store::memory::MemoryStore;
 
@@ -93,5 +93,48 @@ mod tests {
         assert_eq!(roster.remove_orphaned_pointers().unwrap(), 1);
         assert_eq!(roster.remove_orphaned_pointers().unwrap(), 0);
         assert!(roster.authenticate(&token.secret, request).unwrap().is_some());
+    }
+
+    #[test]
+    fn pointers_to_clients_that_are_no_more_are_removed_and_live_ones_stay() {
+        let store = Arc::new(MemoryStore::new());
+        let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
+        let roster = Roster::new(Arc::clone(&store) as _, clock, Arc::new(SeededChance::new(1)));
+        let request = roster.request_id();
+        roster.create_tenant("acme", request).unwrap();
+        let caller = roster.operator("acme", request).unwrap();
+        let day = jiff::SignedDuration::from_hours(24);
+        let (client, _) =
+            roster.create_client(&caller, "local", Scopes::idp(), ClientKind::Federated, day).unwrap();
+        let pinned = Federation {
+            issuer: "https://idp.test".to_owned(),
+            subject: "s".to_owned(),
+            audiences: vec!["a".to_owned()],
+            keys_url: None,
+            algorithms: vec!["RS256".to_owned()],
+            lifetime_minutes_max: 60,
+        };
+        roster.federate(&caller, client, &pinned).unwrap();
+        let to = ConnectionId::from_bytes([0; 16]);
+        let left_behind = [
+            (
+                CLIENT_POINTERS,
+                rows::encode(&TokenPointer { tenant: caller.tenant(), connection: to }).unwrap(),
+            ),
+            // It leads to a client that lives, and pins something else.
+            (
+                FEDERATION_POINTERS,
+                rows::encode(&FederationPointer { tenant: caller.tenant(), connection: to, client }).unwrap(),
+            ),
+        ];
+        for (space, value) in left_behind {
+            let write = Write::Small { space, key: vec![7; 16], value: Some(value) };
+            store.commit(TenantId::SYSTEM, Unit { given: vec![], writes: vec![write], log: None }).unwrap();
+        }
+        assert_eq!(roster.remove_orphaned_pointers().unwrap(), 2);
+        assert_eq!(roster.remove_orphaned_pointers().unwrap(), 0);
+        assert!(roster.client_by_federation(None, "https://idp.test", "s").unwrap().is_some());
+        roster.revoke_client(&caller, client).unwrap();
+        assert_eq!(roster.remove_orphaned_pointers().unwrap(), 0, "a revoked client leaves nothing behind");
     }
 }
