@@ -84,6 +84,10 @@ id! {
     TokenId
 }
 id! {
+    /// A client of the token endpoint, or one that shows its secret with each request; by it audit entries name it.
+    ClientId
+}
+id! {
     /// One request, from its first log line to its audit entry.
     RequestId
 }

@@ -31,9 +31,12 @@ use crate::http::inventory::Inventory;
 use crate::http::layers::{Front, FrontParts};
 use crate::http::limits::Limits;
 use crate::http::metrics::{Door, Metrics};
+use crate::http::oauth::OAuth;
 use crate::http::router;
 use crate::http::serve::{Listener, serve};
 use crate::http::tls::{Tls, TlsError};
+use crate::jwt::Keyring;
+use crate::net::{Client, Resolver, RootsError, SystemResolver};
 use crate::roster::{Roster, RosterError};
 use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
@@ -55,6 +58,12 @@ pub enum StartError {
     /// The first tenant.
     #[error("the first tenant could not be made: {0}")]
     Bootstrap(#[from] RosterError),
+    /// The roots for requests to others.
+    #[error(transparent)]
+    Roots(#[from] RootsError),
+    /// TLS for requests to others.
+    #[error("no TLS for requests to others: {0}")]
+    Outbound(#[from] rustls::Error),
     /// A listener.
     #[error("{key}: cannot listen on {place}: {why}; {}", remedy(why))]
     Listen {
@@ -86,11 +95,17 @@ pub struct Rim {
     pub clock: Arc<dyn Clock>,
     /// Makes ids and secrets.
     pub chance: Arc<dyn Chance>,
+    /// Finds the addresses of hosts that are asked for something.
+    pub resolver: Arc<dyn Resolver>,
 }
 
 impl Default for Rim {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), chance: Arc::new(SystemChance) }
+        Self {
+            clock: Arc::new(SystemClock),
+            chance: Arc::new(SystemChance),
+            resolver: Arc::new(SystemResolver),
+        }
     }
 }
 
@@ -120,11 +135,15 @@ pub struct Doors {
     public: (Listener, SocketAddr),
     admin: (Listener, SocketAddr),
     socket: Listener,
+    oauth: OAuth,
 }
 
 impl Doors {
     /// Reads the certificate and binds what the configuration names. The data folder must be ours: the socket may lie in it.
-    pub async fn open(config: &Config) -> Result<Self, StartError> {
+    pub async fn open(config: &Config, rim: &Rim) -> Result<Self, StartError> {
+        let client = Client::new(settings::outbound(config)?, Arc::clone(&rim.resolver))?;
+        let keyring = Keyring::new(client, Arc::clone(&rim.chance));
+        let oauth = OAuth::new(keyring, config.tokens.access_lifetime_minutes);
         let tls = settings::tls_files(config).map(|files| Tls::load(&files)).transpose()?;
         let public = bind("server.listen", config.server.listen).await?;
         let admin = bind("admin.listen", config.admin.listen).await?;
@@ -135,7 +154,7 @@ impl Doors {
             place,
             why,
         })?;
-        Ok(Self { tls, public, admin, socket })
+        Ok(Self { tls, public, admin, socket, oauth })
     }
 }
 
@@ -155,12 +174,12 @@ pub struct Daemon {
 impl Daemon {
     /// Binds the listeners and serves the roster until the drain begins.
     pub async fn start(config: &Config, roster: Arc<Roster>, rim: &Rim) -> Result<Self, StartError> {
-        Ok(Self::behind(Doors::open(config).await?, config, roster, rim))
+        Ok(Self::behind(Doors::open(config, rim).await?, config, roster, rim))
     }
 
     /// Serves the roster behind doors that are open already, until the drain begins. Within a runtime.
     pub fn behind(doors: Doors, config: &Config, roster: Arc<Roster>, rim: &Rim) -> Self {
-        let Doors { tls, public: (public, public_at), admin: (admin, admin_at), socket: unix } = doors;
+        let Doors { tls, public: (public, public_at), admin: (admin, admin_at), socket: unix, oauth } = doors;
         let limits = settings::limits(config);
         let socket = config.admin.socket_path(&config.data);
         let drain = Drain::new();
@@ -174,8 +193,13 @@ impl Daemon {
         let admin_limits = Arc::new(ArcSwap::from_pointee(settings::admin_limits(config)));
         let socket_limits = Arc::new(ArcSwap::from_pointee(settings::socket_limits(config)));
         let limits = Arc::new(ArcSwap::from_pointee(limits));
-        let edge =
-            Edge::new(Arc::clone(&roster), base_url.clone(), settings::body_sizes(config), bodies.clone());
+        let edge = Edge::new(
+            Arc::clone(&roster),
+            base_url.clone(),
+            settings::body_sizes(config),
+            bodies.clone(),
+            oauth,
+        );
         let ready = readiness(&roster);
         let front = |router, door, limits: &Arc<ArcSwap<Limits>>| {
             Front::new(FrontParts {
@@ -283,6 +307,7 @@ impl Reloader {
         }
         self.limits.store(Arc::new(settings::limits(config)));
         self.edge.set_body_sizes(settings::body_sizes(config));
+        self.edge.oauth().set_lifetime_minutes(config.tokens.access_lifetime_minutes);
         self.show_certificate();
         self.reloads.done.inc();
         Ok(())

@@ -7,6 +7,7 @@ use crate::http::admin::COMMAND_WITHIN;
 use crate::http::edge::BodySizes;
 use crate::http::limits::Limits;
 use crate::http::tls::TlsFiles;
+use crate::net::{Options, RootsError, read_roots};
 
 /// The bounds of a listener.
 pub(super) fn limits(config: &Config) -> Limits {
@@ -48,6 +49,17 @@ pub(super) fn socket_limits(config: &Config) -> Limits {
 /// How large bodies may be.
 pub(super) fn body_sizes(config: &Config) -> BodySizes {
     BodySizes { usual: config.server.body_bytes_max as u64, large: config.server.body_bytes_large_max as u64 }
+}
+
+/// How requests to others are made. Reads the file of roots.
+pub(super) fn outbound(config: &Config) -> Result<Options, RootsError> {
+    let net = &config.net;
+    Ok(Options {
+        allow: net.allow.clone(),
+        connect: net.connect_timeout(),
+        total: net.total_timeout(),
+        roots: net.ca_file.as_deref().map_or(Ok(vec![]), read_roots)?,
+    })
 }
 
 /// Where certificate and key lie, when TLS is on.

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod audit;
 pub mod bench;
 pub mod check;
+pub mod client;
 pub mod config;
 pub mod connection;
 pub mod demo;
@@ -67,6 +68,9 @@ pub enum Command {
     /// Bearer tokens: the credentials of a connection.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Clients of a connection: identity providers that fetch their tokens by themselves.
+    #[command(subcommand)]
+    Client(client::ClientCommand),
     /// People who administer a tenant.
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -159,6 +163,7 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
         Command::Tenant(command) => tenant::run(command, world),
         Command::Connection(command) => connection::run(command, world),
         Command::Token(command) => token::run(command, world),
+        Command::Client(command) => client::run(command, world),
         Command::Admin(command) => admin::run(command, world),
         Command::Check(args) => check::run(&args, world),
         Command::Audit(command) => audit::run(command, world),
@@ -203,6 +208,7 @@ mod tests {
         tenant::TenantCommand::augment_subcommands(clap::Command::new("tenant")).debug_assert();
         connection::ConnectionCommand::augment_subcommands(clap::Command::new("connection")).debug_assert();
         token::TokenCommand::augment_subcommands(clap::Command::new("token")).debug_assert();
+        client::ClientCommand::augment_subcommands(clap::Command::new("client")).debug_assert();
         admin::AdminCommand::augment_subcommands(clap::Command::new("admin")).debug_assert();
         audit::AuditCommand::augment_subcommands(clap::Command::new("audit")).debug_assert();
     }

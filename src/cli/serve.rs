@@ -90,7 +90,7 @@ pub fn run(args: &ServeArgs, world: &mut World<'_>) -> Result<Exit> {
     let roster = app::open_roster(&config, &rim)?;
     let ended = runtime.block_on(async {
         // The doors before the first token: a start that fails at one must not use up the one time that the token is shown.
-        let doors = Doors::open(&config).await?;
+        let doors = Doors::open(&config, &rim).await?;
         let issued = bootstrap(&roster, &config, brought.as_ref().map(SecretText::expose))?;
         let daemon = Daemon::behind(doors, &config, roster, &rim);
         // The signals before the greeting: whoever has read it may send them.

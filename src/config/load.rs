@@ -79,6 +79,7 @@ impl Config {
         self.server.check(found);
         self.store.check(found);
         self.tokens.check(found);
+        self.net.check(found);
     }
 
     pub(super) fn check_together(&self, found: &mut Findings) {

@@ -1,7 +1,7 @@
 //! The settings of an installation: where they come from, what they mean, and what is wrong with them.
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
-//! `tokens`: one struct each), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
+//! `tokens`, `net`: one struct each), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
 //! [`surroundings`] (what only the file system can tell), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
@@ -17,6 +17,7 @@ mod known;
 mod layer;
 pub mod load;
 pub mod log;
+pub mod net;
 pub mod problem;
 pub mod public_url;
 pub mod reference;
@@ -38,6 +39,7 @@ pub use data::Data;
 pub use environment::Environment;
 pub use load::Sources;
 pub use log::{Format, Level, Log};
+pub use net::{Net, Permit};
 pub use problem::{ConfigErrors, Place, Problem};
 pub use public_url::PublicUrl;
 pub use reference::reference;
@@ -69,4 +71,6 @@ pub struct Config {
     pub log: Log,
     /// Bearer tokens.
     pub tokens: Tokens,
+    /// Outbound requests.
+    pub net: Net,
 }

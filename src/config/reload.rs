@@ -25,6 +25,7 @@ pub const WITHOUT_RESTART: &[&str] = &[
     "server.write_stall_timeout_ms",
     "tls.cert_file",
     "tls.key_file",
+    "tokens.access_lifetime_minutes",
     "tokens.lifetime_days",
 ];
 

@@ -29,6 +29,9 @@ pub fn look(config: &Config) -> Result<Vec<Warning>, ConfigErrors> {
             ));
         }
     }
+    if let Some(roots) = &config.net.ca_file {
+        look_at_file("net.ca_file", roots, &mut problems);
+    }
     look_at_data_folder(&config.data.dir, &mut problems, &mut warnings);
     if problems.is_empty() { Ok(warnings) } else { Err(ConfigErrors::new(problems)) }
 }

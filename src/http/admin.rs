@@ -12,7 +12,7 @@ use super::arrival::Arrival;
 use super::body::read_body;
 use super::edge::Edge;
 use super::problem::Problem;
-use crate::roster::{Command, RosterError};
+use crate::roster::{Command, Reply, RosterError};
 use crate::scim::{Refusal, Why};
 
 /// Where the command line sends its commands.
@@ -33,7 +33,10 @@ pub async fn operate(
             "this daemon does not know such a command: {error}; are program and daemon of one version?"
         ))
     })?;
-    let reply = edge.wait(move |roster| roster.operate(command, arrival.request_id)).await?;
+    let mut reply = edge.wait(move |roster| roster.operate(command, arrival.request_id)).await?;
+    if let Reply::Client { base_url, .. } = &mut reply {
+        *base_url = Some(edge.base_url().to_owned());
+    }
     Ok(super::scim::reply::json(StatusCode::OK, serde_json::to_vec(&reply).unwrap_or_default()))
 }
 

@@ -1,4 +1,5 @@
-//! Who is asking: the one `Authorization: Bearer` field of a request (RFC 6750 §2.1), and nothing else (X5).
+//! Who is asking: the one `Authorization` field of a request, and nothing else (X5): a bearer token (RFC 6750 §2.1), or name and secret (RFC 7617)
+//! of a client for which the operator has turned that on.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::arrival::Arrival;
 use super::edge::Edge;
 use super::limits::Share;
 use super::metrics::Rejected;
+use super::oauth::form::Basic;
 use super::problem::Problem;
 use crate::ids::{RequestId, TenantId};
 use crate::roster::Caller;
@@ -54,14 +56,23 @@ impl FromRequestParts<Edge> for Bearer {
 
 /// Finds out who is asking; the same 401 whatever is wrong with the credential.
 pub fn caller(edge: &Edge, headers: &HeaderMap, arrival: &Arrival) -> Result<Caller, Problem> {
-    let found = match token(headers) {
-        Some(token) => edge.roster().authenticate(token, arrival.request_id)?,
-        None => None,
+    let (roster, id) = (edge.roster(), arrival.request_id);
+    let found = match (token(headers), basic(headers)) {
+        (Some(token), _) => roster.authenticate(token, id)?,
+        (None, Some(Basic { user, password })) => roster.authenticate_basic(&user, &password, id)?,
+        (None, None) => None,
     };
     found.ok_or_else(|| {
         arrival.metrics().reject(Rejected::Unauthorized);
         Problem::unauthorized()
     })
+}
+
+/// Reads name and secret. Most requests have a token, and cost nothing here.
+fn basic(headers: &HeaderMap) -> Option<Basic> {
+    let mut fields = headers.get_all(AUTHORIZATION).iter();
+    let (Some(only), None) = (fields.next(), fields.next()) else { return None };
+    Basic::read(only.to_str().ok()?)
 }
 
 /// Reads the token. The scheme's name is compared without regard to case; exactly one space follows it.

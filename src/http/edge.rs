@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use super::body::Bodies;
+use super::oauth::{OAuth, TOKEN_PATH};
 use super::problem::Problem;
 use crate::roster::{Caller, Roster, RosterError};
 
@@ -33,14 +34,21 @@ struct Inner {
     base_url: String,
     sizes: ArcSwap<BodySizes>,
     bodies: Bodies,
+    oauth: OAuth,
     places: Arc<Semaphore>,
 }
 
 impl Edge {
     /// Puts an edge around a roster. `base_url` is the public URL of SCIM's base path, from the configuration only (X37).
-    pub fn new(roster: Arc<Roster>, base_url: String, sizes: BodySizes, bodies: Bodies) -> Self {
+    pub fn new(
+        roster: Arc<Roster>,
+        base_url: String,
+        sizes: BodySizes,
+        bodies: Bodies,
+        oauth: OAuth,
+    ) -> Self {
         let places = Arc::new(Semaphore::new(WRITES_AT_ONCE_MAX));
-        Self(Arc::new(Inner { roster, base_url, sizes: ArcSwap::from_pointee(sizes), bodies, places }))
+        Self(Arc::new(Inner { roster, base_url, sizes: ArcSwap::from_pointee(sizes), bodies, oauth, places }))
     }
 
     /// Returns the roster, for what needs no work.
@@ -51,6 +59,11 @@ impl Edge {
     /// Returns the public URL that every location begins with.
     pub fn base_url(&self) -> &str {
         &self.0.base_url
+    }
+
+    /// Returns where clients fetch access tokens.
+    pub fn token_url(&self) -> String {
+        token_url(self.base_url())
     }
 
     /// Returns how large bodies may be.
@@ -66,6 +79,11 @@ impl Edge {
     /// Returns the room that all bodies share.
     pub fn bodies(&self) -> &Bodies {
         &self.0.bodies
+    }
+
+    /// Returns what the token endpoint holds.
+    pub fn oauth(&self) -> &OAuth {
+        &self.0.oauth
     }
 
     /// Does quick reading where it stands: an embedded engine answers in microseconds.
@@ -150,4 +168,9 @@ impl Edge {
             );
         }
     }
+}
+
+/// Returns where clients fetch access tokens, given the public URL of `/scim/v2`.
+pub fn token_url(base_url: &str) -> String {
+    format!("{}{TOKEN_PATH}", base_url.strip_suffix("/scim/v2").unwrap_or(base_url))
 }

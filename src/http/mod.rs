@@ -8,7 +8,7 @@
 //! [`inventory`] (which route a path belongs to), [`metrics`], [`health`], [`tls`], [`drain`].
 //!
 //! What stands behind that: [`router`] (every route), [`auth`] (who is asking), [`edge`] (how a handler hands work to the
-//! roster), [`scim`] (the handlers of RFC 7644), [`admin`] (the command line's socket).
+//! roster), [`scim`] (the handlers of RFC 7644), [`oauth`] (access tokens for clients), [`admin`] (the command line's socket).
 //!
 //! Types of this room never enter the roster, and the roster carries no status code.
 
@@ -25,6 +25,7 @@ pub mod inventory;
 pub mod layers;
 pub mod limits;
 pub mod metrics;
+pub mod oauth;
 pub mod panics;
 pub mod problem;
 pub mod pulse;

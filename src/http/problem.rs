@@ -20,21 +20,29 @@ pub const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+js
 /// The media type of a problem outside SCIM (RFC 9457).
 pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// Which kind of error body the client of a path reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Face {
     /// Where a client of SCIM would look for it: a SCIM error.
     Scim,
+    /// Below `/oauth2`: an error of RFC 6749 §5.2.
+    OAuth,
     /// Everywhere else: a problem document.
     Plain,
 }
 
 impl Face {
-    /// Tells the face of a path as it was sent: by its first segment, which is `scim`, the base path's, or that of SCIM 1.1.
+    /// Tells the face of a path as it was sent: by its first segment, which is `scim`, the base path's, or that of SCIM 1.1; or `oauth2`.
     pub fn of(path: &str, base_path: &str) -> Self {
         let first = first_segment(path);
         let is_scim = ["scim", "v1", first_segment(base_path)].contains(&first);
-        if is_scim { Self::Scim } else { Self::Plain }
+        match first {
+            _ if is_scim => Self::Scim,
+            "oauth2" => Self::OAuth,
+            _ => Self::Plain,
+        }
     }
 }
 
@@ -51,6 +59,7 @@ pub struct Problem(Box<Told>);
 pub struct Told {
     status: StatusCode,
     scim_type: Option<&'static str>,
+    oauth: Option<&'static str>,
     detail: Cow<'static, str>,
     fields: Vec<(HeaderName, HeaderValue)>,
     cause: Option<String>,
@@ -69,6 +78,7 @@ impl Problem {
         Self(Box::new(Told {
             status,
             scim_type: None,
+            oauth: None,
             detail: detail.into(),
             fields: Vec::new(),
             cause: None,
@@ -83,6 +93,13 @@ impl Problem {
     ) -> Self {
         let mut problem = Self::new(status, detail);
         problem.0.scim_type = scim_type;
+        problem
+    }
+
+    /// Says no in the words of RFC 6749 §5.2.
+    pub fn oauth(status: StatusCode, word: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        let mut problem = Self::new(status, detail);
+        problem.0.oauth = Some(word);
         problem
     }
 
@@ -244,7 +261,7 @@ pub(super) fn wear(response: &mut Response, face: Face) {
     let told = response.extensions().get::<Arc<Told>>().cloned();
     match (told, face) {
         (Some(_), Face::Scim) => {}
-        (Some(told), Face::Plain) => render(response, &told, face),
+        (Some(told), Face::OAuth | Face::Plain) => render(response, &told, face),
         (None, _) if is_ours(response.headers()) => {}
         (None, _) => {
             let status = response.status();
@@ -268,6 +285,7 @@ fn render(response: &mut Response, told: &Told, face: Face) {
     let status = told.status.as_u16();
     let (body, kind) = match face {
         Face::Scim => (serde_json::to_vec(&scim_error(told)), SCIM_JSON),
+        Face::OAuth => (serde_json::to_vec(&oauth_error(told)), JSON),
         Face::Plain => (
             serde_json::to_vec(&Document {
                 kind: "about:blank",
@@ -300,6 +318,29 @@ struct ScimError<'a> {
     #[serde(rename = "scimType", skip_serializing_if = "Option::is_none")]
     scim_type: Option<&'static str>,
     detail: &'a str,
+}
+
+/// The word for what had none: what went wrong before or behind the endpoint.
+fn oauth_error(told: &Told) -> OAuthError<'_> {
+    let word = match told.status.as_u16() {
+        401 => "invalid_client",
+        429 | 503 | 507 => "temporarily_unavailable",
+        500.. => "server_error",
+        _ => "invalid_request",
+    };
+    // RFC 6749 §5.2 allows neither quotes nor backslashes there.
+    let description = told.detail.chars().map(|found| match found {
+        '"' | '\\' => '\'',
+        ' '..='~' => found,
+        _ => '?',
+    });
+    OAuthError { error: told.oauth.unwrap_or(word), error_description: description.collect() }
+}
+
+#[derive(Serialize)]
+struct OAuthError<'a> {
+    error: &'a str,
+    error_description: String,
 }
 
 #[derive(Serialize)]
@@ -351,14 +392,41 @@ mod tests {
         );
     }
 
+    #[tokio::test]
+    async fn rfc6749_5_2_at_the_token_endpoint_it_is_a_word_and_a_description_without_quotes() {
+        for (problem, wanted) in [
+            (
+                Problem::oauth(StatusCode::BAD_REQUEST, "invalid_scope", "expected \"scim\""),
+                r#"{"error":"invalid_scope","error_description":"expected 'scim'"}"#,
+            ),
+            (
+                Problem::too_large(7),
+                r#"{"error":"invalid_request","error_description":"the body may have at most 7 bytes"}"#,
+            ),
+            (
+                Problem::full(60),
+                r#"{"error":"temporarily_unavailable","error_description":"the server has no room for changes; nothing was changed"}"#,
+            ),
+            (
+                Problem::internal("canary"),
+                r#"{"error":"server_error","error_description":"the server failed; its log says why under this answer's X-Request-Id"}"#,
+            ),
+        ] {
+            let mut response = problem.into_response();
+            wear(&mut response, Face::OAuth);
+            assert_eq!(body(response).await, wanted);
+        }
+    }
+
     #[test]
     fn only_where_a_client_of_scim_would_look_an_error_wears_its_face() {
         for path in ["/scim/v2/Users", "//scim//v2", "/scim", "/v1/Users"] {
             assert_eq!(Face::of(path, "/scim/v2"), Face::Scim, "{path}");
         }
-        for path in ["/scimitar", "/admin/v1/tenants", "/", "/people/Users"] {
+        for path in ["/scimitar", "/admin/v1/tenants", "/", "/people/Users", "/oauth2x/token"] {
             assert_eq!(Face::of(path, "/scim/v2"), Face::Plain, "{path}");
         }
+        assert_eq!(Face::of("/oauth2/token", "/scim/v2"), Face::OAuth);
         assert_eq!(Face::of("/people/Users", "/people"), Face::Scim);
     }
 }

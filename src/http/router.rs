@@ -12,12 +12,14 @@ use super::drain::Drain;
 use super::edge::Edge;
 use super::health::{self, AskReadiness};
 use super::metrics::Metrics;
+use super::oauth::{self, TOKEN_PATH};
 use super::scim::{bulk, discovery, list, resource};
 
 /// The templates of the public listener.
-pub const PUBLIC: [&str; 18] = [
+pub const PUBLIC: [&str; 19] = [
     "/livez",
     "/readyz",
+    TOKEN_PATH,
     "/scim/v2",
     "/scim/v2/",
     "/scim/v2/.search",
@@ -42,6 +44,7 @@ pub const ADMIN: [&str; 2] = ["/metrics", "/admin/v1/operate"];
 /// Serves the public listener.
 pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
     let mut scim = Router::new()
+        .route(TOKEN_PATH, post(oauth::token))
         .route("/scim/v2/ServiceProviderConfig", get(discovery::service_provider_config))
         .route("/scim/v2/Schemas", get(discovery::schemas))
         .route("/scim/v2/Schemas/{id}", get(discovery::schema))

@@ -14,7 +14,6 @@ use crate::idp::normalise;
 use crate::idp::profile::AUTO;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::Document;
-use crate::scim::note::Notes;
 use crate::store::{Action, Change, Given, Write};
 
 /// How long an invitation stays good (T02).
@@ -75,7 +74,7 @@ impl Roster {
                 ],
                 subject: Some(at),
                 changes,
-                notes: Notes::new(),
+                ..Plan::default()
             };
             Ok((Some(plan), ()))
         })?;

@@ -6,6 +6,7 @@
 
 use super::Roster;
 use super::error::RosterError;
+use super::refusals::REFUSALS_PER_MINUTE_MAX;
 use super::scope::Caller;
 use crate::ids::Address;
 use crate::scim::note::Notes;
@@ -32,6 +33,11 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// Which leniencies were used.
     pub notes: Notes,
+    /// What the history says beside them.
+    pub remark: Option<String>,
+    /// Whether the history says nothing of it: for what a client may do without end, beyond the part that is written down. Such a plan
+    /// may write small values only.
+    pub unlogged: bool,
 }
 
 /// What a rule answers: a plan, or nothing to do; and in both cases what it found.
@@ -119,8 +125,11 @@ impl Roster {
     }
 
     fn unit(&self, caller: &Caller, action: Action, plan: Plan) -> Unit {
-        let log = self.entry(caller, action, "ok", plan.subject, plan.changes, names(&plan.notes));
-        Unit { given: plan.given, writes: plan.writes, log: Some(log) }
+        let log = (!plan.unlogged).then(|| {
+            let notes = names(&plan.notes).into_iter().chain(plan.remark).collect();
+            self.entry(caller, action, "ok", plan.subject, plan.changes, notes)
+        });
+        Unit { given: plan.given, writes: plan.writes, log }
     }
 
     /// Asks a rule, and makes what it says durable. Nothing is written when the rule has no plan.
@@ -162,14 +171,19 @@ impl Roster {
     /// Writes to the history that a request was refused for lack of a right (X58). Of a client that does not stop asking, not each.
     pub fn refused(&self, caller: &Caller, needs: &'static str) -> Result<(), RosterError> {
         let left_out = match caller.who {
-            Actor::Token(token) => self.refusals.count(token, caller.now),
+            Actor::Token(token) => {
+                self.refusals.count(*token.as_bytes(), caller.now, REFUSALS_PER_MINUTE_MAX)
+            }
+            Actor::Client(client) => {
+                self.refusals.count(*client.as_bytes(), caller.now, REFUSALS_PER_MINUTE_MAX)
+            }
             Actor::Cli | Actor::System => Some(0),
         };
         let notes = match left_out {
             None => return Ok(()),
             Some(0) => vec![],
             Some(more) => {
-                vec![format!("{more} more were refused to this token before, and not written down")]
+                vec![format!("{more} more were refused to this credential before, and not written down")]
             }
         };
         let result = format!("forbidden: needs {needs}");
@@ -178,7 +192,7 @@ impl Roster {
         Ok(())
     }
 
-    fn entry(
+    pub(super) fn entry(
         &self,
         caller: &Caller,
         action: Action,

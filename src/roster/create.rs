@@ -58,6 +58,7 @@ impl Roster {
                 subject: Some(at),
                 changes: changes(&Document::default(), &document),
                 notes: incoming.notes.clone(),
+                ..Plan::default()
             };
             if let Some(members) = &incoming.members {
                 let mut memberships = Memberships::new(snapshot, caller, kind, at.id);

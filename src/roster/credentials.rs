@@ -23,7 +23,6 @@ use super::{LOCAL, Roster};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
 use crate::ids::{ConnectionId, RequestId, TenantId, TokenId};
-use crate::scim::note::Notes;
 use crate::store::{Action, Actor, Change, Given, Snapshot, Unit, Write};
 
 /// What begins every token that is made here, so that secret scanners know it.
@@ -64,18 +63,31 @@ pub struct TokenView {
     pub last_used: Option<Timestamp>,
 }
 
-/// A token as it was looked up.
+/// A credential as it was looked up.
 #[derive(Debug)]
-struct Credential {
+pub(super) struct Credential {
     tenant: TenantId,
     connection: ConnectionId,
-    token: TokenId,
+    who: Actor,
     scopes: Scopes,
     profile: &'static Profile,
     options: ConnectionOptions,
     expires: Option<Timestamp>,
     /// Second of the last request.
     used: AtomicI64,
+}
+
+impl Credential {
+    pub(super) fn new(
+        tenant: TenantId,
+        connection: ConnectionId,
+        who: Actor,
+        scopes: Scopes,
+        (profile, options): (&'static Profile, ConnectionOptions),
+        expires: Option<Timestamp>,
+    ) -> Self {
+        Self { tenant, connection, who, scopes, profile, options, expires, used: AtomicI64::new(0) }
+    }
 }
 
 /// The credentials that were looked up since the last change of any token.
@@ -102,7 +114,7 @@ impl Credentials {
     }
 
     /// Forgets everything, and returns what it was.
-    fn forget_all(&self) -> impl Iterator<Item = Arc<Credential>> + use<> {
+    pub(super) fn forget_all(&self) -> impl Iterator<Item = Arc<Credential>> + use<> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         self.generation.fetch_add(1, Ordering::AcqRel);
         std::mem::take(&mut *known).into_values()
@@ -116,12 +128,30 @@ impl Roster {
             return Ok(None);
         }
         let hash = hash(presented);
+        self.authenticate_by(hash, request, |snapshot| {
+            match Self::look_up_access(snapshot, presented, &hash)? {
+                Some(found) => Ok(Some(found)),
+                None => Self::look_up(snapshot, &hash),
+            }
+        })
+    }
+
+    /// Finds out who presents a credential of any form, known here by a hash. `look_up` is asked where nobody was since the last change.
+    pub(super) fn authenticate_by(
+        &self,
+        hash: [u8; 32],
+        request: RequestId,
+        look_up: impl FnOnce(&dyn Snapshot) -> Result<Option<Credential>, RosterError>,
+    ) -> Result<Option<Caller>, RosterError> {
         let credential = match self.credentials.find(&hash) {
             Some(known) => known,
-            None => match self.look_up(hash)? {
-                Some(found) => found,
-                None => return Ok(None),
-            },
+            None => {
+                let generation = self.credentials.generation.load(Ordering::Acquire);
+                let Some(found) = look_up(self.store.snapshot()?.as_ref())? else { return Ok(None) };
+                let found = Arc::new(found);
+                self.credentials.remember(hash, &found, generation);
+                found
+            }
         };
         let now = self.now();
         if credential.expires.is_some_and(|end| now >= end) {
@@ -132,7 +162,7 @@ impl Roster {
             tenant: credential.tenant,
             connection: credential.connection,
             scopes: credential.scopes,
-            who: Actor::Token(credential.token),
+            who: credential.who,
             request,
             now,
             profile: credential.profile,
@@ -140,34 +170,31 @@ impl Roster {
         }))
     }
 
-    fn look_up(&self, hash: [u8; 32]) -> Result<Option<Arc<Credential>>, RosterError> {
-        let generation = self.credentials.generation.load(Ordering::Acquire);
-        let snapshot = self.store.snapshot()?;
-        let Some(pointer) = snapshot.small(TenantId::SYSTEM, TOKEN_POINTERS, &hash)? else { return Ok(None) };
+    fn look_up(snapshot: &dyn Snapshot, hash: &[u8; 32]) -> Result<Option<Credential>, RosterError> {
+        let Some(pointer) = snapshot.small(TenantId::SYSTEM, TOKEN_POINTERS, hash)? else { return Ok(None) };
         let TokenPointer { tenant, connection } = rows::decode(&pointer)?;
-        let Some(row) = tokens_of(snapshot.as_ref(), tenant, connection)? else { return Ok(None) };
-        let wanted = hex(&hash);
+        let Some(row) = tokens_of(snapshot, tenant, connection)? else { return Ok(None) };
+        let wanted = hex(hash);
         let Some(token) =
             row.tokens.into_iter().find(|token| token.hash.as_bytes().ct_eq(wanted.as_bytes()).into())
         else {
             return Ok(None);
         };
-        let (profile, options) = match Self::connection_row(snapshot.as_ref(), tenant, &row.connection)? {
+        let manner = Self::manner_of(snapshot, tenant, &row.connection)?;
+        let who = Actor::Token(token.id);
+        Ok(Some(Credential::new(tenant, connection, who, token.scopes, manner, token.expires)))
+    }
+
+    /// Returns the policies of a connection, and what it may beyond the ordinary.
+    pub(super) fn manner_of(
+        snapshot: &dyn Snapshot,
+        tenant: TenantId,
+        connection: &str,
+    ) -> Result<(&'static Profile, ConnectionOptions), RosterError> {
+        Ok(match Self::connection_row(snapshot, tenant, connection)? {
             Some(connection) => (Profile::by_name(&connection.profile).unwrap_or(&AUTO), connection.options),
             None => (&AUTO, ConnectionOptions::default()),
-        };
-        let credential = Arc::new(Credential {
-            tenant,
-            connection,
-            token: token.id,
-            scopes: token.scopes,
-            profile,
-            options,
-            expires: token.expires,
-            used: AtomicI64::new(0),
-        });
-        self.credentials.remember(hash, &credential, generation);
-        Ok(Some(credential))
+        })
     }
 
     /// Looks every credential up anew from now on: what one may do has changed.
@@ -237,7 +264,9 @@ impl Roster {
         let taken = self.store.snapshot()?.small(TenantId::SYSTEM, TOKEN_POINTERS, &hash)?;
         if let Some(taken) = &taken {
             let pointer: TokenPointer = rows::decode(taken)?;
-            if pointer != (TokenPointer { tenant, connection }) || self.look_up(hash)?.is_some() {
+            if pointer != (TokenPointer { tenant, connection })
+                || Self::look_up(self.store.snapshot()?.as_ref(), &hash)?.is_some()
+            {
                 return Err(RosterError::Unfit(
                     "this token is in use already; bring another, or let rosterd make one".to_owned(),
                 ));
@@ -326,7 +355,11 @@ impl Roster {
         for credential in self.credentials.forget_all() {
             let second = credential.used.load(Ordering::Relaxed);
             let Some(at) = Timestamp::from_second(second).ok().filter(|_| second > 0) else { continue };
-            let key = credential.token.as_bytes().to_vec();
+            let key = match credential.who {
+                Actor::Token(token) => token.as_bytes().to_vec(),
+                Actor::Client(client) => client.as_bytes().to_vec(),
+                Actor::Cli | Actor::System => continue,
+            };
             match rows::encode(&at) {
                 Ok(value) => used.entry(credential.tenant).or_default().push(Write::Small {
                     space: TOKEN_USE,
@@ -344,7 +377,7 @@ impl Roster {
         }
     }
 
-    fn connection_id(&self, caller: &Caller, name: &str) -> Result<ConnectionId, RosterError> {
+    pub(super) fn connection_id(&self, caller: &Caller, name: &str) -> Result<ConnectionId, RosterError> {
         if name == super::LOCAL_NAME {
             return Ok(LOCAL);
         }
@@ -391,9 +424,8 @@ fn tokens_plan(
     Plan {
         given: vec![Given::Small(TOKENS, key.clone(), before)],
         writes: vec![Write::Small { space: TOKENS, key, value: Some(after) }],
-        subject: None,
         changes: vec![Change::of("token", old, new)],
-        notes: Notes::new(),
+        ..Plan::default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The use cases: what one may do with a firm's people, each in a file of its own.
 //!
-//! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `commit` (how an answer
+//! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `clients` and `grants` (of those that fetch their tokens by themselves), `commit` (how an answer
 //! becomes durable), `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
 //! `patch`, `remove`, `query` (with `candidates`, `scan`, `found` and `cursor`), `bulk`, with `members` (edges), `index` (under which values a record is
 //! found); `tenants` and `admins` for the operator, `operate` for the operator's commands as plain data.
@@ -14,6 +14,7 @@ mod admins;
 mod adopt;
 mod bulk;
 mod candidates;
+mod clients;
 mod commit;
 mod create;
 mod credentials;
@@ -21,6 +22,7 @@ mod cursor;
 mod edges;
 mod error;
 mod found;
+mod grants;
 #[cfg(any(test, feature = "testing"))]
 pub mod hostile;
 mod index;
@@ -49,13 +51,21 @@ use jiff::Timestamp;
 
 pub use admins::Invitation;
 pub use bulk::{Answered, Done};
+pub use clients::{
+    ASSERTION_MINUTES_MAX, CLIENTS_PER_CONNECTION_MAX, ClientKind, ClientView, FEDERATION_ALGORITHMS,
+    Federation, IssuedSecret, SECRET_PREFIX, SECRETS_PER_CLIENT_MAX, Schemes, SecretView,
+};
 pub use commit::{hex, unhex};
 pub use credentials::{Issued, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_PER_CONNECTION_MAX, TokenView};
 pub use cursor::CURSOR_SECONDS_MAX;
 pub use edges::{Edges, MEMBERS_PAGE_ROWS, Member, MemberFace, Members};
 pub use error::RosterError;
+pub use grants::{
+    ACCESS_PER_CLIENT_MAX, ACCESS_PREFIX, ASSERTIONS_PER_CLIENT_MAX, Candidate, Denied, Granted, Known, Once,
+    Proven, Shown,
+};
 pub use leniencies::Used;
-pub use operate::{AuditRow, Command, Of, Reply};
+pub use operate::{AuditRow, Command, NewSecret, Of, Reply};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start, Views};
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
 pub use scope::{Caller, ConnectionOptions, Scope, Scopes};
@@ -83,6 +93,8 @@ pub struct Roster {
     credentials: credentials::Credentials,
     refusals: refusals::Refusals,
     leniencies: leniencies::Leniencies,
+    failures: refusals::Refusals,
+    issues: refusals::Refusals,
     /// Held from a token's pointer to its row.
     making_tokens: Mutex<()>,
     cursor_key: OnceLock<cursor::CursorKey>,
@@ -105,6 +117,8 @@ impl Roster {
             credentials: credentials::Credentials::default(),
             refusals: refusals::Refusals::default(),
             leniencies: leniencies::Leniencies::default(),
+            failures: refusals::Refusals::default(),
+            issues: refusals::Refusals::default(),
             making_tokens: Mutex::default(),
             cursor_key: OnceLock::new(),
         }
@@ -124,6 +138,11 @@ impl Roster {
     fn now(&self) -> Timestamp {
         let now = self.clock.now();
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    }
+
+    /// Tells what time it is here, for checks that stand before a caller.
+    pub fn current_time(&self) -> Timestamp {
+        self.now()
     }
 
     /// Makes the name of a request.

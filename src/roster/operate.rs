@@ -6,8 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::error::RosterError;
 use super::scope::{Scope, Scopes};
-use super::{Caller, ConnectionChange, ConnectionOptions, ConnectionView, Roster, TenantView, TokenView};
-use crate::ids::{ConnectionId, RequestId, ResourceId, TenantId, TokenId};
+use super::{
+    Caller, ClientKind, ClientView, ConnectionChange, ConnectionOptions, ConnectionView, Federation,
+    IssuedSecret, Roster, TenantView, TokenView,
+};
+use crate::ids::{ClientId, ConnectionId, RequestId, ResourceId, TenantId, TokenId};
 use crate::store::{LogRow, Seq};
 
 /// Bytes of history at which a page takes no more rows: one row of a large group is megabytes by itself.
@@ -76,6 +79,50 @@ pub enum Command {
         /// Which.
         id: String,
     },
+    /// Makes a client of a connection.
+    ClientCreate {
+        /// Whose.
+        tenant: String,
+        /// Of which connection.
+        connection: String,
+        /// What it may do; an IdP's scopes when empty.
+        scopes: Vec<String>,
+        /// How it proves itself.
+        kind: ClientKind,
+        /// Days until its secret stops working.
+        days: u32,
+    },
+    /// Lists clients.
+    ClientList {
+        /// Whose; everybody's when `None`.
+        tenant: Option<String>,
+    },
+    /// Gives a client another secret.
+    ClientSecretAdd {
+        /// Which client.
+        client: String,
+        /// Days until it stops working.
+        days: u32,
+    },
+    /// Ends a client's secret.
+    ClientSecretRevoke {
+        /// Which client.
+        client: String,
+        /// Which secret.
+        id: String,
+    },
+    /// Pins whose assertions stand for a client.
+    ClientFederate {
+        /// Which client.
+        client: String,
+        /// What is pinned.
+        federation: Federation,
+    },
+    /// Ends a client, with its secrets and access tokens.
+    ClientRevoke {
+        /// Which.
+        client: String,
+    },
     /// Makes an administrator.
     AdminCreate {
         /// Of which tenant.
@@ -133,6 +180,20 @@ pub enum Reply {
         /// By tenant and connection.
         tokens: Vec<Of<TokenView>>,
     },
+    /// A client, new or with something new.
+    Client {
+        /// Its id.
+        client: ClientId,
+        /// Its new secret, which is shown once.
+        secret: Option<NewSecret>,
+        /// The public URL of `/scim/v2`, where a daemon answers, which knows it.
+        base_url: Option<String>,
+    },
+    /// The clients.
+    Clients {
+        /// By tenant and connection.
+        clients: Vec<Of<ClientView>>,
+    },
     /// A new administrator.
     Administrator {
         /// Who.
@@ -154,6 +215,23 @@ pub enum Reply {
         /// Token pointers that a crash had left behind, and that were removed.
         orphaned: usize,
     },
+}
+
+/// A client's new secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NewSecret {
+    /// Its id, by which it is revoked.
+    pub id: TokenId,
+    /// The secret.
+    pub secret: String,
+    /// When it stops working.
+    pub expires: Timestamp,
+}
+
+impl From<IssuedSecret> for NewSecret {
+    fn from(issued: IssuedSecret) -> Self {
+        Self { id: issued.id, secret: issued.secret.to_string(), expires: issued.expires }
+    }
 }
 
 /// Something of a tenant's.
@@ -213,14 +291,9 @@ impl Roster {
             }
             Command::TokenCreate { tenant, connection, scopes, days, secret } => {
                 let caller = self.operator(&tenant, request)?;
-                let scopes = if scopes.is_empty() {
-                    Scopes::idp()
-                } else {
-                    Scopes::of(scopes.iter().map(|name| Scope::parse(name)).collect::<Result<Vec<_>, _>>()?)
-                };
-                let lifetime =
-                    days.map(|days| SignedDuration::from_hours(24_i64.saturating_mul(days.into())));
-                let issued = self.create_token(&caller, &connection, scopes, lifetime, secret.as_deref())?;
+                let scopes = scopes_named(&scopes)?;
+                let issued =
+                    self.create_token(&caller, &connection, scopes, days.map(whole_days), secret.as_deref())?;
                 Ok(Reply::Token { id: issued.id, secret: issued.secret.to_string(), expires: issued.expires })
             }
             Command::TokenList { tenant } => {
@@ -234,6 +307,37 @@ impl Roster {
                 let all = self.of_each(None, request, Self::tokens)?;
                 let holder = all.into_iter().find(|token| token.what.id == id).ok_or_else(unknown)?;
                 self.revoke_token(&self.operator(&holder.tenant, request)?, id).map(|()| Reply::Done)
+            }
+            Command::ClientCreate { tenant, connection, scopes, kind, days } => {
+                let caller = self.operator(&tenant, request)?;
+                let scopes = scopes_named(&scopes)?;
+                let (client, issued) =
+                    self.create_client(&caller, &connection, scopes, kind, whole_days(days))?;
+                Ok(Reply::Client { client, secret: issued.map(NewSecret::from), base_url: None })
+            }
+            Command::ClientList { tenant } => {
+                Ok(Reply::Clients { clients: self.of_each(tenant, request, Self::clients)? })
+            }
+            Command::ClientSecretAdd { client, days } => {
+                let (caller, client) = self.operator_of_client(&client, request)?;
+                let issued = self.add_secret(&caller, client, whole_days(days))?;
+                Ok(Reply::Client { client, secret: Some(issued.into()), base_url: None })
+            }
+            Command::ClientSecretRevoke { client, id } => {
+                let (caller, client) = self.operator_of_client(&client, request)?;
+                let id = TokenId::parse(&id).map_err(|_| {
+                    RosterError::Unfit("no secret has this id; rosterd client list shows them".to_owned())
+                })?;
+                self.revoke_secret(&caller, client, id).map(|()| Reply::Done)
+            }
+            Command::ClientFederate { client, federation } => {
+                let (caller, client) = self.operator_of_client(&client, request)?;
+                self.federate(&caller, client, &federation)?;
+                Ok(Reply::Client { client, secret: None, base_url: None })
+            }
+            Command::ClientRevoke { client } => {
+                let (caller, client) = self.operator_of_client(&client, request)?;
+                self.revoke_client(&caller, client).map(|()| Reply::Done)
             }
             Command::AdminCreate { tenant, user_name, display_name } => {
                 let caller = self.operator(&tenant, request)?;
@@ -296,6 +400,18 @@ impl Roster {
         }
         Ok(all)
     }
+}
+
+/// Reads names of scopes; an IdP's where there are none.
+fn scopes_named(names: &[String]) -> Result<Scopes, RosterError> {
+    if names.is_empty() {
+        return Ok(Scopes::idp());
+    }
+    Ok(Scopes::of(names.iter().map(|name| Scope::parse(name)).collect::<Result<Vec<_>, _>>()?))
+}
+
+fn whole_days(days: u32) -> SignedDuration {
+    SignedDuration::from_hours(24_i64.saturating_mul(days.into()))
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ impl Roster {
                 subject: Some(at),
                 changes: changes(&before, &wanted),
                 notes: incoming.notes.clone(),
+                ..Plan::default()
             };
             shadow::remember(snapshot, caller, at, &incoming.shadow, Said::Everything, &mut plan)?;
             explain(&mut plan.changes, &plan.notes, &[]);

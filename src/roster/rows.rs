@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::error::RosterError;
 use super::scope::{ConnectionOptions, Scopes};
-use crate::ids::{ConnectionId, ResourceId, TenantId, TokenId};
+use crate::ids::{ClientId, ConnectionId, ResourceId, TenantId, TokenId};
 use crate::store::Space;
 
 /// System tenant: name of a tenant → [`TenantRow`].
@@ -20,6 +20,10 @@ pub const NEXT_TENANT: Space = Space(3);
 pub const CURSOR_KEY: Space = Space(4);
 /// System tenant: number of a tenant (4 bytes, big-endian) → which indexes of order all its records have entries in (a number).
 pub const ORDERS: Space = Space(5);
+/// System tenant: client id → [`TokenPointer`].
+pub const CLIENT_POINTERS: Space = Space(8);
+/// System tenant: SHA-256 of an issuer, a zero byte and a subject → [`FederationPointer`].
+pub const FEDERATION_POINTERS: Space = Space(9);
 /// Name of a connection → [`ConnectionRow`].
 pub const CONNECTIONS: Space = Space(16);
 /// Connection id → [`TokensRow`].
@@ -33,6 +37,10 @@ pub const INVITATIONS: Space = Space(20);
 
 /// Kind, id of a resource and id of a connection → what the connection said of it that no schema knows (a JSON object).
 pub const SHADOWS: Space = Space(21);
+/// Connection id, client id → [`ClientRow`].
+pub const CLIENTS: Space = Space(32);
+/// Client id, second until which it matters (8 bytes, big-endian), first half of the SHA-256 of an assertion's `jti` → one byte.
+pub const ASSERTIONS: Space = Space(33);
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +96,82 @@ pub struct TokenRow {
     pub created: Timestamp,
     /// When it stops working; `None` only where the operator asked for that.
     pub expires: Option<Timestamp>,
+}
+
+/// Which client an issuer's subject stands for. Worth nothing by itself: the client's own row decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FederationPointer {
+    /// Whose client it is.
+    pub tenant: TenantId,
+    /// Of which connection.
+    pub connection: ConnectionId,
+    /// Which.
+    pub client: ClientId,
+}
+
+/// A client of a connection, and everything it was given: one row, so that ending any of it is one write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientRow {
+    /// The connection's name.
+    pub connection: String,
+    /// The most it may do.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Whether it shows its secret with each request, instead of fetching access tokens.
+    pub basic: bool,
+    /// Its secrets, oldest first.
+    pub secrets: Vec<SecretRow>,
+    /// Whose assertions stand for it.
+    pub federation: Option<FederationRow>,
+    /// Its access tokens, oldest first.
+    pub access: Vec<AccessRow>,
+    /// How many `jti` are remembered for it.
+    #[serde(default)]
+    pub assertions: u32,
+}
+
+/// A client's secret. The secret itself is nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretRow {
+    /// Its id, by which it is revoked.
+    pub id: TokenId,
+    /// SHA-256 of the secret, hexadecimal.
+    pub hash: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it stops working.
+    pub expires: Timestamp,
+}
+
+/// What is pinned of assertions that stand for a client (RFC 7523).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FederationRow {
+    /// The issuer.
+    pub issuer: String,
+    /// The subject.
+    pub subject: String,
+    /// The audiences, any of which will do.
+    pub audiences: Vec<String>,
+    /// Where the issuer's keys are; where its metadata says when `None`.
+    pub keys_url: Option<String>,
+    /// Names of the algorithms that are taken.
+    pub algorithms: Vec<String>,
+    /// Longest life of an assertion.
+    pub lifetime_minutes_max: u32,
+}
+
+/// An access token. The token itself is nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessRow {
+    /// SHA-256 of the token, hexadecimal.
+    pub hash: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it stops working.
+    pub expires: Timestamp,
+    /// The secret it was fetched with; an assertion where `None`.
+    pub by: Option<TokenId>,
 }
 
 /// A person who administers the tenant.

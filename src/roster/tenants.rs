@@ -70,7 +70,7 @@ impl Roster {
         self.at_hand(TenantId::SYSTEM, request, Actor::Cli)
     }
 
-    fn at_hand(&self, tenant: TenantId, request: RequestId, who: Actor) -> Caller {
+    pub(super) fn at_hand(&self, tenant: TenantId, request: RequestId, who: Actor) -> Caller {
         let scopes = Scopes::of(Scope::ALL);
         let options = ConnectionOptions::default();
         Caller { tenant, connection: LOCAL, scopes, who, request, now: self.now(), profile: &AUTO, options }

@@ -29,6 +29,17 @@ pub struct Facts<'a> {
     pub sort: bool,
     /// How long a cursor is good (RFC 9865); `None` when there are none.
     pub cursor_seconds: Option<i64>,
+    /// How the caller's connection may authenticate, beside bearer tokens.
+    pub schemes: SchemeFacts<'a>,
+}
+
+/// Ways to authenticate that a connection has, beside bearer tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SchemeFacts<'a> {
+    /// Where access tokens are fetched, if they are.
+    pub token_url: Option<&'a str>,
+    /// Whether name and secret are taken with each request.
+    pub basic: bool,
 }
 
 /// Says what the server can do. Every member is there, also of what is not supported (S181).
@@ -58,18 +69,39 @@ pub fn service_provider_config(facts: &Facts<'_>) -> Value {
         "sort": {"supported": facts.sort},
         "etag": {"supported": true},
         "pagination": pagination,
-        "authenticationSchemes": [{
-            "type": "oauthbearertoken",
-            "name": "Bearer token",
-            "description": "A token in the Authorization header",
-            "specUri": "https://www.rfc-editor.org/info/rfc6750",
-            "primary": true,
-        }],
+        "authenticationSchemes": authentication_schemes(facts.schemes),
         "meta": {
             "resourceType": "ServiceProviderConfig",
             "location": format!("{}/ServiceProviderConfig", facts.base),
         },
     })
+}
+
+fn authentication_schemes(facts: SchemeFacts<'_>) -> Vec<Value> {
+    let mut schemes = vec![json!({
+        "type": "oauthbearertoken",
+        "name": "Bearer token",
+        "description": "A token in the Authorization header",
+        "specUri": "https://www.rfc-editor.org/info/rfc6750",
+        "primary": true,
+    })];
+    if let Some(url) = facts.token_url {
+        schemes.push(json!({
+            "type": "oauth2",
+            "name": "OAuth 2.0 client credentials",
+            "description": format!("An access token from {url}, for a client's secret or an assertion"),
+            "specUri": "https://www.rfc-editor.org/info/rfc6749",
+        }));
+    }
+    if facts.basic {
+        schemes.push(json!({
+            "type": "httpbasic",
+            "name": "HTTP Basic",
+            "description": "A client's id and secret in the Authorization header",
+            "specUri": "https://www.rfc-editor.org/info/rfc7617",
+        }));
+    }
+    schemes
 }
 
 /// Lists the schemas of all kinds, each once, as a ListResponse (S180).
@@ -222,6 +254,7 @@ mod tests {
             results_default: 100,
             sort: false,
             cursor_seconds: Some(600),
+            schemes: SchemeFacts { token_url: Some("https://roster.test/oauth2/token"), basic: true },
         };
         let described = service_provider_config(&facts);
         assert!(!has_null(&described));
@@ -232,6 +265,17 @@ mod tests {
             (&1000.into(), &(1 << 24).into())
         );
         assert_eq!(described["filter"]["maxResults"], 1000);
+        let schemes = |described: &Value| -> Vec<Value> {
+            described["authenticationSchemes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one["type"].clone())
+                .collect()
+        };
+        assert_eq!(schemes(&described), ["oauthbearertoken", "oauth2", "httpbasic"]);
+        let bare = service_provider_config(&Facts { schemes: SchemeFacts::default(), ..facts });
+        assert_eq!(schemes(&bare), ["oauthbearertoken"]);
         assert_eq!(
             described["pagination"],
             json!({

@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::unit::Seq;
-use crate::ids::{Address, ConnectionId, RequestId, TokenId};
+use crate::ids::{Address, ClientId, ConnectionId, RequestId, TokenId};
 
 /// Who did it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ use crate::ids::{Address, ConnectionId, RequestId, TokenId};
 pub enum Actor {
     /// A bearer token.
     Token(TokenId),
+    /// A client of a connection, by an access token or by its secret.
+    Client(ClientId),
     /// Somebody who may read the data folder, through the command line.
     Cli,
     /// The daemon itself: first start, schedules, repairs.
@@ -52,6 +54,18 @@ pub enum Action {
     TokenRevoke,
     /// An administrator was made.
     AdminCreate,
+    /// A client was made.
+    ClientCreate,
+    /// A client was revoked, with all that it had been given.
+    ClientRevoke,
+    /// A client was given a secret.
+    SecretCreate,
+    /// A client's secret was revoked, with the access tokens it had fetched.
+    SecretRevoke,
+    /// An issuer was pinned whose assertions stand for the client.
+    ClientFederate,
+    /// A client fetched an access token.
+    AccessIssue,
 }
 
 /// One attribute's change. `old` and `new` are absent where the value is secret, or did not exist.

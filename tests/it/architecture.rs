@@ -21,10 +21,12 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("telemetry", &[]),
     ("audit", &["roster", "store", "ids"]),
-    ("http", &["roster", "store", "scim", "ids", "clock", "chance"]),
+    ("net", &["config"]),
+    ("jwt", &["net", "chance"]),
+    ("http", &["jwt", "roster", "store", "scim", "ids", "clock", "chance"]),
     ("demo", &[]),
     ("bench", &["roster", "store", "ids", "clock", "chance"]),
-    ("app", &["http", "config", "roster", "store", "clock", "chance"]),
+    ("app", &["http", "jwt", "net", "config", "roster", "store", "clock", "chance"]),
     ("cli", &["app", "http", "demo", "bench", "audit", "config", "telemetry", "roster"]),
 ];
 
@@ -231,7 +233,7 @@ fn x67_what_could_panic_or_overflow_is_denied_where_requests_pass() {
         assert!(manifest.lines().any(|found| found == line), "Cargo.toml lacks `{line}`");
     }
     // The suite runs clippy with -D warnings, so that a warning is a refusal.
-    for room in ["http", "idp", "roster", "scim"] {
+    for room in ["http", "idp", "jwt", "net", "roster", "scim"] {
         let map = sources().into_iter().find(|source| source.path == format!("{room}/mod.rs")).unwrap();
         let lint = "warn(clippy::arithmetic_side_effects)";
         assert!(map.text.contains(lint), "{}: expected `{lint}` at its head", map.path);

@@ -17,6 +17,7 @@ mod conformance;
 mod coverage;
 mod edge;
 mod lists;
+mod oauth;
 mod process;
 mod roster;
 mod rows;

@@ -9,17 +9,19 @@ use super::reply;
 use crate::http::auth::Bearer;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
-use crate::roster::{CURSOR_SECONDS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX};
+use crate::roster::{CURSOR_SECONDS_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Roster};
 use crate::scim::bulk::OPERATIONS_MAX;
-use crate::scim::discovery::{self, BulkFacts, Facts};
+use crate::scim::discovery::{self, BulkFacts, Facts, SchemeFacts};
 
 /// Describes the server.
 pub async fn service_provider_config(
     State(edge): State<Edge>,
-    _: Bearer,
+    bearer: Bearer,
     request: Request,
 ) -> Result<Response, Problem> {
     refuse_filter(&request)?;
+    let used = edge.read(&bearer.caller, Roster::schemes)?;
+    let token_url = edge.token_url();
     let facts = Facts {
         base: edge.base_url(),
         bulk: BulkFacts { operations_max: OPERATIONS_MAX as u64, payload_bytes_max: edge.body_sizes().large },
@@ -27,6 +29,7 @@ pub async fn service_provider_config(
         results_default: PAGE_SIZE_DEFAULT,
         sort: true,
         cursor_seconds: Some(CURSOR_SECONDS_MAX),
+        schemes: SchemeFacts { token_url: used.oauth2.then_some(token_url.as_str()), basic: used.basic },
     };
     Ok(reply::value(&discovery::service_provider_config(&facts)))
 }

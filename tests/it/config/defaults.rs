@@ -88,6 +88,7 @@ fn numbers_with_a_dimension_name_it() {
     let dimensions = [
         "_ms",
         "_days",
+        "_minutes",
         "_mib",
         "bytes_max",
         "bytes_large_max",

@@ -342,6 +342,43 @@ fn every_command(daemon: &TestDaemon) -> String {
     told.lines().last().unwrap().trim().to_owned()
 }
 
+/// Asks for access tokens, well and badly; returns what must be nowhere: the client's secret, and a token.
+fn every_form(daemon: &TestDaemon) -> [String; 2] {
+    let made = daemon.cli(&["client", "create", "--tenant", "main", "--connection", "idp", "--json"]);
+    assert!(made.status.success(), "{made:?}");
+    let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+    let [id, secret] = ["client_id", "client_secret"].map(|name| made[name].as_str().unwrap().to_owned());
+    let stranger = daemon.client().stranger();
+    let ask = |body: String| {
+        with_luggage(Request::new("POST", "/oauth2/token"))
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(body)
+    };
+    let good = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let answer = stranger.try_send(&ask(good.clone())).unwrap().expect(200);
+    let token = answer.json()["access_token"].as_str().unwrap().to_owned();
+    let assertion = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJjYW5hcnk3cSIsInN1YiI6ImNhbmFyeTdxIiwiYXVkIjoiY2FuYXJ5N3EifQ.Y2FuYXJ5N3E";
+    for body in [
+        format!("{good}&scope=canary7q"),
+        format!("{good}&canary7q=canary7q&canary7q=canary7q"),
+        format!("{good}&client_assertion=canary7q"),
+        format!("grant_type=canary7q&client_id={id}&client_secret={secret}"),
+        format!("grant_type=client_credentials&client_id={id}&client_secret={secret}canary7q"),
+        "grant_type=client_credentials&client_id=canary7q&client_secret=canary7q".to_owned(),
+        format!(
+            "grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion={assertion}"
+        ),
+    ] {
+        send(&stranger, &ask(body));
+    }
+    send(&stranger, &with_luggage(Request::new("POST", format!("/oauth2/token?{good}"))));
+    for credential in CREDENTIALS {
+        send(&stranger, &ask("grant_type=client_credentials".to_owned()).header("Authorization", credential));
+    }
+    send(&stranger.with(&token), &Request::scim("GET", "/Users"));
+    [secret, token]
+}
+
 fn make_token(daemon: &TestDaemon) -> String {
     let made = daemon.cli(&["token", "create", "--tenant", "main", "--connection", "idp"]);
     assert!(made.status.success(), "{made:?}");
@@ -357,6 +394,7 @@ fn x1_x61_x62_nothing_secret_or_personal_is_logged_by_any_route_error_or_command
     every_error(&client, "canary7q-name");
     every_route(&client);
     every_rudeness(&client);
+    let [client_secret, access_token] = every_form(daemon);
     let invitation = every_command(daemon);
     assert!(invitation.len() >= 32, "{invitation}");
     let admin = daemon.admin();
@@ -368,7 +406,14 @@ fn x1_x61_x62_nothing_secret_or_personal_is_logged_by_any_route_error_or_command
             ),
         );
     }
-    watched.must_have_kept_quiet(&[TestDaemon::TOKEN, &secret, &secret["rost_".len()..], &invitation]);
+    watched.must_have_kept_quiet(&[
+        TestDaemon::TOKEN,
+        &secret,
+        &secret["rost_".len()..],
+        &client_secret["rosts_".len()..],
+        &access_token["rosta_".len()..],
+        &invitation,
+    ]);
 }
 
 #[test]

@@ -69,5 +69,8 @@ fn a_client_that_does_not_stop_asking_for_what_it_may_not_have_does_not_fill_the
     let rows = said(&history(app.roster(), TenantId::new(1)));
     let notes = &rows.last().unwrap().0.notes;
     assert_eq!(notes.len(), 1);
-    assert!(notes[0].ends_with("more were refused to this token before, and not written down"), "{notes:?}");
+    assert!(
+        notes[0].ends_with("more were refused to this credential before, and not written down"),
+        "{notes:?}"
+    );
 }

@@ -54,6 +54,8 @@ fn matrix(route: &str) -> Option<Vec<Verb>> {
     };
     Some(match route {
         "/livez" | "/readyz" => read(Nothing, 200),
+        // Wants a form, and says so to everybody: whoever comes here has no token yet.
+        "/oauth2/token" => vec![verb("POST", Nothing, 400)],
         "/scim/v2/ServiceProviderConfig"
         | "/scim/v2/Schemas"
         | "/scim/v2/Schemas/{id}"
@@ -260,8 +262,9 @@ fn x8_no_spelling_of_a_path_gets_in_without_a_token() {
 }
 
 /// The documented list: what an operator may find open, and where.
-const DOCUMENTED_PUBLIC: [&str; 18] = [
+const DOCUMENTED_PUBLIC: [&str; 19] = [
     "/livez",
+    "/oauth2/token",
     "/readyz",
     "/scim/v2",
     "/scim/v2/",
@@ -309,7 +312,8 @@ fn x73_the_router_serves_the_documented_list_and_nothing_else() {
         "/healthz",
         "/status",
         "/.well-known/openid-configuration",
-        "/oauth2/token",
+        "/oauth2/authorize",
+        "/oauth2/token/",
         "/.env",
         "/index.html",
     ] {

@@ -11,6 +11,7 @@ use rosterd::app::{Daemon, Rim, open_roster, roster_on};
 use rosterd::chance::SeededChance;
 use rosterd::clock::Clock;
 use rosterd::config::{Config, Environment, Sources};
+use rosterd::net::{Resolver, SystemResolver};
 use rosterd::roster::{Command, ConnectionOptions, Reply, Roster};
 use rosterd::store::Store;
 use rosterd::store::memory::MemoryStore;
@@ -94,7 +95,13 @@ impl TestApp {
 
     /// Starts on a store.
     pub fn on(engine: Engine) -> Self {
-        let parts = Parts::new();
+        Self::with(engine, &[], Arc::new(SystemResolver))
+    }
+
+    /// Starts on a store with further settings, and with another resolver in the system's place.
+    pub fn with(engine: Engine, settings: &[(&str, &str)], resolver: Arc<dyn Resolver>) -> Self {
+        let mut parts = Parts::with(settings);
+        parts.rim.resolver = resolver;
         let roster = match engine {
             Engine::Memory => roster_on(Arc::new(MemoryStore::new()), &parts.rim),
             Engine::Redb => open_roster(&parts.config, &parts.rim).unwrap(),
@@ -111,7 +118,7 @@ impl TestApp {
 
     /// Starts on a store that the test brought.
     pub fn around(store: Arc<dyn Store>) -> Self {
-        let parts = Parts::new();
+        let parts = Parts::with(&[]);
         let roster = roster_on(store, &parts.rim);
         parts.start(Engine::Memory, roster)
     }
@@ -181,7 +188,15 @@ impl TestApp {
     /// Stops the daemon as SIGTERM does, and starts it again on the same folder. Only on a store that remembers.
     pub fn restart(&mut self) {
         assert_eq!(self.engine, Engine::Redb, "the memory store forgets");
+        let before = Arc::clone(self.daemon().roster());
         self.stop();
+        // What nobody waits for (a refusal on its way into the history) still holds the folder.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while Arc::strong_count(&before) > 1 {
+            assert!(std::time::Instant::now() < deadline, "somebody still holds the roster");
+            std::thread::yield_now();
+        }
+        drop(before);
         let roster = open_roster(&self.config, &self.rim).unwrap();
         let daemon = self.runtime.block_on(Daemon::start(&self.config, roster, &self.rim)).unwrap();
         self.client = Client::new(daemon.public(), self.client.token());
@@ -216,11 +231,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn new() -> Self {
-        Self::with(&[])
-    }
-
-    fn with(settings: &[(&'static str, &str)]) -> Self {
+    fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut sources = Sources::new(Environment::default())
             .flag("--data", "data.dir", folder.path().to_str().unwrap())
@@ -233,7 +244,9 @@ impl Parts {
         }
         let config = Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"));
         let clock = Arc::new(TickingClock::at("2026-03-01T08:00:00Z"));
-        let rim = Rim { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance: Arc::new(SeededChance::new(7)) };
+        let chance = Arc::new(SeededChance::new(7));
+        let rim =
+            Rim { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance, resolver: Arc::new(SystemResolver) };
         Self { folder, config, clock, rim }
     }
 

@@ -12,8 +12,11 @@ use crate::clock::FixedClock;
 use crate::http::body::Bodies;
 use crate::http::edge::BodySizes;
 use crate::http::limits::{Limits, Shares};
+use crate::http::oauth::OAuth;
 use crate::http::scim::pieces::{Listed, One};
 use crate::ids::{Address, KindId, ResourceId};
+use crate::jwt::Keyring;
+use crate::net::{self, Options, SystemResolver};
 use crate::roster::{Caller, Edges, MEMBERS_PAGE_ROWS, Query, Roster};
 use crate::scim::Projection;
 use crate::store::memory::MemoryStore;
@@ -38,7 +41,13 @@ fn world() -> World {
     let caller = roster.operator("acme", roster.request_id()).unwrap();
     let sizes = BodySizes { usual: 1000, large: 1000 };
     let bodies = Bodies::new(&Limits::default());
-    let edge = Edge::new(Arc::new(roster), "https://roster.test/scim/v2".to_owned(), sizes, bodies);
+    let outbound = Options { allow: vec![], connect: Duration::ZERO, total: Duration::ZERO, roots: vec![] };
+    let keyring = Keyring::new(
+        net::Client::new(outbound, Arc::new(SystemResolver)).unwrap(),
+        Arc::new(SeededChance::new(1)),
+    );
+    let oauth = OAuth::new(keyring, 60);
+    let edge = Edge::new(Arc::new(roster), "https://roster.test/scim/v2".to_owned(), sizes, bodies, oauth);
     World { edge, caller, store }
 }
 

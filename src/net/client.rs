@@ -1,0 +1,374 @@
+//! One GET to somewhere else, and nothing that an answer could make larger, longer or lead astray (R24, X52).
+//!
+//! The name is looked up once, every address it has is checked, and the connection goes to one of these. No redirect is followed, no
+//! compression undone, no proxy used, no connection kept: what is fetched here is fetched now and then.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::{Body as _, Bytes};
+use hyper::client::conn::http1;
+use hyper::header::{self, HeaderValue};
+use hyper::{Request, Response, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::address::may_reach;
+use super::resolve::Resolver;
+use crate::config::Permit;
+
+/// Longest URL.
+pub const URL_CHARACTERS_MAX: usize = 2048;
+/// Requests under way at once; further ones wait within their time.
+const AT_ONCE_MAX: usize = 16;
+/// Addresses of one host that are tried.
+const ADDRESSES_TRIED_MAX: usize = 4;
+/// What is read of an answer's head.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+
+/// An absolute https URL without credentials or a fragment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HttpsUrl {
+    text: String,
+    host: String,
+    port: u16,
+    target: String,
+}
+
+impl HttpsUrl {
+    /// Reads a URL, or says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, NetError> {
+        let refused = |why: &'static str| NetError::Url(why);
+        if text.len() > URL_CHARACTERS_MAX {
+            return Err(refused("it is longer than 2048 characters"));
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) || text.contains(['\\', '#', '@']) {
+            return Err(refused(
+                "it holds spaces, a fragment, a name with a password, or characters outside ASCII",
+            ));
+        }
+        let uri: Uri = text.parse().map_err(|_| refused("it is no URL"))?;
+        if uri.scheme_str() != Some("https") {
+            return Err(refused("it does not begin with https://"));
+        }
+        let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| refused("it names no host"))?;
+        // Not the library's own reading, which takes a port that is none for no port.
+        let authority = uri.authority().map_or("", hyper::http::uri::Authority::as_str);
+        let port = match authority.strip_prefix(host).unwrap_or(":") {
+            "" => 443,
+            rest => rest
+                .strip_prefix(':')
+                .and_then(|port| port.parse::<u16>().ok())
+                .filter(|port| *port > 0)
+                .ok_or_else(|| refused("its port is none"))?,
+        };
+        let target = uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str).to_owned();
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        Ok(Self { text: text.to_owned(), host, port, target })
+    }
+
+    /// Returns the URL as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for HttpsUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Why nothing was fetched. For the log; a caller's own client is told nothing of it.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// The URL is none that is fetched.
+    #[error("expected an https URL: {0}")]
+    Url(&'static str),
+    /// The name has no address.
+    #[error("the host's name could not be resolved: {0}")]
+    Resolve(String),
+    /// The name leads where requests must not go.
+    #[error("the host has the address {0}, which is not public; net.allow can open it")]
+    Forbidden(IpAddr),
+    /// No connection.
+    #[error("no connection to the host: {0}")]
+    Connect(io::Error),
+    /// It took too long.
+    #[error("the host took longer than {0:?}")]
+    TooSlow(Duration),
+    /// Another status than 200. Redirects are among them.
+    #[error("expected the status 200, found {}", .0.as_u16())]
+    Status(StatusCode),
+    /// The answer is compressed, although nobody asked for that.
+    #[error("expected an answer without Content-Encoding")]
+    Encoded,
+    /// The answer is larger than it may be.
+    #[error("the answer has more than {0} bytes")]
+    TooLarge(usize),
+    /// The answer broke off, or is no HTTP.
+    #[error("the answer broke off: {0}")]
+    Broken(String),
+}
+
+/// How requests are made.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where they may go beside public addresses.
+    pub allow: Vec<Permit>,
+    /// For a connection to stand, the name's look-up and TLS included.
+    pub connect: Duration,
+    /// For a request as a whole.
+    pub total: Duration,
+    /// Roots that are trusted beside those that browsers trust.
+    pub roots: Vec<CertificateDer<'static>>,
+}
+
+/// Why a file of roots was not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("net.ca_file: expected root certificates in PEM form in {}, found: {why}", path.display())]
+pub struct RootsError {
+    /// Which file.
+    path: PathBuf,
+    /// What the reader met.
+    why: String,
+}
+
+/// Reads a PEM file with at least one root certificate.
+pub fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
+    let refused = |why: String| RootsError { path: path.to_owned(), why };
+    let roots = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| refused(error.to_string()))?;
+    let mut store = RootCertStore::empty();
+    for root in &roots {
+        store.add(root.clone()).map_err(|error| refused(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(refused("no certificate".to_owned()));
+    }
+    Ok(roots)
+}
+
+/// Makes requests. One for the whole daemon.
+pub struct Client {
+    resolver: Arc<dyn Resolver>,
+    tls: TlsConnector,
+    allow: Vec<Permit>,
+    connect: Duration,
+    total: Duration,
+    places: Semaphore,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("allow", &self.allow).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// Makes a client. Roots that are no certificates are left out; [`read_roots`] refuses them before.
+    pub fn new(options: Options, resolver: Arc<dyn Resolver>) -> Result<Self, rustls::Error> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        roots.add_parsable_certificates(options.roots);
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            resolver,
+            tls: TlsConnector::from(Arc::new(config)),
+            allow: options.allow,
+            connect: options.connect,
+            total: options.total,
+            places: Semaphore::new(AT_ONCE_MAX),
+        })
+    }
+
+    /// Fetches what a URL names: a 200 of at most so many bytes, or nothing.
+    pub async fn get(&self, url: &HttpsUrl, bytes_max: usize) -> Result<Bytes, NetError> {
+        let whole = async {
+            // The semaphore is never closed; without a place the request goes on all the same.
+            let _place = self.places.acquire().await.ok();
+            let stream = timeout(self.connect, self.reach(url))
+                .await
+                .map_err(|_| NetError::TooSlow(self.connect))??;
+            let response = ask(stream, url).await?;
+            read(response, bytes_max).await
+        };
+        timeout(self.total, whole).await.map_err(|_| NetError::TooSlow(self.total))?
+    }
+
+    /// Finds where the host may be spoken to, and speaks TLS there.
+    async fn reach(&self, url: &HttpsUrl) -> Result<TlsStream<TcpStream>, NetError> {
+        let name = ServerName::try_from(url.host.clone())
+            .map_err(|_| NetError::Url("its host is neither a name nor an address"))?;
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for address in self.addresses(url).await?.into_iter().take(ADDRESSES_TRIED_MAX) {
+            // The address that was checked, not the name: nobody is asked a second time.
+            match TcpStream::connect(SocketAddr::new(address, url.port)).await {
+                Ok(stream) => {
+                    return self.tls.connect(name, stream).await.map_err(NetError::Connect);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(NetError::Connect(last))
+    }
+
+    /// Looks the host up. One address that must not be spoken to spoils the rest: no honest name has such company.
+    async fn addresses(&self, url: &HttpsUrl) -> Result<Vec<IpAddr>, NetError> {
+        let addresses = match url.host.parse::<IpAddr>() {
+            Ok(address) => vec![address],
+            Err(_) => {
+                let found = self.resolver.resolve(&url.host).await;
+                found.map_err(|error| NetError::Resolve(error.to_string()))?
+            }
+        };
+        if addresses.is_empty() {
+            return Err(NetError::Resolve("it has none".to_owned()));
+        }
+        match addresses.iter().find(|address| !may_reach(**address, &url.host, url.port, &self.allow)) {
+            Some(forbidden) => Err(NetError::Forbidden(*forbidden)),
+            None => Ok(addresses),
+        }
+    }
+}
+
+/// The connection behind an answer; ends with it.
+struct Line(tokio::task::JoinHandle<()>);
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn ask(
+    stream: TlsStream<TcpStream>,
+    url: &HttpsUrl,
+) -> Result<(Response<hyper::body::Incoming>, Line), NetError> {
+    let broken = |error: hyper::Error| NetError::Broken(error.to_string());
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(HEAD_BYTES_MAX)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(broken)?;
+    let line = Line(tokio::spawn(async move {
+        // What went wrong comes to whoever reads the answer.
+        let _ = connection.await;
+    }));
+    let host = match (url.host.contains(':'), url.port) {
+        (false, 443) => url.host.clone(),
+        (false, port) => format!("{}:{port}", url.host),
+        (true, 443) => format!("[{}]", url.host),
+        (true, port) => format!("[{}]:{port}", url.host),
+    };
+    let request = Request::get(&url.target)
+        .header(header::HOST, host)
+        .header(header::ACCEPT, HeaderValue::from_static("application/json"))
+        .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+        .header(header::CONNECTION, HeaderValue::from_static("close"))
+        .header(header::USER_AGENT, HeaderValue::from_static("rosterd"))
+        .body(Empty::<Bytes>::new())
+        .map_err(|_| NetError::Url("its host or path cannot be sent"))?;
+    let response = sender.send_request(request).await.map_err(broken)?;
+    Ok((response, line))
+}
+
+async fn read(
+    (response, _line): (Response<hyper::body::Incoming>, Line),
+    bytes_max: usize,
+) -> Result<Bytes, NetError> {
+    if response.status() != StatusCode::OK {
+        return Err(NetError::Status(response.status()));
+    }
+    let encoding = response.headers().get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(NetError::Encoded);
+    }
+    let body = response.into_body();
+    if usize::try_from(body.size_hint().lower()).is_ok_and(|declared| declared > bytes_max) {
+        return Err(NetError::TooLarge(bytes_max));
+    }
+    match Limited::new(body, bytes_max).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(NetError::TooLarge(bytes_max)),
+        Err(error) => Err(NetError::Broken(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_roots_that_holds_none_is_refused_with_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("roots.pem");
+        for (content, part) in [
+            ("", "no certificate"),
+            ("no PEM", "no certificate"),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "found: "),
+        ] {
+            std::fs::write(&file, content).unwrap();
+            let said = read_roots(&file).unwrap_err().to_string();
+            assert!(said.starts_with("net.ca_file: expected root certificates in PEM form in "), "{said}");
+            assert!(said.contains("roots.pem") && said.contains(part), "{said}");
+        }
+        std::fs::remove_file(&file).unwrap();
+        assert!(read_roots(&file).is_err());
+    }
+
+    #[test]
+    fn x52_only_plain_https_urls_are_fetched() {
+        for (text, host, port, target) in [
+            ("https://idp.example/keys", "idp.example", 443, "/keys"),
+            ("https://IdP.example:8443", "idp.example", 8443, "/"),
+            ("https://idp.example/keys?v=2", "idp.example", 443, "/keys?v=2"),
+            ("https://[2606:2800::1]:8443/k", "2606:2800::1", 8443, "/k"),
+        ] {
+            let url = HttpsUrl::parse(text).unwrap();
+            assert_eq!((url.host.as_str(), url.port, url.target.as_str()), (host, port, target), "{text}");
+        }
+        let long = format!("https://idp.example/{}", "k".repeat(URL_CHARACTERS_MAX));
+        for wrong in [
+            "http://idp.example/keys",
+            "HTTP://idp.example/keys",
+            "file:///etc/passwd",
+            "ftp://idp.example/",
+            "//idp.example/keys",
+            "/keys",
+            "idp.example",
+            "https://",
+            "https:///keys",
+            "https://me:secret@idp.example/",
+            "https://idp.example@127.0.0.1/",
+            "https://idp.example/#keys",
+            "https://idp.example\\@127.0.0.1/",
+            "https://idp.example/a b",
+            "https://idp.example:0/",
+            "https://idp.example:/",
+            "https://idp.example:99999/",
+            "https://idp.éxample/",
+            "",
+            &long,
+        ] {
+            assert!(HttpsUrl::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
