@@ -52,6 +52,8 @@ pub enum Rule {
     FormattedRebuilt,
     /// `emails.primary` stood for the address of the primary element (D-R3).
     PrimaryByName,
+    /// A key with a dot stood for a part of an attribute in a whole body (D-O4, D-R3).
+    DottedName,
     /// Members that nobody knows were left out (S131).
     UnknownMembersLeftOut,
     /// Unknown attributes were more or larger than is kept of one resource; the rest was dropped.
@@ -59,7 +61,7 @@ pub enum Rule {
 }
 
 /// How many rules there are.
-pub const RULES: usize = 24;
+pub const RULES: usize = 25;
 
 impl Rule {
     /// Every rule there is.
@@ -86,6 +88,7 @@ impl Rule {
         Self::NothingToRemove,
         Self::FormattedRebuilt,
         Self::PrimaryByName,
+        Self::DottedName,
         Self::UnknownMembersLeftOut,
         Self::ShadowFull,
     ];
@@ -125,6 +128,7 @@ impl Rule {
             Self::NothingToRemove => "nothing-to-remove",
             Self::FormattedRebuilt => "formatted-rebuilt",
             Self::PrimaryByName => "primary-by-name",
+            Self::DottedName => "dotted-name",
             Self::UnknownMembersLeftOut => "unknown-members",
             Self::ShadowFull => "shadow-full",
         }
@@ -169,6 +173,7 @@ impl Rule {
                 "name.formatted was older than the parts of the name, and was put together anew"
             }
             Self::PrimaryByName => "emails.primary stood for the primary address",
+            Self::DottedName => "a key with a dot (name.givenName) stood for a part of an attribute",
             Self::UnknownMembersLeftOut => "members were named that do not exist; the others were applied",
             Self::ShadowFull => {
                 "more unknown attributes were sent than are kept of one resource; the rest was dropped"
