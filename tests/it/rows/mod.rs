@@ -1,6 +1,6 @@
 //! The reliability and security checklist over HTTP: one test or more per row, named after the row.
 //!
-//! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `attributes`, `discovery`, `names`, `wire`, `mutations`, `audit`, `bulk`, `failing`. As a
+//! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `attributes`, `dialects`, `discovery`, `names`, `wire`, `mutations`, `audit`, `bulk`, `failing`. As a
 //! process of its own: `durability`, `crashes`, `stopping`, `folder`, `tampering`.
 
 mod attributes;
@@ -8,6 +8,7 @@ mod audit;
 mod bulk;
 mod concurrency;
 mod crashes;
+mod dialects;
 mod discovery;
 mod durability;
 mod failing;
