@@ -80,13 +80,21 @@ impl<'a> Coercion<'a> {
                 vec![single]
             }
         };
+        // `""` alone is nothing, for members as for everything else.
+        let names_somebody =
+            attribute.name == "members" && elements.first().is_some_and(|first| first.as_str() != Some(""));
         let mut typed = Vec::with_capacity(elements.len());
         for (number, element) in elements.into_iter().enumerate() {
             let here = Place::Element(place, number);
             if element.is_null() {
                 return Err(invalid(&here, "expected a value, found null"));
             }
-            typed.extend(self.single(element, attribute, &here, Nothing::LeftOut)?);
+            let element = self.single(element, attribute, &here, Nothing::LeftOut)?;
+            if element.is_none() && names_somebody {
+                // Whoever lists members means somebody. Left out, a list of nobody would empty the group.
+                return Err(invalid(&here, "expected the member's id in value"));
+            }
+            typed.extend(element);
         }
         Ok((!typed.is_empty()).then_some(Value::Array(typed)))
     }
@@ -203,8 +211,21 @@ impl<'a> Coercion<'a> {
             other => return Err(invalid(place, format!("expected an object, found {}", name_of(&other)))),
         };
         let parts = self.unpack(parts, attribute);
+        let emptied =
+            nothing == Nothing::LeftOut && attribute.multi_valued && self.is_emptied(&parts, attribute);
         let typed = self.parts(parts, attribute, place, nothing)?;
-        Ok((!typed.is_empty()).then_some(Value::Object(typed)))
+        // A template whose macro had no value for the address still says what the address would be used for (D-O1).
+        let hollow = emptied && typed.keys().all(|name| is_label(name));
+        Ok((!typed.is_empty() && !hollow).then_some(Value::Object(typed)))
+    }
+
+    /// Tells whether an element says of a part that it has no value, other than of what only describes the element.
+    fn is_emptied(&self, parts: &Map<String, Value>, attribute: &Attribute) -> bool {
+        self.profile.empty == Empty::Unassigned
+            && parts.iter().any(|(name, value)| {
+                (value.is_null() || value.as_str() == Some(""))
+                    && attribute.sub(name).is_some_and(|sub| !is_label(&sub.name))
+            })
     }
 
     /// Types the parts of a complex value.
@@ -306,6 +327,11 @@ impl<'a> Coercion<'a> {
         self.notes.add(Rule::UnknownAttribute);
         self.shadow.insert(name, value);
     }
+}
+
+/// Tells whether a part only describes the element that it is part of.
+fn is_label(name: &str) -> bool {
+    matches!(name, "type" | "primary" | "display")
 }
 
 /// Lets a value pass that satisfies a test.

@@ -26,9 +26,11 @@ pub fn resource(body: Value, kind: &Kind, profile: &Profile) -> Result<Incoming,
         document: Document::default(),
         cleared: Vec::new(),
         members: None,
+        parts: Vec::new(),
     };
     check_schemas(&body, &kind.core.id, profile, &mut reader.coercion.notes)?;
     reader.core(body)?;
+    reader.dotted()?;
     reader.document.drop_empty_extensions();
     let Coercion { notes, shadow, .. } = reader.coercion;
     Ok(Incoming {
@@ -77,6 +79,16 @@ struct Reader<'a> {
     document: Document,
     cleared: Vec<AttrPath>,
     members: Option<Vec<MemberRef>>,
+    /// Parts that came under a name with a dot, to be put into what the body says of their attributes.
+    parts: Vec<Part<'a>>,
+}
+
+/// A part of an attribute that stood under a name of its own, as in `"name.givenName": "Ada"`.
+struct Part<'a> {
+    extension: Option<&'a str>,
+    attribute: &'a Attribute,
+    sub: &'a Attribute,
+    value: Value,
 }
 
 impl Reader<'_> {
@@ -88,8 +100,8 @@ impl Reader<'_> {
                 self.attribute(None, attribute, value)?;
             } else if urn::same(&name, "schemas") {
                 // Checked already; the real list is derived from what the document holds.
-            } else if name.contains(':') {
-                self.by_urn(&name, value)?;
+            } else if name.contains([':', '.']) {
+                self.by_path(&name, value)?;
             } else {
                 self.coercion.unknown(&Place::Top(None, &name), value)?;
             }
@@ -97,8 +109,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Reads what stands under a name with a URN in it.
-    fn by_urn(&mut self, name: &str, value: Value) -> Result<(), Refusal> {
+    /// Reads what stands under a name with a URN or a dot in it.
+    fn by_path(&mut self, name: &str, value: Value) -> Result<(), Refusal> {
         let kind = self.kind;
         let lenient = self.coercion.profile.types == Types::Coerce;
         match (resolve(name, kind), value) {
@@ -115,6 +127,12 @@ impl Reader<'_> {
             }
             (Resolved::Attribute { extension, attribute, sub: None }, value) if lenient => {
                 self.attribute(extension, attribute, value)
+            }
+            (Resolved::Attribute { extension, attribute, sub: Some(sub) }, value)
+                if lenient && may_be_dotted(attribute, sub, &value) =>
+            {
+                self.parts.push(Part { extension, attribute, sub, value });
+                Ok(())
             }
             (_, value) => self.coercion.unknown(&Place::Top(None, name), value),
         }
@@ -181,6 +199,48 @@ impl Reader<'_> {
         Ok(())
     }
 
+    /// Puts the parts that came under names with dots where they belong (D-O4, D-R3).
+    fn dotted(&mut self) -> Result<(), Refusal> {
+        for Part { extension, attribute, sub, value } in std::mem::take(&mut self.parts) {
+            let name = attribute.name.as_str();
+            self.coercion.notes.turn_to(extension, name);
+            self.coercion.notes.add(Rule::DottedName);
+            let whole = self.document.attribute(extension, name).cloned();
+            let top = Place::Top(extension, name);
+            let place = Place::Part(&top, &sub.name);
+            if attribute.multi_valued && whole.is_some() {
+                // The list itself says more than one name of it.
+                self.coercion.unknown(&place, value)?;
+                continue;
+            }
+            let whole = if attribute.multi_valued {
+                self.coercion.notes.add(Rule::PrimaryByName);
+                let element = serde_json::json!({ "value": value, "primary": true });
+                self.coercion.attribute(Value::Array(vec![element]), attribute, &top, Nothing::LeftOut)?
+            } else {
+                let mut known = match whole {
+                    Some(Value::Object(known)) => known,
+                    _ => Map::new(),
+                };
+                let typed = self.coercion.attribute(value, sub, &place, Nothing::LeftOut)?;
+                if known.get(&sub.name).is_some_and(|said| Some(said) != typed.as_ref()) {
+                    // The parser has seen to names within one object; under a name of its own it is another (X24).
+                    return Err(syntax(format!("{place} stands twice in the body")));
+                }
+                known.extend(typed.map(|value| (sub.name.clone(), value)));
+                (!known.is_empty()).then_some(Value::Object(known))
+            };
+            match whole {
+                Some(value) => {
+                    self.cleared.retain(|path| path.name != name || path.extension.as_deref() != extension);
+                    self.document.set(extension, name, Some(value));
+                }
+                None => self.clear(extension, attribute),
+            }
+        }
+        Ok(())
+    }
+
     /// Tells whether an attribute has been read already.
     fn has(&self, extension: Option<&str>, name: &str) -> bool {
         let cleared = |path: &AttrPath| {
@@ -198,4 +258,13 @@ impl Reader<'_> {
             sub: None,
         });
     }
+}
+
+/// Tells whether a part may stand under a name of its own in a body: of a single value any part; of a list `primary` alone, which
+/// stands for the `value` of the primary element when it is a text that is no boolean.
+fn may_be_dotted(attribute: &Attribute, sub: &Attribute, value: &Value) -> bool {
+    let sealed = attribute.is_read_only() || attribute.is_secret() || sub.is_read_only() || sub.is_secret();
+    let is_address = value.as_str().is_some_and(|text| !matches!(text, "true" | "True" | "false" | "False"));
+    let of_list = sub.name == "primary" && attribute.sub("value").is_some() && is_address;
+    !sealed && (!attribute.multi_valued || of_list)
 }

@@ -52,6 +52,8 @@ pub enum Rule {
     FormattedRebuilt,
     /// `emails.primary` stood for the address of the primary element (D-R3).
     PrimaryByName,
+    /// A key with a dot stood for a part of an attribute in a whole body (D-O4, D-R3).
+    DottedName,
     /// Members that nobody knows were left out (S131).
     UnknownMembersLeftOut,
     /// A record was adopted, and its login or mail stayed what they were (X19).
@@ -61,7 +63,7 @@ pub enum Rule {
 }
 
 /// How many rules there are.
-pub const RULES: usize = 25;
+pub const RULES: usize = 26;
 
 impl Rule {
     /// Every rule there is.
@@ -88,6 +90,7 @@ impl Rule {
         Self::NothingToRemove,
         Self::FormattedRebuilt,
         Self::PrimaryByName,
+        Self::DottedName,
         Self::UnknownMembersLeftOut,
         Self::LoginKept,
         Self::ShadowFull,
@@ -128,6 +131,7 @@ impl Rule {
             Self::NothingToRemove => "nothing-to-remove",
             Self::FormattedRebuilt => "formatted-rebuilt",
             Self::PrimaryByName => "primary-by-name",
+            Self::DottedName => "dotted-name",
             Self::UnknownMembersLeftOut => "unknown-members",
             Self::LoginKept => "login-kept",
             Self::ShadowFull => "shadow-full",
@@ -173,6 +177,7 @@ impl Rule {
                 "name.formatted was older than the parts of the name, and was put together anew"
             }
             Self::PrimaryByName => "emails.primary stood for the primary address",
+            Self::DottedName => "a key with a dot (name.givenName) stood for a part of an attribute",
             Self::UnknownMembersLeftOut => "members were named that do not exist; the others were applied",
             Self::LoginKept => {
                 "a record was adopted; its login and mail addresses stay what they are until the next change"

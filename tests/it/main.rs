@@ -16,6 +16,7 @@ mod config;
 mod conformance;
 mod coverage;
 mod edge;
+mod gates;
 mod lists;
 mod oauth;
 mod process;

@@ -249,3 +249,57 @@ fn s46_wrong_types_are_refused_with_the_place() {
         assert_eq!(refused(body.clone(), &AUTO), Some(Why::InvalidValue), "{body}");
     }
 }
+
+#[test]
+fn d_x17_a_list_of_members_that_names_nobody_does_not_empty_the_group() {
+    for members in [json!([{"display": "x"}]), json!([{"value": ""}]), json!([{"value": "u-1"}, {}])] {
+        let body = json!({"displayName": "A", "members": members});
+        let refused =
+            normalise::resource(body, &schema::group(), &AUTO).map(|_| ()).map_err(|refusal| refusal.why);
+        assert_eq!(refused, Err(Why::InvalidValue), "{members}");
+    }
+    let nobody =
+        normalise::resource(json!({"displayName": "A", "members": []}), &schema::group(), &AUTO).unwrap();
+    assert_eq!(nobody.members, Some(Vec::new()));
+}
+
+#[test]
+fn d_o1_a_value_of_which_only_the_label_is_left_is_none() {
+    let body = json!({
+        "userName": "ada", "phoneNumbers": [{"type": "work", "value": ""}, {"type": "home", "value": "1"}],
+        "addresses": [{"type": "work", "locality": null, "primary": true}], "emails": [{"type": "work"}],
+    });
+    assert_eq!(
+        created(body),
+        json!({"userName": "ada", "active": true, "phoneNumbers": [{"type": "home", "value": "1"}], "emails": [{"type": "work"}]})
+    );
+}
+
+#[test]
+fn d_o4_d_r3_a_name_with_a_dot_is_a_part_also_in_a_whole_body() {
+    let enterprise = urn::ENTERPRISE;
+    assert_eq!(
+        created(json!({
+            "userName": "ada", "name.GivenName": "Ada", "name": {"familyName": "Byron"}, "emails.primary": "ada@acme.test",
+            (format!("{enterprise}:manager.value")): "u-2",
+        })),
+        json!({
+            "userName": "ada", "active": true, "name": {"familyName": "Byron", "givenName": "Ada"},
+            "emails": [{"value": "ada@acme.test", "primary": true}], (enterprise): {"manager": {"value": "u-2"}},
+        })
+    );
+    // The same said twice is said once; two things said of one part are refused.
+    let twice = |said: &str| json!({"userName": "ada", "name.givenName": said, "name": {"givenName": "Ada"}});
+    assert_eq!(created(twice("Ada"))["name"], json!({"givenName": "Ada"}));
+    assert_eq!(refused(twice("Eve"), &AUTO), Some(Why::InvalidSyntax));
+    // A list of its own says more, and what cannot be written stays unwritten.
+    assert_eq!(
+        created(
+            json!({"userName": "ada", "emails": [{"value": "a@x"}], "emails.primary": "b@x", "emails.value": "c@x", "password.x": "y", "meta.version": "1"})
+        ),
+        json!({"userName": "ada", "active": true, "emails": [{"value": "a@x"}]})
+    );
+    let incoming =
+        user(json!({"schemas": [urn::USER], "userName": "ada", "name.givenName": "Ada"}), &STRICT).unwrap();
+    assert_eq!(shown(&incoming.document), json!({"userName": "ada"}));
+}

@@ -154,10 +154,14 @@ fn members_that_cannot_be_named_are_refused_and_empty_ones_are_nobody() {
         json!([{"type": "User"}]),
         json!([{"value": " "}]),
         json!([{"value": "u", "type": "Robot"}]),
+        json!([{}]),
+        json!([{"display": "x"}]),
+        json!([{"value": ""}]),
+        json!([{"value": "u"}, ""]),
     ] {
         assert_eq!(why(add(value.clone())), Err(Why::InvalidValue), "{value}");
     }
-    for value in [json!([{}]), json!([{"display": "x"}]), json!([])] {
+    for value in [json!([]), json!("")] {
         assert_eq!(add(value.clone()).map(|patched| patched.members), Ok(Vec::new()), "{value}");
     }
 }

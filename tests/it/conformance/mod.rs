@@ -4,7 +4,7 @@
 //! fails a test.
 
 mod matching;
-mod play;
+pub mod play;
 mod transcript;
 
 /// Lists the transcripts of a folder: the file's name without its ending, as a name of Rust.
@@ -105,10 +105,16 @@ transcripts! { entra:
     d_e11_group
     d_e12_roles
     d_e14_delete_and_return
+    d_e15_reassigned
     d_e16_empty
+    d_e17_pages
+    d_e19_conflict_on_update
+    d_e20_static_bearer
+    d_e21_guests
 }
 
 transcripts! { okta:
+    crud_suite
     d_k01_test_credentials
     d_k02_probe
     d_k03_create
@@ -123,7 +129,82 @@ transcripts! { okta:
     d_k12_put_group
     d_k12_put_user
     d_k13_unlink
+    d_k14_entitlements
+    d_k15_numbers
     spec_suite
+}
+
+transcripts! { onelogin:
+    d_o1_look_up_then_put
+    d_o1_put_keeps_what_it_omits
+    d_o1_put_under_auto
+    d_o2_scim_1_urns
+    d_o3_groups
+    d_o4_deprovision
+}
+
+transcripts! { jumpcloud:
+    d_j1_connection_test
+    d_j2_updates
+    d_j3_members
+}
+
+transcripts! { google:
+    d_g1_look_up
+    d_g2_suspend_and_delete
+}
+
+transcripts! { ping:
+    d_p1_match_and_disable
+    d_p2_bearer
+    d_p3_groups
+}
+
+transcripts! { rippling:
+    d_r1_test
+    d_r2_groups
+    d_r3_attributes
+    d_r4_probes
+    d_r5_retries
+}
+
+transcripts! { authentik:
+    d_a1_discovery_decides
+    d_a2_adopt_after_409
+    d_a2_put_keeps_what_it_omits
+    d_a2_put_under_auto
+    d_a3_group_update
+    d_a4_members
+    d_a7_kinds_and_groups
+    d_a8_strict_reading
+}
+
+transcripts! { keycloak:
+    d_c1_users_and_groups
+}
+
+transcripts! { sailpoint:
+    d_s1_preflight
+    d_s2_aggregation
+    d_s3_groups_on_user
+}
+
+transcripts! { cross:
+    d_x01_words_of_operations
+    d_x02_filters_in_paths
+    d_x04_address_without_a_type
+    d_x05_members_by_every_verb
+    d_x07_addresses_as_texts
+    d_x08_lists_without_parameters
+    d_x12_extensions_everywhere
+    d_x13_a_new_address
+    d_x15_null_for_a_part
+    d_x16_unknown_paths
+    d_x16_unknown_paths_strict
+    d_x17_errors_in_scims_words
+    d_x18_ids_are_the_servers
+    d_x19_the_inactive_can_be_changed
+    d_x22_what_is_said_of_members
 }
 
 /// W7 is about two at once, which no transcript can say: `rows::concurrency` plays it in both modes.
@@ -161,4 +242,26 @@ fn every_file_is_listed(folder: &str, listed: &[&str]) {
     let mut listed: Vec<&str> = listed.to_vec();
     listed.sort_unstable();
     assert_eq!(found, listed, "the folder, and tests/it/conformance/mod.rs");
+}
+
+#[test]
+fn a_provider_is_played_under_auto_and_under_its_own_profile() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
+    let own = rosterd::idp::Profile::ALL.into_iter().map(|profile| profile.name);
+    for provider in own.filter(|name| !["auto", "strict"].contains(name)) {
+        let mut alone = std::collections::BTreeSet::new();
+        for entry in std::fs::read_dir(root.join(provider)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let profiles = transcript::Transcript::read(&format!("{provider}/{name}")).profiles;
+            match profiles.as_slice() {
+                [auto, own] => assert_eq!([auto, own], ["auto", provider], "{provider}/{name}"),
+                // A contrast: what one profile does and another does not.
+                [one] => {
+                    alone.insert(one.clone());
+                }
+                _ => panic!("{provider}/{name}: expected [\"auto\", {provider:?}], or one profile"),
+            }
+        }
+        assert!(!alone.contains(provider) || alone.contains("auto"), "{provider}: a contrast has two sides");
+    }
 }

@@ -1,29 +1,39 @@
 //! Plays a transcript against a daemon.
 
+use std::time::{Duration, Instant};
+
+use rosterd::app::bootstrap::FIRST_TENANT;
 use serde_json::Value;
 
 use super::matching::Captured;
 use super::transcript::{Step, Transcript};
 use crate::support::{Answer, Client, Engine, PUBLIC_URL, Request, TestApp};
 
+/// A section of a transcript, played.
+#[derive(Debug)]
+pub struct Section {
+    /// Its name.
+    pub name: String,
+    /// What was not as expected, with its place.
+    pub differences: Vec<String>,
+    /// How long its slowest answer took.
+    pub slowest: Duration,
+}
+
 /// Plays a file on a store, once for each profile it names; fails at the first answer that is not as expected.
 pub fn play(file: &str, engine: Engine) {
     let transcript = Transcript::read(file);
     for profile in &transcript.profiles {
         let app = TestApp::on(engine);
-        let client = match profile.as_str() {
-            "auto" => app.clone(),
-            other => app.connection("main", "other", other),
-        };
-        let mut captured = Captured::knowing("base", &format!("{PUBLIC_URL}/scim/v2"));
+        let client = client_of(&app, profile);
+        let mut captured = start();
         for step in &transcript.steps {
             app.clock().advance(1);
             let differences = take(step, &transcript, &client, &mut captured);
             assert!(
                 differences.is_empty(),
-                "\n{}:{} ({profile}, {engine:?}; {})\n{} {}\n  {}\n",
-                transcript.path.display(),
-                step.answer_line,
+                "\n{} ({profile}, {engine:?}; {})\n{} {}\n  {}\n",
+                place(&transcript, step),
                 transcript.rows.join(", "),
                 step.method,
                 step.target,
@@ -31,6 +41,58 @@ pub fn play(file: &str, engine: Engine) {
             );
         }
     }
+}
+
+/// Plays a file with a client to its end, whatever the answers, and says of each section what was wrong with it. What comes before the first
+/// section prepares the ground and must be right.
+pub fn play_sections(file: &str, app: &TestApp, client: &Client) -> Vec<Section> {
+    let transcript = Transcript::read(file);
+    let mut captured = start();
+    let mut sections: Vec<Section> = Vec::new();
+    for step in &transcript.steps {
+        app.clock().advance(1);
+        let began = Instant::now();
+        let differences = take(step, &transcript, client, &mut captured);
+        let took = began.elapsed();
+        let differences: Vec<String> =
+            differences.into_iter().map(|what| format!("{}: {what}", place(&transcript, step))).collect();
+        if step.section.is_empty() {
+            assert!(differences.is_empty(), "\n{}\n", differences.join("\n"));
+            continue;
+        }
+        match sections.last_mut().filter(|section| section.name == step.section) {
+            Some(section) => {
+                section.differences.extend(differences);
+                section.slowest = section.slowest.max(took);
+            }
+            None => sections.push(Section { name: step.section.clone(), differences, slowest: took }),
+        }
+    }
+    sections
+}
+
+/// Lists the sections of a file.
+pub fn sections_of(file: &str) -> Vec<String> {
+    let mut names: Vec<String> = Transcript::read(file).steps.into_iter().map(|step| step.section).collect();
+    names.retain(|name| !name.is_empty());
+    names.dedup();
+    names
+}
+
+/// Makes a client of a connection with a profile.
+pub fn client_of(app: &TestApp, profile: &str) -> Client {
+    match profile {
+        "auto" => (**app).clone(),
+        other => app.connection(FIRST_TENANT, "other", other),
+    }
+}
+
+fn start() -> Captured {
+    Captured::knowing("base", &format!("{PUBLIC_URL}/scim/v2"))
+}
+
+fn place(transcript: &Transcript, step: &Step) -> String {
+    format!("{}:{}", transcript.path.display(), step.answer_line)
 }
 
 /// Takes one step, and says what was not as expected.

@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use rosterd::idp::Profile;
 use toml_edit::{DocumentMut, Item};
+
+/// Stands for every profile but `strict`.
+const LENIENT: &str = "lenient";
 
 /// A transcript as it was read.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub struct Transcript {
 pub struct Step {
     /// Where the request stands in the file.
     pub line: usize,
+    /// The section it belongs to; empty before the first one.
+    pub section: String,
     /// The method.
     pub method: String,
     /// Path and query, as they are sent.
@@ -74,10 +80,17 @@ impl Transcript {
             return Err((1, "the header must say which rows this shows: rows = [\"...\"]".to_owned()));
         }
         let profiles = match header.get("profile").and_then(Item::as_str) {
+            Some(LENIENT) => lenient(),
             Some(one) => vec![one.to_owned()],
             None if header.contains_key("profile") => list("profile"),
             None => vec!["auto".to_owned()],
         };
+        if let Some(unknown) = profiles.iter().find(|name| Profile::by_name(name).is_none()) {
+            return Err((1, format!("there is no profile {unknown:?}")));
+        }
+        if profiles.is_empty() {
+            return Err((1, "a list of profiles that names none".to_owned()));
+        }
         let send = list("send")
             .iter()
             .map(|line| field(line).ok_or((1, format!("no field: {line}"))))
@@ -90,12 +103,22 @@ impl Transcript {
     }
 }
 
+/// Lists every profile but `strict`.
+fn lenient() -> Vec<String> {
+    let names = Profile::ALL.into_iter().map(|profile| profile.name);
+    names.filter(|name| *name != "strict").map(str::to_owned).collect()
+}
+
 /// Reads the paragraphs: requests and answers in turn.
 fn steps(text: &str) -> Result<Vec<Step>, (usize, String)> {
     let mut steps: Vec<Step> = Vec::new();
     let mut lines = text.lines().enumerate().map(|(at, line)| (at + 1, line)).peekable();
     let mut asked: Option<Step> = None;
+    let mut section = String::new();
     while let Some((at, line)) = lines.next() {
+        if let Some(name) = line.strip_prefix("#= ") {
+            name.trim().clone_into(&mut section);
+        }
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
@@ -127,7 +150,8 @@ fn steps(text: &str) -> Result<Vec<Step>, (usize, String)> {
                     .split_once(' ')
                     .ok_or((at, format!("expected a request such as GET /scim/v2/Users, found {line:?}")))?;
                 let (method, target) = (method.to_owned(), target.to_owned());
-                asked = Some(Step { line: at, method, target, headers, body, ..Step::default() });
+                let section = section.clone();
+                asked = Some(Step { line: at, section, method, target, headers, body, ..Step::default() });
             }
             (Some(_), Err(_)) => {
                 return Err((at, format!("expected the status of an answer, found {line:?}")));
@@ -146,4 +170,21 @@ fn field(line: &str) -> Option<(String, String)> {
     let (name, value) = line.split_once(": ")?;
     let named = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     named.then(|| (name.to_owned(), value.trim().to_owned()))
+}
+
+#[test]
+fn a_transcript_is_played_under_each_profile_that_it_names_and_says_which_it_does_not_know() {
+    let read = |profile: &str| {
+        let header = "#: source = \"x\"\n#: rows = [\"S1\"]\n#: why = \"y\"\n";
+        let text = format!("{header}#: profile = {profile}\n\nGET /x\n\n200\n\n#= second\nGET /y\n\n204\n");
+        Transcript::parse(Path::new("x.http"), &text).map_err(|(_, what)| what)
+    };
+    assert_eq!(read(r#"["auto", "onelogin"]"#).unwrap().profiles, ["auto", "onelogin"]);
+    let lenient = read(r#""lenient""#).unwrap().profiles;
+    assert_eq!(lenient.len(), Profile::ALL.len() - 1);
+    assert!(lenient.contains(&"okta".to_owned()) && !lenient.contains(&"strict".to_owned()));
+    assert_eq!(read(r#"["auto", "onelogon"]"#).unwrap_err(), "there is no profile \"onelogon\"");
+    assert!(read("[]").is_err());
+    let steps = read(r#""auto""#).unwrap().steps;
+    assert_eq!(steps.iter().map(|step| step.section.as_str()).collect::<Vec<_>>(), ["", "second"]);
 }

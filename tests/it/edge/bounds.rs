@@ -56,6 +56,7 @@ async fn r23_one_request_too_many_is_answered_503_and_probes_are_answered_all_th
     tokio::time::timeout(super::support::PATIENCE, served).await.expect("room never came back");
 }
 
+// Rows: S9, D-S4.
 #[tokio::test(flavor = "multi_thread")]
 async fn r23_one_request_too_many_of_a_tenant_is_answered_429() {
     let edge = Edge::with(Limits { in_flight_per_tenant_max: 1, ..Limits::default() }, None).await;

@@ -33,6 +33,7 @@ fn a_token_that_may_not_read_groups_learns_nothing_of_them_from_people() {
     });
 }
 
+// Rows: D-A7.
 #[test]
 fn d_e1_to_a_connection_without_groups_there_are_none_unless_it_is_strict() {
     on_every_store(|app| {

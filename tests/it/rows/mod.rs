@@ -1,7 +1,8 @@
 //! The reliability and security checklist over HTTP: one test or more per row, named after the row.
 //!
-//! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `attributes`, `discovery`, `names`, `nesting`, `laws`, `wire`, `mutations`, `audit`, `base_path`, `bulk`, `failing`. As a
-//! process of its own: `durability`, `crashes`, `register`, `stopping`, `folder`, `tampering`.
+//! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `ownership`, `attributes`, `dialects`, `discovery`, `names`,
+//! `nesting`, `laws`, `wire`, `mutations`, `audit`, `base_path`, `bulk`, `large`, `failing`. As a process of its own: `durability`, `crashes`,
+//! `register`, `stopping`, `folder`, `tampering`.
 
 mod attributes;
 mod audit;
@@ -9,6 +10,7 @@ mod base_path;
 mod bulk;
 mod concurrency;
 mod crashes;
+mod dialects;
 mod discovery;
 mod durability;
 mod failing;
