@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
-use crate::support::bodies::{ENTERPRISE, USER};
+use crate::support::bodies::{ENTERPRISE, PSA, USER, replace, user};
 
 fn holds_null(value: &Value) -> bool {
     match value {
@@ -88,5 +88,38 @@ fn s182_what_a_person_can_hold_is_described() {
     // Nothing that was sent got lost.
     for name in full.as_object().unwrap().keys() {
         assert!(made.get(name).is_some(), "{name} was dropped");
+    }
+}
+
+#[test]
+fn the_flat_psa_extension_is_there_for_every_connection_and_is_kept_as_it_was_sent() {
+    let app = TestApp::start();
+    for client in [&*app, &app.strict()] {
+        let types = client.get("/ResourceTypes/User").expect(200).json();
+        assert_eq!(types["schemaExtensions"][1], json!({ "schema": PSA, "required": false }));
+        let flat = json!({
+            "kind": "subcontractor", "employmentTemplate": "Norway 37.5", "license": "Standard", "primaryUserType": "Consultant",
+            "costCenter": "CC-100", "activateOn": "2026-03-01", "deactivateOn": "whenever"
+        });
+        let people = client.get("/Users").expect(200).json()["totalResults"].clone();
+        let mut body = user(&format!("ada-{people}"));
+        body["schemas"] = json!([USER, PSA]);
+        body[PSA] = flat.clone();
+        let made = client.post("/Users", &body).expect(201).json();
+        assert_eq!((&made["schemas"], &made[PSA]), (&json!([USER, PSA]), &flat));
+        let path = format!("/Users/{}", made["id"].as_str().unwrap());
+        let changed = client.patch(&path, &replace(&format!("{PSA}:License"), "Light")).expect(200).json();
+        assert_eq!(changed[PSA]["license"], "Light");
+        let found = client.find("/Users", &format!("{PSA}:license eq \"light\"")).expect(200).json();
+        assert_eq!(found["Resources"][0]["id"], made["id"]);
+        let cleared = client
+            .patch(
+                &path,
+                &json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{ "op": "remove", "path": PSA }] }),
+            )
+            .expect(200)
+            .json();
+        assert_eq!((&cleared["schemas"], cleared.get(PSA)), (&json!([USER]), None));
     }
 }
