@@ -12,6 +12,7 @@ pub mod config;
 pub mod connection;
 pub mod demo;
 pub mod operator;
+pub mod schema;
 mod seclude;
 pub mod serve;
 pub mod settings;
@@ -67,6 +68,9 @@ pub enum Command {
     /// Bearer tokens: the credentials of a connection.
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Attributes of your own: schemas that extend users or groups, and which connections see them.
+    #[command(subcommand)]
+    Schema(schema::SchemaCommand),
     /// People who administer a tenant.
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -159,6 +163,7 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
         Command::Tenant(command) => tenant::run(command, world),
         Command::Connection(command) => connection::run(command, world),
         Command::Token(command) => token::run(command, world),
+        Command::Schema(command) => schema::run(command, world),
         Command::Admin(command) => admin::run(command, world),
         Command::Check(args) => check::run(&args, world),
         Command::Audit(command) => audit::run(command, world),

@@ -6,6 +6,7 @@
 
 use super::Roster;
 use super::error::RosterError;
+use super::rows::SCHEMA_STATE;
 use super::scope::Caller;
 use crate::ids::Address;
 use crate::store::{Action, Actor, Change, Entry, Facts, Given, Outcome, Snapshot, Unit, Values, Write};
@@ -83,9 +84,14 @@ impl Roster {
         .collect()
     }
 
-    fn unit(&self, caller: &Caller, action: Action, plan: Plan) -> Unit {
+    pub(super) fn unit(&self, caller: &Caller, action: Action, plan: Plan) -> Unit {
         let log = self.entry(caller, action, "ok", plan.subject, plan.changes, plan.notes);
-        Unit { given: plan.given, writes: plan.writes, log: Some(log) }
+        let mut given = plan.given;
+        if plan.writes.iter().any(|write| matches!(write, Write::Put(_))) {
+            // What a document may hold, and under which keys, the caller's schemas have said.
+            given.extend(caller.sight.fence());
+        }
+        Unit { given, writes: plan.writes, log: Some(log) }
     }
 
     /// Asks a rule, and makes what it says durable. Nothing is written when the rule has no plan.
@@ -102,6 +108,8 @@ impl Roster {
             let Some(plan) = plan else { return Ok(found) };
             match self.store.commit(caller.tenant, self.unit(caller, action, plan))? {
                 Outcome::Committed { .. } => return Ok(found),
+                // The schemas changed: the rule would see them as they were, however often it is asked.
+                Outcome::Lost(Given::Small(SCHEMA_STATE, ..)) => return Err(RosterError::Busy),
                 Outcome::Lost(_) => {
                     tracing::debug!(request_id = %caller.request, "a fact changed meanwhile; the rule is asked again");
                 }

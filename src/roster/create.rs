@@ -78,12 +78,22 @@ impl Roster {
         before: Option<&Stored>,
     ) -> Result<Record, RosterError> {
         let connection = before.map_or(Some(caller.connection), Stored::connection);
-        let keys = index::keys(at, connection.unwrap_or(super::LOCAL), caller.profile, document)?;
+        let mut keys = index::keys(at, connection.unwrap_or(super::LOCAL), caller.profile, document)?;
         for key in &keys.unique {
-            refuse_if_taken(snapshot, caller, key, at)?;
+            refuse_if_taken(snapshot, caller, key, at, index::attribute(key.index))?;
         }
-        let segments =
+        let mut segments: Vec<Segment> =
             document.to_segments(kind).into_iter().map(|(urn, json)| Segment { urn, json }).collect();
+        if let Some(before) = before {
+            caller.sight.keep_unseen(snapshot, caller.tenant, kind, before, &mut segments)?;
+        }
+        caller.sight.refuse_closed(before, &segments)?;
+        let custom = caller.sight.keys(kind.id, &segments)?;
+        for (key, attribute) in custom.unique {
+            refuse_if_taken(snapshot, caller, &key, at, &attribute)?;
+            keys.unique.push(key);
+        }
+        keys.index.extend(custom.index);
         Ok(Record {
             at,
             connection,
@@ -102,10 +112,11 @@ fn refuse_if_taken(
     caller: &Caller,
     key: &UniqueKey,
     by: Address,
+    attribute: &str,
 ) -> Result<(), RosterError> {
     match snapshot.by_unique(caller.tenant, key)? {
         Some(holder) if holder != by => {
-            let detail = format!("{} is already in use", index::attribute(key.index));
+            let detail = format!("{attribute} is already in use");
             Err(Refusal::new(Why::Uniqueness, detail).into())
         }
         _ => Ok(()),

@@ -1,7 +1,7 @@
 //! Bearer tokens: made once, kept as a hash, looked up on every request.
 //!
 //! A token's hash leads through the system tenant to the tenant's own row, and that row alone decides: revoking is one unit, and an
-//! orphaned pointer opens nothing. What was looked up is remembered in memory; any change of any token empties that memory
+//! orphaned pointer opens nothing. What was looked up is remembered in memory; any change of any token or schema empties that memory
 //! before the change is acknowledged.
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +19,7 @@ use super::rows::{
     self, ConnectionRow, TOKEN_POINTERS, TOKEN_USE, TOKENS, TokenPointer, TokenRow, TokensRow,
 };
 use super::scope::{Caller, Scopes};
+use super::sight::Sight;
 use super::{LOCAL, Roster};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
@@ -65,18 +66,19 @@ pub struct TokenView {
 
 /// A token as it was looked up.
 #[derive(Debug)]
-struct Credential {
+pub(super) struct Credential {
     tenant: TenantId,
     connection: ConnectionId,
     token: TokenId,
     scopes: Scopes,
     profile: &'static Profile,
+    sight: Arc<Sight>,
     expires: Option<Timestamp>,
     /// Second of the last request.
     used: AtomicI64,
 }
 
-/// The credentials that were looked up since the last change of any token.
+/// The credentials that were looked up since the last change of any token or schema.
 #[derive(Debug, Default)]
 pub(super) struct Credentials {
     known: RwLock<HashMap<[u8; 32], Arc<Credential>>>,
@@ -100,7 +102,7 @@ impl Credentials {
     }
 
     /// Forgets everything, and returns what it was.
-    fn forget_all(&self) -> impl Iterator<Item = Arc<Credential>> + use<> {
+    pub(super) fn forget_all(&self) -> impl Iterator<Item = Arc<Credential>> + use<> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         self.generation.fetch_add(1, Ordering::AcqRel);
         std::mem::take(&mut *known).into_values()
@@ -134,6 +136,7 @@ impl Roster {
             request,
             now,
             profile: credential.profile,
+            sight: Arc::clone(&credential.sight),
         }))
     }
 
@@ -159,6 +162,7 @@ impl Roster {
             token: token.id,
             scopes: token.scopes,
             profile,
+            sight: self.sight(snapshot.as_ref(), tenant, connection)?,
             expires: token.expires,
             used: AtomicI64::new(0),
         });
@@ -335,7 +339,7 @@ impl Roster {
         }
     }
 
-    fn connection_id(&self, caller: &Caller, name: &str) -> Result<ConnectionId, RosterError> {
+    pub(super) fn connection_id(&self, caller: &Caller, name: &str) -> Result<ConnectionId, RosterError> {
         if name == super::LOCAL_NAME {
             return Ok(LOCAL);
         }

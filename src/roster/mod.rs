@@ -3,7 +3,8 @@
 //! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `commit` (how an answer
 //! becomes durable), `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
 //! `patch`, `remove`, `query` (with `candidates`, `scan` and `cursor`), `bulk`, with `members` (edges), `index` (under which values a record is
-//! found); `tenants` and `admins` for the operator, `operate` for the operator's commands as plain data.
+//! found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees); `tenants`, `admins` and
+//! `schemas` for the operator, `operate` for the operator's commands as plain data.
 //!
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
 //! makes the caller.
@@ -19,6 +20,7 @@ mod credentials;
 mod cursor;
 mod error;
 mod index;
+mod keyed;
 mod members;
 mod operate;
 mod patch;
@@ -29,7 +31,9 @@ mod repair;
 mod replace;
 mod rows;
 mod scan;
+mod schemas;
 mod scope;
+mod sight;
 mod tenants;
 mod view;
 
@@ -47,6 +51,7 @@ pub use error::RosterError;
 pub use operate::{AuditRow, Command, Of, Reply};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start};
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
+pub use schemas::{SCHEMAS_PER_TENANT_MAX, SchemaDone, SchemaView, check_schema};
 pub use scope::{Caller, Scope, Scopes};
 pub use tenants::{ConnectionView, TenantView};
 pub use view::{Edges, MemberFace, Precondition, View};
@@ -54,6 +59,7 @@ pub use view::{Edges, MemberFace, Precondition, View};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::ids::{ConnectionId, RequestId, TenantId};
+pub use crate::scim::custom::DOCUMENT_BYTES_MAX as SCHEMA_BYTES_MAX;
 use crate::scim::schema::Kinds;
 use crate::store::{PAGE_ROWS_MAX, SmallRow, Snapshot, Space, Store};
 
@@ -67,7 +73,7 @@ pub struct Roster {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-    kinds: Kinds,
+    schemas: sight::Schemas,
     credentials: credentials::Credentials,
     refusals: refusals::Refusals,
     /// Held from a token's pointer to its row.
@@ -88,7 +94,7 @@ impl Roster {
             store,
             clock,
             chance,
-            kinds: Kinds::standard(),
+            schemas: sight::Schemas::default(),
             credentials: credentials::Credentials::default(),
             refusals: refusals::Refusals::default(),
             making_tokens: Mutex::default(),
@@ -96,9 +102,9 @@ impl Roster {
         }
     }
 
-    /// Lists the kinds of resource.
-    pub const fn kinds(&self) -> &Kinds {
-        &self.kinds
+    /// Lists the kinds of resource with the built-in extensions; what a caller sees is for [`Caller::kinds`] to say.
+    pub fn kinds(&self) -> &Kinds {
+        self.schemas.built_in()
     }
 
     /// Returns the store, for health and checks.

@@ -85,7 +85,7 @@ impl Roster {
             facts.push(as_read(snapshot, caller, at.id)?);
         }
         given.check(version)?;
-        let document = Document::from_segments(stored.segments())
+        let document = Document::from_segments(kind.seen(stored.segments()))
             .map_err(|error| RosterError::Broken(format!("{}: {error}", at.id)))?;
         Ok((stored, document, facts))
     }

@@ -126,7 +126,7 @@ impl<'a> Scan<'a> {
             );
             return Err(Refusal::new(Why::TooMany, detail).into());
         }
-        let document = Document::from_segments(view.stored.segments())
+        let document = Document::from_segments(part.kind.seen(view.stored.segments()))
             .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
         Ok(Some((view, document)))
     }
@@ -150,8 +150,7 @@ impl<'a> Scan<'a> {
 }
 
 /// What somebody whose query is refused can do about it.
-const ADVICE: &str =
-    "narrow it by an eq on id, userName, externalId, displayName or emails.value, or leave sortBy out";
+const ADVICE: &str = "narrow it by an eq on id, userName, externalId, displayName, emails.value or an indexed attribute, or leave sortBy out";
 
 fn too_many() -> RosterError {
     let detail = format!("the query would read more than {SCAN_ROWS_MAX} resources; {ADVICE}");
@@ -220,6 +219,6 @@ pub(super) fn matches_as_shown(
     let Ok(Some(view)) = view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL) else {
         return false;
     };
-    let Ok(document) = Document::from_segments(view.stored.segments()) else { return false };
+    let Ok(document) = Document::from_segments(kind.seen(view.stored.segments())) else { return false };
     with_computed(caller, kind, &view, &document, |subject| filter.matches(subject, kind))
 }

@@ -1,13 +1,16 @@
 //! What a credential may do: scopes, and the caller that only authentication makes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::RosterError;
+use super::sight::Sight;
 use crate::idp::Profile;
 use crate::ids::{ConnectionId, KindId, RequestId, TenantId};
+use crate::scim::{Kind, Kinds};
 use crate::store::Actor;
 
 /// One right of a credential.
@@ -170,6 +173,7 @@ pub struct Caller {
     pub(super) request: RequestId,
     pub(super) now: Timestamp,
     pub(super) profile: &'static Profile,
+    pub(super) sight: Arc<Sight>,
 }
 
 impl Caller {
@@ -186,6 +190,17 @@ impl Caller {
     /// Returns the tenant, for counting its requests. Nobody can turn it into a caller.
     pub const fn tenant(&self) -> TenantId {
         self.tenant
+    }
+
+    /// Returns the kinds of resource with the extensions that the caller's connection sees.
+    pub fn kinds(&self) -> &Kinds {
+        self.sight.kinds()
+    }
+
+    /// Returns a kind as the caller's connection sees it.
+    #[must_use]
+    pub fn kind(&self, kind: &Arc<Kind>) -> Arc<Kind> {
+        Arc::clone(self.kinds().by_id(kind.id).unwrap_or(kind))
     }
 
     /// Returns the policies of the caller's connection.

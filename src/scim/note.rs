@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Rule {
     /// A boolean came as a string (D-E7).
     StringAsBoolean,
+    /// A number came as a string (D-E13).
+    StringAsNumber,
     /// A string came as a number (D-K15).
     NumberAsString,
     /// A complex value came as a plain string (D-E10).
@@ -54,6 +56,7 @@ impl Rule {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::StringAsBoolean => "string-as-boolean",
+            Self::StringAsNumber => "string-as-number",
             Self::NumberAsString => "number-as-string",
             Self::StringAsComplex => "string-as-complex",
             Self::SingleAsList => "single-as-list",

@@ -269,6 +269,17 @@ impl Kind {
         std::iter::once(&self.core).chain(&self.extensions).map(AsRef::as_ref)
     }
 
+    /// Leaves of a record's segments those whose schema this kind has: the core schema's, which comes first, and its extensions'.
+    pub fn seen<'a>(
+        &self,
+        segments: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        segments
+            .enumerate()
+            .filter(|(place, (id, _))| *place == 0 || self.extension(id).is_some())
+            .map(|(_, one)| one)
+    }
+
     /// Finds an extension of this kind by URN, whatever the case of letters.
     pub fn extension(&self, id: &str) -> Option<&Schema> {
         self.extensions.iter().map(AsRef::as_ref).find(|schema| urn::same(&schema.id, id))
@@ -337,6 +348,21 @@ impl Kinds {
     /// Registers User and Group.
     pub fn standard() -> Self {
         Self::new([user(), group()])
+    }
+
+    /// Makes a registry of the same kinds with more extensions; kinds that get none are shared.
+    #[must_use]
+    pub fn extended(&self, more: impl Fn(KindId) -> Vec<Arc<Schema>>) -> Self {
+        let extend = |kind: &Arc<Kind>| {
+            let more = more(kind.id);
+            if more.is_empty() {
+                return Arc::clone(kind);
+            }
+            let mut extended = Kind::clone(kind);
+            extended.extensions.extend(more);
+            Arc::new(extended)
+        };
+        Self(self.0.iter().map(extend).collect())
     }
 
     /// Finds a kind by its number.

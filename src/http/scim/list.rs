@@ -30,6 +30,7 @@ pub async fn get(
     Collection(kind): Collection,
     request: Request,
 ) -> Result<Response, Problem> {
+    let kind = bearer.caller.kind(&kind);
     answer(edge, bearer, Reach::Kind(kind), Parameters::decode(request.uri().query())).await
 }
 
@@ -40,6 +41,7 @@ pub async fn search(
     Collection(kind): Collection,
     request: Request,
 ) -> Result<Response, Problem> {
+    let kind = bearer.caller.kind(&kind);
     let parameters = message(&edge, &bearer, request).await?;
     answer(edge, bearer, Reach::Kind(kind), parameters).await
 }
@@ -74,7 +76,7 @@ async fn message(edge: &Edge, bearer: &Bearer, request: Request) -> Result<Param
 /// Lists the kinds that a token may read; refuses when there is none.
 fn readable(edge: &Edge, caller: &Caller) -> Result<Vec<Arc<Kind>>, Problem> {
     let kinds: Vec<_> =
-        edge.roster().kinds().iter().filter(|kind| caller.may(Scope::reads(kind.id))).cloned().collect();
+        caller.kinds().iter().filter(|kind| caller.may(Scope::reads(kind.id))).cloned().collect();
     if kinds.is_empty() {
         let needs = Scope::UsersRead;
         edge.read(caller, |_, caller| caller.needs(needs))?;
@@ -91,7 +93,8 @@ async fn answer(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let strict = bearer.caller.profile().refuses_unknown_paths();
-    let all: Vec<&Kind> = edge.roster().kinds().iter().map(AsRef::as_ref).collect();
+    let seen = bearer.caller.kinds().clone();
+    let all: Vec<&Kind> = seen.iter().map(AsRef::as_ref).collect();
     let (kinds, others) = match reach {
         Reach::Kind(kind) => (vec![kind], &[][..]),
         Reach::Across(kinds) => (kinds, all.as_slice()),

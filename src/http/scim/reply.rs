@@ -104,7 +104,7 @@ pub fn no_content(version: Option<Seq>) -> Response {
 
 fn render(out: &mut Vec<u8>, edge: &Edge, kind: &Kind, view: &View, wanted: &Wanted) {
     let kinds = edge.roster().kinds();
-    let segments: Vec<(&str, &str)> = view.stored.segments().collect();
+    let segments: Vec<(&str, &str)> = kind.seen(view.stored.segments()).collect();
     let members: Option<Vec<Link<'_>>> = view.members.as_ref().map(|members| {
         let link = |member: &crate::ids::Address| {
             Some(Link { kind: kinds.by_id(member.kind)?, id: member.id, display: None })

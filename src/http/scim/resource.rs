@@ -24,6 +24,7 @@ pub async fn get(
     at: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
+    let at = Resource { kind: bearer.caller.kind(&at.kind), ..at };
     let wanted = Wanted::of(&at.kind, request.uri())?;
     let (address, edges) = (at.address, wanted.edges());
     let view = if edges.members {
@@ -45,6 +46,7 @@ pub async fn post(
     Collection(kind): Collection,
     request: Request,
 ) -> Result<Response, Problem> {
+    let kind = bearer.caller.kind(&kind);
     let wanted = Wanted::of(&kind, request.uri())?;
     let body = json::read(&edge, &kind, request).await?;
     let (of, edges) = (Arc::clone(&kind), wanted.edges());
@@ -59,6 +61,7 @@ pub async fn put(
     Resource { kind, address }: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
+    let kind = bearer.caller.kind(&kind);
     let wanted = Wanted::of(&kind, request.uri())?;
     let given = etag::if_match(request.headers());
     let body = json::read(&edge, &kind, request).await?;
@@ -76,6 +79,7 @@ pub async fn patch(
     Resource { kind, address }: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
+    let kind = bearer.caller.kind(&kind);
     let wanted = Wanted::of(&kind, request.uri())?;
     let bare = address.kind == KindId::GROUP && !wanted.was_asked_for();
     let given = etag::if_match(request.headers());
@@ -97,6 +101,7 @@ pub async fn delete(
     Resource { kind, address }: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
+    let kind = bearer.caller.kind(&kind);
     let given = etag::if_match(request.headers());
     edge.run(bearer.caller, move |roster, caller| roster.remove(caller, &kind, address, &given)).await?;
     Ok(reply::no_content(None))
