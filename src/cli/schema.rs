@@ -25,19 +25,38 @@ Example (acme.json):
   rosterd schema add acme.json --tenant acme --connection entra")]
     Add(SchemaAddArgs),
     /// Put a new version in the place of the one that holds, unless stored values would not fit it.
+    #[command(after_help = "\
+Example:
+  rosterd schema update acme.json --tenant acme")]
     Update(SchemaUpdateArgs),
     /// List the schemas of a tenant, or of all.
     List(SchemaListArgs),
     /// Print the document of a schema, as it holds or as it was.
+    #[command(after_help = "\
+Example:
+  rosterd schema show urn:ietf:params:scim:schemas:extension:acme:2.0:User --tenant acme --version 1")]
     Show(SchemaShowArgs),
     /// Let connections see a schema.
+    #[command(after_help = "\
+Example:
+  rosterd schema give urn:ietf:params:scim:schemas:extension:acme:2.0:User --tenant acme --connection okta")]
     Give(SchemaShareArgs),
     /// Let connections see a schema no longer; what they wrote stays.
+    #[command(after_help = "\
+Example:
+  rosterd schema take urn:ietf:params:scim:schemas:extension:acme:2.0:User --tenant acme --connection okta")]
     Take(SchemaShareArgs),
     /// Remove a schema of which no resource holds a value.
+    #[command(after_help = "\
+Example:
+  rosterd schema remove urn:ietf:params:scim:schemas:extension:acme:2.0:User --tenant acme")]
     Remove(SchemaRemoveArgs),
     /// Say what is wrong with a file, without a daemon or a data folder.
-    #[command(after_help = "Exit codes: 0 the file is a schema, 1 it could not be read, 3 it has mistakes.")]
+    #[command(after_help = "\
+Example:
+  rosterd schema check acme.json
+
+Exit codes: 0 the file is a schema, 1 it could not be read, 3 it has mistakes.")]
     Check(SchemaCheckArgs),
 }
 

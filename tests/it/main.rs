@@ -20,5 +20,6 @@ mod lists;
 mod process;
 mod roster;
 mod rows;
+mod schemas;
 mod seeds;
 mod support;

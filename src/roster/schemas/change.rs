@@ -342,3 +342,175 @@ fn uniques(schema: &Schema) -> Vec<Keyed> {
     all.retain(|keyed| keyed.unique);
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::chance::SeededChance;
+    use crate::clock::FixedClock;
+    use crate::roster::{Edges, Precondition};
+    use crate::scim::{Filter, urn};
+    use crate::store::memory::MemoryStore;
+    use crate::store::{Finding, Health, Store, StoreError};
+
+    const ACME: &str = "urn:acme:2.0:User";
+    const CARRIERS: usize = 2 * AT_ONCE + 30;
+
+    /// A store that takes so many units and no more, as one whose process is killed.
+    struct Mortal {
+        store: Arc<MemoryStore>,
+        left: AtomicUsize,
+    }
+
+    impl Store for Mortal {
+        fn commit(&self, tenant: TenantId, unit: Unit) -> Result<Outcome, StoreError> {
+            if self
+                .left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+                .is_err()
+            {
+                return Err(StoreError::Fatal("killed".into()));
+            }
+            self.store.commit(tenant, unit)
+        }
+
+        fn snapshot(&self) -> Result<Arc<dyn crate::store::Snapshot>, StoreError> {
+            self.store.snapshot()
+        }
+
+        fn health(&self) -> Health {
+            self.store.health()
+        }
+
+        fn check(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Finding>, StoreError> {
+            self.store.check(progress)
+        }
+    }
+
+    fn roster(store: &Arc<MemoryStore>, left: usize) -> Roster {
+        let store = Mortal { store: Arc::clone(store), left: AtomicUsize::new(left) };
+        Roster::new(
+            Arc::new(store),
+            Arc::new(FixedClock::at("2026-01-02T03:04:05Z")),
+            Arc::new(SeededChance::new(left as u64)),
+        )
+    }
+
+    fn operator(roster: &Roster) -> Caller {
+        roster.operator("acme", roster.request_id()).unwrap()
+    }
+
+    fn person(name: &str, badge: &str) -> Value {
+        json!({ "schemas": [urn::USER, ACME], "userName": name, ACME: { "badge": badge } })
+    }
+
+    fn create(roster: &Roster, name: &str, badge: &str) -> Result<ResourceId, RosterError> {
+        let caller = operator(roster);
+        let kind = Arc::clone(caller.kinds().by_id(KindId::USER).unwrap());
+        roster.create(&caller, &kind, person(name, badge), Edges::NONE).map(|view| view.stored.at().id)
+    }
+
+    fn found(roster: &Roster, badge: &str) -> u64 {
+        let caller = operator(roster);
+        let kind = Arc::clone(caller.kinds().by_id(KindId::USER).unwrap());
+        let filter = Filter::parse(&format!("{ACME}:badge eq \"{badge}\""), &kind).unwrap();
+        let query = crate::roster::Query::of(kind, Some(filter), Edges::NONE);
+        roster.query(&caller, &query).unwrap().total
+    }
+
+    fn keys(store: &MemoryStore) -> usize {
+        let snapshot = store.snapshot().unwrap();
+        let tenant = TenantId::new(1);
+        let ids = snapshot.ids(tenant, KindId::USER, None, 0, 1000).unwrap();
+        let of = |id| {
+            let stored = snapshot.get(tenant, Address::user(id)).unwrap().unwrap();
+            stored.unique().filter(|(index, _)| *index == keyed::UNIQUE).count()
+        };
+        ids.into_iter().map(of).sum()
+    }
+
+    #[test]
+    fn s185_indexing_goes_on_where_a_killed_process_left_it() {
+        let plain = json!({ "id": ACME, "attributes": [{ "name": "badge" }] }).to_string();
+        let unique =
+            json!({ "id": ACME, "attributes": [{ "name": "badge", "uniqueness": "server" }] }).to_string();
+        let (mut before, mut between, mut after) = (0, 0, 0);
+        for units in 0..10 {
+            let store = Arc::new(MemoryStore::new());
+            let first = roster(&store, usize::MAX);
+            first.create_tenant("acme", first.request_id()).unwrap();
+            first.add_schema(&operator(&first), &plain, &[]).unwrap();
+            let ids: Vec<ResourceId> = (0..CARRIERS)
+                .map(|number| create(&first, &format!("user-{number}"), &format!("B-{number}")).unwrap())
+                .collect();
+            let killed = roster(&store, units);
+            let done = killed.update_schema(&operator(&killed), &unique);
+            let second = roster(&store, usize::MAX);
+            let row = |roster: &Roster| roster.schemas(&operator(roster)).unwrap().remove(0);
+            if row(&second).building {
+                between += 1;
+                // Nothing that stands under it changes before that is done; everything else does, and everybody is found.
+                assert!(matches!(create(&second, "eve", "B-7"), Err(RosterError::Busy)));
+                let caller = operator(&second);
+                let kind = Arc::clone(caller.kinds().by_id(KindId::USER).unwrap());
+                let at = Address::user(ids[9]);
+                let title = json!({ "schemas": [urn::PATCH_OP], "Operations": [{ "op": "replace", "path": "title", "value": "CTO" }] });
+                second.patch(&caller, &kind, at, &Precondition::None, title, Edges::NONE).unwrap();
+                assert_eq!(found(&second, "b-7"), 1);
+            }
+            let indexed = second.finish_schemas(second.request_id()).unwrap();
+            assert!(!row(&second).building);
+            assert_eq!((found(&second, "b-7"), found(&second, "b-999")), (1, 0));
+            if row(&second).version == 1 {
+                before += 1;
+                assert!(done.is_err() && indexed == 0);
+                assert_eq!(keys(&store), 0);
+                create(&second, "eve", "B-7").unwrap();
+                assert_eq!(found(&second, "b-7"), 2);
+            } else {
+                after += 1;
+                assert_eq!(keys(&store), CARRIERS, "after {units} units");
+                let taken = create(&second, "eve", "b-7");
+                assert!(
+                    matches!(taken, Err(RosterError::Refused(refusal)) if refusal.why == crate::scim::Why::Uniqueness)
+                );
+            }
+            assert_eq!(store.check(&mut |_| {}).unwrap(), vec![]);
+        }
+        assert!(before >= 2 && between >= 3 && after > between, "{before} {between} {after}");
+    }
+
+    #[test]
+    fn s185_a_write_that_was_begun_under_an_older_schema_is_not_carried_out() {
+        let store = Arc::new(MemoryStore::new());
+        let roster = roster(&store, usize::MAX);
+        roster.create_tenant("acme", roster.request_id()).unwrap();
+        let document =
+            |kind: &str| json!({ "id": ACME, "attributes": [{ "name": "badge", "type": kind }] }).to_string();
+        let early = operator(&roster);
+        roster.add_schema(&operator(&roster), &document("string"), &[]).unwrap();
+        let late = operator(&roster);
+        let kind = |caller: &Caller| Arc::clone(caller.kinds().by_id(KindId::USER).unwrap());
+        let id = create(&roster, "ada", "B-1").unwrap();
+        // Whoever was let in before the schema came knows neither its data nor their keys.
+        let title = || json!({ "schemas": [urn::PATCH_OP], "Operations": [{ "op": "replace", "path": "title", "value": "CTO" }] });
+        let patch = |caller: &Caller| {
+            roster.patch(caller, &kind(caller), Address::user(id), &Precondition::None, title(), Edges::NONE)
+        };
+        assert!(matches!(patch(&early), Err(RosterError::Busy)));
+        patch(&late).unwrap();
+        let gone = json!({ "schemas": [urn::PATCH_OP], "Operations": [{ "op": "remove", "path": ACME }] });
+        roster.patch(&late, &kind(&late), Address::user(id), &Precondition::None, gone, Edges::NONE).unwrap();
+        roster.update_schema(&operator(&roster), &document("integer")).unwrap();
+        let stale = roster.create(&late, &kind(&late), person("bob", "text"), Edges::NONE);
+        assert!(matches!(stale, Err(RosterError::Busy)));
+        patch(&operator(&roster)).unwrap();
+        // Side by side, as bulk requests create, it is no different.
+        let of = kind(&late);
+        let (_, job) = roster.creation(&late, &of, person("bob", "text")).unwrap();
+        assert!(matches!(roster.carry_out_each(&late, vec![job])[..], [Err(RosterError::Busy)]));
+    }
+}

@@ -93,6 +93,7 @@ transcripts! { entra:
     d_e07_disable
     d_e07_disable_strict
     d_e11_group
+    d_e13_custom_extension
     d_e14_delete_and_return
     d_e16_empty
 }

@@ -1,5 +1,6 @@
 //! Plays a transcript against a daemon.
 
+use rosterd::roster::Command;
 use serde_json::Value;
 
 use super::matching::Captured;
@@ -11,10 +12,19 @@ pub fn play(file: &str, engine: Engine) {
     let transcript = Transcript::read(file);
     for profile in &transcript.profiles {
         let app = TestApp::on(engine);
-        let client = match profile.as_str() {
-            "auto" => app.clone(),
-            other => app.connection("main", "other", other),
+        let (connection, client) = match profile.as_str() {
+            "auto" => ("idp", app.clone()),
+            other => ("other", app.connection("main", "other", other)),
         };
+        for file in &transcript.schemas {
+            let document =
+                std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            app.operate(Command::SchemaAdd {
+                tenant: "main".into(),
+                document,
+                connections: vec![connection.into()],
+            });
+        }
         let mut captured = Captured::knowing("base", &format!("{PUBLIC_URL}/scim/v2"));
         for step in &transcript.steps {
             app.clock().advance(1);
