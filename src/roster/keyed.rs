@@ -76,7 +76,9 @@ impl Keyed {
     fn gather(&self, value: &Value, sub: Option<&str>, keys: &mut Vec<Vec<u8>>) {
         match (value, sub) {
             (Value::Array(elements), _) => {
-                elements.iter().for_each(|element| self.gather(element, sub, keys))
+                for element in elements {
+                    self.gather(element, sub, keys);
+                }
             }
             (Value::Object(parts), Some(sub)) => {
                 if let Some(part) = parts.get(sub) {
@@ -123,6 +125,6 @@ pub(super) fn carried(id: &str) -> Vec<u8> {
 
 fn mark(name: &str) -> Mark {
     let digest: [u8; 32] = Sha256::digest(name.to_ascii_lowercase().as_bytes()).into();
-    let [a, b, c, d, e, f, g, h, ..] = digest;
-    [a, b, c, d, e, f, g, h]
+    let (short, _) = digest.split_first_chunk().unwrap_or((&[0; 8], &[]));
+    *short
 }

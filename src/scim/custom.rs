@@ -27,6 +27,8 @@ use crate::ids::KindId;
 pub const DOCUMENT_BYTES_MAX: usize = 512 * 1024;
 /// Most attributes of a schema, with their sub-attributes.
 pub const ATTRIBUTES_MAX: usize = 200;
+/// Most attributes of a schema that are unique or indexed: each of their values is a key to be written.
+pub const KEYED_MAX: usize = 20;
 /// Longest URN: half of what the store takes as a key.
 pub const URN_BYTES_MAX: usize = 256;
 /// Longest name of an attribute.

@@ -157,7 +157,7 @@ fn keep_parts(value: &mut Value, shown: &Shown, attribute: &Attribute) {
                 Returned::Always => true,
                 Returned::Request => matches!(shown, Shown::Only(_)) && shown.has(name),
                 Returned::Default | Returned::Never => shown.has(name),
-            })
+            });
         }
         Value::Array(elements) => {
             for element in elements.iter_mut() {

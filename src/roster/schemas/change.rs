@@ -27,6 +27,9 @@ const AT_ONCE: usize = 100;
 /// How often a page is indexed anew because somebody else wrote to one of its resources meanwhile.
 const ATTEMPTS_MAX: usize = 64;
 
+/// Looks at a resource that carries a schema, and the attributes it has there.
+type Look<'a> = dyn FnMut(ResourceId, &Map<String, Value>) + 'a;
+
 /// Keeps a schema closed while it lives.
 struct Closed<'a> {
     roster: &'a Roster,
@@ -62,9 +65,11 @@ impl Roster {
             return Ok(done(row.version, 0));
         }
         if old.kind != new.kind || old.schema.id != new.schema.id {
-            let (id, kind) = (&row.id, &old.to_document()["extends"]);
+            let document = old.to_document();
+            let kind = document.get("extends").and_then(Value::as_str).unwrap_or_default();
             return Err(RosterError::Unfit(format!(
-                "expected the URN spelled {id} and extends {kind}, as they were; another kind or spelling is another schema"
+                "expected the URN spelled {} and extends \"{kind}\", as they were; another kind or spelling is another schema",
+                row.id
             )));
         }
         let lost = losses(&old.schema, &new.schema);
@@ -146,7 +151,7 @@ impl Roster {
         &self,
         tenant: TenantId,
         of: &Definition,
-        look: &mut dyn FnMut(ResourceId, &Map<String, Value>) -> Result<(), RosterError>,
+        look: &mut Look<'_>,
     ) -> Result<(), RosterError> {
         let snapshot = self.store.snapshot()?;
         let mut range = IndexRange::exactly(of.kind, keyed::CARRIED, keyed::carried(&of.schema.id));
@@ -157,7 +162,7 @@ impl Roster {
                     continue;
                 };
                 if let Some(attributes) = attributes_of(&stored, &of.schema.id)? {
-                    look(row.id, &attributes)?;
+                    look(row.id, &attributes);
                 }
             }
             match page.last() {
@@ -178,7 +183,6 @@ impl Roster {
                         example.get_or_insert(id);
                     }
                 }
-                Ok(())
             })?;
         }
         let lines: Vec<String> = lost
@@ -227,7 +231,6 @@ impl Roster {
                     example.get_or_insert(id);
                 }
             }
-            Ok(())
         })?;
         let lines: Vec<String> = unique
             .iter()
@@ -315,7 +318,7 @@ impl Roster {
             match self.store.commit(caller.tenant, self.unit(caller, Action::SchemaUpdate, page))? {
                 Outcome::Committed { .. } => return Ok(count),
                 Outcome::Lost(fact) => {
-                    tracing::debug!(?fact, "a resource changed meanwhile; its page is indexed again")
+                    tracing::debug!(?fact, "a resource changed meanwhile; its page is indexed again");
                 }
             }
         }

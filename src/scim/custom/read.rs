@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::names::{name_mistake, urn_mistake};
 use super::{
     ATTRIBUTES_MAX, CANONICAL_BYTES_MAX, CANONICAL_VALUES_MAX, DESCRIPTION_BYTES_MAX, Definition, Finding,
-    MISTAKES_MAX, Mistakes, Read, can_be_keyed,
+    KEYED_MAX, MISTAKES_MAX, Mistakes, Read, can_be_keyed, is_keyed,
 };
 use crate::ids::KindId;
 use crate::scim::attr::is_name;
@@ -70,6 +70,17 @@ pub(super) fn definition(members: &Map<String, Value>) -> Result<Read, Mistakes>
             format!("expected at most {ATTRIBUTES_MAX} attributes with their sub-attributes, found {count}"),
         );
     }
+    let keyed = attributes
+        .iter()
+        .flat_map(|one| std::iter::once(one).chain(&one.sub_attributes))
+        .filter(|one| is_keyed(one))
+        .count();
+    if keyed > KEYED_MAX {
+        reader.mistake(
+            "attributes",
+            format!("expected at most {KEYED_MAX} that are unique or indexed, found {keyed}"),
+        );
+    }
     if !reader.mistakes.is_empty() {
         reader.mistakes.truncate(MISTAKES_MAX);
         return Err(Mistakes(reader.mistakes));
@@ -105,12 +116,9 @@ impl Reader {
 
     /// Reads a member that is a text without control characters.
     fn text(&mut self, place: &str, members: &Map<String, Value>, name: &str) -> Option<String> {
-        let text = match members.get(name)? {
-            Value::String(text) => text,
-            _ => {
-                self.mistake(within(place, name), "expected a text".to_owned());
-                return None;
-            }
+        let Value::String(text) = members.get(name)? else {
+            self.mistake(within(place, name), "expected a text".to_owned());
+            return None;
         };
         if text.contains(char::is_control) {
             self.mistake(

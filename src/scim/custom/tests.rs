@@ -135,6 +135,11 @@ fn s185_sizes_end_somewhere() {
         mistakes(json!([{ "name": "a", "description": "x".repeat(DESCRIPTION_BYTES_MAX + 1) }])).len(),
         1
     );
+    let keyed = |count: usize| {
+        (0..count).map(|number| json!({ "name": format!("a{number}"), "indexed": true })).collect::<Value>()
+    };
+    assert_eq!(schema(keyed(KEYED_MAX)).attributes.len(), KEYED_MAX);
+    assert_eq!(mistakes(keyed(KEYED_MAX + 1)).len(), 1);
     let values: Vec<String> = (0..=CANONICAL_VALUES_MAX).map(|number| number.to_string()).collect();
     assert_eq!(mistakes(json!([{ "name": "a", "canonicalValues": values }])).len(), 1);
     assert_eq!(Definition::read(&" ".repeat(DOCUMENT_BYTES_MAX + 1)).unwrap_err().0.len(), 1);
@@ -182,7 +187,7 @@ fn s185_a_urn_is_a_urn_and_nobody_elses() {
 #[test]
 fn s185_urns_that_could_be_taken_for_each_other_clash() {
     for (left, right) in
-        [(ACME, &ACME.to_uppercase()[..]), ("urn:acme:x", "urn:ACME:x:y"), ("urn:acme:x.y", "urn:acme:x")]
+        [(ACME, ACME.to_uppercase().as_str()), ("urn:acme:x", "urn:ACME:x:y"), ("urn:acme:x.y", "urn:acme:x")]
     {
         assert!(clash(left, right).is_some() && clash(right, left).is_some(), "{left} {right}");
     }

@@ -199,3 +199,12 @@ fn s185_an_extension_of_groups_is_none_of_people() {
     let across = app.find("", &format!("{id}:cost eq \"C-1\"")).expect(200).json();
     assert_eq!((&across["totalResults"], &across["Resources"][0]["id"]), (&json!(1), &made["id"]));
 }
+
+#[test]
+fn the_example_of_the_manual_is_a_schema() {
+    let manual = include_str!("../../../docs/operate/schemas.md");
+    let (_, after) = manual.split_once("```json").unwrap();
+    let (example, _) = after.split_once("```").unwrap();
+    let (id, warnings) = rosterd::roster::check_schema(example).unwrap();
+    assert_eq!((id.as_str(), warnings), (ACME, vec![]));
+}

@@ -1,5 +1,7 @@
 //! S185: versions. What is stored never becomes invalid by a change of its schema.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rosterd::roster::{Command, Reply};
 use rosterd::store::Action;
 use serde_json::{Value, json};
@@ -219,6 +221,15 @@ fn s185_urns_do_not_collide_and_mistakes_change_nothing() {
     assert_eq!(list(&app).as_array().unwrap().len(), 50);
 }
 
+/// Stops the writers, also where the test fails.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Clients write all the while: whatever version an answer was made under, no stored value ever contradicts the version that holds.
 #[test]
 fn s185_a_schema_changes_while_clients_write_and_no_value_is_left_behind() {
@@ -235,14 +246,15 @@ fn s185_a_schema_changes_while_clients_write_and_no_value_is_left_behind() {
                     .id()
             })
             .collect();
-        let stop = std::sync::atomic::AtomicBool::new(false);
+        let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            let _stopped = Stops(&stop);
             for (who, id) in ids.iter().enumerate() {
                 let (client, stop) = (app.clone(), &stop);
                 scope.spawn(move || {
                     let path = format!("/Users/{id}");
                     let mut round = 0;
-                    while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    while !stop.load(Ordering::Relaxed) {
                         round += 1;
                         let value = if round % 2 == 0 {
                             json!(format!("t{round}"))
@@ -279,7 +291,6 @@ fn s185_a_schema_changes_while_clients_write_and_no_value_is_left_behind() {
                     );
                 }
             }
-            stop.store(true, std::sync::atomic::Ordering::Relaxed);
             eprintln!("{changed} changes got through");
         });
     });
