@@ -4,6 +4,8 @@
 //! `evolve` says what a new version of a schema takes away from the one before. A definition that exists is sound: the engine needs no
 //! further look at it.
 //!
+//! A document that was taken is stored and read again at each start, so a later rosterd may take more than this one, never less.
+//!
 //! Beside the members of RFC 7643 a document may say `extends` (which kind it extends), and an attribute `indexed` (resources are found
 //! by it without being read) and `closed` (nothing but its canonical values is accepted).
 
