@@ -13,6 +13,7 @@ pub mod config;
 pub mod connection;
 pub mod demo;
 pub mod operator;
+pub mod schema;
 mod seclude;
 pub mod serve;
 pub mod settings;
@@ -71,6 +72,9 @@ pub enum Command {
     /// Clients of a connection: identity providers that fetch their tokens by themselves.
     #[command(subcommand)]
     Client(client::ClientCommand),
+    /// Attributes of your own: schemas that extend users or groups, and which connections see them.
+    #[command(subcommand)]
+    Schema(schema::SchemaCommand),
     /// People who administer a tenant.
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -164,6 +168,7 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
         Command::Connection(command) => connection::run(command, world),
         Command::Token(command) => token::run(command, world),
         Command::Client(command) => client::run(command, world),
+        Command::Schema(command) => schema::run(command, world),
         Command::Admin(command) => admin::run(command, world),
         Command::Check(args) => check::run(&args, world),
         Command::Audit(command) => audit::run(command, world),

@@ -92,6 +92,11 @@ pub fn run(args: &ServeArgs, world: &mut World<'_>) -> Result<Exit> {
         // The doors before the first token: a start that fails at one must not use up the one time that the token is shown.
         let doors = Doors::open(&config, &rim).await?;
         let issued = bootstrap(&roster, &config, brought.as_ref().map(SecretText::expose))?;
+        // Behind the doors and before anybody is let in: what is not indexed yet must not be changed.
+        let indexed = roster.finish_schemas(roster.request_id())?;
+        if indexed > 0 {
+            tracing::info!(indexed, "went on with indexing resources for a schema that was being changed when the last process ended");
+        }
         let daemon = Daemon::behind(doors, &config, roster, &rim);
         // The signals before the greeting: whoever has read it may send them.
         tokio::spawn(daemon.drain().on_signals()?);

@@ -128,8 +128,11 @@ impl<'a> Coercion<'a> {
             Type::Binary => {
                 expect(value, |value| value.as_str().is_some_and(is_base64), "base64 in a string", place)
             }
-            Type::Integer => expect(value, |value| value.is_i64() || value.is_u64(), "a whole number", place),
-            Type::Decimal => expect(value, Value::is_number, "a number", place),
+            Type::Integer => {
+                let value = self.number(value, place)?;
+                expect(value, |value| value.is_i64() || value.is_u64(), "a whole number", place)
+            }
+            Type::Decimal => expect(self.number(value, place)?, Value::is_number, "a number", place),
         }
     }
 
@@ -173,6 +176,17 @@ impl<'a> Coercion<'a> {
         };
         self.lenient(Rule::StringAsBoolean, "true or false", &value, place)?;
         Ok(Value::Bool(meant))
+    }
+
+    /// A number; custom attributes of many identity providers are strings, whatever they hold (D-E13). Nothing but the digits is taken.
+    fn number(&mut self, value: Value, place: &Place<'_>) -> Result<Value, Refusal> {
+        let meant = match &value {
+            Value::String(text) if !text.contains(char::is_whitespace) => json::parse(text.as_bytes()).ok(),
+            _ => None,
+        };
+        let Some(number) = meant.filter(Value::is_number) else { return Ok(value) };
+        self.lenient(Rule::StringAsNumber, "a number", &value, place)?;
+        Ok(number)
     }
 
     fn string(&mut self, value: Value, attribute: &Attribute, place: &Place<'_>) -> Result<Value, Refusal> {

@@ -37,7 +37,7 @@ impl Roster {
         user_name: &str,
         display_name: Option<&str>,
     ) -> Result<Invitation, RosterError> {
-        let Some(kind) = self.kinds.by_id(KindId::USER) else {
+        let Some(kind) = self.kinds().by_id(KindId::USER) else {
             return Err(RosterError::Broken("the kind User is not registered".to_owned()));
         };
         let mut body = json!({ "userName": user_name, "active": true });

@@ -71,7 +71,7 @@ impl Roster {
         tell: &mut dyn FnMut(Answered),
     ) -> Result<(), RosterError> {
         caller.needs(Scope::Bulk)?;
-        let mut request = Request::parse(body, &self.kinds)?;
+        let mut request = Request::parse(body, caller.kinds())?;
         if !request.names_its_schema && caller.profile.schemas == Schemas::Required {
             let detail = format!("expected {} in schemas", urn::BULK_REQUEST);
             return Err(Refusal::new(Why::InvalidSyntax, detail).into());

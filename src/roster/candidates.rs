@@ -6,7 +6,7 @@
 
 use super::error::RosterError;
 use super::known::only_known;
-use super::{Caller, LOCAL, index};
+use super::{Caller, LOCAL, index, keyed};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::attr::AttrPath;
 use crate::scim::filter::eval::{self, unassigned};
@@ -178,8 +178,8 @@ impl Planner<'_> {
     }
 
     fn look_up(&self, path: &AttrPath, op: CompareOp, value: &Literal) -> Found {
-        if path.extension.is_some() {
-            return Ok(None);
+        if let Some(extension) = &path.extension {
+            return self.custom(extension, path, op, value);
         }
         let sub = path.sub.as_deref();
         match (op, value) {
@@ -202,6 +202,17 @@ impl Planner<'_> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// An equality on an attribute of the tenant's own.
+    fn custom(&self, extension: &str, path: &AttrPath, op: CompareOp, value: &Literal) -> Found {
+        let keyed = self.caller.sight.keyed(self.kind.id, extension, &path.name, path.sub.as_deref());
+        let Some(keyed) = keyed.filter(|_| op == CompareOp::Eq) else { return Ok(None) };
+        let Some(value) = keyed.of_literal(value) else { return Ok(None) };
+        if keyed.unique {
+            return Ok(Some(self.holder(&UniqueKey { index: keyed::UNIQUE, value })?));
+        }
+        self.indexed(&IndexRange::exactly(self.kind.id, keyed::INDEXED, value))
     }
 
     fn equal(&self, name: &str, sub: Option<&str>, text: &str) -> Found {

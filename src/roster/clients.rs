@@ -361,8 +361,10 @@ impl Roster {
         let refused =
             || RosterError::Unfit("no client has this id; rosterd client list shows them".to_owned());
         let client = ClientId::parse(client).map_err(|_| refused())?;
-        let at = Self::client_at(self.store.snapshot()?.as_ref(), client)?.ok_or_else(refused)?;
-        Ok((self.at_hand(at.tenant, request, Actor::Cli), client))
+        let snapshot = self.store.snapshot()?;
+        let at = Self::client_at(snapshot.as_ref(), client)?.ok_or_else(refused)?;
+        let sight = self.sight(snapshot.as_ref(), at.tenant, super::LOCAL)?;
+        Ok((self.at_hand(at.tenant, request, Actor::Cli, sight), client))
     }
 
     /// Finds where a client's row would lie.

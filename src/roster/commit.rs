@@ -7,6 +7,7 @@
 use super::Roster;
 use super::error::RosterError;
 use super::refusals::REFUSALS_PER_MINUTE_MAX;
+use super::rows::SCHEMA_STATE;
 use super::scope::Caller;
 use crate::ids::Address;
 use crate::scim::note::Notes;
@@ -124,12 +125,17 @@ impl Roster {
         .collect()
     }
 
-    fn unit(&self, caller: &Caller, action: Action, plan: Plan) -> Unit {
+    pub(super) fn unit(&self, caller: &Caller, action: Action, plan: Plan) -> Unit {
         let log = (!plan.unlogged).then(|| {
             let notes = names(&plan.notes).into_iter().chain(plan.remark).collect();
             self.entry(caller, action, "ok", plan.subject, plan.changes, notes)
         });
-        Unit { given: plan.given, writes: plan.writes, log }
+        let mut given = plan.given;
+        if plan.writes.iter().any(|write| matches!(write, Write::Put(_))) {
+            // What a document may hold, and under which keys, the caller's schemas have said.
+            given.extend(caller.sight.fence());
+        }
+        Unit { given, writes: plan.writes, log }
     }
 
     /// Asks a rule, and makes what it says durable. Nothing is written when the rule has no plan.
@@ -160,6 +166,8 @@ impl Roster {
             let edges = plan.writes.iter().any(|write| matches!(write, Write::Edge { .. }));
             match self.store.commit(caller.tenant, self.unit(caller, action, plan))? {
                 Outcome::Committed { seq } => return Ok((found, Some(Written { seq, record, edges }))),
+                // The schemas changed: the rule would see them as they were, however often it is asked.
+                Outcome::Lost(Given::Small(SCHEMA_STATE, ..)) => return Err(RosterError::Busy),
                 Outcome::Lost(_) => {
                     tracing::debug!(request_id = %caller.request, "a fact changed meanwhile; the rule is asked again");
                 }

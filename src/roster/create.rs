@@ -121,10 +121,20 @@ impl Roster {
         let modified = before.map_or(caller.now, |before| before.modified().max(caller.now));
         keys.index.extend(index::orders(kind, document, modified));
         for key in &keys.unique {
-            refuse_if_taken(snapshot, caller, key, at)?;
+            refuse_if_taken(snapshot, caller, key, at, index::attribute(key.index))?;
         }
-        let segments =
+        let mut segments: Vec<Segment> =
             document.to_segments(kind).into_iter().map(|(urn, json)| Segment { urn, json }).collect();
+        if let Some(before) = before {
+            caller.sight.keep_unseen(snapshot, caller.tenant, kind, before, &mut segments)?;
+        }
+        caller.sight.refuse_closed(before, &segments)?;
+        let custom = caller.sight.keys(kind.id, &segments)?;
+        for (key, attribute) in custom.unique {
+            refuse_if_taken(snapshot, caller, &key, at, &attribute)?;
+            keys.unique.push(key);
+        }
+        keys.index.extend(custom.index);
         Ok(Record {
             at,
             connection,
@@ -143,10 +153,11 @@ fn refuse_if_taken(
     caller: &Caller,
     key: &UniqueKey,
     by: Address,
+    attribute: &str,
 ) -> Result<(), RosterError> {
     match snapshot.by_unique(caller.tenant, key)? {
         Some(holder) if holder != by => {
-            let detail = format!("{} is already in use", index::attribute(key.index));
+            let detail = format!("{attribute} is already in use");
             Err(Refusal::new(Why::Uniqueness, detail).into())
         }
         _ => Ok(()),

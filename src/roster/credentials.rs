@@ -1,7 +1,7 @@
 //! Bearer tokens: made once, kept as a hash, looked up on every request.
 //!
 //! A token's hash leads through the system tenant to the tenant's own row, and that row alone decides: revoking is one unit, and an
-//! orphaned pointer opens nothing. What was looked up is remembered in memory; any change of any token empties that memory
+//! orphaned pointer opens nothing. What was looked up is remembered in memory; any change of any token or schema empties that memory
 //! before the change is acknowledged.
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +19,7 @@ use super::rows::{
     self, ConnectionRow, TOKEN_POINTERS, TOKEN_USE, TOKENS, TokenPointer, TokenRow, TokensRow,
 };
 use super::scope::{Caller, ConnectionOptions, Scopes};
+use super::sight::Sight;
 use super::{LOCAL, Roster};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
@@ -72,6 +73,7 @@ pub(super) struct Credential {
     scopes: Scopes,
     profile: &'static Profile,
     options: ConnectionOptions,
+    sight: Arc<Sight>,
     expires: Option<Timestamp>,
     /// Second of the last request.
     used: AtomicI64,
@@ -83,14 +85,22 @@ impl Credential {
         connection: ConnectionId,
         who: Actor,
         scopes: Scopes,
-        (profile, options): (&'static Profile, ConnectionOptions),
+        Manner { profile, options, sight }: Manner,
         expires: Option<Timestamp>,
     ) -> Self {
-        Self { tenant, connection, who, scopes, profile, options, expires, used: AtomicI64::new(0) }
+        let used = AtomicI64::new(0);
+        Self { tenant, connection, who, scopes, profile, options, sight, expires, used }
     }
 }
 
-/// The credentials that were looked up since the last change of any token.
+/// How a connection is spoken to.
+pub(super) struct Manner {
+    profile: &'static Profile,
+    options: ConnectionOptions,
+    sight: Arc<Sight>,
+}
+
+/// The credentials that were looked up since the last change of any token or schema.
 #[derive(Debug, Default)]
 pub(super) struct Credentials {
     known: RwLock<HashMap<[u8; 32], Arc<Credential>>>,
@@ -129,9 +139,9 @@ impl Roster {
         }
         let hash = hash(presented);
         self.authenticate_by(hash, request, |snapshot| {
-            match Self::look_up_access(snapshot, presented, &hash)? {
+            match self.look_up_access(snapshot, presented, &hash)? {
                 Some(found) => Ok(Some(found)),
-                None => Self::look_up(snapshot, &hash),
+                None => self.look_up(snapshot, &hash),
             }
         })
     }
@@ -167,10 +177,11 @@ impl Roster {
             now,
             profile: credential.profile,
             options: credential.options,
+            sight: Arc::clone(&credential.sight),
         }))
     }
 
-    fn look_up(snapshot: &dyn Snapshot, hash: &[u8; 32]) -> Result<Option<Credential>, RosterError> {
+    fn look_up(&self, snapshot: &dyn Snapshot, hash: &[u8; 32]) -> Result<Option<Credential>, RosterError> {
         let Some(pointer) = snapshot.small(TenantId::SYSTEM, TOKEN_POINTERS, hash)? else { return Ok(None) };
         let TokenPointer { tenant, connection } = rows::decode(&pointer)?;
         let Some(row) = tokens_of(snapshot, tenant, connection)? else { return Ok(None) };
@@ -180,21 +191,24 @@ impl Roster {
         else {
             return Ok(None);
         };
-        let manner = Self::manner_of(snapshot, tenant, &row.connection)?;
+        let manner = self.manner_of(snapshot, tenant, connection, &row.connection)?;
         let who = Actor::Token(token.id);
         Ok(Some(Credential::new(tenant, connection, who, token.scopes, manner, token.expires)))
     }
 
-    /// Returns the policies of a connection, and what it may beyond the ordinary.
+    /// Returns the policies of a connection, what it may beyond the ordinary, and what it sees.
     pub(super) fn manner_of(
+        &self,
         snapshot: &dyn Snapshot,
         tenant: TenantId,
-        connection: &str,
-    ) -> Result<(&'static Profile, ConnectionOptions), RosterError> {
-        Ok(match Self::connection_row(snapshot, tenant, connection)? {
-            Some(connection) => (Profile::by_name(&connection.profile).unwrap_or(&AUTO), connection.options),
+        connection: ConnectionId,
+        name: &str,
+    ) -> Result<Manner, RosterError> {
+        let (profile, options) = match Self::connection_row(snapshot, tenant, name)? {
+            Some(row) => (Profile::by_name(&row.profile).unwrap_or(&AUTO), row.options),
             None => (&AUTO, ConnectionOptions::default()),
-        })
+        };
+        Ok(Manner { profile, options, sight: self.sight(snapshot, tenant, connection)? })
     }
 
     /// Looks every credential up anew from now on: what one may do has changed.
@@ -265,7 +279,7 @@ impl Roster {
         if let Some(taken) = &taken {
             let pointer: TokenPointer = rows::decode(taken)?;
             if pointer != (TokenPointer { tenant, connection })
-                || Self::look_up(self.store.snapshot()?.as_ref(), &hash)?.is_some()
+                || self.look_up(self.store.snapshot()?.as_ref(), &hash)?.is_some()
             {
                 return Err(RosterError::Unfit(
                     "this token is in use already; bring another, or let rosterd make one".to_owned(),

@@ -236,6 +236,7 @@ impl Roster {
 
     /// Looks up an access token.
     pub(super) fn look_up_access(
+        &self,
         snapshot: &dyn Snapshot,
         presented: &str,
         hash: &[u8; 32],
@@ -248,7 +249,7 @@ impl Roster {
         let Some((scopes, expires)) = found.map(|access| (access.scopes, access.expires)) else {
             return Ok(None);
         };
-        Self::credential(snapshot, at, &row, scopes, expires).map(Some)
+        self.credential(snapshot, at, &row, scopes, expires).map(Some)
     }
 
     /// Finds out who shows a secret with a request (Basic); `None` when nobody may.
@@ -271,18 +272,19 @@ impl Roster {
             let now = self.now();
             let Some(id) = matching(&row.secrets, secret, now) else { return Ok(None) };
             let expires = row.secrets.iter().find(|known| known.id == id).map_or(now, |known| known.expires);
-            Self::credential(snapshot, at, &row, row.scopes, expires).map(Some)
+            self.credential(snapshot, at, &row, row.scopes, expires).map(Some)
         })
     }
 
     fn credential(
+        &self,
         snapshot: &dyn Snapshot,
         at: ClientAt,
         row: &ClientRow,
         scopes: Scopes,
         expires: Timestamp,
     ) -> Result<Credential, RosterError> {
-        let manner = Self::manner_of(snapshot, at.tenant, &row.connection)?;
+        let manner = self.manner_of(snapshot, at.tenant, at.connection, &row.connection)?;
         Ok(Credential::new(at.tenant, at.connection, Actor::Client(at.client), scopes, manner, Some(expires)))
     }
 
@@ -297,6 +299,8 @@ impl Roster {
             now: self.now(),
             profile: &AUTO,
             options: ConnectionOptions::default(),
+            // It reads and writes no resource.
+            sight: self.schemas.standard(),
         }
     }
 }

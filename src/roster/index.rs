@@ -166,7 +166,8 @@ pub fn folded_prefix(text: &str) -> Option<Vec<u8>> {
     (!folded.is_empty() && folded.len() < CUT_BYTES).then_some(folded)
 }
 
-fn short(value: Vec<u8>) -> Vec<u8> {
+/// Cuts a value that is too long for a key; equal values are cut alike.
+pub fn short(value: Vec<u8>) -> Vec<u8> {
     if value.len() <= PLAIN_BYTES_MAX {
         return value;
     }

@@ -2,8 +2,9 @@
 //!
 //! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `clients` and `grants` (of those that fetch their tokens by themselves), `commit` (how an answer
 //! becomes durable), `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
-//! `patch`, `remove`, `query` (with `candidates`, `scan`, `found` and `cursor`), `bulk`, with `members` (edges), `index` (under which values a record is
-//! found); `tenants` and `admins` for the operator, `operate` for the operator's commands as plain data.
+//! `patch`, `remove`, `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, with `members` (edges), `index` (under which
+//! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `shadow` (what
+//! none of them knows); `tenants`, `admins` and `schemas` for the operator, `operate` for the operator's commands as plain data.
 //!
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
 //! makes the caller.
@@ -26,6 +27,7 @@ mod grants;
 #[cfg(any(test, feature = "testing"))]
 pub mod hostile;
 mod index;
+mod keyed;
 mod known;
 mod leniencies;
 mod members;
@@ -39,8 +41,10 @@ mod repair;
 mod replace;
 mod rows;
 mod scan;
+mod schemas;
 mod scope;
 mod shadow;
+mod sight;
 mod tenants;
 mod view;
 
@@ -68,6 +72,7 @@ pub use leniencies::Used;
 pub use operate::{AuditRow, Command, NewSecret, Of, Reply};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start, Views};
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
+pub use schemas::{SCHEMAS_PER_TENANT_MAX, SchemaDone, SchemaView, check_schema};
 pub use scope::{Caller, ConnectionOptions, Scope, Scopes};
 pub use shadow::{SHADOW_ATTRIBUTES_MAX, SHADOW_BYTES_MAX};
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
@@ -76,6 +81,7 @@ pub use view::{Precondition, View};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::ids::{ConnectionId, RequestId, TenantId};
+pub use crate::scim::custom::DOCUMENT_BYTES_MAX as SCHEMA_BYTES_MAX;
 use crate::scim::schema::Kinds;
 use crate::store::{PAGE_ROWS_MAX, SmallRow, Snapshot, Space, Store};
 
@@ -89,7 +95,7 @@ pub struct Roster {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
-    kinds: Kinds,
+    schemas: sight::Schemas,
     credentials: credentials::Credentials,
     refusals: refusals::Refusals,
     leniencies: leniencies::Leniencies,
@@ -113,7 +119,7 @@ impl Roster {
             store,
             clock,
             chance,
-            kinds: Kinds::standard(),
+            schemas: sight::Schemas::default(),
             credentials: credentials::Credentials::default(),
             refusals: refusals::Refusals::default(),
             leniencies: leniencies::Leniencies::default(),
@@ -124,9 +130,9 @@ impl Roster {
         }
     }
 
-    /// Lists the kinds of resource.
-    pub const fn kinds(&self) -> &Kinds {
-        &self.kinds
+    /// Lists the kinds of resource with the built-in extensions; what a caller sees is for [`Caller::kinds`] to say.
+    pub fn kinds(&self) -> &Kinds {
+        self.schemas.built_in()
     }
 
     /// Returns the store, for health and checks.

@@ -5,10 +5,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::error::RosterError;
+use super::schemas::SchemaDone;
 use super::scope::{Scope, Scopes};
 use super::{
     Caller, ClientKind, ClientView, ConnectionChange, ConnectionOptions, ConnectionView, Federation,
-    IssuedSecret, Roster, TenantView, TokenView,
+    IssuedSecret, Roster, SchemaView, TenantView, TokenView,
 };
 use crate::ids::{ClientId, ConnectionId, RequestId, ResourceId, TenantId, TokenId};
 use crate::store::{LogRow, Seq};
@@ -123,6 +124,61 @@ pub enum Command {
         /// Which.
         client: String,
     },
+    /// Adds a schema.
+    SchemaAdd {
+        /// Whose.
+        tenant: String,
+        /// The document.
+        document: String,
+        /// Which connections see it.
+        connections: Vec<String>,
+    },
+    /// Puts a new version of a schema in the place of the one that holds.
+    SchemaUpdate {
+        /// Whose.
+        tenant: String,
+        /// The document.
+        document: String,
+    },
+    /// Lists schemas.
+    SchemaList {
+        /// Whose; everybody's when `None`.
+        tenant: Option<String>,
+    },
+    /// Shows the document of a schema.
+    SchemaShow {
+        /// Whose.
+        tenant: String,
+        /// Its URN.
+        id: String,
+        /// Which version; the one that holds when `None`.
+        version: Option<u32>,
+    },
+    /// Gives a schema to connections.
+    SchemaGive {
+        /// Whose.
+        tenant: String,
+        /// Its URN.
+        id: String,
+        /// To which.
+        connections: Vec<String>,
+    },
+    /// Takes a schema from connections.
+    SchemaTake {
+        /// Whose.
+        tenant: String,
+        /// Its URN.
+        id: String,
+        /// From which.
+        connections: Vec<String>,
+    },
+    /// Removes a schema that no resource carries.
+    SchemaRemove {
+        /// Whose.
+        tenant: String,
+        /// Its URN.
+        id: String,
+    },
     /// Makes an administrator.
     AdminCreate {
         /// Of which tenant.
@@ -194,6 +250,27 @@ pub enum Reply {
         /// By tenant and connection.
         clients: Vec<Of<ClientView>>,
     },
+    /// A schema that was added or changed.
+    Schema {
+        /// Its URN.
+        id: String,
+        /// The version that holds now.
+        version: u32,
+        /// How many resources were indexed.
+        indexed: usize,
+        /// What its author may not have meant.
+        warnings: Vec<String>,
+    },
+    /// The schemas.
+    Schemas {
+        /// By tenant and URN.
+        schemas: Vec<Of<SchemaView>>,
+    },
+    /// The document of a schema.
+    Document {
+        /// As it was taken, with everything said that its author left out.
+        document: serde_json::Value,
+    },
     /// A new administrator.
     Administrator {
         /// Who.
@@ -257,6 +334,13 @@ pub struct AuditRow {
     pub facts: String,
     /// The values, as they were digested; empty once erased.
     pub values: String,
+}
+
+impl From<SchemaDone> for Reply {
+    fn from(done: SchemaDone) -> Self {
+        let SchemaDone { id, version, indexed, warnings } = done;
+        Self::Schema { id, version, indexed, warnings }
+    }
 }
 
 impl From<LogRow> for AuditRow {
@@ -338,6 +422,29 @@ impl Roster {
             Command::ClientRevoke { client } => {
                 let (caller, client) = self.operator_of_client(&client, request)?;
                 self.revoke_client(&caller, client).map(|()| Reply::Done)
+            }
+            Command::SchemaAdd { tenant, document, connections } => {
+                let done = self.add_schema(&self.operator(&tenant, request)?, &document, &connections)?;
+                Ok(done.into())
+            }
+            Command::SchemaUpdate { tenant, document } => {
+                Ok(self.update_schema(&self.operator(&tenant, request)?, &document)?.into())
+            }
+            Command::SchemaList { tenant } => {
+                Ok(Reply::Schemas { schemas: self.of_each(tenant, request, Self::schemas)? })
+            }
+            Command::SchemaShow { tenant, id, version } => {
+                let document = self.schema_document(&self.operator(&tenant, request)?, &id, version)?;
+                Ok(Reply::Document { document })
+            }
+            Command::SchemaGive { tenant, id, connections } => {
+                self.give_schema(&self.operator(&tenant, request)?, &id, &connections).map(|()| Reply::Done)
+            }
+            Command::SchemaTake { tenant, id, connections } => {
+                self.take_schema(&self.operator(&tenant, request)?, &id, &connections).map(|()| Reply::Done)
+            }
+            Command::SchemaRemove { tenant, id } => {
+                self.remove_schema(&self.operator(&tenant, request)?, &id).map(|()| Reply::Done)
             }
             Command::AdminCreate { tenant, user_name, display_name } => {
                 let caller = self.operator(&tenant, request)?;

@@ -37,7 +37,9 @@ impl Roster {
     ) -> Result<Job<'a>, RosterError> {
         caller.needs(Scope::writes(kind.id))?;
         let rule = move |snapshot: &dyn Snapshot| {
-            let (_, before, mut facts) = Self::found(snapshot, caller, kind, at, given)?;
+            // The history shows all that is lost, also what this connection does not see.
+            let whole = caller.sight.whole_kind(kind);
+            let (_, before, mut facts) = Self::found(snapshot, caller, whole, at, given)?;
             let mut changes = changes(&before, &Document::default());
             let mut lost = |attribute: &str, ids: Vec<ResourceId>| {
                 if !ids.is_empty() {

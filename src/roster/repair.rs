@@ -76,7 +76,7 @@ impl Roster {
             if index::has_orders(self.store.snapshot()?.as_ref(), tenant)? {
                 continue;
             }
-            for kind in self.kinds.iter() {
+            for kind in self.kinds().iter() {
                 given = given.saturating_add(self.complete_kind(tenant, kind)?);
             }
             let done = Unit { given: vec![], writes: vec![index::orders_are_there(tenant)?], log: None };

@@ -101,7 +101,7 @@ impl Roster {
             facts.push(as_read(snapshot, caller, at.id)?);
         }
         given.check(version)?;
-        let document = Document::from_segments(stored.segments())
+        let document = Document::from_segments(kind.seen(stored.segments()))
             .map_err(|error| RosterError::Broken(format!("{}: {error}", at.id)))?;
         let document = if adopt::adopts(caller, &stored) { adopt::as_adopted(document) } else { document };
         Ok((stored, document, facts))

@@ -41,6 +41,16 @@ pub const SHADOWS: Space = Space(21);
 pub const CLIENTS: Space = Space(32);
 /// Client id, second until which it matters (8 bytes, big-endian), first half of the SHA-256 of an assertion's `jti` → one byte.
 pub const ASSERTIONS: Space = Space(33);
+/// Folded URN of a schema of the tenant's own → [`SchemaRow`].
+pub const SCHEMAS: Space = Space(24);
+/// Folded URN, 0, version (4 bytes, big-endian) → [`SchemaVersionRow`]. No version is ever forgotten.
+pub const SCHEMA_VERSIONS: Space = Space(25);
+/// [`GENERATION`] and [`FENCE`] → a number.
+pub const SCHEMA_STATE: Space = Space(26);
+/// How often the tenant's schemas have changed, or who sees them. Absent while there never was one.
+pub const GENERATION: &[u8] = b"generation";
+/// How often they have changed in a way that makes a difference to what is written. Writes stand on it.
+pub const FENCE: &[u8] = b"fence";
 
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,6 +198,50 @@ pub struct InvitationRow {
     pub person: ResourceId,
     /// When it stops working.
     pub expires: Timestamp,
+}
+
+/// A schema of a tenant's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaRow {
+    /// Its URN as it is spelled.
+    pub id: String,
+    /// The version that holds.
+    pub version: u32,
+    /// Who sees it, beside the tenant's administrators.
+    pub connections: Vec<ConnectionId>,
+    /// Whether resources are still being indexed for this version.
+    #[serde(default)]
+    pub building: bool,
+    /// When it was added.
+    pub created: Timestamp,
+}
+
+/// One version of a schema.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SchemaVersionRow {
+    /// Since when. Who it was stands in the history.
+    pub at: Timestamp,
+    /// The document, with everything said that its author left out.
+    pub document: serde_json::Value,
+}
+
+/// The key of a schema.
+pub fn schema_key(id: &str) -> Vec<u8> {
+    id.to_ascii_lowercase().into_bytes()
+}
+
+/// The beginning of the keys of a schema's versions.
+pub fn schema_versions(id: &str) -> Vec<u8> {
+    let mut key = schema_key(id);
+    key.push(0);
+    key
+}
+
+/// The key of one version.
+pub fn schema_version(id: &str, version: u32) -> Vec<u8> {
+    let mut key = schema_versions(id);
+    key.extend(version.to_be_bytes());
+    key
 }
 
 /// Writes a row.

@@ -133,7 +133,7 @@ impl<'a> Scan<'a> {
             );
             return Err(Refusal::new(Why::TooMany, detail).into());
         }
-        Looked::at(self.snapshot.as_ref(), self.caller, view).map(Some)
+        Looked::at(self.snapshot.as_ref(), self.caller, &part.kind, view).map(Some)
     }
 
     /// Counts the comparisons that a filter comes to for one record, if there is room left for them.
@@ -189,7 +189,7 @@ impl<'a> Scan<'a> {
 }
 
 /// What somebody whose query is refused can do about it.
-const ADVICE: &str = "narrow it by an eq on id, userName, externalId, displayName or emails.value; sort, if at all, \
+const ADVICE: &str = "narrow it by an eq on id, userName, externalId, displayName, emails.value or an indexed attribute; sort, if at all, \
     people by userName, displayName, id, meta.created or meta.lastModified, and groups by displayName, id or meta.created";
 
 fn too_many() -> RosterError {
@@ -205,13 +205,13 @@ struct Looked {
 }
 
 impl Looked {
-    fn at(snapshot: &dyn Snapshot, caller: &Caller, view: View) -> Result<Self, RosterError> {
+    fn at(snapshot: &dyn Snapshot, caller: &Caller, kind: &Kind, view: View) -> Result<Self, RosterError> {
         let id = view.stored.at().id;
         let members = match view.members {
             Some(_) => all_members(snapshot, caller, id)?,
             None => Vec::new(),
         };
-        let document = Document::from_segments(view.stored.segments())
+        let document = Document::from_segments(kind.seen(view.stored.segments()))
             .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
         Ok(Self { view, members, document })
     }
@@ -274,7 +274,7 @@ pub(super) fn sort_key_as_shown(
     path: &AttrPath,
 ) -> SortKey {
     let view = view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL).unwrap().unwrap();
-    let looked = Looked::at(snapshot.as_ref(), caller, view).unwrap();
+    let looked = Looked::at(snapshot.as_ref(), caller, kind, view).unwrap();
     looked.with_computed(caller, kind, |subject| SortKey::of(path, subject, kind))
 }
 
@@ -290,6 +290,6 @@ pub(super) fn matches_as_shown(
     let Ok(Some(view)) = view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL) else {
         return false;
     };
-    let looked = Looked::at(snapshot.as_ref(), caller, view);
+    let looked = Looked::at(snapshot.as_ref(), caller, kind, view);
     looked.is_ok_and(|looked| looked.with_computed(caller, kind, |subject| filter.matches(subject, kind)))
 }

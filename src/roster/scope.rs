@@ -1,14 +1,17 @@
 //! What a credential may do: scopes, and the caller that only authentication makes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::LOCAL;
 use super::error::RosterError;
+use super::sight::Sight;
 use crate::idp::Profile;
 use crate::ids::{ConnectionId, KindId, RequestId, TenantId};
+use crate::scim::{Kind, Kinds};
 use crate::store::{Actor, Stored};
 
 /// One right of a credential.
@@ -171,6 +174,7 @@ pub struct Caller {
     pub(super) request: RequestId,
     pub(super) now: Timestamp,
     pub(super) profile: &'static Profile,
+    pub(super) sight: Arc<Sight>,
     pub(super) options: ConnectionOptions,
 }
 
@@ -215,6 +219,17 @@ impl Caller {
     /// Returns the connection, for counting its requests.
     pub const fn connection(&self) -> ConnectionId {
         self.connection
+    }
+
+    /// Returns the kinds of resource with the extensions that the caller's connection sees.
+    pub fn kinds(&self) -> &Kinds {
+        self.sight.kinds()
+    }
+
+    /// Returns a kind as the caller's connection sees it.
+    #[must_use]
+    pub fn kind(&self, kind: &Arc<Kind>) -> Arc<Kind> {
+        Arc::clone(self.kinds().by_id(kind.id).unwrap_or(kind))
     }
 
     /// Returns the policies of the caller's connection.

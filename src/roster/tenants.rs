@@ -1,5 +1,7 @@
 //! Tenants and connections: made and listed by the operator.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,7 @@ use super::commit::Plan;
 use super::error::RosterError;
 use super::rows::{self, CONNECTIONS, ConnectionRow, NEXT_TENANT, TENANTS, TenantRow};
 use super::scope::{Caller, ConnectionOptions, Scope, Scopes};
+use super::sight::Sight;
 use super::{LOCAL, LOCAL_NAME, Roster, index};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
@@ -62,18 +65,25 @@ impl Roster {
             )));
         };
         let row: TenantRow = rows::decode(&bytes)?;
-        Ok(self.at_hand(row.number, request, Actor::Cli))
+        let sight = self.sight(snapshot.as_ref(), row.number, LOCAL)?;
+        Ok(self.at_hand(row.number, request, Actor::Cli, sight))
     }
 
     /// Acts on what lies above the tenants.
     fn above_tenants(&self, request: RequestId) -> Caller {
-        self.at_hand(TenantId::SYSTEM, request, Actor::Cli)
+        self.at_hand(TenantId::SYSTEM, request, Actor::Cli, self.schemas.standard())
     }
 
-    pub(super) fn at_hand(&self, tenant: TenantId, request: RequestId, who: Actor) -> Caller {
+    pub(super) fn at_hand(
+        &self,
+        tenant: TenantId,
+        request: RequestId,
+        who: Actor,
+        sight: Arc<Sight>,
+    ) -> Caller {
         let scopes = Scopes::of(Scope::ALL);
-        let options = ConnectionOptions::default();
-        Caller { tenant, connection: LOCAL, scopes, who, request, now: self.now(), profile: &AUTO, options }
+        let (now, options) = (self.now(), ConnectionOptions::default());
+        Caller { tenant, connection: LOCAL, scopes, who, request, now, profile: &AUTO, options, sight }
     }
 
     /// Makes a tenant.

@@ -84,7 +84,7 @@ pub fn resolve<'k>(text: &str, kind: &'k Kind) -> Resolved<'k> {
         Some((name, sub)) => (name, Some(sub)),
         None => (rest, None),
     };
-    let core = schema.is_none_or(|schema| std::ptr::eq(schema, &raw const kind.core));
+    let core = schema.is_none_or(|schema| std::ptr::eq(schema, kind.core.as_ref()));
     let found = if core { kind.attribute(name) } else { schema.and_then(|schema| schema.attribute(name)) };
     // Only the core schema's attributes and the common ones go without a URN, but for the extensions' attributes whose
     // name nothing else bears: `manager[value eq "u-2"]` has been seen on the wire (D-E10).
@@ -107,7 +107,7 @@ pub fn resolve<'k>(text: &str, kind: &'k Kind) -> Resolved<'k> {
 /// dot as old tenants of Entra write it (D-E13).
 pub(crate) fn strip_schema<'k, 't>(text: &'t str, kind: &'k Kind) -> Option<(&'k Schema, &'t str)> {
     let mut found: Option<(&Schema, &str)> = None;
-    for schema in std::iter::once(&kind.core).chain(&kind.extensions) {
+    for schema in kind.schemas() {
         let Some((head, tail)) = text.split_at_checked(schema.id.len()) else { continue };
         let ends = tail.is_empty() || tail.starts_with([':', '.']);
         let longer = found.is_none_or(|(best, _)| best.id.len() < schema.id.len());
@@ -118,11 +118,13 @@ pub(crate) fn strip_schema<'k, 't>(text: &'t str, kind: &'k Kind) -> Option<(&'k
     found
 }
 
-/// Finds the one extension that defines an attribute of this name.
+/// Finds the one extension that defines an attribute of this name. The RFC's own comes before all others: what a client means
+/// that has never heard of those must not depend on them.
 fn only_extension_with<'k>(name: &str, kind: &'k Kind) -> Option<(&'k Schema, &'k Attribute)> {
-    let mut all = kind.extensions.iter().filter_map(|schema| Some((schema, schema.attribute(name)?)));
-    let first = all.next();
-    if all.next().is_some() { None } else { first }
+    let mut all =
+        kind.extensions.iter().filter_map(|schema| Some((schema.as_ref(), schema.attribute(name)?)));
+    let first = all.next()?;
+    if urn::same(&first.0.id, urn::ENTERPRISE) || all.next().is_none() { Some(first) } else { None }
 }
 
 /// Tells whether a text is an attribute name by the grammar: a letter (or `$`), then letters, digits, `-`, `_` (S71).
@@ -167,5 +169,8 @@ mod tests {
             shown("manager.value").as_deref(),
             Some("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value")
         );
+        // Two extensions have it; the RFC's own is meant.
+        assert_eq!(shown("costCenter"), Some(format!("{}:costCenter", urn::ENTERPRISE)));
+        assert_eq!(shown("license"), Some(format!("{}:license", urn::PSA)));
     }
 }

@@ -127,7 +127,7 @@ pub fn resource_type(kinds: &Kinds, name: &str, base: &str) -> Option<Value> {
 
 fn all_schemas(kinds: &Kinds) -> Vec<&Schema> {
     let mut all: Vec<&Schema> = Vec::new();
-    for schema in kinds.iter().flat_map(|kind| std::iter::once(&kind.core).chain(&kind.extensions)) {
+    for schema in kinds.iter().flat_map(|kind| kind.schemas()) {
         if !all.iter().any(|known| known.id == schema.id) {
             all.push(schema);
         }
@@ -162,18 +162,20 @@ fn describe_kind(kind: &Kind, base: &str) -> Value {
 
 fn describe_schema(schema: &Schema, base: &str) -> Value {
     let attributes: Vec<Value> = schema.attributes.iter().map(describe_attribute).collect();
-    json!({
+    let mut described = json!({
         "schemas": [urn::SCHEMA],
         "id": schema.id,
         "name": schema.name,
         "description": schema.description,
         "attributes": attributes,
         "meta": {"resourceType": "Schema", "location": format!("{base}/Schemas/{}", schema.id)},
-    })
+    });
+    leave_out_if_empty(&mut described, "description");
+    described
 }
 
 /// Describes an attribute; what does not apply is left out, nothing is null (S182).
-fn describe_attribute(attribute: &Attribute) -> Value {
+pub(super) fn describe_attribute(attribute: &Attribute) -> Value {
     let mut described = json!({
         "name": attribute.name,
         "type": attribute.kind.as_str(),
@@ -185,6 +187,7 @@ fn describe_attribute(attribute: &Attribute) -> Value {
         "returned": attribute.returned.as_str(),
         "uniqueness": attribute.uniqueness.as_str(),
     });
+    leave_out_if_empty(&mut described, "description");
     let Value::Object(parts) = &mut described else { return described };
     if !attribute.canonical_values.is_empty() {
         parts.insert("canonicalValues".into(), attribute.canonical_values.clone().into());
@@ -197,6 +200,15 @@ fn describe_attribute(attribute: &Attribute) -> Value {
         parts.insert("subAttributes".into(), subs.into());
     }
     described
+}
+
+/// Leaves a text out of which nothing was said: custom schemas need no descriptions.
+fn leave_out_if_empty(described: &mut Value, name: &str) {
+    if let Value::Object(parts) = described
+        && parts.get(name).and_then(Value::as_str).is_some_and(str::is_empty)
+    {
+        parts.shift_remove(name);
+    }
 }
 
 #[cfg(test)]
@@ -222,7 +234,7 @@ mod tests {
     fn s180_schemas_and_resource_types_are_list_responses_that_another_library_reads() {
         let kinds = Kinds::standard();
         let schemas = schemas(&kinds, BASE);
-        assert_eq!(schemas["totalResults"], 3);
+        assert_eq!(schemas["totalResults"], 4);
         for described in schemas["Resources"].as_array().unwrap() {
             assert!(!has_null(described));
             let read: TheirSchema = serde_json::from_value(described.clone()).unwrap();

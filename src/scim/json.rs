@@ -1,7 +1,7 @@
 //! From bytes to JSON values, strictly: nothing that two readers could understand in two ways gets through.
 //!
 //! One pass over the bytes. Refused besides bad syntax: a byte order mark, invalid UTF-8, lone surrogates and NUL (X34), depth
-//! beyond [`DEPTH_MAX`], numbers longer than [`NUMBER_BYTES_MAX`], more than [`VALUES_MAX`] values, and two names in one
+//! beyond [`DEPTH_MAX`], numbers longer than [`NUMBER_BYTES_MAX`] or with more digits than can be kept, more than [`VALUES_MAX`] values, and two names in one
 //! object that are the same but for the case of letters, however they are escaped: names of attributes are compared that
 //! way (S26, S27, X24).
 
@@ -285,9 +285,18 @@ impl<'a> Parser<'a> {
         } else {
             None
         };
-        exact
-            .or_else(|| text.parse::<f64>().ok().and_then(Number::from_f64))
-            .ok_or_else(|| refusal("found a number that is too large"))
+        if let Some(exact) = exact {
+            return Ok(exact);
+        }
+        let near = text.parse::<f64>().ok().and_then(Number::from_f64);
+        let near = near.ok_or_else(|| refusal("found a number that is too large"))?;
+        // What is kept and given back is the nearest binary number; of one with more digits the last would be invented.
+        if significant(text) != significant(&near.to_string()) {
+            return Err(refusal(format!(
+                "the number at byte {start} has more digits than can be kept; expected at most 15 significant ones, or a string"
+            )));
+        }
+        Ok(near)
     }
 
     fn digits(&mut self) -> usize {
@@ -297,6 +306,23 @@ impl<'a> Parser<'a> {
         }
         self.at.saturating_sub(start)
     }
+}
+
+/// Reduces a number to what it is worth: its digits without zeros at either end, and the power of ten of the last one.
+fn significant(text: &str) -> (Vec<u8>, i64) {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let fraction = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let digits: Vec<u8> =
+        mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|&digit| digit == b'0').collect();
+    let kept = digits.iter().rposition(|&digit| digit != b'0').map_or(0, |last| last.saturating_add(1));
+    if kept == 0 {
+        return (Vec::new(), 0);
+    }
+    // Numbers are short, so that none of these comes near the end of its type but an exponent that is nonsense already.
+    let power = exponent.parse::<i64>().unwrap_or(i64::MAX);
+    let dropped = digits.len().saturating_sub(kept);
+    let power = power.saturating_sub_unsigned(fraction as u64).saturating_add_unsigned(dropped as u64);
+    (digits.get(..kept).unwrap_or_default().to_vec(), power)
 }
 
 /// Tells whether an object has the name already, whatever the case of letters. Small objects are searched; for large ones
@@ -318,6 +344,37 @@ mod tests {
 
     fn refused(text: &str) -> bool {
         parse(text.as_bytes()).is_err_and(|refusal| refusal.why == Why::InvalidSyntax)
+    }
+
+    #[test]
+    fn a_number_comes_back_as_it_was_sent_or_is_refused() {
+        for text in [
+            "0.1",
+            "1e-7",
+            "-0.0",
+            "0.30000000000000004",
+            "1.50",
+            "1E+2",
+            "123456789012345.6",
+            "5e-324",
+            "100000000000000000000",
+            "0e9",
+            "3.141592653589793",
+        ] {
+            let written = parse(text.as_bytes()).unwrap().to_string();
+            assert_eq!(significant(text), significant(&written), "{text} became {written}");
+            // What is stored is read back by another parser.
+            assert_eq!(serde_json::from_str::<Value>(&written).unwrap().to_string(), written);
+        }
+        for text in [
+            "12345678901234567.89",
+            "999999999999999.99",
+            "0.10000000000000000555",
+            "100000000000000000001",
+            "1e-400",
+        ] {
+            assert!(refused(text), "{text}");
+        }
     }
 
     #[test]
@@ -382,7 +439,7 @@ mod tests {
         assert!(!refused(&nested(DEPTH_MAX)));
         assert!(refused(&nested(DEPTH_MAX + 1)));
         assert!(refused(&"[".repeat(1_000_000)));
-        assert!(!refused(&"1".repeat(NUMBER_BYTES_MAX)));
+        assert!(!refused(&format!("1{}", "0".repeat(NUMBER_BYTES_MAX - 1))));
         assert!(refused(&"1".repeat(NUMBER_BYTES_MAX + 1)));
         assert!(refused("1e999"));
         assert!(refused(&format!("[{}]", vec!["0"; VALUES_MAX].join(","))));
@@ -440,6 +497,14 @@ mod tests {
     }
 
     proptest! {
+        // The parser that reads what is stored finds the same number, to the last bit.
+        #[test]
+        fn a_decimal_survives_the_store(number in any::<f64>().prop_filter("JSON has no others", |number| number.is_finite())) {
+            let written = Value::from(number).to_string();
+            prop_assert_eq!(parse(written.as_bytes()).unwrap(), Value::from(number));
+            prop_assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), Value::from(number));
+        }
+
         #[test]
         fn what_serde_writes_is_read_back(value in values()) {
             prop_assert_eq!(parse(value.to_string().as_bytes()), Ok(value));

@@ -1,7 +1,7 @@
 //! RFC 7643 and 7644 as functions: from text to values, from a document and a change to the next document, from a
 //! document to the bytes of an answer.
 //!
-//! Read in this order: [`urn`], [`schema`] (what there is), [`error`], [`note`], [`policy`] (how it may go), [`json`], [`doc`]
+//! Read in this order: [`urn`], [`schema`] (what there is) and [`custom`] (what operators add to it), [`error`], [`note`], [`policy`] (how it may go), [`json`], [`doc`]
 //! (what is held), [`precis`] and [`fold`] (when two strings are one), [`attr`], [`filter`], [`path`], [`sort`] (what a client points at),
 //! [`patch`], [`validate`] (what becomes of a document), [`bulk`] (many requests in one), [`project`], [`wire`],
 //! [`discovery`] (what is answered).
@@ -13,6 +13,7 @@
 
 pub mod attr;
 pub mod bulk;
+pub mod custom;
 pub mod discovery;
 pub mod doc;
 pub mod error;

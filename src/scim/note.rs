@@ -10,6 +10,8 @@ const NOTES_MAX: usize = 256;
 pub enum Rule {
     /// A boolean came as a string (D-E7).
     StringAsBoolean,
+    /// A number came as a string (D-E13).
+    StringAsNumber,
     /// A string came as a number (D-K15).
     NumberAsString,
     /// A complex value came as a plain string (D-E10).
@@ -63,12 +65,13 @@ pub enum Rule {
 }
 
 /// How many rules there are.
-pub const RULES: usize = 26;
+pub const RULES: usize = 27;
 
 impl Rule {
     /// Every rule there is.
     pub const ALL: [Self; RULES] = [
         Self::StringAsBoolean,
+        Self::StringAsNumber,
         Self::NumberAsString,
         Self::StringAsComplex,
         Self::SingleAsList,
@@ -110,6 +113,7 @@ impl Rule {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::StringAsBoolean => "string-as-boolean",
+            Self::StringAsNumber => "string-as-number",
             Self::NumberAsString => "number-as-string",
             Self::StringAsComplex => "string-as-complex",
             Self::SingleAsList => "single-as-list",
@@ -142,6 +146,7 @@ impl Rule {
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::StringAsBoolean => "a boolean came as text (\"True\"), and was read as one",
+            Self::StringAsNumber => "a number came as text (\"0.5\"), and was read as one",
             Self::NumberAsString => "a text came as a number, and was read as text",
             Self::StringAsComplex => {
                 "a plain text stood where an object belongs, and was taken for its value"

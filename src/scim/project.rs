@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::attr::{Resolved, resolve};
 use super::error::{Refusal, Why};
-use super::schema::{Kind, Returned};
+use super::schema::{Attribute, Kind, Returned};
 
 /// What of a resource is part of an answer. `id` and `schemas` always are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -115,12 +115,17 @@ impl Projection {
     /// Leaves only what is shown of the attributes of a schema.
     pub(super) fn keep(&self, extension: Option<&str>, attributes: &mut Map<String, Value>, kind: &Kind) {
         attributes.retain(|name, value| {
-            let returned =
-                kind.attribute_of(extension, name).map_or(Returned::Default, |found| found.returned);
-            match self.shows(extension, name, returned) {
-                Shown::Nothing => return false,
-                Shown::Whole => return true,
-                partly => keep_parts(value, &partly),
+            let attribute = kind.attribute_of(extension, name);
+            let returned = attribute.map_or(Returned::Default, |found| found.returned);
+            match (self.shows(extension, name, returned), attribute) {
+                (Shown::Nothing, _) => return false,
+                (Shown::Whole, Some(attribute)) if attribute.sub_attributes.iter().any(is_held_back) => {
+                    keep_parts(value, &Shown::Whole, attribute);
+                }
+                (Shown::Whole, _) => return true,
+                (partly, Some(attribute)) => keep_parts(value, &partly, attribute),
+                // Stored under a name that the schema does not have: nobody can have asked for a part of it.
+                (_, None) => return false,
             }
             !matches!(value, Value::Object(parts) if parts.is_empty())
                 && !matches!(value, Value::Array(elements) if elements.is_empty())
@@ -146,13 +151,25 @@ impl Selected {
     }
 }
 
-/// Leaves only what is shown of a complex value, or of each of a list.
-fn keep_parts(value: &mut Value, shown: &Shown) {
+/// Tells whether a part is shown only to those who name it.
+fn is_held_back(sub: &Attribute) -> bool {
+    sub.returned == Returned::Request
+}
+
+/// Leaves only what is shown of a complex value, or of each of a list. A part that is always returned goes with whatever else is
+/// shown of its value; one that is returned on request must be named itself.
+fn keep_parts(value: &mut Value, shown: &Shown, attribute: &Attribute) {
     match value {
-        Value::Object(parts) => parts.retain(|name, _| shown.has(name)),
+        Value::Object(parts) => {
+            parts.retain(|name, _| match attribute.sub(name).map_or(Returned::Default, |sub| sub.returned) {
+                Returned::Always => true,
+                Returned::Request => matches!(shown, Shown::Only(_)) && shown.has(name),
+                Returned::Default | Returned::Never => shown.has(name),
+            });
+        }
         Value::Array(elements) => {
             for element in elements.iter_mut() {
-                keep_parts(element, shown);
+                keep_parts(element, shown, attribute);
             }
             elements.retain(|element| !matches!(element, Value::Object(parts) if parts.is_empty()));
         }

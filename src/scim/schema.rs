@@ -1,12 +1,13 @@
 //! Schemas as data: every rule of the engine asks an [`Attribute`] for its characteristics (RFC 7643 §2.2, §7).
 //!
 //! [`Kind`] is a resource type with its schemas, [`Kinds`] the registry. The schemas of User, Group and EnterpriseUser
-//! stand in `user`, `group` and `enterprise`, written with the few words of `build`. All values are owned, so that
-//! schemas read at run time can join; a new kind is data and nothing else.
+//! stand in `user`, `group` and `enterprise`, that of the flat PSA extension in `psa`, written with the few words of `build`. All values are
+//! owned, so that schemas read at run time ([`super::custom`]) can join; a new kind is data and nothing else.
 
 mod build;
 mod enterprise;
 mod group;
+mod psa;
 mod user;
 
 use std::sync::Arc;
@@ -168,6 +169,8 @@ pub struct Attribute {
     pub reference_types: Vec<String>,
     /// What `null` does to it.
     pub clearing: Clearing,
+    /// Whether resources are found by its values without being read.
+    pub indexed: bool,
     /// What it means, for people.
     pub description: String,
     /// The parts of a complex value.
@@ -209,9 +212,27 @@ pub struct Schema {
     pub description: String,
     /// The attributes in the order in which they are rendered and listed.
     pub attributes: Vec<Attribute>,
+    /// Whether some attribute is shown only to those who ask for it, so that stored bytes cannot be answered as they are.
+    holds_back: bool,
 }
 
 impl Schema {
+    /// Makes a schema.
+    pub fn new(id: String, name: String, description: String, attributes: Vec<Attribute>) -> Self {
+        let held_back = |attribute: &Attribute| {
+            std::iter::once(attribute)
+                .chain(&attribute.sub_attributes)
+                .any(|one| one.returned == Returned::Request)
+        };
+        let holds_back = attributes.iter().any(held_back);
+        Self { id, name, description, attributes, holds_back }
+    }
+
+    /// Tells whether some attribute is shown only to those who ask for it.
+    pub const fn holds_back(&self) -> bool {
+        self.holds_back
+    }
+
     /// Finds an attribute by name, whatever the case of letters.
     pub fn attribute(&self, name: &str) -> Option<&Attribute> {
         find(&self.attributes, name)
@@ -230,22 +251,38 @@ pub struct Kind {
     /// What it is for.
     pub description: String,
     /// `id`, `externalId` and `meta`: what every resource has beside its schemas (RFC 7643 §3.1).
-    pub common: Vec<Attribute>,
+    pub common: Arc<[Attribute]>,
     /// The core schema.
-    pub core: Schema,
+    pub core: Arc<Schema>,
     /// The extensions it may carry.
-    pub extensions: Vec<Schema>,
+    pub extensions: Vec<Arc<Schema>>,
 }
 
 impl Kind {
     /// Finds a schema of this kind by URN, whatever the case of letters.
     pub fn schema(&self, id: &str) -> Option<&Schema> {
-        if urn::same(&self.core.id, id) { Some(&self.core) } else { self.extension(id) }
+        if urn::same(&self.core.id, id) { Some(self.core.as_ref()) } else { self.extension(id) }
+    }
+
+    /// Lists the core schema and the extensions.
+    pub fn schemas(&self) -> impl Iterator<Item = &Schema> {
+        std::iter::once(&self.core).chain(&self.extensions).map(AsRef::as_ref)
+    }
+
+    /// Leaves of a record's segments those whose schema this kind has: the core schema's, which comes first, and its extensions'.
+    pub fn seen<'a>(
+        &self,
+        segments: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        segments
+            .enumerate()
+            .filter(|(place, (id, _))| *place == 0 || self.extension(id).is_some())
+            .map(|(_, one)| one)
     }
 
     /// Finds an extension of this kind by URN, whatever the case of letters.
     pub fn extension(&self, id: &str) -> Option<&Schema> {
-        self.extensions.iter().find(|schema| urn::same(&schema.id, id))
+        self.extensions.iter().map(AsRef::as_ref).find(|schema| urn::same(&schema.id, id))
     }
 
     /// Finds an attribute of the core schema or a common attribute by name.
@@ -272,16 +309,16 @@ impl Kind {
     }
 }
 
-/// Makes the kind `User` with the enterprise extension (RFC 7643 §4.1, §4.3).
+/// Makes the kind `User` with the enterprise extension (RFC 7643 §4.1, §4.3) and the flat PSA extension.
 pub fn user() -> Kind {
     Kind {
         id: KindId::USER,
         name: "User".into(),
         endpoint: "/Users".into(),
         description: "A person".into(),
-        common: build::common(),
-        core: user::schema(),
-        extensions: vec![enterprise::schema()],
+        common: build::common().into(),
+        core: user::schema().into(),
+        extensions: vec![enterprise::schema().into(), psa::schema().into()],
     }
 }
 
@@ -292,14 +329,14 @@ pub fn group() -> Kind {
         name: "Group".into(),
         endpoint: "/Groups".into(),
         description: "A group of people".into(),
-        common: build::common(),
-        core: group::schema(),
+        common: build::common().into(),
+        core: group::schema().into(),
         extensions: Vec::new(),
     }
 }
 
 /// The registry of kinds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kinds(Vec<Arc<Kind>>);
 
 impl Kinds {
@@ -311,6 +348,21 @@ impl Kinds {
     /// Registers User and Group.
     pub fn standard() -> Self {
         Self::new([user(), group()])
+    }
+
+    /// Makes a registry of the same kinds with more extensions; kinds that get none are shared.
+    #[must_use]
+    pub fn extended(&self, more: impl Fn(KindId) -> Vec<Arc<Schema>>) -> Self {
+        let extend = |kind: &Arc<Kind>| {
+            let more = more(kind.id);
+            if more.is_empty() {
+                return Arc::clone(kind);
+            }
+            let mut extended = Kind::clone(kind);
+            extended.extensions.extend(more);
+            Arc::new(extended)
+        };
+        Self(self.0.iter().map(extend).collect())
     }
 
     /// Finds a kind by its number.

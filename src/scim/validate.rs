@@ -167,9 +167,10 @@ fn check_text(text: &str, attribute: &Attribute, place: &str) -> Result<(), Refu
     if attribute.name == "userName" {
         precis::user_name(text)?;
     }
-    if attribute.canonical == Canonical::Enforced
-        && !attribute.canonical_values.iter().any(|known| super::fold::same(known, text))
-    {
+    let same = |known: &String| {
+        if attribute.case_exact { known == text } else { super::fold::same(known, text) }
+    };
+    if attribute.canonical == Canonical::Enforced && !attribute.canonical_values.iter().any(same) {
         let known = attribute.canonical_values.join(", ");
         return Err(invalid(format!("{place}: expected one of {known}, found {}", quoted(text))));
     }
@@ -178,7 +179,12 @@ fn check_text(text: &str, attribute: &Attribute, place: &str) -> Result<(), Refu
 
 /// Tells whether resources are found by the attribute.
 fn is_name(attribute: &Attribute) -> bool {
-    matches!(attribute.name.as_str(), "userName" | "externalId") || attribute.required
+    match attribute.name.as_str() {
+        "userName" | "externalId" => true,
+        // A group's. A person's is for people only.
+        "displayName" => attribute.required,
+        _ => false,
+    }
 }
 
 /// Checks that what may be set once is what it was; of a complex value, part by part (S40).

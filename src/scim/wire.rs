@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::error::Why;
 use super::project::{Projection, Shown};
-use super::schema::{Kind, Returned};
+use super::schema::{Kind, Returned, Schema};
 use super::urn;
 use crate::ids::ResourceId;
 
@@ -126,10 +126,14 @@ impl Members {
     }
 }
 
-/// Writes the segments as they are stored.
+/// Writes the segments as they are stored, but for what is shown only to those who ask.
 fn spliced(out: &mut Vec<u8>, view: &View<'_>) {
     for (place, (id, json)) in view.segments.iter().enumerate() {
         if place > 0 {
+            if view.kind.extension(id).is_some_and(Schema::holds_back) {
+                project(out, view, &Projection::ALL, place, id, json);
+                continue;
+            }
             out.push(b',');
             string(out, id);
             out.push(b':');
@@ -147,22 +151,27 @@ fn spliced(out: &mut Vec<u8>, view: &View<'_>) {
 /// Writes what a projection leaves of the segments.
 fn projected(out: &mut Vec<u8>, view: &View<'_>, projection: &Projection) {
     for (place, (id, json)) in view.segments.iter().enumerate() {
-        // The store gives back what was put into it; a segment that is no object has been reported by its check.
-        let Ok(mut attributes) = serde_json::from_str::<Map<String, Value>>(json) else { continue };
-        projection.keep((place > 0).then_some(id), &mut attributes, view.kind);
-        if attributes.is_empty() {
-            continue;
-        }
-        out.push(b',');
-        if place > 0 {
-            string(out, id);
-            out.push(b':');
-            let _ = serde_json::to_writer(&mut *out, &attributes);
-        } else if let Ok(json) = serde_json::to_vec(&attributes)
-            && let Some(inner) = json.get(1..json.len().saturating_sub(1))
-        {
-            out.extend_from_slice(inner);
-        }
+        project(out, view, projection, place, id, json);
+    }
+}
+
+/// Writes what a projection leaves of one segment.
+fn project(out: &mut Vec<u8>, view: &View<'_>, projection: &Projection, place: usize, id: &str, json: &str) {
+    // The store gives back what was put into it; a segment that is no object has been reported by its check.
+    let Ok(mut attributes) = serde_json::from_str::<Map<String, Value>>(json) else { return };
+    projection.keep((place > 0).then_some(id), &mut attributes, view.kind);
+    if attributes.is_empty() {
+        return;
+    }
+    out.push(b',');
+    if place > 0 {
+        string(out, id);
+        out.push(b':');
+        let _ = serde_json::to_writer(&mut *out, &attributes);
+    } else if let Ok(json) = serde_json::to_vec(&attributes)
+        && let Some(inner) = json.get(1..json.len().saturating_sub(1))
+    {
+        out.extend_from_slice(inner);
     }
 }
 

@@ -66,6 +66,16 @@ pub enum Action {
     ClientFederate,
     /// A client fetched an access token.
     AccessIssue,
+    /// A schema was added.
+    SchemaAdd,
+    /// A schema was changed, or what it makes findable was indexed.
+    SchemaUpdate,
+    /// A schema was given to connections.
+    SchemaGive,
+    /// A schema was taken from connections.
+    SchemaTake,
+    /// A schema was removed.
+    SchemaRemove,
 }
 
 /// One attribute's change. `old` and `new` are absent where the value is secret, or did not exist.

@@ -22,5 +22,6 @@ mod oauth;
 mod process;
 mod roster;
 mod rows;
+mod schemas;
 mod seeds;
 mod support;

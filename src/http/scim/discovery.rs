@@ -35,34 +35,42 @@ pub async fn service_provider_config(
 }
 
 /// Lists the schemas.
-pub async fn schemas(State(edge): State<Edge>, _: Bearer, request: Request) -> Result<Response, Problem> {
+pub async fn schemas(
+    State(edge): State<Edge>,
+    bearer: Bearer,
+    request: Request,
+) -> Result<Response, Problem> {
     refuse_filter(&request)?;
-    Ok(reply::value(&discovery::schemas(edge.roster().kinds(), edge.base_url())))
+    Ok(reply::value(&discovery::schemas(bearer.caller.kinds(), edge.base_url())))
 }
 
 /// Describes one schema.
-pub async fn schema(State(edge): State<Edge>, _: Bearer, at: RawPathParams) -> Result<Response, Problem> {
-    let found = discovery::schema(edge.roster().kinds(), name(&at), edge.base_url());
+pub async fn schema(
+    State(edge): State<Edge>,
+    bearer: Bearer,
+    at: RawPathParams,
+) -> Result<Response, Problem> {
+    let found = discovery::schema(bearer.caller.kinds(), name(&at), edge.base_url());
     found.map(|found| reply::value(&found)).ok_or_else(Problem::not_found)
 }
 
 /// Lists the kinds of resource.
 pub async fn resource_types(
     State(edge): State<Edge>,
-    _: Bearer,
+    bearer: Bearer,
     request: Request,
 ) -> Result<Response, Problem> {
     refuse_filter(&request)?;
-    Ok(reply::value(&discovery::resource_types(edge.roster().kinds(), edge.base_url())))
+    Ok(reply::value(&discovery::resource_types(bearer.caller.kinds(), edge.base_url())))
 }
 
 /// Describes one kind of resource.
 pub async fn resource_type(
     State(edge): State<Edge>,
-    _: Bearer,
+    bearer: Bearer,
     at: RawPathParams,
 ) -> Result<Response, Problem> {
-    let found = discovery::resource_type(edge.roster().kinds(), name(&at), edge.base_url());
+    let found = discovery::resource_type(bearer.caller.kinds(), name(&at), edge.base_url());
     found.map(|found| reply::value(&found)).ok_or_else(Problem::not_found)
 }
 

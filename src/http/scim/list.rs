@@ -31,6 +31,7 @@ pub async fn get(
     Collection(kind): Collection,
     request: Request,
 ) -> Result<Response, Problem> {
+    let kind = bearer.caller.kind(&kind);
     answer(edge, bearer, Reach::Kind(kind), Parameters::decode(request.uri().query())).await
 }
 
@@ -41,6 +42,7 @@ pub async fn search(
     Collection(kind): Collection,
     request: Request,
 ) -> Result<Response, Problem> {
+    let kind = bearer.caller.kind(&kind);
     let parameters = message(&edge, &bearer, request).await?;
     answer(edge, bearer, Reach::Kind(kind), parameters).await
 }
@@ -75,7 +77,7 @@ async fn message(edge: &Edge, bearer: &Bearer, request: Request) -> Result<Param
 /// Lists the kinds that a token may read; refuses when there is none.
 fn readable(edge: &Edge, caller: &Caller) -> Result<Vec<Arc<Kind>>, Problem> {
     let kinds: Vec<_> =
-        edge.roster().kinds().iter().filter(|kind| caller.may(Scope::reads(kind.id))).cloned().collect();
+        caller.kinds().iter().filter(|kind| caller.may(Scope::reads(kind.id))).cloned().collect();
     if kinds.is_empty() {
         let needs = Scope::UsersRead;
         edge.read(caller, |_, caller| caller.needs(needs))?;
@@ -92,7 +94,8 @@ async fn answer(
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let strict = bearer.caller.profile().refuses_unknown_paths();
-    let all: Vec<&Kind> = edge.roster().kinds().iter().map(AsRef::as_ref).collect();
+    let seen = bearer.caller.kinds().clone();
+    let all: Vec<&Kind> = seen.iter().map(AsRef::as_ref).collect();
     let (kinds, others) = match reach {
         Reach::Kind(kind) => (vec![kind], &[][..]),
         Reach::Across(kinds) => (kinds, all.as_slice()),
@@ -103,7 +106,7 @@ async fn answer(
         let filter = parameters.filter.as_deref();
         let read = |filter| {
             let filter = Filter::parse_across(filter, &kind, others)?;
-            filter.locate(edge.base_url(), &kind, edge.roster().kinds())
+            filter.locate(edge.base_url(), &kind, &seen)
         };
         let filter = filter.map(read).transpose()?;
         let shown = Wanted::from_parameters(&kind, &parameters)?;

@@ -145,7 +145,7 @@ impl Rendering {
 }
 
 fn head(out: &mut Vec<u8>, edge: &Edge, kind: &Kind, view: &View, projection: &Projection) {
-    let segments: Vec<(&str, &str)> = view.stored.segments().collect();
+    let segments: Vec<(&str, &str)> = kind.seen(view.stored.segments()).collect();
     let groups: Option<Vec<Link<'_>>> = view.groups.as_ref().and_then(|groups| {
         let kind = edge.roster().kinds().by_id(KindId::GROUP)?;
         Some(groups.iter().map(|group| Link { kind, id: group.id, display: Some(&group.display) }).collect())

@@ -22,6 +22,7 @@ pub async fn get(
     Resource { kind, address }: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
+    let kind = bearer.caller.kind(&kind);
     let wanted = Wanted::of(&kind, request.uri())?;
     let known = etag::if_none_match(request.headers());
     let edges = wanted.edges();
@@ -49,6 +50,7 @@ pub async fn post(
     Collection(kind): Collection,
     request: Request,
 ) -> Result<Response, Problem> {
+    let kind = bearer.caller.kind(&kind);
     let wanted = Wanted::of(&kind, request.uri())?;
     let body = json::read(&edge, &kind, request).await?;
     let of = edge.clone();
@@ -68,6 +70,7 @@ pub async fn put(
     Resource { kind, address }: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
+    let kind = bearer.caller.kind(&kind);
     let wanted = Wanted::of(&kind, request.uri())?;
     let given = etag::precondition(request.headers());
     let body = json::read(&edge, &kind, request).await?;
@@ -88,6 +91,7 @@ pub async fn patch(
     Resource { kind, address }: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
+    let kind = bearer.caller.kind(&kind);
     let wanted = Wanted::of(&kind, request.uri())?;
     let bare = address.kind == KindId::GROUP && !wanted.was_asked_for();
     let given = etag::precondition(request.headers());
@@ -116,6 +120,7 @@ pub async fn delete(
     Resource { kind, address }: Resource,
     request: Request,
 ) -> Result<Response, Problem> {
+    let kind = bearer.caller.kind(&kind);
     let given = etag::precondition(request.headers());
     edge.run(bearer.caller, move |roster, caller| roster.remove(caller, &kind, address, &given)).await?;
     Ok(reply::no_content(None))

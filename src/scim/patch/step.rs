@@ -120,7 +120,8 @@ impl Work<'_> {
             (Op::Add, _) => Ok(()),
             (Op::Remove | Op::Replace, _) => {
                 let keeps = self.kind.extension(id).and_then(|schema| {
-                    schema.attributes.iter().find(|attribute| attribute.required || attribute.is_read_only())
+                    // What is required is required of an extension that is there.
+                    schema.attributes.iter().find(|attribute| attribute.is_read_only())
                 });
                 if let Some(attribute) = keeps {
                     return Err(mutability(format!("{id}:{} cannot be removed", attribute.name)));

@@ -17,6 +17,7 @@ fn attribute(name: &str, kind: Type, description: &str) -> Attribute {
         canonical: Canonical::Suggested,
         reference_types: Vec::new(),
         clearing: Clearing::Allowed,
+        indexed: false,
         description: description.into(),
         sub_attributes: Vec::new(),
     }

@@ -6,11 +6,11 @@ use crate::scim::urn;
 
 /// Makes the schema.
 pub(super) fn schema() -> Schema {
-    Schema {
-        id: urn::ENTERPRISE.into(),
-        name: "EnterpriseUser".into(),
-        description: "What an employer says of a person".into(),
-        attributes: vec![
+    Schema::new(
+        urn::ENTERPRISE.into(),
+        "EnterpriseUser".into(),
+        "What an employer says of a person".into(),
+        vec![
             string("employeeNumber", "The number the employer gave the person"),
             string("costCenter", "The cost centre"),
             string("organization", "The organization"),
@@ -26,5 +26,5 @@ pub(super) fn schema() -> Schema {
                 ],
             ),
         ],
-    }
+    )
 }

@@ -6,15 +6,15 @@ use crate::scim::urn;
 
 /// Makes the schema.
 pub(super) fn schema() -> Schema {
-    Schema {
-        id: urn::GROUP.into(),
-        name: "Group".into(),
-        description: "A group of people".into(),
-        attributes: vec![
+    Schema::new(
+        urn::GROUP.into(),
+        "Group".into(),
+        "A group of people".into(),
+        vec![
             string("displayName", "The name of the group; unique within a connection").required(),
             members(),
         ],
-    }
+    )
 }
 
 /// Members: kept as edges in the store. Their parts are immutable: a member is added or removed, never edited (S49). Names are no part

@@ -9,7 +9,7 @@ pub(super) fn schema() -> Schema {
     let mut attributes = singular();
     attributes.extend(contact());
     attributes.extend(belonging());
-    Schema { id: urn::USER.into(), name: "User".into(), description: "A person".into(), attributes }
+    Schema::new(urn::USER.into(), "User".into(), "A person".into(), attributes)
 }
 
 /// The single-valued attributes.

@@ -1,6 +1,6 @@
 //! The command line on a roster: each command through the socket of a daemon that runs, and on the folder when none does.
 //!
-//! [`Site`] is such a place; `help` (every `--help`), `tenants` (tenants, connections, administrators), `tokens` (X1, X2, X3), `clients` (D-E20), `folders` (a mistyped
+//! [`Site`] is such a place; `help` (every `--help`), `schemas`, `tenants` (tenants, connections, administrators), `tokens` (X1, X2, X3), `clients` (D-E20), `folders` (a mistyped
 //! path, a folder in use), `check` (damage), `audit`.
 
 mod audit;
@@ -8,6 +8,7 @@ mod check;
 mod clients;
 mod folders;
 mod help;
+mod schemas;
 mod tenants;
 mod tokens;
 

@@ -104,6 +104,7 @@ transcripts! { entra:
     d_e10_manager
     d_e11_group
     d_e12_roles
+    d_e13_custom_extension
     d_e14_delete_and_return
     d_e15_reassigned
     d_e16_empty

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rosterd::app::bootstrap::FIRST_TENANT;
+use rosterd::roster::Command;
 use serde_json::Value;
 
 use super::matching::Captured;
@@ -26,6 +27,16 @@ pub fn play(file: &str, engine: Engine) {
     for profile in &transcript.profiles {
         let app = TestApp::on(engine);
         let client = client_of(&app, profile);
+        for file in &transcript.schemas {
+            let document =
+                std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            let connection = if profile == "auto" { "idp" } else { "other" };
+            app.operate(Command::SchemaAdd {
+                tenant: FIRST_TENANT.into(),
+                document,
+                connections: vec![connection.into()],
+            });
+        }
         let mut captured = start();
         for step in &transcript.steps {
             app.clock().advance(1);

@@ -17,6 +17,8 @@ pub struct Transcript {
     pub profiles: Vec<String>,
     /// Fields that every request sends.
     pub send: Vec<(String, String)>,
+    /// Files with schemas that the connection is given, in the transcript's folder.
+    pub schemas: Vec<PathBuf>,
     /// Which requirements it shows.
     pub rows: Vec<String>,
     /// The requests and their answers.
@@ -62,7 +64,7 @@ impl Transcript {
         let header: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("#:")).collect();
         let header: DocumentMut =
             header.join("\n").parse().map_err(|error| (1, format!("the header is no TOML: {error}")))?;
-        let known = ["source", "rows", "why", "profile", "send"];
+        let known = ["source", "rows", "why", "profile", "send", "schemas"];
         if let Some((key, _)) = header.iter().find(|(key, _)| !known.contains(key)) {
             return Err((1, format!("unknown key {key:?}; expected one of {}", known.join(", "))));
         }
@@ -95,11 +97,13 @@ impl Transcript {
             .iter()
             .map(|line| field(line).ok_or((1, format!("no field: {line}"))))
             .collect::<Result<_, _>>()?;
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(path.parent().unwrap_or(path));
+        let schemas = list("schemas").iter().map(|file| folder.join(file)).collect();
         let steps = steps(text)?;
         if steps.is_empty() {
             return Err((1, "a transcript without a request".to_owned()));
         }
-        Ok(Self { path: path.to_owned(), profiles, send, rows, steps })
+        Ok(Self { path: path.to_owned(), profiles, send, schemas, rows, steps })
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use rosterd::roster::Command;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
-use crate::support::bodies::{ENTERPRISE, USER};
+use crate::support::bodies::{ENTERPRISE, GROUP, PSA, USER, replace, user};
 
 fn holds_null(value: &Value) -> bool {
     match value {
@@ -88,5 +89,118 @@ fn s182_what_a_person_can_hold_is_described() {
     // Nothing that was sent got lost.
     for name in full.as_object().unwrap().keys() {
         assert!(made.get(name).is_some(), "{name} was dropped");
+    }
+}
+
+#[test]
+fn the_flat_psa_extension_is_there_for_every_connection_and_is_kept_as_it_was_sent() {
+    let app = TestApp::start();
+    for client in [&*app, &app.strict()] {
+        let types = client.get("/ResourceTypes/User").expect(200).json();
+        assert_eq!(types["schemaExtensions"][1], json!({ "schema": PSA, "required": false }));
+        let flat = json!({
+            "kind": "subcontractor", "employmentTemplate": "Norway 37.5", "license": "Standard", "primaryUserType": "Consultant",
+            "costCenter": "CC-100", "activateOn": "2026-03-01", "deactivateOn": "whenever"
+        });
+        let people = client.get("/Users").expect(200).json()["totalResults"].clone();
+        let mut body = user(&format!("ada-{people}"));
+        body["schemas"] = json!([USER, PSA]);
+        body[PSA] = flat.clone();
+        let made = client.post("/Users", &body).expect(201).json();
+        assert_eq!((&made["schemas"], &made[PSA]), (&json!([USER, PSA]), &flat));
+        let path = format!("/Users/{}", made["id"].as_str().unwrap());
+        let changed = client.patch(&path, &replace(&format!("{PSA}:License"), "Light")).expect(200).json();
+        assert_eq!(changed[PSA]["license"], "Light");
+        let found = client.find("/Users", &format!("{PSA}:license eq \"light\"")).expect(200).json();
+        assert_eq!(found["Resources"][0]["id"], made["id"]);
+        let cleared = client
+            .patch(
+                &path,
+                &json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{ "op": "remove", "path": PSA }] }),
+            )
+            .expect(200)
+            .json();
+        assert_eq!((&cleared["schemas"], cleared.get(PSA)), (&json!([USER]), None));
+    }
+}
+
+/// Flattens the schemas as the validator of Entra does: `urn:…:User:department`, `name.givenName`, `emails.value`, folded.
+fn flattened(schemas: &Value) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for schema in schemas["Resources"].as_array().unwrap() {
+        let id = schema["id"].as_str().unwrap();
+        for attribute in schema["attributes"].as_array().unwrap() {
+            let name = attribute["name"].as_str().unwrap();
+            let full = if id == USER || id == GROUP { name.to_owned() } else { format!("{id}:{name}") };
+            for part in attribute["subAttributes"].as_array().into_iter().flatten() {
+                names.insert(format!("{full}.{}", part["name"].as_str().unwrap()).to_lowercase());
+            }
+            names.insert(full.to_lowercase());
+        }
+    }
+    names
+}
+
+#[test]
+fn d_e18_every_mapped_attribute_is_found_in_the_flattened_schemas() {
+    let app = TestApp::start();
+    let acme = "urn:ietf:params:scim:schemas:extension:acme:2.0:User";
+    let document = json!({ "id": acme, "attributes": [{ "name": "CostCenterCode" }] }).to_string();
+    let command = Command::SchemaAdd { tenant: "main".into(), document, connections: vec!["idp".into()] };
+    app.operate(command);
+    let schemas = app.get("/Schemas").expect(200).json();
+    assert!(!holds_null(&schemas));
+    assert_eq!(schemas["totalResults"], schemas["Resources"].as_array().unwrap().len());
+    let ids: Vec<&str> = schemas["Resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|schema| schema["id"].as_str().unwrap())
+        .collect();
+    assert!(ids.contains(&GROUP), "without the schema of groups all their tests fail");
+    let names = flattened(&schemas);
+    // What Entra maps by default, and one of our own; filters and types are left out of the paths.
+    let mapped = [
+        "userName",
+        "active",
+        "displayName",
+        "title",
+        "emails.value",
+        "emails.type",
+        "preferredLanguage",
+        "name.givenName",
+        "name.familyName",
+        "name.formatted",
+        "addresses.formatted",
+        "addresses.streetAddress",
+        "addresses.locality",
+        "addresses.region",
+        "addresses.postalCode",
+        "addresses.country",
+        "phoneNumbers.value",
+        "phoneNumbers.type",
+        "nickName",
+        "userType",
+        "locale",
+        "timezone",
+        "profileUrl",
+        "roles.value",
+        "members.value",
+        "members",
+    ];
+    let extended = [
+        "employeeNumber",
+        "department",
+        "organization",
+        "division",
+        "costCenter",
+        "manager",
+        "manager.value",
+    ]
+    .map(|name| format!("{ENTERPRISE}:{name}"));
+    let own = [format!("{PSA}:license"), format!("{acme}:costCenterCode")];
+    for name in mapped.map(str::to_owned).into_iter().chain(extended).chain(own) {
+        assert!(names.contains(&name.to_lowercase()), "{name} is not in /Schemas");
     }
 }

@@ -9,6 +9,9 @@ pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 /// The enterprise extension.
 pub const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
+/// The flat PSA extension.
+pub const PSA: &str = "urn:ietf:params:scim:schemas:extension:psa:2.0:User";
+
 /// A person with nothing but a login.
 pub fn user(user_name: &str) -> Value {
     json!({ "schemas": [USER], "userName": user_name })
