@@ -34,7 +34,8 @@ use crate::http::metrics::{Door, Metrics};
 use crate::http::router;
 use crate::http::serve::{Listener, serve};
 use crate::http::tls::{Tls, TlsError};
-use crate::roster::{Roster, RosterError};
+use crate::requests::{Requests, SecretNames};
+use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
 use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
 use crate::store::{State, Store};
@@ -169,6 +170,8 @@ impl Daemon {
         let edge =
             Edge::new(Arc::clone(&roster), base_url.clone(), settings::body_sizes(config), bodies.clone());
         let ready = readiness(&roster);
+        let names = SecretNames::of(roster.kinds(), TOKEN_PREFIX);
+        let requests = Arc::new(Requests::new(rim.clock.now(), names));
         let front = |router, door, limits: &Arc<ArcSwap<Limits>>| {
             Front::new(FrontParts {
                 router,
@@ -179,6 +182,7 @@ impl Daemon {
                 chance: Arc::clone(&rim.chance),
                 clock: Arc::clone(&rim.clock),
                 drain: drain.clone(),
+                requests: (door == Door::Public).then(|| Arc::clone(&requests)),
             })
         };
         let public_router = router::public(edge.clone(), Arc::clone(&ready), drain.clone());

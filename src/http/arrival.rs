@@ -17,6 +17,7 @@ use super::problem::Problem;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::ids::{RequestId, TenantId};
+use crate::requests::Trace;
 
 /// What handlers share with their listener.
 #[derive(Debug)]
@@ -39,9 +40,16 @@ pub struct Arrival {
     /// How long the handler has, from the end of the body.
     pub(super) handler: Duration,
     pub(super) shared: Arc<Shared>,
+    /// What is noted of it for the log of requests; `None` where none is kept.
+    pub(super) trace: Option<Arc<Trace>>,
 }
 
 impl Arrival {
+    /// Returns what is noted of the request.
+    pub fn trace(&self) -> Option<&Arc<Trace>> {
+        self.trace.as_ref()
+    }
+
     /// Returns how long the handler has to answer, from the end of the body.
     pub fn handler_time(&self) -> Duration {
         self.handler

@@ -26,7 +26,10 @@ impl FromRequestParts<Edge> for Bearer {
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
         let arrival = Arrival::from_request_parts(parts, edge).await?;
-        let caller = caller(edge, &parts.headers, &arrival)?;
+        let mut caller = caller(edge, &parts.headers, &arrival)?;
+        if let (Some(trace), false) = (arrival.trace(), parts.method.is_safe()) {
+            caller = caller.telling(trace.led());
+        }
         let place = arrival.enter(caller.tenant())?;
         Ok(Self { caller, _place: place })
     }
@@ -34,10 +37,23 @@ impl FromRequestParts<Edge> for Bearer {
 
 /// Finds out who is asking; the same 401 whatever is wrong with the credential.
 pub fn caller(edge: &Edge, headers: &HeaderMap, arrival: &Arrival) -> Result<Caller, Problem> {
-    let found = match token(headers) {
+    let token = token(headers);
+    let found = match token {
         Some(token) => edge.roster().authenticate(token, arrival.request_id)?,
         None => None,
     };
+    if let Some(trace) = arrival.trace() {
+        match (&found, token) {
+            (Some(caller), _) => trace.is_of((caller.tenant(), caller.connection())),
+            // For the log of that connection's requests; in the answer it changes nothing, not even when it cannot be told.
+            (None, Some(token)) => {
+                if let Ok(Some(who)) = edge.roster().once_was_of(token) {
+                    trace.is_of(who);
+                }
+            }
+            (None, None) => {}
+        }
+    }
     found.ok_or_else(|| {
         arrival.metrics().reject(Rejected::Unauthorized);
         Problem::unauthorized()

@@ -74,7 +74,10 @@ impl Roster {
         each.map(|(result, job)| match result {
             Some(result) => result,
             None => match written.next() {
-                Some(Ok(Outcome::Committed { .. })) => Ok(()),
+                Some(Ok(Outcome::Committed { seq })) => {
+                    caller.led_to(seq);
+                    Ok(())
+                }
                 Some(Ok(Outcome::Lost(_))) => self.carry_out(caller, job.action, job.rule),
                 Some(Err(error)) => Err(error.into()),
                 None => Err(RosterError::Broken("the store did not say what became of a unit".to_owned())),
@@ -101,7 +104,10 @@ impl Roster {
             drop(snapshot);
             let Some(plan) = plan else { return Ok(found) };
             match self.store.commit(caller.tenant, self.unit(caller, action, plan))? {
-                Outcome::Committed { .. } => return Ok(found),
+                Outcome::Committed { seq } => {
+                    caller.led_to(seq);
+                    return Ok(found);
+                }
                 Outcome::Lost(_) => {
                     tracing::debug!(request_id = %caller.request, "a fact changed meanwhile; the rule is asked again");
                 }

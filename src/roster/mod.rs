@@ -1,7 +1,7 @@
 //! The use cases: what one may do with a firm's people, each in a file of its own.
 //!
-//! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `commit` (how an answer
-//! becomes durable), `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
+//! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `ended` (who still comes with a revoked one), `commit` (how an answer
+//! becomes durable), `led` (which changes a request led to), `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
 //! `patch`, `remove`, `query` (with `candidates`, `scan` and `cursor`), `bulk`, with `members` (edges), `index` (under which values a record is
 //! found); `tenants` and `admins` for the operator, `operate` for the operator's commands as plain data.
 //!
@@ -17,8 +17,10 @@ mod commit;
 mod create;
 mod credentials;
 mod cursor;
+mod ended;
 mod error;
 mod index;
+mod led;
 mod members;
 mod operate;
 mod patch;
@@ -44,6 +46,7 @@ pub use commit::{hex, unhex};
 pub use credentials::{Issued, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_PER_CONNECTION_MAX, TokenView};
 pub use cursor::CURSOR_SECONDS_MAX;
 pub use error::RosterError;
+pub use led::Led;
 pub use operate::{AuditRow, Command, Of, Reply};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start};
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
@@ -69,6 +72,7 @@ pub struct Roster {
     chance: Arc<dyn Chance>,
     kinds: Kinds,
     credentials: credentials::Credentials,
+    ended: ended::Ended,
     refusals: refusals::Refusals,
     /// Held from a token's pointer to its row.
     making_tokens: Mutex<()>,
@@ -90,6 +94,7 @@ impl Roster {
             chance,
             kinds: Kinds::standard(),
             credentials: credentials::Credentials::default(),
+            ended: ended::Ended::default(),
             refusals: refusals::Refusals::default(),
             making_tokens: Mutex::default(),
             cursor_key: OnceLock::new(),

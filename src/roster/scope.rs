@@ -1,14 +1,16 @@
 //! What a credential may do: scopes, and the caller that only authentication makes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::error::RosterError;
+use super::led::Led;
 use crate::idp::Profile;
 use crate::ids::{ConnectionId, KindId, RequestId, TenantId};
-use crate::store::Actor;
+use crate::store::{Actor, Seq};
 
 /// One right of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -170,6 +172,8 @@ pub struct Caller {
     pub(super) request: RequestId,
     pub(super) now: Timestamp,
     pub(super) profile: &'static Profile,
+    /// Where it is written down which changes the request leads to, for who asked.
+    pub(super) led: Option<Arc<Led>>,
 }
 
 impl Caller {
@@ -186,6 +190,25 @@ impl Caller {
     /// Returns the tenant, for counting its requests. Nobody can turn it into a caller.
     pub const fn tenant(&self) -> TenantId {
         self.tenant
+    }
+
+    /// Has it written down which changes the request leads to.
+    #[must_use]
+    pub fn telling(mut self, led: Arc<Led>) -> Self {
+        self.led = Some(led);
+        self
+    }
+
+    /// Writes down that the request led to a change.
+    pub(super) fn led_to(&self, seq: Seq) {
+        if let Some(led) = &self.led {
+            led.to(seq.0);
+        }
+    }
+
+    /// Returns the connection, for what is kept of its requests in memory.
+    pub const fn connection(&self) -> ConnectionId {
+        self.connection
     }
 
     /// Returns the policies of the caller's connection.

@@ -58,7 +58,7 @@ impl Roster {
 
     fn at_hand(&self, tenant: TenantId, request: RequestId, who: Actor) -> Caller {
         let scopes = Scopes::of(Scope::ALL);
-        Caller { tenant, connection: LOCAL, scopes, who, request, now: self.now(), profile: &AUTO }
+        Caller { tenant, connection: LOCAL, scopes, who, request, now: self.now(), profile: &AUTO, led: None }
     }
 
     /// Makes a tenant.

@@ -21,10 +21,11 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("telemetry", &[]),
     ("audit", &["roster", "store", "ids"]),
-    ("http", &["roster", "store", "scim", "ids", "clock", "chance"]),
+    ("requests", &["roster", "scim", "ids"]),
+    ("http", &["requests", "roster", "store", "scim", "ids", "clock", "chance"]),
     ("demo", &[]),
     ("bench", &["roster", "store", "ids", "clock", "chance"]),
-    ("app", &["http", "config", "roster", "store", "clock", "chance"]),
+    ("app", &["http", "requests", "config", "roster", "store", "clock", "chance"]),
     ("cli", &["app", "http", "demo", "bench", "audit", "config", "telemetry", "roster"]),
 ];
 

@@ -44,9 +44,22 @@ pub async fn post(
     let answered = edge
         .run(bearer.caller, move |roster, caller| roster.bulk(caller, body, &|| Instant::now() < until))
         .await?;
+    tell_failures(&arrival, &answered);
     let operations: Vec<Value> =
         answered.into_iter().map(|answered| operation(&edge, answered, arrival.request_id)).collect();
     Ok(reply::value(&json!({"schemas": [urn::BULK_RESPONSE], "Operations": operations})))
+}
+
+/// Has it noted that operations failed although the request did not.
+fn tell_failures(arrival: &Arrival, answered: &[Answered]) {
+    let mut failed = answered.iter().filter_map(|answered| answered.result.as_ref().err());
+    let (Some(trace), Some(first)) = (arrival.trace(), failed.next()) else { return };
+    let more = failed.count();
+    let first = Problem::from(first.clone());
+    let all = answered.len();
+    let detail =
+        format!("{} of {all} operations failed; the first: {}", more.saturating_add(1), first.detail());
+    trace.failed_within(detail, first.scim_type());
 }
 
 /// Describes what became of one operation.
