@@ -21,6 +21,8 @@ pub mod config;
 #[cfg(feature = "daemon")]
 pub mod demo;
 #[cfg(feature = "daemon")]
+pub mod doctor;
+#[cfg(feature = "daemon")]
 pub mod http;
 pub mod idp;
 pub mod ids;

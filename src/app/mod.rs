@@ -23,6 +23,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::doctor::Doctor;
 use crate::http::body::Bodies;
 use crate::http::drain::Drain;
 use crate::http::edge::Edge;
@@ -187,7 +188,9 @@ impl Daemon {
         };
         let public_router = router::public(edge.clone(), Arc::clone(&ready), drain.clone());
         let admin_router = router::admin_listener(Arc::clone(&metrics), Arc::clone(&ready), drain.clone());
-        let socket_router = router::admin_socket(edge.clone(), Arc::clone(&metrics), ready, drain.clone());
+        let doctor = Arc::new(Doctor::new(Arc::clone(&roster), Arc::clone(&requests), base_url.clone()));
+        let socket_router =
+            router::admin_socket(edge.clone(), doctor, Arc::clone(&metrics), ready, drain.clone());
         let mut listeners = JoinSet::new();
         listeners.spawn(serve(public, front(public_router, Door::Public, &limits), tls.clone()));
         listeners.spawn(serve(admin, front(admin_router, Door::Admin, &admin_limits), None));

@@ -11,6 +11,7 @@ pub mod check;
 pub mod config;
 pub mod connection;
 pub mod demo;
+pub mod doctor;
 pub mod operator;
 mod seclude;
 pub mod serve;

@@ -2,20 +2,27 @@
 //!
 //! No credential is asked for: only the owner of the data folder can open the socket, and could as well open the folder.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::de::DeserializeOwned;
 
 use super::arrival::Arrival;
 use super::body::read_body;
 use super::edge::Edge;
 use super::problem::Problem;
+use crate::doctor::{Doctor, Question};
 use crate::roster::{Command, RosterError};
 
 /// Where the command line sends its commands.
 pub const OPERATE_PATH: &str = "/admin/v1/operate";
+
+/// Where it sends its questions.
+pub const INSPECT_PATH: &str = "/admin/v1/inspect";
 
 /// How long a command may take. A check of a large store takes a while.
 pub const COMMAND_WITHIN: Duration = Duration::from_mins(10);
@@ -26,14 +33,30 @@ pub async fn operate(
     arrival: Arrival,
     request: Request,
 ) -> Result<Response, Problem> {
+    let command: Command = read(&edge, request).await?;
+    let reply = edge.wait(move |roster| roster.operate(command, arrival.request_id)).await?;
+    Ok(super::scim::reply::json(StatusCode::OK, serde_json::to_vec(&reply).unwrap_or_default()))
+}
+
+/// Answers what an operator asks about a connection. Only reads.
+pub async fn inspect(
+    State(edge): State<Edge>,
+    Extension(doctor): Extension<Arc<Doctor>>,
+    arrival: Arrival,
+    request: Request,
+) -> Result<Response, Problem> {
+    let question: Question = read(&edge, request).await?;
+    let reply = edge.wait(move |_| doctor.ask(question, arrival.request_id)).await?;
+    Ok(super::scim::reply::json(StatusCode::OK, serde_json::to_vec(&reply).unwrap_or_default()))
+}
+
+async fn read<T: DeserializeOwned>(edge: &Edge, request: Request) -> Result<T, Problem> {
     let bytes = read_body(request.into_body(), edge.body_sizes().usual, edge.bodies()).await?;
-    let command: Command = serde_json::from_slice(&bytes).map_err(|error| {
+    serde_json::from_slice(&bytes).map_err(|error| {
         Problem::bad_request(format!(
             "this daemon does not know such a command: {error}; are program and daemon of one version?"
         ))
-    })?;
-    let reply = edge.wait(move |roster| roster.operate(command, arrival.request_id)).await?;
-    Ok(super::scim::reply::json(StatusCode::OK, serde_json::to_vec(&reply).unwrap_or_default()))
+    })
 }
 
 /// Answers for every path that no route has. Whether it exists is nobody's business without a credential, so SCIM paths ask for one first (X8).

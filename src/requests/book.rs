@@ -16,6 +16,9 @@ pub const RECENT_MAX: usize = 200;
 /// How many failed ones beyond those, so that a flood of good ones does not push them out.
 pub const FAILED_MAX: usize = 100;
 
+/// The classes of status.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
 /// What a connection did since the daemon started.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overview {
@@ -27,8 +30,8 @@ pub struct Overview {
     pub last_good: Option<Timestamp>,
     /// What the client calls itself, in its latest request that said so.
     pub agent: Option<String>,
-    /// How many were answered, by the first digit of the status.
-    pub by_class: BTreeMap<u16, u64>,
+    /// How many were answered, by class of status: `2xx`, `4xx`.
+    pub by_class: BTreeMap<String, u64>,
     /// How many failed, by SCIM's word for why; an empty word where there is none.
     pub by_scim_type: BTreeMap<String, u64>,
     /// How many came with a credential that was once good, and no longer is.
@@ -53,6 +56,8 @@ pub(super) struct Book {
     number: u64,
     agent: Option<Arc<str>>,
     overview: Overview,
+    /// How many were answered with each class of status, in the order of [`CLASSES`].
+    classes: [u64; CLASSES.len()],
     /// Whether it was taken off the shelves; what comes now is for nobody.
     closed: bool,
 }
@@ -66,8 +71,10 @@ impl Book {
         self.overview.last
     }
 
-    pub(super) fn overview(&self) -> &Overview {
-        &self.overview
+    pub(super) fn overview(&self) -> Overview {
+        let classes = CLASSES.iter().zip(self.classes).filter(|(_, count)| *count > 0);
+        let by_class = classes.map(|(class, count)| ((*class).to_owned(), count)).collect();
+        Overview { by_class, ..self.overview.clone() }
     }
 
     /// Closes the book, and returns how many bytes go with it.
@@ -146,19 +153,19 @@ impl Book {
     }
 
     fn count(&mut self, entry: &Entry) {
-        fn up<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K) {
-            let count = counts.entry(key).or_default();
-            *count = count.saturating_add(1);
-        }
         let when = instant(entry.request);
         let overview = &mut self.overview;
         overview.first.get_or_insert(when);
         overview.last = overview.last.max(Some(when));
-        up(&mut overview.by_class, entry.status / 100);
+        let class = usize::from(entry.status / 100).saturating_sub(1);
+        if let Some(count) = self.classes.get_mut(class) {
+            *count = count.saturating_add(1);
+        }
         if entry.failed() {
-            match overview.by_scim_type.get_mut(entry.scim_type.unwrap_or_default()) {
+            let word = entry.scim_type.unwrap_or_default();
+            match overview.by_scim_type.get_mut(word) {
                 Some(count) => *count = count.saturating_add(1),
-                None => up(&mut overview.by_scim_type, entry.scim_type.unwrap_or_default().to_owned()),
+                None => drop(overview.by_scim_type.insert(word.to_owned(), 1)),
             }
             overview.refused_credentials =
                 overview.refused_credentials.saturating_add(u64::from(entry.status == 401));

@@ -128,7 +128,7 @@ impl Requests {
 
     /// Counts what a connection did since the start.
     pub fn overview(&self, who: Who) -> Overview {
-        self.known(who).map(|shelf| shelf.open().overview().clone()).unwrap_or_default()
+        self.known(who).map(|shelf| shelf.open().overview()).unwrap_or_default()
     }
 
     fn known(&self, who: Who) -> Option<Arc<Shelf>> {

@@ -211,6 +211,11 @@ impl Caller {
         self.connection
     }
 
+    /// Returns when the request came, by the daemon's clock.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// Returns the policies of the caller's connection.
     pub const fn profile(&self) -> &'static Profile {
         self.profile

@@ -22,11 +22,15 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("audit", &["roster", "store", "ids"]),
     ("requests", &["roster", "scim", "ids"]),
-    ("http", &["requests", "roster", "store", "scim", "ids", "clock", "chance"]),
+    ("doctor", &["requests", "roster", "store", "idp", "scim", "ids"]),
+    ("http", &["doctor", "requests", "roster", "store", "scim", "ids", "clock", "chance"]),
     ("demo", &[]),
     ("bench", &["roster", "store", "ids", "clock", "chance"]),
-    ("app", &["http", "requests", "config", "roster", "store", "clock", "chance"]),
-    ("cli", &["app", "http", "demo", "bench", "audit", "config", "telemetry", "roster"]),
+    ("app", &["http", "doctor", "requests", "config", "roster", "store", "clock", "chance"]),
+    (
+        "cli",
+        &["app", "http", "demo", "bench", "audit", "doctor", "requests", "config", "telemetry", "roster"],
+    ),
 ];
 
 /// The files that state the store's contract: the roster imports them, so they know ids and nothing else.

@@ -1,10 +1,11 @@
 //! The command line on a roster: each command through the socket of a daemon that runs, and on the folder when none does.
 //!
 //! [`Site`] is such a place; `help` (every `--help`), `tenants` (tenants, connections, administrators), `tokens` (X1, X2, X3), `folders` (a mistyped
-//! path, a folder in use), `check` (damage), `audit`.
+//! path, a folder in use), `check` (damage), `audit`, `doctor` (what came in through a connection, and whether it is well).
 
 mod audit;
 mod check;
+mod doctor;
 mod folders;
 mod help;
 mod tenants;
