@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
@@ -59,6 +60,17 @@ impl Collector for StoreFigures {
             metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
         };
         counter("rosterd_store_batches", "Batches made durable", health.batches)?;
-        counter("rosterd_store_units", "Units made durable", health.units)
+        counter("rosterd_store_units", "Units made durable", health.units)?;
+        let mut family = encoder.encode_descriptor(
+            "rosterd_leniencies",
+            "Requests that needed a leniency, by rule (rosterd connection doctor says which connection)",
+            None,
+            MetricType::Counter,
+        )?;
+        for used in self.0.leniencies_of_all() {
+            let rule = [("rule", used.rule.as_str())];
+            ConstCounter::new(used.requests).encode(family.encode_family(&rule)?)?;
+        }
+        Ok(())
     }
 }

@@ -100,7 +100,7 @@ mod tests {
                     result: "ok".into(),
                     notes: vec![],
                 };
-                let changes = vec![Change { attribute: "title".into(), old: None, new: Some(seq.into()) }];
+                let changes = vec![Change::of("title", None, Some(seq.into()))];
                 let entry = Entry { facts, values: Values { salt: seq.to_string(), changes } };
                 let row = LogRow::chain(link, Seq(seq), &entry).unwrap();
                 link = row.link;

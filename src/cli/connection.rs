@@ -39,7 +39,8 @@ pub struct ConnectionCreateArgs {
     /// Whose it is.
     #[arg(long, value_name = "NAME")]
     pub tenant: String,
-    /// How the other side speaks: "auto" recognises it, "strict" takes the standard by the letter.
+    /// How the other side speaks: "auto" is safe with all of them; "okta", "entra", "onelogin", "jumpcloud", "google", "ping", "rippling",
+    /// "authentik", "keycloak" and "sailpoint" for one of them; "strict" takes the standard by the letter.
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub profile: String,
     /// Its name within the tenant: lower-case letters, digits and hyphens.

@@ -7,7 +7,9 @@ use super::incoming::IncomingPatch;
 use super::normalise::{check_schemas, syntax};
 use super::profile::{Profile, RemoveWithoutPath, Types, Unknown};
 use crate::scim::Kind;
+use crate::scim::attr::AttrPath;
 use crate::scim::error::{Refusal, Why, quoted};
+use crate::scim::filter::{CompareOp, Filter, Literal};
 use crate::scim::note::Rule;
 use crate::scim::patch::{Op, Operation};
 use crate::scim::path::{self, Path, Target};
@@ -79,6 +81,7 @@ impl Lowering<'_> {
             _ => return Err(syntax("expected add, replace or remove in op")),
         };
         let value = take(&mut operation, "value");
+        self.coercion.notes.turn_away();
         match take(&mut operation, "path") {
             // authentik writes `"path": null` (D-A3).
             None | Some(Value::Null) => self.without_path(op, value),
@@ -155,6 +158,12 @@ impl Lowering<'_> {
             return self.unknown(&path.to_string(), value);
         };
         let sub = attr.sub.as_deref().and_then(|sub| attribute.sub(sub));
+        if let Some(meant) = self.primary_by_name(&path, attribute, value.as_ref()) {
+            self.coercion.notes.turn_to(attr.extension.as_deref(), &attribute.name);
+            self.coercion.notes.add(Rule::PrimaryByName);
+            return self.attribute(op, meant, value);
+        }
+        self.coercion.notes.turn_to(attr.extension.as_deref(), &attribute.name);
         if attribute.is_secret() {
             self.coercion.notes.add(Rule::PasswordDropped);
             return Ok(());
@@ -191,6 +200,20 @@ impl Lowering<'_> {
             (Some(value), None) => self.coercion.attribute(value, attribute, &place, Nothing::Kept)?,
         };
         self.push(op, path, typed)
+    }
+
+    /// Rippling writes `emails.primary` for the address of the primary e-mail (D-R3): a text that is no boolean.
+    fn primary_by_name(&self, path: &Path, attribute: &Attribute, value: Option<&Value>) -> Option<Path> {
+        let Path::Attribute { attr, filter: None } = path else { return None };
+        let by_name = attr.sub.as_deref() == Some("primary") && attribute.multi_valued;
+        let text = value?.as_str().filter(|text| !matches!(*text, "" | "true" | "True" | "false" | "False"));
+        if !by_name || text.is_none() || self.coercion.profile.types == Types::Exact {
+            return None;
+        }
+        let value = attribute.sub("value")?.name.clone();
+        let primary = AttrPath { extension: None, name: "primary".to_owned(), sub: None };
+        let filter = Filter::Compare { path: primary, op: CompareOp::Eq, value: Literal::Bool(true) };
+        Some(Path::Attribute { attr: AttrPath { sub: Some(value), ..attr.clone() }, filter: Some(filter) })
     }
 
     /// An operation on what the server alone writes: left out where the profile says so (S129), but a removal is a mistake

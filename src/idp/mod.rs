@@ -15,6 +15,7 @@ pub mod incoming;
 mod lower;
 pub mod normalise;
 pub mod profile;
+pub mod providers;
 #[cfg(test)]
 mod tests;
 

@@ -151,6 +151,7 @@ impl Reader<'_> {
         value: Value,
     ) -> Result<(), Refusal> {
         let name = attribute.name.as_str();
+        self.coercion.notes.turn_to(extension, name);
         if attribute.is_read_only() {
             self.coercion.notes.add(Rule::ReadOnlyIgnored);
             return Ok(());

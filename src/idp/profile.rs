@@ -1,5 +1,6 @@
 //! What differs between identity providers: a profile is a list of answers, nothing else.
 
+use super::providers;
 use crate::scim::policy::Policy;
 
 /// What happens to an attribute the schema does not know (S33).
@@ -79,11 +80,25 @@ pub enum RemoveWithoutPath {
     Listed,
 }
 
+/// What a list of groups is to somebody who may not read groups (D-E1, D-A7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupsOff {
+    /// 403.
+    Forbidden,
+    /// Empty: identity providers test the endpoint also where groups are not to be provisioned.
+    Empty,
+}
+
 /// The leniencies of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Profile {
-    /// Its name in the configuration.
+    /// Its name on the command line and in the store.
     pub name: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// How the User-Agent of its requests begins, as far as is known. It only suggests a profile to the administrator: anybody can
+    /// send it, so behaviour never depends on it.
+    pub agents: &'static [&'static str],
     /// See [`Policy`].
     pub policy: Policy,
     /// See [`Unknown`].
@@ -102,11 +117,15 @@ pub struct Profile {
     pub group_names: GroupNames,
     /// See [`RemoveWithoutPath`].
     pub remove_without_path: RemoveWithoutPath,
+    /// See [`GroupsOff`].
+    pub groups_off: GroupsOff,
 }
 
 /// Safe for every identity provider at once: the default.
 pub const AUTO: Profile = Profile {
     name: "auto",
+    title: "any identity provider",
+    agents: &[],
     policy: Policy::AUTO,
     unknown: Unknown::Keep,
     types: Types::Coerce,
@@ -116,11 +135,14 @@ pub const AUTO: Profile = Profile {
     unknown_member: UnknownMember::Skip,
     group_names: GroupNames::Unique,
     remove_without_path: RemoveWithoutPath::Listed,
+    groups_off: GroupsOff::Empty,
 };
 
 /// The RFC and nothing beside it.
 pub const STRICT: Profile = Profile {
     name: "strict",
+    title: "RFC 7644 to the letter",
+    agents: &[],
     policy: Policy::STRICT,
     unknown: Unknown::Ignore,
     types: Types::Exact,
@@ -130,11 +152,32 @@ pub const STRICT: Profile = Profile {
     unknown_member: UnknownMember::Refuse,
     group_names: GroupNames::Free,
     remove_without_path: RemoveWithoutPath::Refuse,
+    groups_off: GroupsOff::Forbidden,
 };
 
 impl Profile {
     /// Every profile there is.
-    pub const ALL: [&'static Self; 2] = [&AUTO, &STRICT];
+    pub const ALL: [&'static Self; 12] = [
+        &AUTO,
+        &STRICT,
+        &providers::OKTA,
+        &providers::ENTRA,
+        &providers::ONELOGIN,
+        &providers::JUMPCLOUD,
+        &providers::GOOGLE,
+        &providers::PING,
+        &providers::RIPPLING,
+        &providers::AUTHENTIK,
+        &providers::KEYCLOAK,
+        &providers::SAILPOINT,
+    ];
+
+    /// Suggests a profile from a User-Agent, for the administrator to choose.
+    pub fn suggested_by(agent: &str) -> Option<&'static Self> {
+        let begins =
+            |start: &&str| agent.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));
+        Self::ALL.into_iter().find(|profile| profile.agents.iter().any(begins))
+    }
 
     /// Tells whether a message without its schema is refused.
     pub fn requires_schemas(&self) -> bool {

@@ -14,6 +14,7 @@ use crate::idp::normalise;
 use crate::idp::profile::AUTO;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::Document;
+use crate::scim::note::Notes;
 use crate::store::{Action, Change, Given, Write};
 
 /// How long an invitation stays good (T02).
@@ -64,7 +65,7 @@ impl Roster {
             let administrator = rows::encode(&AdministratorRow { since: caller.now })?;
             let invitation = rows::encode(&InvitationRow { person: at.id, expires })?;
             let mut changes = changes(&Document::default(), &document);
-            changes.push(Change { attribute: "administrator".to_owned(), old: None, new: Some(true.into()) });
+            changes.push(Change::of("administrator", None, Some(true.into())));
             let plan = Plan {
                 given: vec![Given::Absent(at)],
                 writes: vec![
@@ -74,7 +75,7 @@ impl Roster {
                 ],
                 subject: Some(at),
                 changes,
-                notes: vec![],
+                notes: Notes::new(),
             };
             Ok((Some(plan), ()))
         })?;

@@ -8,6 +8,9 @@ use super::Roster;
 use super::error::RosterError;
 use super::scope::Caller;
 use crate::ids::Address;
+use crate::scim::note::Notes;
+use crate::scim::patch::Operation;
+use crate::scim::path::Path;
 use crate::store::{Action, Actor, Change, Entry, Facts, Given, Outcome, Snapshot, Unit, Values, Write};
 
 /// How often a rule is asked again before the caller is told to come back later. Every lost race means that another
@@ -26,7 +29,7 @@ pub struct Plan {
     /// What the history says of each attribute.
     pub changes: Vec<Change>,
     /// Which leniencies were used.
-    pub notes: Vec<String>,
+    pub notes: Notes,
 }
 
 /// What a rule answers: a plan, or nothing to do; and in both cases what it found.
@@ -40,10 +43,17 @@ pub(super) struct Job<'a> {
     pub rule: Rule<'a>,
 }
 
-/// A rule that finds nothing but what it writes.
-pub(super) type Rule<'a> = Box<dyn FnMut(&dyn Snapshot) -> Ruling<()> + 'a>;
+/// A rule about a resource; what it finds is the leniencies that the request needed, also where there is nothing to write.
+pub(super) type Rule<'a> = Box<dyn FnMut(&dyn Snapshot) -> Ruling<Notes> + 'a>;
 
 impl Roster {
+    /// Carries out a rule about a resource, and counts the leniencies that it needed.
+    pub(super) fn carry_out_job(&self, caller: &Caller, job: Job<'_>) -> Result<(), RosterError> {
+        let notes = self.carry_out(caller, job.action, job.rule)?;
+        self.leniencies.count(caller, &notes);
+        Ok(())
+    }
+
     /// Carries out several rules side by side: all look at one moment, and what they want written is written in their order. One whose
     /// facts no longer hold then is asked again by itself. For rules of which none makes room for another: what one is refused for, it
     /// would be refused for after the others as well.
@@ -58,28 +68,34 @@ impl Roster {
         };
         let mut results: Vec<Option<Result<(), RosterError>>> = Vec::with_capacity(jobs.len());
         let mut units = Vec::with_capacity(jobs.len());
+        let mut asked = Vec::with_capacity(jobs.len());
         for job in &mut jobs {
             results.push(match (job.rule)(snapshot.as_ref()) {
                 Err(error) => Some(Err(error)),
-                Ok((None, ())) => Some(Ok(())),
-                Ok((Some(plan), ())) => {
+                Ok((None, notes)) => {
+                    self.leniencies.count(caller, &notes);
+                    Some(Ok(()))
+                }
+                Ok((Some(plan), notes)) => {
+                    asked.push(notes);
                     units.push(self.unit(caller, job.action, plan));
                     None
                 }
             });
         }
         drop(snapshot);
-        let mut written = self.store.commit_each(caller.tenant, units).into_iter();
+        let mut written = self.store.commit_each(caller.tenant, units).into_iter().zip(asked);
         let each = results.into_iter().zip(jobs);
         each.map(|(result, job)| match result {
             Some(result) => result,
             None => match written.next() {
-                Some(Ok(Outcome::Committed { seq })) => {
+                Some((Ok(Outcome::Committed { seq }), notes)) => {
                     caller.led_to(seq);
+                    self.leniencies.count(caller, &notes);
                     Ok(())
                 }
-                Some(Ok(Outcome::Lost(_))) => self.carry_out(caller, job.action, job.rule),
-                Some(Err(error)) => Err(error.into()),
+                Some((Ok(Outcome::Lost(_)), _)) => self.carry_out_job(caller, job),
+                Some((Err(error), _)) => Err(error.into()),
                 None => Err(RosterError::Broken("the store did not say what became of a unit".to_owned())),
             },
         })
@@ -87,7 +103,7 @@ impl Roster {
     }
 
     fn unit(&self, caller: &Caller, action: Action, plan: Plan) -> Unit {
-        let log = self.entry(caller, action, "ok", plan.subject, plan.changes, plan.notes);
+        let log = self.entry(caller, action, "ok", plan.subject, plan.changes, names(&plan.notes));
         Unit { given: plan.given, writes: plan.writes, log: Some(log) }
     }
 
@@ -160,6 +176,32 @@ impl Roster {
             },
             values: Values { salt: hex(&salt), changes },
         }
+    }
+}
+
+/// Says which leniencies were used, in the history's words.
+fn names(notes: &Notes) -> Vec<String> {
+    notes.rules().into_iter().map(|rule| rule.as_str().to_owned()).collect()
+}
+
+/// Says of each change which leniencies it needed, and which operation was the last to speak of it.
+pub(super) fn explain(changes: &mut [Change], notes: &Notes, operations: &[Operation]) {
+    for change in changes {
+        change.rules = notes.about(&change.attribute).map(|rule| rule.as_str().to_owned()).collect();
+        let speaks = |operation: &&Operation| match &operation.path {
+            Path::Extension(id) => {
+                change.attribute.strip_prefix(id.as_str()).is_some_and(|rest| rest.starts_with(':'))
+            }
+            Path::Attribute { attr, .. } => match &attr.extension {
+                None => attr.name == change.attribute,
+                Some(id) => change
+                    .attribute
+                    .strip_prefix(id.as_str())
+                    .and_then(|rest| rest.strip_prefix(':'))
+                    .is_some_and(|name| name == attr.name),
+            },
+        };
+        change.operation = operations.iter().rev().find(speaks).map(|operation| operation.index);
     }
 }
 

@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use super::commit::{Job, Plan};
+use super::commit::{Job, Plan, explain};
 use super::error::RosterError;
 use super::members::Memberships;
 use super::scope::Scope;
+use super::shadow::{self, Said};
 use super::view::{Edges, View, view};
 use super::{Caller, Roster, index};
-use crate::idp::{Incoming, normalise};
+use crate::idp::normalise;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::doc::Difference;
 use crate::scim::patch::MemberChange;
@@ -28,8 +29,8 @@ impl Roster {
         body: Value,
         edges: Edges,
     ) -> Result<View, RosterError> {
-        let (at, Job { action, rule }) = self.creation(caller, kind, body)?;
-        self.carry_out(caller, action, rule)?;
+        let (at, job) = self.creation(caller, kind, body)?;
+        self.carry_out_job(caller, job)?;
         self.after(caller, at, edges)
     }
 
@@ -51,14 +52,17 @@ impl Roster {
                 writes: vec![Write::Put(Box::new(record))],
                 subject: Some(at),
                 changes: changes(&Document::default(), &document),
-                notes: notes(&incoming),
+                notes: incoming.notes.clone(),
             };
             if let Some(members) = &incoming.members {
                 let mut memberships = Memberships::new(snapshot, caller, kind, at.id);
                 memberships.apply(&MemberChange::Add(members.clone()))?;
                 memberships.finish(&mut plan)?;
             }
-            Ok((Some(plan), ()))
+            shadow::remember(snapshot, caller, at, &incoming.shadow, Said::Everything, &mut plan)?;
+            explain(&mut plan.changes, &plan.notes, &[]);
+            let notes = plan.notes.clone();
+            Ok((Some(plan), notes))
         };
         Ok((at, Job { action: Action::Create, rule: Box::new(rule) }))
     }
@@ -122,11 +126,6 @@ fn display(kind: KindId, document: &Document) -> &str {
 pub(super) fn changes(old: &Document, new: &Document) -> Vec<Change> {
     Document::diff(old, new)
         .into_iter()
-        .map(|Difference { name, old, new }| Change { attribute: name, old, new })
+        .map(|Difference { name, old, new }| Change::of(name, old, new))
         .collect()
-}
-
-/// Says which leniencies a body needed.
-pub(super) fn notes(incoming: &Incoming) -> Vec<String> {
-    incoming.notes.iter().map(|rule| rule.as_str().to_owned()).collect()
 }

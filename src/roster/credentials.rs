@@ -23,6 +23,7 @@ use super::{LOCAL, Roster};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
 use crate::ids::{ConnectionId, RequestId, TenantId, TokenId};
+use crate::scim::note::Notes;
 use crate::store::{Action, Actor, Change, Given, Snapshot, Unit, Write};
 
 /// What begins every token that is made here, so that secret scanners know it.
@@ -404,8 +405,8 @@ fn tokens_plan(
         given: vec![Given::Small(TOKENS, key.clone(), before)],
         writes: vec![Write::Small { space: TOKENS, key, value: Some(after) }],
         subject: None,
-        changes: vec![Change { attribute: "token".to_owned(), old, new }],
-        notes: vec![],
+        changes: vec![Change::of("token", old, new)],
+        notes: Notes::new(),
     }
 }
 

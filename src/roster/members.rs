@@ -13,12 +13,13 @@ use super::{Caller, commit::Plan};
 use crate::idp::profile::UnknownMember;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::filter::eval::element_matches;
+use crate::scim::note::Rule;
 use crate::scim::patch::{MemberChange, MemberRef};
 use crate::scim::{Filter, Kind, Refusal, Why};
 use crate::store::{Change, Given, Seq, Snapshot, Write};
 
 /// What the history calls members that do not exist, and that a lenient profile left out (S131).
-const UNKNOWN_LEFT_OUT: &str = "unknown-members";
+const UNKNOWN_LEFT_OUT: &str = Rule::UnknownMembersLeftOut.as_str();
 
 /// The edges that a request changes, in the making.
 pub(super) struct Memberships<'a> {
@@ -167,9 +168,10 @@ impl<'a> Memberships<'a> {
     pub(super) fn finish(self, plan: &mut Plan) -> Result<bool, RosterError> {
         if !self.unknown.is_empty() {
             // Who was meant may be a name, so it stands among the values, which can be erased, and not in the facts.
-            plan.notes.push(UNKNOWN_LEFT_OUT.to_owned());
+            plan.notes.turn_to(None, "members");
+            plan.notes.add(Rule::UnknownMembersLeftOut);
             let meant = self.unknown.iter().map(String::as_str).collect();
-            plan.changes.push(Change { attribute: UNKNOWN_LEFT_OUT.to_owned(), old: None, new: Some(meant) });
+            plan.changes.push(Change::of(UNKNOWN_LEFT_OUT, None, Some(meant)));
         }
         if self.added.is_empty() && self.removed.is_empty() {
             // Leaving somebody out is told to the history also when nothing else happens.
@@ -181,11 +183,7 @@ impl<'a> Memberships<'a> {
         let ids = |members: &BTreeSet<Address>| -> Option<serde_json::Value> {
             (!members.is_empty()).then(|| members.iter().map(|member| member.id.to_string()).collect())
         };
-        plan.changes.push(Change {
-            attribute: "members".to_owned(),
-            old: ids(&self.removed),
-            new: ids(&self.added),
-        });
+        plan.changes.push(Change::of("members", ids(&self.removed), ids(&self.added)));
         plan.given.extend(self.added.iter().map(|member| Given::Exists(*member)));
         let edge = |member: &Address, add| Write::Edge { group: self.group, member: *member, add };
         plan.writes.extend(self.removed.iter().map(|member| edge(member, false)));

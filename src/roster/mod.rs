@@ -21,6 +21,7 @@ mod ended;
 mod error;
 mod index;
 mod led;
+mod leniencies;
 mod members;
 mod operate;
 mod patch;
@@ -32,6 +33,7 @@ mod replace;
 mod rows;
 mod scan;
 mod scope;
+mod shadow;
 mod tenants;
 mod view;
 
@@ -47,10 +49,12 @@ pub use credentials::{Issued, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_PER_CON
 pub use cursor::CURSOR_SECONDS_MAX;
 pub use error::RosterError;
 pub use led::Led;
+pub use leniencies::Used;
 pub use operate::{AuditRow, Command, Of, Reply};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start};
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
 pub use scope::{Caller, Scope, Scopes};
+pub use shadow::{SHADOW_ATTRIBUTES_MAX, SHADOW_BYTES_MAX};
 pub use tenants::{ConnectionView, TenantView};
 pub use view::{Edges, MemberFace, Precondition, View};
 
@@ -74,6 +78,7 @@ pub struct Roster {
     credentials: credentials::Credentials,
     ended: ended::Ended,
     refusals: refusals::Refusals,
+    leniencies: leniencies::Leniencies,
     /// Held from a token's pointer to its row.
     making_tokens: Mutex<()>,
     cursor_key: OnceLock<cursor::CursorKey>,
@@ -96,6 +101,7 @@ impl Roster {
             credentials: credentials::Credentials::default(),
             ended: ended::Ended::default(),
             refusals: refusals::Refusals::default(),
+            leniencies: leniencies::Leniencies::default(),
             making_tokens: Mutex::default(),
             cursor_key: OnceLock::new(),
         }

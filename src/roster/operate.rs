@@ -310,7 +310,7 @@ mod tests {
                 result: "ok".into(),
                 notes: vec![],
             };
-            let change = Change { attribute: "members".into(), old: None, new: Some(text.as_str().into()) };
+            let change = Change::of("members", None, Some(text.as_str().into()));
             let log = Some(Entry { facts, values: Values { salt: "s".into(), changes: vec![change] } });
             store.commit(TenantId::SYSTEM, Unit { given: vec![], writes: vec![], log }).unwrap();
         }

@@ -2,18 +2,19 @@
 
 use serde_json::Value;
 
-use super::commit::Plan;
+use super::commit::{Job, Plan, explain};
 use super::create::changes;
 use super::error::RosterError;
 use super::members::Memberships;
 use super::scope::Scope;
+use super::shadow::{self, Said};
 use super::view::{Edges, Precondition, View};
 use super::{Caller, Roster};
 use crate::idp::normalise;
 use crate::ids::Address;
 use crate::scim::patch;
 use crate::scim::schema::Kind;
-use crate::store::{Action, Given, Write};
+use crate::store::{Action, Given, Snapshot, Write};
 
 impl Roster {
     /// Applies the operations of a PATCH in order, all or none. Operations that change nothing write nothing.
@@ -31,14 +32,13 @@ impl Roster {
     ) -> Result<View, RosterError> {
         caller.needs(Scope::writes(kind.id))?;
         let incoming = normalise::patch(body, kind, caller.profile)?;
-        self.carry_out(caller, Action::Patch, |snapshot| {
+        let rule = |snapshot: &dyn Snapshot| {
             let (stored, before, facts) = Self::found(snapshot, caller, kind, at, given)?;
             let patched = patch::apply(&before, &incoming.operations, kind, &caller.profile.policy)?;
             let wanted = patched.document;
             let mut used = incoming.notes.clone();
             used.merge(&patched.notes);
-            let notes = used.iter().map(|rule| rule.as_str().to_owned()).collect();
-            let mut plan = Plan { subject: Some(at), notes, ..Plan::default() };
+            let mut plan = Plan { subject: Some(at), notes: used, ..Plan::default() };
             let mut memberships = Memberships::new(snapshot, caller, kind, at.id);
             patched.members.iter().try_for_each(|change| memberships.apply(change))?;
             let mut changed = memberships.finish(&mut plan)?;
@@ -53,8 +53,12 @@ impl Roster {
             } else {
                 plan.given.extend(facts);
             }
-            Ok((changed.then_some(plan), ()))
-        })?;
+            changed |= shadow::remember(snapshot, caller, at, &incoming.shadow, Said::ThisMuch, &mut plan)?;
+            explain(&mut plan.changes, &plan.notes, &incoming.operations);
+            let notes = plan.notes.clone();
+            Ok((changed.then_some(plan), notes))
+        };
+        self.carry_out_job(caller, Job { action: Action::Patch, rule: Box::new(rule) })?;
         self.after(caller, at, edges)
     }
 }

@@ -13,6 +13,7 @@ use super::scan::{MEMBERS_MAX, Scan, is_core, mentions};
 use super::scope::Scope;
 use super::view::{Edges, View, view};
 use super::{Caller, LOCAL, Roster};
+use crate::idp::profile::GroupsOff;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::attr::AttrPath;
 use crate::scim::filter::Filter;
@@ -136,12 +137,28 @@ impl Roster {
         !part.edges.members && !part.asks_about("members") && part.filter.as_ref().map_or(few, unique)
     }
 
-    /// Lists resources. Refuses unless the caller may read every kind that is asked.
+    /// Lists resources. Refuses unless the caller may read every kind that is asked; to a connection that groups were not given to, a
+    /// lenient profile answers as if there were none (D-E1).
     ///
     /// # Errors
     /// [`Why::TooMany`] when more records would have to be read than the bounds allow; [`Why::InvalidCursor`],
     /// [`Why::ExpiredCursor`] and [`Why::InvalidCount`] as RFC 9865 has them.
     pub fn query(&self, caller: &Caller, query: &Query) -> Result<Page, RosterError> {
+        let off = |part: &Part| {
+            let lenient = caller.profile.groups_off == GroupsOff::Empty;
+            lenient && part.kind.id == KindId::GROUP && !caller.may(Scope::GroupsRead)
+        };
+        if query.parts.iter().any(off) && caller.may(Scope::UsersRead) {
+            let start_index = match query.start {
+                Start::Index(index) => Some(index),
+                Start::Cursor(_) => None,
+            };
+            let parts: Vec<Part> = query.parts.iter().filter(|part| !off(part)).cloned().collect();
+            if parts.is_empty() {
+                return Ok(Page { total: 0, start_index, next: None, views: Vec::new() });
+            }
+            return self.query(caller, &Query { parts, ..query.clone() });
+        }
         for part in &query.parts {
             caller.needs(Scope::reads(part.kind.id))?;
             if part.kind.id == KindId::USER && part.asks_about("groups") {

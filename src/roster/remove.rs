@@ -5,10 +5,12 @@ use super::create::changes;
 use super::error::RosterError;
 use super::members::as_read;
 use super::scope::Scope;
+use super::shadow;
 use super::view::{Precondition, all_members, groups_with};
 use super::{Caller, Roster};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::Document;
+use crate::scim::note::Notes;
 use crate::scim::schema::Kind;
 use crate::store::{Action, Change, Snapshot, Write};
 
@@ -22,8 +24,7 @@ impl Roster {
         at: Address,
         given: &Precondition,
     ) -> Result<(), RosterError> {
-        let Job { action, rule } = Self::removal(caller, kind, at, given)?;
-        self.carry_out(caller, action, rule)
+        self.carry_out_job(caller, Self::removal(caller, kind, at, given)?)
     }
 
     /// Makes the rule that removes a resource.
@@ -40,7 +41,7 @@ impl Roster {
             let mut lost = |attribute: &str, ids: Vec<ResourceId>| {
                 if !ids.is_empty() {
                     let old = Some(ids.iter().map(ToString::to_string).collect());
-                    changes.push(Change { attribute: attribute.to_owned(), old, new: None });
+                    changes.push(Change::of(attribute, old, None));
                 }
             };
             if at.kind == KindId::GROUP {
@@ -49,14 +50,15 @@ impl Roster {
                 lost("members", members.iter().map(|member| member.id).collect());
             }
             lost("groups", groups_with(snapshot, caller, at)?);
-            let plan = Plan {
+            let mut plan = Plan {
                 given: facts,
                 writes: vec![Write::Delete(at)],
                 subject: Some(at),
                 changes,
-                notes: vec![],
+                ..Plan::default()
             };
-            Ok((Some(plan), ()))
+            shadow::forget(snapshot, caller, at, &mut plan)?;
+            Ok((Some(plan), Notes::new()))
         };
         Ok(Job { action: Action::Delete, rule: Box::new(rule) })
     }

@@ -2,14 +2,16 @@
 
 use serde_json::Value;
 
-use super::commit::{Job, Plan};
-use super::create::{changes, notes};
+use super::commit::{Job, Plan, explain};
+use super::create::changes;
 use super::error::RosterError;
 use super::members::{Memberships, as_read};
 use super::scope::Scope;
+use super::shadow::{self, Said};
 use super::view::{Edges, Precondition, View};
 use super::{Caller, Roster};
 use crate::idp::normalise;
+use crate::idp::profile::PutOmitted;
 use crate::ids::{Address, KindId};
 use crate::scim::Document;
 use crate::scim::patch::MemberChange;
@@ -30,8 +32,7 @@ impl Roster {
         body: Value,
         edges: Edges,
     ) -> Result<View, RosterError> {
-        let Job { action, rule } = Self::replacement(caller, kind, at, given, body)?;
-        self.carry_out(caller, action, rule)?;
+        self.carry_out_job(caller, Self::replacement(caller, kind, at, given, body)?)?;
         self.after(caller, at, edges)
     }
 
@@ -49,7 +50,7 @@ impl Roster {
             let (stored, before, mut facts) = Self::found(snapshot, caller, kind, at, given)?;
             let mut incoming = incoming.clone();
             let wanted = incoming.replace(&before, kind, caller.profile)?;
-            let mut plan = Plan { subject: Some(at), notes: notes(&incoming), ..Plan::default() };
+            let mut plan = Plan { subject: Some(at), notes: incoming.notes.clone(), ..Plan::default() };
             let mut changed = false;
             if let Some(members) = &incoming.members {
                 let mut memberships = Memberships::new(snapshot, caller, kind, at.id);
@@ -62,8 +63,16 @@ impl Roster {
                 plan.changes.splice(0..0, changes(&before, &wanted));
                 changed = true;
             }
+            let said = if caller.profile.put_omitted == PutOmitted::Keep {
+                Said::ThisMuch
+            } else {
+                Said::Everything
+            };
+            changed |= shadow::remember(snapshot, caller, at, &incoming.shadow, said, &mut plan)?;
+            explain(&mut plan.changes, &plan.notes, &[]);
             plan.given.append(&mut facts);
-            Ok((changed.then_some(plan), ()))
+            let notes = plan.notes.clone();
+            Ok((changed.then_some(plan), notes))
         };
         Ok(Job { action: Action::Replace, rule: Box::new(rule) })
     }

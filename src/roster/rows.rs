@@ -29,6 +29,9 @@ pub const ADMINISTRATORS: Space = Space(19);
 /// SHA-256 of an invitation's secret → [`InvitationRow`].
 pub const INVITATIONS: Space = Space(20);
 
+/// Kind, id of a resource and id of a connection → what the connection said of it that no schema knows (a JSON object).
+pub const SHADOWS: Space = Space(21);
+
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantRow {

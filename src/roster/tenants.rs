@@ -87,7 +87,7 @@ impl Roster {
                     Write::Small { space: TENANTS, key, value: Some(row) },
                     Write::Small { space: NEXT_TENANT, key: vec![], value: Some(rows::encode(&next)?) },
                 ],
-                changes: vec![Change { attribute: "tenant".to_owned(), old: None, new: Some(name.into()) }],
+                changes: vec![Change::of("tenant", None, Some(name.into()))],
                 ..Plan::default()
             };
             Ok((Some(plan), ()))
@@ -132,11 +132,11 @@ impl Roster {
             let plan = Plan {
                 given: vec![Given::Small(CONNECTIONS, key.clone(), None)],
                 writes: vec![Write::Small { space: CONNECTIONS, key, value: Some(row) }],
-                changes: vec![Change {
-                    attribute: "connection".to_owned(),
-                    old: None,
-                    new: Some(serde_json::json!({ "name": name, "id": id, "profile": profile })),
-                }],
+                changes: vec![Change::of(
+                    "connection",
+                    None,
+                    Some(serde_json::json!({ "name": name, "id": id, "profile": profile })),
+                )],
                 ..Plan::default()
             };
             Ok((Some(plan), ()))

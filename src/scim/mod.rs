@@ -34,7 +34,7 @@ pub mod wire;
 pub use doc::Document;
 pub use error::{Refusal, Why};
 pub use filter::Filter;
-pub use note::{Notes, Rule};
+pub use note::{Note, Notes, Rule};
 pub use project::Projection;
 pub use schema::{Kind, Kinds};
 pub use sort::{SortKey, SortOrder};

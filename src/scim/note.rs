@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// Most notes that are kept of one request. One that needs more has been understood by then.
+const NOTES_MAX: usize = 256;
+
 /// A leniency. Its name is a metric label and an audit word: it never changes its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
@@ -47,9 +50,56 @@ pub enum Rule {
     NothingToRemove,
     /// `name.formatted` was stale and was rebuilt (D-K4).
     FormattedRebuilt,
+    /// `emails.primary` stood for the address of the primary element (D-R3).
+    PrimaryByName,
+    /// Members that nobody knows were left out (S131).
+    UnknownMembersLeftOut,
+    /// Unknown attributes were more or larger than is kept of one resource; the rest was dropped.
+    ShadowFull,
 }
 
+/// How many rules there are.
+pub const RULES: usize = 24;
+
 impl Rule {
+    /// Every rule there is.
+    pub const ALL: [Self; RULES] = [
+        Self::StringAsBoolean,
+        Self::NumberAsString,
+        Self::StringAsComplex,
+        Self::SingleAsList,
+        Self::JsonInString,
+        Self::DisplayNameAsDisplay,
+        Self::EmptyAsUnassigned,
+        Self::SchemasMissing,
+        Self::CoreAsContainer,
+        Self::ReadOnlyIgnored,
+        Self::PasswordDropped,
+        Self::UnknownAttribute,
+        Self::NullActiveKept,
+        Self::SeveralPrimaries,
+        Self::ElementCreated,
+        Self::TypeAdopted,
+        Self::RemovalByValue,
+        Self::RemovalWithoutPath,
+        Self::AllMembersRemoved,
+        Self::NothingToRemove,
+        Self::FormattedRebuilt,
+        Self::PrimaryByName,
+        Self::UnknownMembersLeftOut,
+        Self::ShadowFull,
+    ];
+
+    /// Finds a rule by its name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|rule| rule.as_str() == name)
+    }
+
+    /// Returns the rule's place in [`Rule::ALL`], for counting.
+    pub const fn place(self) -> usize {
+        self as usize
+    }
+
     /// Returns the rule's name.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -74,6 +124,55 @@ impl Rule {
             Self::AllMembersRemoved => "all-members-removed",
             Self::NothingToRemove => "nothing-to-remove",
             Self::FormattedRebuilt => "formatted-rebuilt",
+            Self::PrimaryByName => "primary-by-name",
+            Self::UnknownMembersLeftOut => "unknown-members",
+            Self::ShadowFull => "shadow-full",
+        }
+    }
+
+    /// Says to an administrator what was sent and what became of it.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::StringAsBoolean => "a boolean came as text (\"True\"), and was read as one",
+            Self::NumberAsString => "a text came as a number, and was read as text",
+            Self::StringAsComplex => {
+                "a plain text stood where an object belongs, and was taken for its value"
+            }
+            Self::SingleAsList => {
+                "a single value stood where a list belongs, and was taken for a list of one"
+            }
+            Self::JsonInString => "a value was JSON within a text, and was unpacked",
+            Self::DisplayNameAsDisplay => "displayName stood for display",
+            Self::EmptyAsUnassigned => "an empty text was sent, and the attribute has no value now",
+            Self::SchemasMissing => "schemas named none of the expected ones; the endpoint said enough",
+            Self::CoreAsContainer => {
+                "attributes stood under the core schema's URN, and were read as if they did not"
+            }
+            Self::ReadOnlyIgnored => "an attribute was sent that only the server writes, and was left out",
+            Self::PasswordDropped => "a password was sent, and was not kept",
+            Self::UnknownAttribute => {
+                "an attribute was sent that no schema of the connection has; it is kept beside the resource and not answered"
+            }
+            Self::NullActiveKept => "active was sent as null, and stayed as it was",
+            Self::SeveralPrimaries => "several values were marked as primary; the last one is",
+            Self::ElementCreated => "an operation pointed at a value that did not exist, and made it",
+            Self::TypeAdopted => {
+                "an operation pointed at a value by type, and the one value without a type was given it"
+            }
+            Self::RemovalByValue => {
+                "a removal listed values beside its path; those were removed and no others"
+            }
+            Self::RemovalWithoutPath => "a removal had no path; what its value lists was removed",
+            Self::AllMembersRemoved => "one operation removed every member of a group",
+            Self::NothingToRemove => "something was to be removed that was not there",
+            Self::FormattedRebuilt => {
+                "name.formatted was older than the parts of the name, and was put together anew"
+            }
+            Self::PrimaryByName => "emails.primary stood for the primary address",
+            Self::UnknownMembersLeftOut => "members were named that do not exist; the others were applied",
+            Self::ShadowFull => {
+                "more unknown attributes were sent than are kept of one resource; the rest was dropped"
+            }
         }
     }
 }
@@ -84,40 +183,89 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The leniencies that one request needed, each once.
+/// A leniency, and what it was needed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The leniency.
+    pub rule: Rule,
+    /// The attribute it was needed for, with its schema URN in front when an extension defines it; `None` for the request as a whole.
+    pub about: Option<Box<str>>,
+}
+
+/// The leniencies that one request needed, each once for each attribute.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Notes(Vec<Rule>);
+pub struct Notes {
+    notes: Vec<Note>,
+    /// What is being looked at; empty for the request as a whole.
+    about: String,
+}
 
 impl Notes {
     /// Starts without any.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self { notes: Vec::new(), about: String::new() }
+    }
+
+    /// Says which attribute the notes that follow are about.
+    pub fn turn_to(&mut self, extension: Option<&str>, name: &str) {
+        self.about.clear();
+        if let Some(id) = extension {
+            self.about.push_str(id);
+            self.about.push(':');
+        }
+        self.about.push_str(name);
+    }
+
+    /// Says that the notes that follow are about the request as a whole.
+    pub fn turn_away(&mut self) {
+        self.about.clear();
     }
 
     /// Remembers that a rule was needed.
     pub fn add(&mut self, rule: Rule) {
-        if !self.has(rule) {
-            self.0.push(rule);
+        let about = Some(self.about.as_str()).filter(|about| !about.is_empty());
+        let known = self.notes.iter().any(|note| note.rule == rule && note.about.as_deref() == about);
+        if !known && self.notes.len() < NOTES_MAX {
+            self.notes.push(Note { rule, about: about.map(Box::from) });
         }
     }
 
     /// Tells whether a rule was needed.
     pub fn has(&self, rule: Rule) -> bool {
-        self.0.contains(&rule)
+        self.notes.iter().any(|note| note.rule == rule)
     }
 
     /// Takes over what another step noted.
     pub fn merge(&mut self, other: &Self) {
-        other.0.iter().for_each(|rule| self.add(*rule));
+        for note in &other.notes {
+            if self.notes.len() < NOTES_MAX && !self.notes.contains(note) {
+                self.notes.push(note.clone());
+            }
+        }
     }
 
-    /// Lists the rules in the order in which they were first needed.
-    pub fn iter(&self) -> impl Iterator<Item = Rule> + '_ {
-        self.0.iter().copied()
+    /// Lists the rules, each once, in the order in which they were first needed.
+    pub fn rules(&self) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        for note in &self.notes {
+            if !rules.contains(&note.rule) {
+                rules.push(note.rule);
+            }
+        }
+        rules
+    }
+
+    /// Lists the rules that one attribute needed; its name as [`Note::about`] has it.
+    pub fn about(&self, attribute: &str) -> impl Iterator<Item = Rule> + '_ {
+        let attribute = attribute.to_owned();
+        self.notes
+            .iter()
+            .filter(move |note| note.about.as_deref() == Some(attribute.as_str()))
+            .map(|note| note.rule)
     }
 
     /// Tells whether the request needed none.
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.notes.is_empty()
     }
 }

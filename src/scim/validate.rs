@@ -32,6 +32,7 @@ pub fn finish(
     if let Some(before) = before
         && rebuild_formatted(document, before)
     {
+        notes.turn_to(None, "name");
         notes.add(Rule::FormattedRebuilt);
     }
     check_schema(
@@ -74,6 +75,7 @@ fn check_schema(
         let attribute = schema.attribute(name).or_else(|| common?.attribute(name));
         let Some(attribute) = attribute else { continue };
         if let Value::Array(elements) = value {
+            notes.turn_to(common.is_none().then_some(&schema.id), name);
             check_list(elements, attribute, primaries, notes)?;
         } else {
             check_value(value, attribute, name)?;

@@ -51,7 +51,7 @@ pub enum Action {
 }
 
 /// One attribute's change. `old` and `new` are absent where the value is secret, or did not exist.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// The attribute in canonical spelling, with its schema URN in front when an extension defines it.
     pub attribute: String,
@@ -61,6 +61,19 @@ pub struct Change {
     /// What stands there now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<Value>,
+    /// Which operation of a PATCH was the last to set it, counted from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<usize>,
+    /// Which leniencies it needed (as [`Facts::notes`] has them).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<String>,
+}
+
+impl Change {
+    /// Says what an attribute was and became, and nothing of how.
+    pub fn of(attribute: impl Into<String>, old: Option<Value>, new: Option<Value>) -> Self {
+        Self { attribute: attribute.into(), old, new, ..Self::default() }
+    }
 }
 
 /// What the history keeps of a unit.
@@ -179,11 +192,7 @@ mod tests {
             },
             values: Values {
                 salt: "00".into(),
-                changes: vec![Change {
-                    attribute: "userName".into(),
-                    old: None,
-                    new: Some("ada@acme.test".into()),
-                }],
+                changes: vec![Change::of("userName", None, Some("ada@acme.test".into()))],
             },
         }
     }

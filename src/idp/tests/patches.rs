@@ -455,3 +455,25 @@ fn more_values_than_an_attribute_may_have_are_refused_before_they_are_compared()
     assert_eq!(several.detail, "Operations[2]: emails: expected at most 500 values, found 501");
     assert_eq!(several.why, Why::InvalidValue);
 }
+
+#[test]
+fn d_r3_emails_primary_is_the_address_of_the_primary_element() {
+    let before = json!({"userName": "ada", "emails": [{"value": "home@x", "type": "home"}, {"value": "old@x", "primary": true}]});
+    let changed = user_after(before, json!([{"op": "replace", "value": {"emails.primary": "new@x"}}]));
+    assert_eq!(
+        changed["emails"],
+        json!([{"value": "home@x", "type": "home"}, {"value": "new@x", "primary": true}])
+    );
+    let made = user_after(
+        json!({"userName": "ada"}),
+        json!([{"op": "add", "path": "emails.primary", "value": "new@x"}]),
+    );
+    assert_eq!(made["emails"], json!([{"primary": true, "value": "new@x"}]));
+    let refused = patched(
+        &document(json!({"userName": "ada"})),
+        json!([{"op": "add", "path": "emails.primary", "value": "new@x"}]),
+        &schema::user(),
+        &STRICT,
+    );
+    assert_eq!(refused.unwrap_err().why, Why::InvalidValue);
+}

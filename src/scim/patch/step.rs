@@ -45,6 +45,7 @@ impl Work<'_> {
             Some(name) => Some(attribute.sub(name).ok_or_else(unknown)?),
             None => None,
         };
+        self.notes.turn_to(attr.extension.as_deref(), &attribute.name);
         let change = Change { op: operation.op, attr, attribute, sub, value: operation.value.as_ref() };
         if attribute.is_read_only() || sub.is_some_and(Attribute::is_read_only) {
             return self.read_only(&change);

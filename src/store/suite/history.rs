@@ -91,7 +91,7 @@ pub fn x58_an_entry_is_kept_byte_for_byte(store: &dyn Store) {
     entry.facts.attributes = vec!["userName".into(), "urn:x:Ü".into()];
     entry.facts.notes = vec!["D-K5".into()];
     let new = Some(serde_json::json!({"b": [1, null], "a": "ü"}));
-    entry.values.changes = vec![Change { attribute: "name".into(), old: None, new }];
+    entry.values.changes = vec![Change::of("name", None, new)];
     ok(store, crate::store::Unit { log: Some(entry.clone()), ..unit() });
     let row = rows(store).pop().unwrap();
     assert_eq!(row, LogRow::chain(Link::default(), Seq(1), &entry).unwrap());
