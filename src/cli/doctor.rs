@@ -297,10 +297,9 @@ fn show_report(world: &mut World<'_>, report: &Report) -> Result<()> {
             "\nLeniencies used: what came otherwise than the standard has it, and was understood"
         )?;
         for leniency in &report.leniencies {
-            line(
-                world,
-                &format!("  - {} ({} changes): {}", leniency.rule, leniency.count, leniency.meaning),
-            )?;
+            let (changes, requests) = (leniency.changes, leniency.requests);
+            let often = format!("{changes} changes, {requests} requests since the start");
+            line(world, &format!("  - {} ({often}): {}", leniency.rule, leniency.meaning))?;
             line(world, &format!("      do:  {}", leniency.todo))?;
         }
     }
@@ -388,6 +387,12 @@ fn show_explanation(world: &mut World<'_>, explanation: &Explanation) -> Result<
         )?;
         for part in &value.from {
             line(world, &format!("    from {}: {}", part.place, part.sent))?;
+        }
+        if let (Some(operation), true) = (value.operation, value.from.is_empty()) {
+            line(world, &format!("    from Operations[{operation}] of the request"))?;
+        }
+        for used in &value.leniencies {
+            line(world, &format!("    by the leniency {}: {}", used.rule, used.meaning))?;
         }
         if let Some(because) = &value.because {
             line(world, &format!("    because {because}"))?;

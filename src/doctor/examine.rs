@@ -1,18 +1,15 @@
 //! How an examination is made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 use super::find::Found;
 use super::report::{Credential, Finding, Leniency, Level, Report, Standing};
 use super::view::RequestView;
 use super::{Doctor, failures, history, leniency, people, suggest};
-use crate::roster::{RosterError, TokenView};
-use crate::scim::Kinds;
-use crate::scim::attr::{Resolved, resolve};
-use crate::scim::urn;
+use crate::idp::profile::AUTO;
+use crate::roster::{RosterError, TokenView, Used};
 
 /// A credential that ends sooner is said to.
 const EXPIRING: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -45,7 +42,7 @@ impl Doctor {
             ));
         }
         findings.extend(account.findings);
-        findings.extend(about_unknown(&requests, self.roster.kinds()));
+        findings.extend(about_unknown(past.unknown));
         findings.extend(people::findings(
             snapshot.as_ref(),
             caller.tenant(),
@@ -69,7 +66,7 @@ impl Doctor {
             deeds: past.deeds,
             failures: account.kinds,
             last_failed: account.last,
-            leniencies: leniencies(&past.notes),
+            leniencies: leniencies(&past.notes, &self.roster.leniencies(caller, connection)),
             findings,
         })
     }
@@ -108,37 +105,14 @@ fn about_credentials(credentials: &[Credential], found: &Found) -> Option<Findin
 }
 
 /// Says which attributes came that no schema has.
-fn about_unknown(requests: &[RequestView], kinds: &Kinds) -> Option<Finding> {
+fn about_unknown(unknown: BTreeSet<String>) -> Option<Finding> {
     const NAMED_MAX: usize = 12;
-    let mut unknown = BTreeSet::new();
-    for request in requests.iter().filter(|request| matches!(request.method.as_str(), "POST" | "PUT")) {
-        let of_kind = kinds.iter().find(|kind| {
-            let rest =
-                request.path().strip_prefix("/scim/v2").and_then(|rest| rest.strip_prefix(&kind.endpoint));
-            rest.is_some_and(|rest| rest.is_empty() || (rest.starts_with('/') && !rest.starts_with("/.")))
-        });
-        let (Some(kind), Some(Value::Object(members))) = (of_kind, request.sent()) else { continue };
-        for (name, value) in members {
-            if urn::same(&name, "schemas") || kind.attribute(&name).is_some() {
-                continue;
-            }
-            match (resolve(&name, kind), value) {
-                (Resolved::Schema(schema), Value::Object(attributes)) => {
-                    let inner = attributes.keys().filter(|inner| schema.attribute(inner).is_none());
-                    unknown.extend(inner.map(|inner| format!("{}:{inner}", schema.id)));
-                }
-                (Resolved::Schema(_) | Resolved::Attribute { .. }, _) => {}
-                _ => drop(unknown.insert(name)),
-            }
-        }
-    }
-    let mut names: Vec<String> = unknown.into_iter().collect();
-    let all = names.len();
-    names.truncate(NAMED_MAX);
+    let all = unknown.len();
+    let names: Vec<String> = unknown.into_iter().take(NAMED_MAX).collect();
     (all > 0).then(|| {
         Finding::advice(
             format!("{all} attributes come in that no schema has: {}", names.join(", ")),
-            "they are left out of answers, and nobody here can use them",
+            "they are kept beside the person or group, and are part of no answer",
             "take them out of the mapping, or map them to an attribute of the core or enterprise schema",
         )
     })
@@ -147,35 +121,38 @@ fn about_unknown(requests: &[RequestView], kinds: &Kinds) -> Option<Finding> {
 /// Says that there is a profile for the provider that this looks like.
 fn about_profile(suggestion: Option<&super::report::Suggestion>, profile: &str) -> Option<Finding> {
     let suggestion = suggestion?;
-    let better = suggestion.profile.as_deref().filter(|better| *better != profile)?;
+    let better = &suggestion.profile;
+    // Whoever chose a profile had a reason.
+    if profile != AUTO.name {
+        return None;
+    }
     Some(Finding::advice(
         format!(
             "this looks like {} ({}), and the profile is {profile}",
             suggestion.provider, suggestion.because
         ),
         format!("the profile {better} is made for what {} sends", suggestion.provider),
-        format!("if it is, make the connection with --profile {better}"),
+        format!("if it is: rosterd connection create NAME --tenant TENANT --profile {better}"),
     ))
 }
 
-fn leniencies(notes: &std::collections::BTreeMap<String, u64>) -> Vec<Leniency> {
-    let mut by_rule: std::collections::BTreeMap<&str, (u64, BTreeSet<&str>)> =
-        std::collections::BTreeMap::new();
-    for (note, count) in notes {
-        let (rule, attribute) = leniency::parts(note);
-        let kept = by_rule.entry(rule).or_default();
-        kept.0 = kept.0.saturating_add(*count);
-        kept.1.extend(attribute);
+/// Puts together how often each leniency was needed: by the history, and since the start.
+fn leniencies(notes: &BTreeMap<String, u64>, used: &[Used]) -> Vec<Leniency> {
+    let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for (rule, changes) in notes {
+        counts.entry(rule).or_default().0 = *changes;
     }
-    let line = |(rule, (count, attributes)): (&str, (u64, BTreeSet<&str>))| {
-        let (meaning, todo) = leniency::words(rule);
-        let meaning = match attributes.is_empty() {
-            true => meaning.to_owned(),
-            false => format!("{meaning}: {}", attributes.into_iter().take(8).collect::<Vec<_>>().join(", ")),
-        };
-        Leniency { rule: rule.to_owned(), count, meaning, todo: todo.to_owned() }
+    for used in used {
+        counts.entry(used.rule.as_str()).or_default().1 = used.requests;
+    }
+    let line = |(rule, (changes, requests)): (&str, (u64, u64))| Leniency {
+        rule: rule.to_owned(),
+        changes,
+        requests,
+        meaning: leniency::meaning(rule).to_owned(),
+        todo: leniency::advice(rule).to_owned(),
     };
-    let mut all: Vec<Leniency> = by_rule.into_iter().map(line).collect();
-    all.sort_by_key(|leniency| std::cmp::Reverse(leniency.count));
+    let mut all: Vec<Leniency> = counts.into_iter().map(line).collect();
+    all.sort_by_key(|leniency| std::cmp::Reverse((leniency.changes, leniency.requests)));
     all
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::view::RequestView;
 use super::{Doctor, history, leniency};
 use crate::ids::{Address, RequestId};
+use crate::requests::{SecretNames, redact};
 use crate::roster::{Caller, LOCAL_NAME, RosterError};
 use crate::scim::attr::{Resolved, resolve};
 use crate::scim::{Kind, fold};
@@ -55,7 +56,7 @@ pub struct Subject {
 /// A leniency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Used {
-    /// The rule, and the attribute where that was noted.
+    /// The rule.
     pub rule: String,
     /// What it means.
     pub meaning: String,
@@ -70,7 +71,11 @@ pub struct Became {
     pub old: Option<Value>,
     /// What it is; `None` where it is no more.
     pub new: Option<Value>,
-    /// The parts of the request that set it.
+    /// Which operation of a PATCH set it last, as the history has it.
+    pub operation: Option<usize>,
+    /// The leniencies that it needed, as the history has them.
+    pub leniencies: Vec<Used>,
+    /// The parts of the request that set it, where the request is still remembered.
     pub from: Vec<Part>,
     /// Why it was set although nothing in the request says so.
     pub because: Option<String>,
@@ -120,7 +125,8 @@ impl Doctor {
             None => None,
         };
         let kind = facts.subject.and_then(|at| self.roster.kinds().by_id(at.kind));
-        let source = Source { facts: &facts, sent: sent.as_ref(), kind: kind.map(AsRef::as_ref) };
+        let source =
+            Source { facts: &facts, sent: sent.as_ref(), kind: kind.map(AsRef::as_ref), names: &self.names };
         Ok(Explanation {
             change,
             when: facts.when,
@@ -155,8 +161,12 @@ fn who(actor: Actor) -> String {
     }
 }
 
-fn used(note: &str) -> Used {
-    Used { rule: note.to_owned(), meaning: leniency::words(leniency::parts(note).0).0.to_owned() }
+fn used(rule: &str) -> Used {
+    Used { rule: rule.to_owned(), meaning: leniency::meaning(rule).to_owned() }
+}
+
+fn place(operation: usize) -> String {
+    format!("Operations[{operation}]")
 }
 
 /// What the values of a change may have come from.
@@ -164,13 +174,28 @@ struct Source<'a> {
     facts: &'a Facts,
     sent: Option<&'a RequestView>,
     kind: Option<&'a Kind>,
+    names: &'a SecretNames,
 }
 
 impl Source<'_> {
     fn became(&self, change: Change) -> Became {
-        let from = self.parts(&change.attribute);
-        let because = if from.is_empty() { self.because(&change) } else { None };
-        Became { attribute: change.attribute, old: change.old, new: change.new, from, because }
+        let mut from = self.parts(&change.attribute);
+        if let Some(place) = change.operation.map(place) {
+            // Of several that speak of it, the last that set it.
+            from.retain(|part| part.place == place);
+        }
+        let because =
+            if from.is_empty() && change.operation.is_none() { self.because(&change) } else { None };
+        let attribute = change.attribute;
+        Became {
+            operation: change.operation,
+            leniencies: change.rules.iter().map(|rule| used(rule)).collect(),
+            attribute: attribute.clone(),
+            old: change.old.map(|old| redact::value(&attribute, &old, self.names)),
+            new: change.new.map(|new| redact::value(&attribute, &new, self.names)),
+            from,
+            because,
+        }
     }
 
     /// Lists the parts of the request that speak of an attribute.
@@ -186,9 +211,7 @@ impl Source<'_> {
             .iter()
             .enumerate()
             .filter(|(_, operation)| operation_is_about(operation, attribute, kind));
-        about
-            .map(|(place, sent)| Part { place: format!("Operations[{place}]"), sent: sent.clone() })
-            .collect()
+        about.map(|(at, sent)| Part { place: place(at), sent: sent.clone() }).collect()
     }
 
     /// Of a Bulk request, the data of the operation that names the record; else the body as it is.

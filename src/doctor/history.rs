@@ -1,16 +1,20 @@
 //! What a connection did, from the durable history: its latest stretch, read backwards until it is long or large enough.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::report::{Deed, Deeds};
 use crate::ids::{Address, ConnectionId, KindId, TenantId};
 use crate::roster::{LOCAL, RosterError};
-use crate::store::{Action, Facts, Seq, Snapshot};
+use crate::store::{Action, Facts, Seq, Snapshot, Values};
 
 /// Most changes of the tenant that are read.
 pub(super) const CHANGES_MAX: u64 = 5000;
 /// Most bytes of them.
 const BYTES_MAX: usize = 32 << 20;
+/// Most names that no schema knows.
+const UNKNOWN_MAX: usize = 100;
+/// What the history calls a change of what is kept beside a resource.
+const SHADOW: &str = "shadow";
 /// Changes that are read at a time.
 const STRETCH: u64 = 100;
 
@@ -18,10 +22,12 @@ const STRETCH: u64 = 100;
 #[derive(Debug, Default)]
 pub(super) struct Past {
     pub(super) deeds: Deeds,
-    /// How many of its changes needed each leniency, and for which attributes where that was noted.
+    /// How many of its changes needed each leniency.
     pub(super) notes: BTreeMap<String, u64>,
     /// People whom this connection changed, and another as well.
     pub(super) shared: Vec<Address>,
+    /// Names that it sent and no schema knows.
+    pub(super) unknown: BTreeSet<String>,
 }
 
 /// Reads it.
@@ -44,6 +50,10 @@ pub(super) fn of(
             let facts: Facts = serde_json::from_slice(&row.facts)
                 .map_err(|error| RosterError::Broken(format!("change {}: {error}", row.seq.0)))?;
             past.take(row.seq, &facts, connection, &mut hands);
+            let is_ours = facts.connection == Some(connection) && past.unknown.len() < UNKNOWN_MAX;
+            if is_ours && facts.attributes.iter().any(|name| name == SHADOW) {
+                past.unknown.extend(unknown_in(&row.values));
+            }
         }
         until = after;
     }
@@ -86,6 +96,14 @@ impl Past {
             *count = count.saturating_add(1);
         }
     }
+}
+
+/// Lists what a change says that no schema knows; nothing where its values were erased.
+fn unknown_in(values: &[u8]) -> Vec<String> {
+    let values: Option<Values> = serde_json::from_slice(values).ok();
+    let changes = values.into_iter().flat_map(|values| values.changes);
+    let kept = changes.filter(|change| change.attribute == SHADOW).filter_map(|change| change.new);
+    kept.filter_map(|new| Some(new.as_object()?.keys().cloned().collect::<Vec<_>>())).flatten().collect()
 }
 
 /// The history's own word for what was done.

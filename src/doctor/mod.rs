@@ -30,8 +30,8 @@ pub use report::{Finding, Level, Report};
 pub use view::RequestView;
 
 use crate::ids::RequestId;
-use crate::requests::Requests;
-use crate::roster::{Roster, RosterError};
+use crate::requests::{Requests, SecretNames};
+use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
 
 /// One thing that is asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -88,6 +88,8 @@ pub enum Reply {
 /// Who answers.
 pub struct Doctor {
     roster: Arc<Roster>,
+    /// What of a value must not be shown, whoever wrote it down.
+    names: SecretNames,
     /// The log of requests; `None` where no daemon keeps one.
     requests: Option<Arc<Requests>>,
     /// The URL that providers are given; `None` where no daemon serves it.
@@ -103,12 +105,12 @@ impl fmt::Debug for Doctor {
 impl Doctor {
     /// Answers in a daemon, from its log of requests as well.
     pub fn new(roster: Arc<Roster>, requests: Arc<Requests>, base_url: String) -> Self {
-        Self { roster, requests: Some(requests), base_url: Some(base_url) }
+        Self { names: names(&roster), roster, requests: Some(requests), base_url: Some(base_url) }
     }
 
     /// Answers from a folder that no daemon holds.
     pub fn at_rest(roster: Arc<Roster>) -> Self {
-        Self { roster, requests: None, base_url: None }
+        Self { names: names(&roster), roster, requests: None, base_url: None }
     }
 
     /// Answers a question.
@@ -137,6 +139,10 @@ impl Doctor {
             }
         }
     }
+}
+
+fn names(roster: &Roster) -> SecretNames {
+    SecretNames::of(roster.kinds(), TOKEN_PREFIX)
 }
 
 /// What is said where requests are asked for, and nobody remembers them.

@@ -171,11 +171,11 @@ impl Seen {
 
     fn findings(&self, suggestion: Option<&Suggestion>) -> Vec<Finding> {
         let mut all = Vec::new();
-        let id_of = match suggestion.map(|suggestion| suggestion.provider.as_str()) {
-            Some(super::suggest::ENTRA) => {
+        let id_of = match suggestion.map(|suggestion| suggestion.profile.as_str()) {
+            Some("entra") => {
                 "in Entra's attribute mapping set externalId to objectId (the default is mailNickname), and restart provisioning"
             }
-            Some(super::suggest::OKTA) => {
+            Some("okta") => {
                 "in Okta set the external id to the user's Okta id (user.getInternalProperty(\"id\"))"
             }
             _ => "in the provider's attribute mapping set externalId to the id of the person's object",

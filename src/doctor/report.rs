@@ -74,8 +74,8 @@ pub struct Suggestion {
     pub provider: String,
     /// What that was seen by.
     pub because: String,
-    /// The profile that is made for it, where there is one.
-    pub profile: Option<String>,
+    /// The profile that is made for it.
+    pub profile: String,
 }
 
 /// A change that the connection made.
@@ -139,7 +139,9 @@ pub struct Leniency {
     /// The rule.
     pub rule: String,
     /// How many changes needed it, as far as the history was read.
-    pub count: u64,
+    pub changes: u64,
+    /// How many requests needed it since the daemon started, those included that changed nothing.
+    pub requests: u64,
     /// What it means.
     pub meaning: String,
     /// What to change in the provider's mapping.

@@ -68,6 +68,13 @@ pub async fn nothing_here(State(edge): State<Edge>, arrival: Arrival, request: R
     }
 }
 
+/// Answers for a method that a route does not have; the route adds which it has. Who asks does not matter for the answer, only for
+/// the log of that connection's requests.
+pub async fn no_such_method(State(edge): State<Edge>, arrival: Arrival, request: Request) -> StatusCode {
+    drop(super::auth::identify(&edge, request.headers(), &arrival));
+    StatusCode::METHOD_NOT_ALLOWED
+}
+
 impl From<RosterError> for Problem {
     fn from(error: RosterError) -> Self {
         match error {

@@ -37,27 +37,29 @@ impl FromRequestParts<Edge> for Bearer {
 
 /// Finds out who is asking; the same 401 whatever is wrong with the credential.
 pub fn caller(edge: &Edge, headers: &HeaderMap, arrival: &Arrival) -> Result<Caller, Problem> {
-    let token = token(headers);
-    let found = match token {
-        Some(token) => edge.roster().authenticate(token, arrival.request_id)?,
-        None => None,
-    };
-    if let Some(trace) = arrival.trace() {
-        match (&found, token) {
-            (Some(caller), _) => trace.is_of((caller.tenant(), caller.connection())),
-            // For the log of that connection's requests; in the answer it changes nothing, not even when it cannot be told.
-            (None, Some(token)) => {
-                if let Ok(Some(who)) = edge.roster().once_was_of(token) {
-                    trace.is_of(who);
-                }
-            }
-            (None, None) => {}
-        }
-    }
-    found.ok_or_else(|| {
+    identify(edge, headers, arrival)?.ok_or_else(|| {
         arrival.metrics().reject(Rejected::Unauthorized);
         Problem::unauthorized()
     })
+}
+
+/// Finds out who is asking, and has it noted whose request it is; `None` when the credential is good for nothing.
+pub(super) fn identify(
+    edge: &Edge,
+    headers: &HeaderMap,
+    arrival: &Arrival,
+) -> Result<Option<Caller>, Problem> {
+    let Some(token) = token(headers) else { return Ok(None) };
+    let found = edge.roster().authenticate(token, arrival.request_id)?;
+    if let Some(trace) = arrival.trace() {
+        let whose = match &found {
+            Some(caller) => Some((caller.tenant(), caller.connection())),
+            // For the log of that connection's requests; in the answer it changes nothing, not even when it cannot be told.
+            None => edge.roster().once_was_of(token).ok().flatten(),
+        };
+        whose.into_iter().for_each(|who| trace.is_of(who));
+    }
+    Ok(found)
 }
 
 /// Reads the token. The scheme's name is compared without regard to case; exactly one space follows it.

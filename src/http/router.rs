@@ -60,6 +60,7 @@ pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
             .route(&format!("/scim/v2{}/.search", kind.endpoint), post(list::search))
             .route(&format!("/scim/v2{}/{{id}}", kind.endpoint), one);
     }
+    let scim = scim.method_not_allowed_fallback(admin::no_such_method);
     scim.fallback(admin::nothing_here).with_state(edge).merge(health::router(ready, drain))
 }
 

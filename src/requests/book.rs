@@ -86,13 +86,13 @@ impl Book {
     }
 
     /// Writes a request down.
-    pub(super) fn take(&mut self, outcome: Outcome<'_>, names: &SecretNames) -> Kept {
+    pub(super) fn take(&mut self, outcome: Outcome<'_>, target: Box<str>, names: &SecretNames) -> Kept {
         let Some(request) = outcome.request.filter(|_| !self.closed) else {
             return Kept { came: 0, went: 0 };
         };
         self.number = self.number.saturating_add(1);
-        let agent = outcome.agent.map(|agent| self.known_agent(redact::agent(agent, names)));
-        let entry = Entry::of(self.number, request, outcome, agent, names);
+        let agent = outcome.agent.map(|agent| self.known_agent(agent, names));
+        let entry = Entry::of(self.number, request, outcome, target, agent);
         self.count(&entry);
         let came = entry.size();
         self.recent.push_back(Arc::new(entry));
@@ -139,14 +139,14 @@ impl Book {
         self.failed.iter().chain(&self.recent).find(|entry| entry.request == request).cloned()
     }
 
-    /// Nearly every request of a connection comes from the same client: its name is kept once.
-    fn known_agent(&mut self, agent: &str) -> Arc<str> {
+    /// Nearly every request of a connection comes from the same client: its name is looked at, and kept, once.
+    fn known_agent(&mut self, agent: &str, names: &SecretNames) -> Arc<str> {
         match &self.agent {
             Some(known) if known.as_ref() == agent => Arc::clone(known),
             _ => {
-                let fresh: Arc<str> = agent.into();
+                let fresh: Arc<str> = redact::agent(agent, names).into();
                 self.agent = Some(Arc::clone(&fresh));
-                self.overview.agent = Some(agent.to_owned());
+                self.overview.agent = Some(fresh.as_ref().to_owned());
                 fresh
             }
         }

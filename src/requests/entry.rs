@@ -6,8 +6,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::names::SecretNames;
-use super::redact;
 use crate::ids::RequestId;
 use crate::roster::Led;
 
@@ -90,14 +88,14 @@ impl Entry {
         number: u64,
         request: RequestId,
         outcome: Outcome<'_>,
+        target: Box<str>,
         agent: Option<Arc<str>>,
-        names: &SecretNames,
     ) -> Self {
         Self {
             number,
             request,
             method: outcome.method.into(),
-            target: redact::target(outcome.path, outcome.query, names),
+            target,
             status: outcome.status,
             took_us: u32::try_from(outcome.took.as_micros()).unwrap_or(u32::MAX),
             agent,

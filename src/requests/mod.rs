@@ -104,10 +104,12 @@ impl Requests {
 
     /// Remembers a request of a connection.
     pub fn record(&self, who: Who, outcome: Outcome<'_>) {
+        // Before the lock: what is asked may be long.
+        let target = redact::target(outcome.path, outcome.query, &self.names);
         let shelf = self.shelf(who);
         let Kept { came, went } = {
             let mut book = shelf.open();
-            let kept = book.take(outcome, &self.names);
+            let kept = book.take(outcome, target, &self.names);
             shelf.bytes.store(book.bytes(), Ordering::Relaxed);
             kept
         };

@@ -36,6 +36,16 @@ pub fn body(bytes: &[u8], names: &SecretNames) -> Body {
     Body { bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX), text, cut }
 }
 
+/// Returns an attribute's value without its secrets: all of it where the attribute's own name means one.
+pub fn value(attribute: &str, value: &serde_json::Value, names: &SecretNames) -> serde_json::Value {
+    if names.mentioned_in(attribute) {
+        return MASK.into();
+    }
+    let text = value.to_string();
+    let kept = clean(&text, false, &[], names);
+    kept.and_then(|kept| serde_json::from_str(&kept).ok()).unwrap_or_else(|| MASK.into())
+}
+
 /// Returns the text without its secrets; `None` where that cannot be told.
 fn clean<'a>(text: &'a str, cut: bool, rest: &[u8], names: &SecretNames) -> Option<Cow<'a, str>> {
     let Some(node) = spans::read(text, cut) else {

@@ -172,6 +172,14 @@ fn x25_a_body_that_was_cut_hides_what_an_unseen_path_could_make_a_secret() {
 }
 
 #[test]
+fn x25_a_single_value_is_shown_without_its_secrets() {
+    let shown = |attribute: &str, sent: Value| value(attribute, &sent, &names());
+    assert_eq!(shown("roles[0].password", CANARY.into()), "***");
+    assert_eq!(shown("shadow", json!({"a.password": CANARY, "b": 7})), json!({"a.password": "***", "b": 7}));
+    assert_eq!(shown("title", "CTO".into()), "CTO");
+}
+
+#[test]
 fn x25_a_query_shows_no_secret_however_it_is_encoded() {
     let target = |path: &str, query: &str| target(path, Some(query), &names()).into_string();
     for query in [
