@@ -132,7 +132,7 @@ fn about_profile(suggestion: Option<&super::report::Suggestion>, profile: &str) 
             suggestion.provider, suggestion.because
         ),
         format!("the profile {better} is made for what {} sends", suggestion.provider),
-        format!("if it is: rosterd connection create NAME --tenant TENANT --profile {better}"),
+        format!("if it is, give the connection that profile: --profile {better} (rosterd connection --help)"),
     ))
 }
 

@@ -395,3 +395,50 @@ fn x61_what_a_provider_sends_cannot_command_the_terminal_that_shows_it() {
     }
     assert!(requests(&site, &["--body"]).done().out.contains("\\u009b31m\\u202ered"));
 }
+
+/// The guides, by file name.
+fn guides() -> Vec<(String, String)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operate");
+    let mut guides: Vec<(String, String)> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap())
+        })
+        .collect();
+    guides.sort();
+    guides
+}
+
+/// The words of the commands that stand in lines of their own.
+fn commands_in(guide: &str) -> Vec<Vec<&str>> {
+    let lines =
+        guide.lines().filter_map(|line| line.strip_prefix("    ")?.trim_start().strip_prefix("rosterd "));
+    lines
+        .map(|line| line.split("  ").next().unwrap().split('#').next().unwrap().split_whitespace().collect())
+        .collect()
+}
+
+#[test]
+fn the_commands_of_every_guide_are_understood_and_make_a_connection() {
+    let guides = guides();
+    assert_eq!(guides.len(), 6, "five providers and the index");
+    for (name, guide) in guides {
+        let commands = commands_in(&guide);
+        for command in &commands {
+            let mut asked = std::process::Command::new(env!("CARGO_BIN_EXE_rosterd"));
+            let ran = super::run(asked.args(command).arg("--help").env_clear());
+            assert_eq!(ran.code, Some(0), "{name}: {command:?}: {ran:?}");
+        }
+        let site = Site::at_rest();
+        let making: Vec<_> =
+            commands.iter().filter(|command| command.get(1) == Some(&"create")).take(3).collect();
+        assert_eq!(making.len(), 3, "{name}: {making:?}");
+        for command in &making {
+            site.run(command).done();
+        }
+        let connection = making[1][2];
+        let ran = site.run(&["connection", "doctor", connection]);
+        assert!(ran.code == Some(1) && ran.out.contains("nothing has come in"), "{name}: {ran:?}");
+    }
+}
