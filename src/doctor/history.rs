@@ -15,8 +15,8 @@ const BYTES_MAX: usize = 32 << 20;
 const UNKNOWN_MAX: usize = 100;
 /// What the history calls a change of what is kept beside a resource.
 const SHADOW: &str = "shadow";
-/// Changes that are read at a time.
-const STRETCH: u64 = 100;
+/// Changes that are read at a time: one of a large group is megabytes by itself.
+const STRETCH: u64 = 4;
 
 /// What the history says of a connection.
 #[derive(Debug, Default)]

@@ -4,7 +4,8 @@
 //! is meant), [`report`] (what an examination says), `examine` (how it is made), from `history` (what the connection
 //! did), `people` (what it left), `failures`, `leniency` and `suggest` (what that means and what to do); [`explain`] (one change).
 //!
-//! Only reads, and never more than a stated number of records. Knows no HTTP: whoever serves it passes plain data.
+//! Only reads (but that when tokens were last used is written down first, as for a list of them), and never more than a stated number of
+//! records and bytes. Knows no HTTP: whoever serves it passes plain data.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 

@@ -12,6 +12,10 @@ use crate::store::{Snapshot, Stored};
 pub(super) const USERS_MAX: u64 = 2000;
 /// Most groups.
 const GROUPS_MAX: u64 = 1000;
+/// Most bytes of records that are read: a person may be a megabyte.
+const BYTES_MAX: usize = 64 << 20;
+/// Most e-mail addresses of one person that are compared.
+const MAILS_MAX: usize = 10;
 /// How many are named as examples.
 const EXAMPLES_MAX: usize = 3;
 
@@ -102,17 +106,17 @@ pub(super) fn findings(
     suggestion: Option<&Suggestion>,
 ) -> Result<Vec<Finding>, RosterError> {
     let mut seen = Seen::default();
-    let mut mails: HashMap<String, (bool, bool, String)> = HashMap::new();
+    // Whose each address is: of this connection, of another.
+    let mut mails: HashMap<String, (bool, bool)> = HashMap::new();
     each(snapshot, tenant, KindId::USER, USERS_MAX, |stored| {
         let document = Document::from_segments(stored.segments())
             .map_err(|error| RosterError::Broken(error.to_string()))?;
         let ours = stored.connection() == Some(connection);
         if stored.connection().is_some_and(|by| by != LOCAL) {
-            for mail in document.values("emails") {
-                let who = mails
-                    .entry(fold::fold(mail).into_owned())
-                    .or_insert_with(|| (false, false, name(&document)));
-                *who = (who.0 || ours, who.1 || !ours, std::mem::take(&mut who.2));
+            for mail in document.values("emails").take(MAILS_MAX) {
+                let (here, there) = mails.entry(fold::fold(mail).into_owned()).or_default();
+                *here |= ours;
+                *there |= !ours;
             }
         }
         if ours {
@@ -120,8 +124,11 @@ pub(super) fn findings(
         }
         Ok(())
     })?;
-    for (_, _, who) in mails.into_values().filter(|(ours, theirs, _)| *ours && *theirs) {
-        seen.elsewhere.add(|| who);
+    let mut both: Vec<String> =
+        mails.into_iter().filter(|(_, (here, there))| *here && *there).map(|(mail, _)| mail).collect();
+    both.sort();
+    for mail in both {
+        seen.elsewhere.add(|| mail);
     }
     let mut all = seen.findings(suggestion);
     all.extend(twice(snapshot, tenant, shared)?);
@@ -129,7 +136,7 @@ pub(super) fn findings(
     Ok(all)
 }
 
-/// Hands over the latest records of a kind.
+/// Hands over the latest records of a kind, the latest first.
 fn each(
     snapshot: &dyn Snapshot,
     tenant: TenantId,
@@ -138,9 +145,15 @@ fn each(
     mut take: impl FnMut(&Stored) -> Result<(), RosterError>,
 ) -> Result<(), RosterError> {
     let skip = snapshot.count(tenant, kind)?.saturating_sub(most);
-    for id in snapshot.ids(tenant, kind, None, skip, usize::try_from(most).unwrap_or(usize::MAX))? {
+    let ids = snapshot.ids(tenant, kind, None, skip, usize::try_from(most).unwrap_or(usize::MAX))?;
+    let mut bytes = 0_usize;
+    for id in ids.into_iter().rev() {
         if let Some(stored) = snapshot.get(tenant, Address { kind, id })? {
+            bytes = stored.segments().fold(bytes, |sum, (_, json)| sum.saturating_add(json.len()));
             take(&stored)?;
+        }
+        if bytes > BYTES_MAX {
+            break;
         }
     }
     Ok(())

@@ -275,7 +275,7 @@ fn a_mapping_that_will_hurt_later_is_found_with_what_to_change() {
         of("advice"),
         [
             "2 attributes come in that no schema has: favouriteColour, urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:badge",
-            "2 of 2 people have no name.familyName, such as ada@acme.test, bob",
+            "2 of 2 people have no name.familyName, such as bob, ada@acme.test",
             "1 of 1 groups have no members, such as Empty",
             "this looks like Okta (it calls itself Okta SCIM Client 1.0.0), and the profile is auto",
         ]
