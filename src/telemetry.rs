@@ -121,7 +121,7 @@ fn is_unsafe(character: char) -> bool {
 }
 
 /// Shows each unsafe character as `\uXXXX`, which is also what JSON would write.
-fn escape(line: &str) -> String {
+pub fn escape(line: &str) -> String {
     use std::fmt::Write as _;
     let mut escaped = String::with_capacity(line.len().saturating_add(16));
     for character in line.chars() {

@@ -23,6 +23,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::doctor::Doctor;
 use crate::http::body::Bodies;
 use crate::http::drain::Drain;
 use crate::http::edge::Edge;
@@ -37,7 +38,8 @@ use crate::http::serve::{Listener, serve};
 use crate::http::tls::{Tls, TlsError};
 use crate::jwt::Keyring;
 use crate::net::{Client, Resolver, RootsError, SystemResolver};
-use crate::roster::{Roster, RosterError};
+use crate::requests::{Requests, SecretNames};
+use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
 use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
 use crate::store::{State, Store};
@@ -201,6 +203,8 @@ impl Daemon {
             oauth,
         );
         let ready = readiness(&roster);
+        let names = SecretNames::of(roster.kinds(), TOKEN_PREFIX);
+        let requests = Arc::new(Requests::new(rim.clock.now(), names));
         let front = |router, door, limits: &Arc<ArcSwap<Limits>>| {
             Front::new(FrontParts {
                 router,
@@ -212,11 +216,14 @@ impl Daemon {
                 clock: Arc::clone(&rim.clock),
                 drain: drain.clone(),
                 base_path: Arc::clone(&base_path),
+                requests: (door == Door::Public).then(|| Arc::clone(&requests)),
             })
         };
         let public_router = router::public(edge.clone(), Arc::clone(&ready), drain.clone());
         let admin_router = router::admin_listener(Arc::clone(&metrics), Arc::clone(&ready), drain.clone());
-        let socket_router = router::admin_socket(edge.clone(), Arc::clone(&metrics), ready, drain.clone());
+        let doctor = Arc::new(Doctor::new(Arc::clone(&roster), Arc::clone(&requests), base_url.clone()));
+        let socket_router =
+            router::admin_socket(edge.clone(), doctor, Arc::clone(&metrics), ready, drain.clone());
         let mut listeners = JoinSet::new();
         listeners.spawn(serve(public, front(public_router, Door::Public, &limits), tls.clone()));
         listeners.spawn(serve(admin, front(admin_router, Door::Admin, &admin_limits), None));

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 
 use super::operator::Operator;
 use super::settings::SettingsArgs;
-use super::{Exit, World, table, unexpected};
+use super::{Exit, World, doctor, table, unexpected};
 use crate::roster::{Command, ConnectionChange, ConnectionOptions, Reply};
 
 /// Identity providers and the like: who may speak to a tenant, and in which dialect.
@@ -24,6 +24,15 @@ Example:
     Set(ConnectionSetArgs),
     /// List the connections of a tenant, or of all.
     List(ConnectionListArgs),
+    /// Show what came in through a connection of late, and what it was answered.
+    #[command(after_help = doctor::REQUESTS_HELP)]
+    Requests(doctor::RequestsArgs),
+    /// Examine a connection: what is well, what is not, what to do.
+    #[command(after_help = doctor::DOCTOR_HELP)]
+    Doctor(doctor::DoctorArgs),
+    /// Say where a change of the history came from.
+    #[command(after_help = doctor::EXPLAIN_HELP)]
+    Explain(doctor::ExplainArgs),
 }
 
 /// Which connection to make.
@@ -145,6 +154,9 @@ pub fn run(command: ConnectionCommand, world: &mut World<'_>) -> Result<Exit> {
                 [connection.tenant.clone(), of.name.clone(), of.profile.clone(), created, of.id.to_string()]
             })?;
         }
+        ConnectionCommand::Requests(args) => return doctor::requests(&args, world),
+        ConnectionCommand::Doctor(args) => return doctor::doctor(args, world),
+        ConnectionCommand::Explain(args) => return doctor::explain(args, world),
     }
     Ok(Exit::Done)
 }

@@ -12,6 +12,7 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod demo;
+pub mod doctor;
 pub mod operator;
 pub mod schema;
 mod seclude;

@@ -10,13 +10,16 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::settings::SettingsArgs;
 use super::{Refused, World};
 use crate::app::{self, Rim};
 use crate::config::Config;
-use crate::http::admin::{COMMAND_WITHIN, OPERATE_PATH};
+use crate::doctor::{self, Doctor, Question};
+use crate::http::admin::{COMMAND_WITHIN, INSPECT_PATH, OPERATE_PATH};
 use crate::http::layers::X_REQUEST_ID;
 use crate::http::panics;
 use crate::roster::{Command, Reply, Roster, RosterError};
@@ -57,34 +60,54 @@ impl Operator {
     /// Asks for one thing.
     pub fn ask(&self, command: Command) -> Result<Reply> {
         match self {
-            Self::Folder(dir, roster) => roster.operate(command, roster.request_id()).map_err(|error| match error {
-                // Clients are told "internal error"; whoever sits here may know, and has no log to look into.
-                RosterError::Broken(cause) => anyhow!(
-                    "{}: the store failed: {cause}; restore a backup, and keep this folder for those who look into it",
-                    dir.display()
-                ),
-                error => error.into(),
-            }),
-            Self::Daemon(socket) => {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                runtime.block_on(async {
-                    tokio::time::timeout(ANSWER_WITHIN, send(socket, &command))
-                        .await
-                        .with_context(|| format!("the daemon behind {} did not answer", socket.display()))?
-                })
+            Self::Folder(dir, roster) => {
+                roster.operate(command, roster.request_id()).map_err(|error| explained(error, dir))
             }
+            Self::Daemon(socket) => over(socket, OPERATE_PATH, &command),
+        }
+    }
+
+    /// Asks about a connection.
+    pub fn inspect(&self, question: Question) -> Result<doctor::Reply> {
+        match self {
+            Self::Folder(dir, roster) => {
+                let doctor = Doctor::at_rest(Arc::clone(roster));
+                doctor.ask(question, roster.request_id()).map_err(|error| explained(error, dir))
+            }
+            Self::Daemon(socket) => over(socket, INSPECT_PATH, &question),
         }
     }
 }
 
-async fn send(socket: &Path, command: &Command) -> Result<Reply> {
+/// Clients are told "internal error"; whoever sits here may know, and has no log to look into.
+fn explained(error: RosterError, dir: &Path) -> anyhow::Error {
+    match error {
+        RosterError::Broken(cause) => anyhow!(
+            "{}: the store failed: {cause}; restore a backup, and keep this folder for those who look into it",
+            dir.display()
+        ),
+        error => error.into(),
+    }
+}
+
+/// Asks the daemon behind a socket.
+fn over<Q: Serialize, A: DeserializeOwned>(socket: &Path, path: &str, asked: &Q) -> Result<A> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        tokio::time::timeout(ANSWER_WITHIN, send(socket, path, asked))
+            .await
+            .with_context(|| format!("the daemon behind {} did not answer", socket.display()))?
+    })
+}
+
+async fn send<Q: Serialize, A: DeserializeOwned>(socket: &Path, path: &str, asked: &Q) -> Result<A> {
     let stream = UnixStream::connect(socket).await.with_context(|| socket.display().to_string())?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let task = tokio::spawn(connection);
-    let request = Request::post(OPERATE_PATH)
+    let request = Request::post(path)
         .header("Host", "localhost")
         .header("Content-Type", "application/json")
-        .body(Full::new(Bytes::from(serde_json::to_vec(command)?)))?;
+        .body(Full::new(Bytes::from(serde_json::to_vec(asked)?)))?;
     let response = sender.send_request(request).await?;
     let status = response.status();
     let request = response.headers().get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);

@@ -2,21 +2,28 @@
 //!
 //! No credential is asked for: only the owner of the data folder can open the socket, and could as well open the folder.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::de::DeserializeOwned;
 
 use super::arrival::Arrival;
 use super::body::read_body;
 use super::edge::Edge;
 use super::problem::Problem;
+use crate::doctor::{Doctor, Question};
 use crate::roster::{Command, Reply, RosterError};
 use crate::scim::{Refusal, Why};
 
 /// Where the command line sends its commands.
 pub const OPERATE_PATH: &str = "/admin/v1/operate";
+
+/// Where it sends its questions.
+pub const INSPECT_PATH: &str = "/admin/v1/inspect";
 
 /// How long a command may take. A check of a large store takes a while.
 pub const COMMAND_WITHIN: Duration = Duration::from_mins(10);
@@ -27,17 +34,33 @@ pub async fn operate(
     arrival: Arrival,
     request: Request,
 ) -> Result<Response, Problem> {
-    let bytes = read_body(request.into_body(), edge.body_sizes().usual, edge.bodies()).await?;
-    let command: Command = serde_json::from_slice(&bytes).map_err(|error| {
-        Problem::bad_request(format!(
-            "this daemon does not know such a command: {error}; are program and daemon of one version?"
-        ))
-    })?;
+    let command: Command = read(&edge, request).await?;
     let mut reply = edge.wait(move |roster| roster.operate(command, arrival.request_id)).await?;
     if let Reply::Client { base_url, .. } = &mut reply {
         *base_url = Some(edge.base_url().to_owned());
     }
     Ok(super::scim::reply::json(StatusCode::OK, serde_json::to_vec(&reply).unwrap_or_default()))
+}
+
+/// Answers what an operator asks about a connection. Only reads.
+pub async fn inspect(
+    State(edge): State<Edge>,
+    Extension(doctor): Extension<Arc<Doctor>>,
+    arrival: Arrival,
+    request: Request,
+) -> Result<Response, Problem> {
+    let question: Question = read(&edge, request).await?;
+    let reply = edge.wait(move |_| doctor.ask(question, arrival.request_id)).await?;
+    Ok(super::scim::reply::json(StatusCode::OK, serde_json::to_vec(&reply).unwrap_or_default()))
+}
+
+async fn read<T: DeserializeOwned>(edge: &Edge, request: Request) -> Result<T, Problem> {
+    let bytes = read_body(request.into_body(), edge.body_sizes().usual, edge.bodies()).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Problem::bad_request(format!(
+            "this daemon does not know such a command: {error}; are program and daemon of one version?"
+        ))
+    })
 }
 
 /// Answers for every path that no route has. Whether it exists is nobody's business without a credential, so SCIM paths ask for one first (X8).
@@ -64,6 +87,13 @@ fn is_first_version(path: &str, base_url: &str) -> bool {
     let Some((before, after)) = path.split_once("/v1") else { return false };
     let beside = || base_url.strip_suffix("/v2").is_some_and(|front| front.ends_with(before));
     (after.is_empty() || after.starts_with('/')) && (matches!(before, "" | "/scim") || beside())
+}
+
+/// Answers for a method that a route does not have; the route adds which it has. Who asks does not matter for the answer, only for
+/// the log of that connection's requests.
+pub async fn no_such_method(State(edge): State<Edge>, arrival: Arrival, request: Request) -> StatusCode {
+    drop(super::auth::identify(&edge, request.headers(), &arrival));
+    StatusCode::METHOD_NOT_ALLOWED
 }
 
 impl From<RosterError> for Problem {

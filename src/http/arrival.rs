@@ -18,6 +18,7 @@ use super::rates::Rates;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::ids::{ConnectionId, RequestId, TenantId};
+use crate::requests::Trace;
 
 /// What handlers share with their listener.
 #[derive(Debug)]
@@ -41,9 +42,16 @@ pub struct Arrival {
     /// How long the handler has, from the end of the body.
     pub(super) handler: Duration,
     pub(super) shared: Arc<Shared>,
+    /// What is noted of it for the log of requests; `None` where none is kept.
+    pub(super) trace: Option<Arc<Trace>>,
 }
 
 impl Arrival {
+    /// Returns what is noted of the request.
+    pub fn trace(&self) -> Option<&Arc<Trace>> {
+        self.trace.as_ref()
+    }
+
     /// Returns how long the handler has to answer, from the end of the body.
     pub fn handler_time(&self) -> Duration {
         self.handler

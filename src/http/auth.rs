@@ -47,7 +47,10 @@ impl FromRequestParts<Edge> for Bearer {
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
         let arrival = Arrival::from_request_parts(parts, edge).await?;
-        let caller = caller(edge, &parts.headers, &arrival)?;
+        let mut caller = caller(edge, &parts.headers, &arrival)?;
+        if let (Some(trace), false) = (arrival.trace(), parts.method.is_safe()) {
+            caller = caller.telling(trace.led());
+        }
         let place = arrival.enter(caller.tenant(), caller.connection())?;
         let hold = Hold::new(arrival.request_id, arrival.handler_time(), place);
         Ok(Self { caller, hold })
@@ -56,16 +59,38 @@ impl FromRequestParts<Edge> for Bearer {
 
 /// Finds out who is asking; the same 401 whatever is wrong with the credential.
 pub fn caller(edge: &Edge, headers: &HeaderMap, arrival: &Arrival) -> Result<Caller, Problem> {
+    identify(edge, headers, arrival)?.ok_or_else(|| {
+        arrival.metrics().reject(Rejected::Unauthorized);
+        Problem::unauthorized()
+    })
+}
+
+/// Finds out who is asking, and has it noted whose request it is; `None` when the credential is good for nothing.
+pub(super) fn identify(
+    edge: &Edge,
+    headers: &HeaderMap,
+    arrival: &Arrival,
+) -> Result<Option<Caller>, Problem> {
     let (roster, id) = (edge.roster(), arrival.request_id);
-    let found = match (token(headers), basic(headers)) {
+    let token = token(headers);
+    let found = match (token, basic(headers)) {
         (Some(token), _) => roster.authenticate(token, id)?,
         (None, Some(Basic { user, password })) => roster.authenticate_basic(&user, &password, id)?,
         (None, None) => None,
     };
-    found.ok_or_else(|| {
-        arrival.metrics().reject(Rejected::Unauthorized);
-        Problem::unauthorized()
-    })
+    if let Some(trace) = arrival.trace() {
+        let whose = match (&found, token) {
+            (Some(caller), _) => Some((caller.tenant(), caller.connection())),
+            // For the log of that connection's requests; in the answer it changes nothing, not even when it cannot be told.
+            (None, Some(token)) => roster.once_was_of(token).ok().flatten(),
+            (None, None) => None,
+        };
+        whose.into_iter().for_each(|who| trace.is_of(who));
+        if let Some(caller) = found.as_ref().filter(|caller| caller.has_schemas_of_its_own()) {
+            trace.learn(caller.kinds());
+        }
+    }
+    Ok(found)
 }
 
 /// Reads name and secret. Most requests have a token, and cost nothing here.

@@ -39,6 +39,7 @@ use super::refuse;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::ids::RequestId;
+use crate::requests::{Outcome, Requests, Trace};
 
 /// The name of the field that carries the request's id.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -64,6 +65,8 @@ pub struct FrontParts {
     pub drain: Drain,
     /// The path below which clients find SCIM (S6).
     pub base_path: Arc<str>,
+    /// Where requests are remembered; not at every door.
+    pub requests: Option<Arc<Requests>>,
 }
 
 /// Everything between the wire and the router of one listener.
@@ -133,6 +136,7 @@ impl Front {
             client_id: client_id(&request),
             close: false,
             unread: false,
+            noted: front.parts.requests.as_ref().map(|requests| Noted::of(requests, &request)),
         };
         let face = Face::of(request.uri().path(), &front.parts.base_path);
         let version = request.version();
@@ -150,6 +154,9 @@ impl Front {
         }
         turn.answered(now);
         front.report(&response, &line, now.duration_since(started));
+        if let Some(noted) = &line.noted {
+            noted.end(&response, &line, now.duration_since(started));
+        }
         // What is made while it is sent is counted while it is sent.
         let unmeasured = response.body().size_hint().exact().is_none();
         let counts = unmeasured.then(|| Arc::clone(&front.parts.metrics));
@@ -190,6 +197,7 @@ impl Front {
             door: self.parts.door,
             handler: self.limits().handler,
             shared: Arc::clone(&self.shared),
+            trace: line.noted.as_ref().map(|noted| Arc::clone(&noted.trace)),
         });
         let done = Done::not_yet(started);
         let body = if incoming.is_end_stream() {
@@ -323,6 +331,45 @@ struct Line {
     close: bool,
     /// Whether the client may still be sending when the answer goes out.
     unread: bool,
+    /// What the log of requests will need.
+    noted: Option<Noted>,
+}
+
+/// What of a request's head the log of requests will need, while the handler has the request. Shares the head's bytes.
+struct Noted {
+    trace: Arc<Trace>,
+    uri: Uri,
+    agent: Option<HeaderValue>,
+}
+
+impl Noted {
+    fn of(requests: &Arc<Requests>, request: &Request<Incoming>) -> Self {
+        Self {
+            trace: Arc::new(Trace::new(Arc::clone(requests))),
+            uri: request.uri().clone(),
+            agent: request.headers().get(header::USER_AGENT).cloned(),
+        }
+    }
+
+    /// Has the request remembered, with what the client was told.
+    fn end(&self, response: &Response, line: &Line, took: std::time::Duration) {
+        let status = response.status();
+        let told = response.extensions().get::<Arc<Told>>();
+        let failed = status.is_client_error() || status.is_server_error();
+        let detail = told.map(|told| told.detail()).or_else(|| status.canonical_reason().filter(|_| failed));
+        self.trace.end(Outcome {
+            request: Some(line.id),
+            method: line.method.as_str(),
+            path: self.uri.path(),
+            query: self.uri.query(),
+            agent: self.agent.as_ref().and_then(|agent| agent.to_str().ok()),
+            status: status.as_u16(),
+            took,
+            detail,
+            scim_type: told.and_then(|told| told.scim_type()),
+            ..Outcome::default()
+        });
+    }
 }
 
 /// A method that is not one of ours is the client's own text, and not for the log.

@@ -66,6 +66,16 @@ pub struct Told {
 }
 
 impl Told {
+    /// Returns what the client is told.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Returns the `scimType`.
+    pub fn scim_type(&self) -> Option<&'static str> {
+        self.scim_type
+    }
+
     /// Returns what must only be logged.
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 use super::admin;
 use super::drain::Drain;
@@ -14,6 +14,7 @@ use super::health::{self, AskReadiness};
 use super::metrics::Metrics;
 use super::oauth::{self, TOKEN_PATH};
 use super::scim::{bulk, discovery, list, resource};
+use crate::doctor::Doctor;
 
 /// The templates of the public listener.
 pub const PUBLIC: [&str; 19] = [
@@ -39,7 +40,7 @@ pub const PUBLIC: [&str; 19] = [
 ];
 
 /// The templates that the admin listener and the admin socket add.
-pub const ADMIN: [&str; 2] = ["/metrics", "/admin/v1/operate"];
+pub const ADMIN: [&str; 3] = ["/metrics", "/admin/v1/operate", "/admin/v1/inspect"];
 
 /// Serves the public listener.
 pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
@@ -63,6 +64,7 @@ pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
             .route(&format!("/scim/v2{}/.search", kind.endpoint), post(list::search))
             .route(&format!("/scim/v2{}/{{id}}", kind.endpoint), one);
     }
+    let scim = scim.method_not_allowed_fallback(admin::no_such_method);
     scim.fallback(admin::nothing_here).with_state(edge).merge(health::router(ready, drain))
 }
 
@@ -72,9 +74,16 @@ pub fn admin_listener(metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) 
 }
 
 /// Serves the admin socket, which only the owner of the data folder can open.
-pub fn admin_socket(edge: Edge, metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) -> Router {
+pub fn admin_socket(
+    edge: Edge,
+    doctor: Arc<Doctor>,
+    metrics: Arc<Metrics>,
+    ready: AskReadiness,
+    drain: Drain,
+) -> Router {
     Router::new()
         .route("/admin/v1/operate", post(admin::operate))
+        .route("/admin/v1/inspect", post(admin::inspect).layer(Extension(doctor)))
         .layer(DefaultBodyLimit::disable())
         .with_state(edge)
         .merge(admin_listener(metrics, ready, drain))

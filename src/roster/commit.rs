@@ -113,7 +113,8 @@ impl Roster {
         each.map(|(result, job)| match result {
             Some(result) => result,
             None => match written.next() {
-                Some((Ok(Outcome::Committed { .. }), notes)) => {
+                Some((Ok(Outcome::Committed { seq }), notes)) => {
+                    caller.led_to(seq);
                     self.leniencies.count(caller, &notes);
                     Ok(())
                 }
@@ -165,7 +166,10 @@ impl Roster {
             });
             let edges = plan.writes.iter().any(|write| matches!(write, Write::Edge { .. }));
             match self.store.commit(caller.tenant, self.unit(caller, action, plan))? {
-                Outcome::Committed { seq } => return Ok((found, Some(Written { seq, record, edges }))),
+                Outcome::Committed { seq } => {
+                    caller.led_to(seq);
+                    return Ok((found, Some(Written { seq, record, edges })));
+                }
                 // The schemas changed: the rule would see them as they were, however often it is asked.
                 Outcome::Lost(Given::Small(SCHEMA_STATE, ..)) => return Err(RosterError::Busy),
                 Outcome::Lost(_) => {

@@ -178,7 +178,22 @@ impl Roster {
             profile: credential.profile,
             options: credential.options,
             sight: Arc::clone(&credential.sight),
+            led: None,
         }))
+    }
+
+    /// Says whose a credential was that is no longer good, as far as that can be told. Opens nothing.
+    pub fn once_was_of(&self, presented: &str) -> Result<Option<(TenantId, ConnectionId)>, RosterError> {
+        if presented.len() > TOKEN_CHARACTERS_MAX {
+            return Ok(None);
+        }
+        let hash = hash(presented);
+        if let Some(known) = self.ended.find(&hash) {
+            return Ok(Some(known));
+        }
+        let pointer = self.store.snapshot()?.small(TenantId::SYSTEM, TOKEN_POINTERS, &hash)?;
+        let pointer: Option<TokenPointer> = pointer.as_deref().map(rows::decode).transpose()?;
+        Ok(pointer.map(|pointer| (pointer.tenant, pointer.connection)))
     }
 
     fn look_up(&self, snapshot: &dyn Snapshot, hash: &[u8; 32]) -> Result<Option<Credential>, RosterError> {
@@ -299,7 +314,12 @@ impl Roster {
     pub fn revoke_token(&self, caller: &Caller, token: TokenId) -> Result<(), RosterError> {
         let ended = self.end_token(caller, token);
         drop(self.credentials.forget_all());
-        unhex(&ended?).map_or(Ok(()), |hash| self.unpoint(hash))
+        let (connection, hash) = ended?;
+        let Some(hash) = unhex(&hash) else { return Ok(()) };
+        if let Ok(hash) = hash.as_slice().try_into() {
+            self.ended.remember(hash, (caller.tenant, connection));
+        }
+        self.unpoint(hash)
     }
 
     /// Removes the pointer to a row that is no more, or never was.
@@ -309,8 +329,8 @@ impl Roster {
         Ok(())
     }
 
-    /// Removes a token's row, and returns the token's hash.
-    fn end_token(&self, caller: &Caller, token: TokenId) -> Result<String, RosterError> {
+    /// Removes a token's row, and returns whose it was and the token's hash.
+    fn end_token(&self, caller: &Caller, token: TokenId) -> Result<(ConnectionId, String), RosterError> {
         self.carry_out(caller, Action::TokenRevoke, |snapshot| {
             for (connection, before) in all_tokens(snapshot, caller.tenant)? {
                 let mut row: TokensRow = rows::decode(&before)?;
@@ -318,7 +338,8 @@ impl Roster {
                 let ended = row.tokens.remove(at);
                 let after = rows::encode(&row)?;
                 let old = Some(told(&row.connection, &ended));
-                return Ok((Some(tokens_plan(connection, Some(before), after, old, None)), ended.hash));
+                let plan = tokens_plan(connection, Some(before), after, old, None);
+                return Ok((Some(plan), (connection, ended.hash)));
             }
             Err(RosterError::Unfit(format!(
                 "no live token has the id {token}; rosterd token list shows them"

@@ -301,6 +301,7 @@ impl Roster {
             options: ConnectionOptions::default(),
             // It reads and writes no resource.
             sight: self.schemas.standard(),
+            led: None,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The use cases: what one may do with a firm's people, each in a file of its own.
 //!
-//! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `clients` and `grants` (of those that fetch their tokens by themselves), `commit` (how an answer
-//! becomes durable), `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
+//! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `ended` (who still comes with a revoked one), `clients` and
+//! `grants` (of those that fetch their tokens by themselves), `commit` (how an answer becomes durable), `led` (which changes a request led to),
+//! `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
 //! `patch`, `remove`, `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, with `members` (edges), `index` (under which
 //! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `shadow` (what
 //! none of them knows); `tenants`, `admins` and `schemas` for the operator, `operate` for the operator's commands as plain data.
@@ -21,6 +22,7 @@ mod create;
 mod credentials;
 mod cursor;
 mod edges;
+mod ended;
 mod error;
 mod found;
 mod grants;
@@ -29,6 +31,7 @@ pub mod hostile;
 mod index;
 mod keyed;
 mod known;
+mod led;
 mod leniencies;
 mod members;
 mod operate;
@@ -68,6 +71,7 @@ pub use grants::{
     ACCESS_PER_CLIENT_MAX, ACCESS_PREFIX, ASSERTIONS_PER_CLIENT_MAX, Candidate, Denied, Granted, Known, Once,
     Proven, Shown,
 };
+pub use led::Led;
 pub use leniencies::Used;
 pub use operate::{AuditRow, Command, NewSecret, Of, Reply};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start, Views};
@@ -97,6 +101,7 @@ pub struct Roster {
     chance: Arc<dyn Chance>,
     schemas: sight::Schemas,
     credentials: credentials::Credentials,
+    ended: ended::Ended,
     refusals: refusals::Refusals,
     leniencies: leniencies::Leniencies,
     failures: refusals::Refusals,
@@ -121,6 +126,7 @@ impl Roster {
             chance,
             schemas: sight::Schemas::default(),
             credentials: credentials::Credentials::default(),
+            ended: ended::Ended::default(),
             refusals: refusals::Refusals::default(),
             leniencies: leniencies::Leniencies::default(),
             failures: refusals::Refusals::default(),

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::LOCAL;
 use super::error::RosterError;
+use super::led::Led;
 use super::sight::Sight;
 use crate::idp::Profile;
 use crate::ids::{ConnectionId, KindId, RequestId, TenantId};
 use crate::scim::{Kind, Kinds};
-use crate::store::{Actor, Stored};
+use crate::store::{Actor, Seq, Stored};
 
 /// One right of a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -174,6 +175,8 @@ pub struct Caller {
     pub(super) request: RequestId,
     pub(super) now: Timestamp,
     pub(super) profile: &'static Profile,
+    /// Where it is written down which changes the request leads to, for who asked.
+    pub(super) led: Option<Arc<Led>>,
     pub(super) sight: Arc<Sight>,
     pub(super) options: ConnectionOptions,
 }
@@ -206,6 +209,20 @@ impl Caller {
         self.tenant
     }
 
+    /// Has it written down which changes the request leads to.
+    #[must_use]
+    pub fn telling(mut self, led: Arc<Led>) -> Self {
+        self.led = Some(led);
+        self
+    }
+
+    /// Writes down that the request led to a change.
+    pub(super) fn led_to(&self, seq: Seq) {
+        if let Some(led) = &self.led {
+            led.to(seq.0);
+        }
+    }
+
     /// Tells whether the caller knows of records that others provisioned.
     pub(super) fn sees_all(&self) -> bool {
         self.connection == LOCAL || self.options.adopt
@@ -216,9 +233,19 @@ impl Caller {
         self.sees_all() || stored.connection() == Some(self.connection)
     }
 
-    /// Returns the connection, for counting its requests.
+    /// Returns the connection, for counting its requests and for what is kept of them in memory.
     pub const fn connection(&self) -> ConnectionId {
         self.connection
+    }
+
+    /// Returns when the request came, by the daemon's clock.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Tells whether the caller's tenant has schemas of its own.
+    pub fn has_schemas_of_its_own(&self) -> bool {
+        self.sight.fence().is_some()
     }
 
     /// Returns the kinds of resource with the extensions that the caller's connection sees.

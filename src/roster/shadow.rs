@@ -11,6 +11,7 @@ use super::rows::{self, SHADOWS};
 use super::{Caller, Roster};
 use crate::ids::{Address, ConnectionId};
 use crate::scim::note::{Notes, Rule};
+use crate::scim::secret::{has_word, plain};
 use crate::store::{Change, Given, PAGE_ROWS_MAX, Snapshot, Write};
 
 /// Most attributes that are kept of one resource.
@@ -54,10 +55,15 @@ pub(super) fn remember(
     let before: Map<String, Value> = row.as_deref().map_or_else(|| Ok(Map::new()), rows::decode)?;
     let mut after = if said == Said::Everything { Map::new() } else { before.clone() };
     for (name, value) in sent {
+        let mut value = value.clone();
+        if drops_secrets(name, &mut value) {
+            plan.notes.turn_away();
+            plan.notes.add(Rule::PasswordDropped);
+        }
         if value.is_null() {
             after.shift_remove(name);
         } else {
-            after.insert(name.clone(), value.clone());
+            after.insert(name.clone(), value);
         }
     }
     bound(&mut after, &mut plan.notes);
@@ -101,6 +107,29 @@ fn bound(shadow: &mut Map<String, Value>, notes: &mut Notes) {
     if shadow.len() < found {
         notes.turn_away();
         notes.add(Rule::ShadowFull);
+    }
+}
+
+/// Takes out what is called like a secret, at any depth (the reader of bodies has bounded that); tells whether there was any. The history
+/// is not a place for passwords, whatever name they come under.
+fn drops_secrets(name: &str, value: &mut Value) -> bool {
+    let is_secret = has_word(&plain(name));
+    if is_secret {
+        *value = Value::Null;
+        return true;
+    }
+    match value {
+        Value::Object(parts) => {
+            let before = parts.len();
+            parts.retain(|name, _| !has_word(&plain(name)));
+            let fewer = parts.len() < before;
+            // Every part is looked at, whatever the one before held.
+            parts.values_mut().filter_map(|part| drops_secrets("", part).then_some(())).count() > 0 || fewer
+        }
+        Value::Array(elements) => {
+            elements.iter_mut().filter_map(|element| drops_secrets("", element).then_some(())).count() > 0
+        }
+        _ => false,
     }
 }
 
@@ -224,6 +253,20 @@ mod tests {
         let at = world
             .create(json!({"userName": "ada", "emails": [{"value": "ada@acme.test", "verified": true}]}));
         assert_eq!(world.shadow(at), object(json!({"emails[0].verified": true})));
+    }
+
+    #[test]
+    fn x25_what_is_called_like_a_secret_is_not_kept_under_any_name() {
+        let world = World::new();
+        let at = world.create(json!({
+            "userName": "ada", "PassWord2": "hunter2", "roles": [{"value": "a", "password": "hunter2"}],
+            "urn:x:1.0:User": {"floor": 3, "apiToken": "hunter2", "deep": [{"client_secret": "hunter2"}]},
+        }));
+        assert_eq!(world.shadow(at), object(json!({"urn:x:1.0:User": {"floor": 3, "deep": [{}]}})));
+        for row in world.history() {
+            let said = [row.facts, row.values].concat();
+            assert!(!String::from_utf8_lossy(&said).contains("hunter2"));
+        }
     }
 
     #[test]

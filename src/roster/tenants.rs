@@ -83,7 +83,8 @@ impl Roster {
     ) -> Caller {
         let scopes = Scopes::of(Scope::ALL);
         let (now, options) = (self.now(), ConnectionOptions::default());
-        Caller { tenant, connection: LOCAL, scopes, who, request, now, profile: &AUTO, options, sight }
+        let (profile, led) = (&AUTO, None);
+        Caller { tenant, connection: LOCAL, scopes, who, request, now, profile, options, sight, led }
     }
 
     /// Makes a tenant.

@@ -27,6 +27,7 @@ pub mod policy;
 pub mod precis;
 pub mod project;
 pub mod schema;
+pub mod secret;
 pub mod sort;
 pub mod urn;
 pub mod validate;

@@ -23,11 +23,16 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("audit", &["roster", "store", "ids"]),
     ("net", &["config"]),
     ("jwt", &["net", "chance"]),
-    ("http", &["jwt", "roster", "store", "scim", "ids", "clock", "chance"]),
+    ("requests", &["roster", "scim", "ids"]),
+    ("doctor", &["requests", "roster", "store", "idp", "scim", "ids"]),
+    ("http", &["doctor", "requests", "jwt", "roster", "store", "scim", "ids", "clock", "chance"]),
     ("demo", &[]),
     ("bench", &["roster", "store", "ids", "clock", "chance"]),
-    ("app", &["http", "jwt", "net", "config", "roster", "store", "clock", "chance"]),
-    ("cli", &["app", "http", "demo", "bench", "audit", "config", "telemetry", "roster"]),
+    ("app", &["http", "doctor", "requests", "jwt", "net", "config", "roster", "store", "clock", "chance"]),
+    (
+        "cli",
+        &["app", "http", "demo", "bench", "audit", "doctor", "requests", "config", "telemetry", "roster"],
+    ),
 ];
 
 /// The files that state the store's contract: the roster imports them, so they know ids and nothing else.

@@ -4,6 +4,8 @@
 //! written as the others are. The work ends within a part of the handler's time, so that there is always an answer that says of each
 //! operation whether it was done.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -15,10 +17,12 @@ use tokio::time::Instant;
 
 use super::flow::{self, CHUNK_BYTES, Feed};
 use super::{etag, json, reply};
+use crate::http::arrival::Arrival;
 use crate::http::auth::Bearer;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
 use crate::ids::RequestId;
+use crate::requests::Trace;
 use crate::roster::{Answered, Caller, Done, Roster, Scope};
 use crate::scim::bulk::OPERATIONS_MAX;
 use crate::scim::wire::{self, BulkWriter};
@@ -28,7 +32,12 @@ use crate::scim::wire::{self, BulkWriter};
 const TIME_PERCENT: u32 = 75;
 
 /// Carries out a bulk request.
-pub async fn post(State(edge): State<Edge>, bearer: Bearer, request: Request) -> Result<Response, Problem> {
+pub async fn post(
+    State(edge): State<Edge>,
+    arrival: Arrival,
+    bearer: Bearer,
+    request: Request,
+) -> Result<Response, Problem> {
     // Before a large body is read, and before anything in it can be learnt from.
     edge.read(&bearer.caller, |_, caller| caller.needs(Scope::Bulk))?;
     let bytes_max = edge.body_sizes().large;
@@ -70,7 +79,8 @@ pub async fn post(State(edge): State<Edge>, bearer: Bearer, request: Request) ->
         };
     };
     let (feed, flow) = flow::flow(request_id);
-    tokio::spawn(pump(edge, first, told, work, feed));
+    let failures = Failures::of(arrival.trace());
+    tokio::spawn(pump(edge, first, told, work, feed, failures));
     Ok(reply::json(StatusCode::OK, Body::new(flow)))
 }
 
@@ -81,11 +91,13 @@ async fn pump(
     mut told: mpsc::Receiver<Answered>,
     work: JoinHandle<Result<(), Problem>>,
     feed: Feed,
+    mut failures: Failures,
 ) {
     let mut out = Vec::new();
     let mut list = BulkWriter::begin(&mut out);
     let mut next = Some(first);
     while let Some(answered) = next {
+        failures.count(&answered);
         list.next(&mut out, &operation(&edge, answered, feed.request_id()));
         next = match told.try_recv() {
             Ok(more) if out.len() < CHUNK_BYTES => Some(more),
@@ -109,6 +121,41 @@ async fn pump(
         }
         Ok(Err(problem)) => room.fail(problem.cause().unwrap_or("the work was refused midway")),
         Err(_) => room.fail("the work panicked"),
+    }
+}
+
+/// Operations that failed although the request did not; at the end it is noted how many, and why the first did.
+struct Failures {
+    trace: Option<Arc<Trace>>,
+    all: usize,
+    failed: usize,
+    first: Option<Problem>,
+}
+
+impl Failures {
+    fn of(trace: Option<&Arc<Trace>>) -> Self {
+        trace.into_iter().for_each(|trace| trace.waits());
+        Self { trace: trace.cloned(), all: 0, failed: 0, first: None }
+    }
+
+    fn count(&mut self, answered: &Answered) {
+        self.all = self.all.saturating_add(1);
+        if let Err(error) = &answered.result {
+            self.failed = self.failed.saturating_add(1);
+            self.first.get_or_insert_with(|| Problem::from(error.clone()));
+        }
+    }
+}
+
+impl Drop for Failures {
+    fn drop(&mut self) {
+        let Some(trace) = &self.trace else { return };
+        if let Some(first) = &self.first {
+            let detail =
+                format!("{} of {} operations failed; the first: {}", self.failed, self.all, first.detail());
+            trace.failed_within(detail, first.scim_type());
+        }
+        trace.over();
     }
 }
 

@@ -5,6 +5,7 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::Value;
 
+use crate::http::arrival::Arrival;
 use crate::http::body::read_body;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
@@ -26,7 +27,11 @@ pub async fn read_message(edge: &Edge, request: Request) -> Result<Value, Proble
 /// Reads a body of at most so many bytes as JSON.
 pub async fn read_up_to(edge: &Edge, bytes_max: u64, request: Request) -> Result<Value, Problem> {
     check_media_type(request.headers())?;
+    let trace = request.extensions().get::<Arrival>().and_then(|arrival| arrival.trace().cloned());
     let bytes = read_body(request.into_body(), bytes_max, edge.bodies()).await?;
+    if let Some(trace) = trace {
+        trace.sent(&bytes);
+    }
     Ok(scim::json::parse(&bytes)?)
 }
 

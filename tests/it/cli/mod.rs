@@ -1,11 +1,12 @@
 //! The command line on a roster: each command through the socket of a daemon that runs, and on the folder when none does.
 //!
 //! [`Site`] is such a place; `help` (every `--help`), `schemas`, `tenants` (tenants, connections, administrators), `tokens` (X1, X2, X3), `clients` (D-E20), `folders` (a mistyped
-//! path, a folder in use), `check` (damage), `audit`.
+//! path, a folder in use), `check` (damage), `audit`, `doctor` (what came in through a connection, and whether it is well).
 
 mod audit;
 mod check;
 mod clients;
+mod doctor;
 mod folders;
 mod help;
 mod schemas;

@@ -101,6 +101,7 @@ impl Edge {
         let (drain, seen, bodies) = (Drain::new(), Arc::new(Seen::default()), Bodies::new(&limits));
         let address = listener.address().unwrap_or(([0, 0, 0, 0], 0).into());
         let front = Front::new(FrontParts {
+            requests: None,
             router: router(&seen, &metrics, &drain),
             door: Door::Public,
             limits: Arc::new(ArcSwap::from_pointee(limits)),

@@ -283,7 +283,7 @@ const DOCUMENTED_PUBLIC: [&str; 19] = [
     "/scim/v2/Users/.search",
     "/scim/v2/Users/{id}",
 ];
-const DOCUMENTED_ADMIN: [&str; 2] = ["/admin/v1/operate", "/metrics"];
+const DOCUMENTED_ADMIN: [&str; 3] = ["/admin/v1/inspect", "/admin/v1/operate", "/metrics"];
 
 #[test]
 fn x73_the_router_serves_the_documented_list_and_nothing_else() {
