@@ -8,7 +8,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use rosterd::chance::SystemChance;
 use rosterd::clock::SystemClock;
 use rosterd::ids::{Address, KindId};
-use rosterd::roster::{Caller, Edges, Query, Roster, Scopes};
+use rosterd::roster::{Caller, ConnectionOptions, Edges, Query, Roster, Scopes};
 use rosterd::scim::{Filter, Kind};
 use rosterd::store::Store;
 use rosterd::store::memory::MemoryStore;
@@ -24,7 +24,7 @@ fn roster(store: Arc<dyn Store>) -> Roster {
     let request = roster.request_id();
     roster.create_tenant("main", request).unwrap();
     let operator = roster.operator("main", request).unwrap();
-    roster.create_connection(&operator, "idp", "auto").unwrap();
+    roster.create_connection(&operator, "idp", "auto", ConnectionOptions::default()).unwrap();
     roster.create_token(&operator, "idp", Scopes::idp(), None, Some(TOKEN)).unwrap();
     roster
 }

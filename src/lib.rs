@@ -30,6 +30,7 @@ pub mod ids;
 pub mod jwt;
 #[cfg(feature = "daemon")]
 pub mod net;
+#[cfg(feature = "daemon")]
 pub mod requests;
 pub mod roster;
 pub mod scim;

@@ -154,3 +154,41 @@ impl Store for CountingStore {
         check::check(&**self.0.lock().unwrap(), progress)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::suite::fixture::{T, connection, person, put, unit};
+    use crate::store::{Owned, Record, Write};
+
+    #[test]
+    fn r12_a_record_that_an_earlier_build_wrote_is_its_connections_once_it_is_indexed_anew() {
+        let store = CountingStore::default();
+        let ada = Record { connection: Some(connection(1)), ..person(1, "ada") };
+        store.commit(T, put(&ada)).unwrap();
+        let owned = Owned { kind: ada.at.kind, by: connection(1) };
+        {
+            // Earlier builds kept neither the list of a connection's records nor their number.
+            let mut state = store.0.lock().unwrap();
+            let state = Arc::make_mut(&mut state);
+            let before = state.rows.len();
+            let later = |key: &[u8]| match key.get(4) {
+                Some(b'o') => true,
+                Some(b'c') => key.len() > 6,
+                _ => false,
+            };
+            state.rows.retain(|(table, key), _| *table == number(Table::Documents) || !later(key));
+            assert_eq!(before - state.rows.len(), 2);
+        }
+        assert_eq!(store.snapshot().unwrap().owned(T, owned).unwrap(), 0);
+
+        for _ in 0..2 {
+            let index = Write::Index { at: ada.at, index: ada.index.clone() };
+            store.commit(T, Unit { writes: vec![index], log: None, ..unit() }).unwrap();
+            let seen = store.snapshot().unwrap();
+            assert_eq!(seen.owned(T, owned).unwrap(), 1);
+            assert_eq!(seen.owned_ids(T, owned, None, 0, 10).unwrap(), [ada.at.id]);
+            assert_eq!(store.check(&mut |_| {}).unwrap(), vec![]);
+        }
+    }
+}

@@ -68,7 +68,7 @@ fn d_e20_an_access_token_has_no_scope_that_its_client_has_not() {
     let reader = with_token(&app, answer);
     let _ = reader.get("/Users").expect(200);
     reader.post("/Users", &user("eve")).refused(403, None);
-    with_token(&app, ask("scim")).get("/Groups").refused(403, None);
+    with_token(&app, ask("scim")).post("/Groups", &json!({ "displayName": "crew" })).refused(403, None);
     let _ = with_token(&app, ask("")).post("/Users", &user("ada")).expect(201);
     for wrong in [
         "groups:read",

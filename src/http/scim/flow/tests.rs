@@ -16,7 +16,6 @@ use crate::http::oauth::OAuth;
 use crate::http::scim::pieces::{Listed, One};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::jwt::Keyring;
-use crate::net::{self, Options, SystemResolver};
 use crate::roster::{Caller, Edges, MEMBERS_PAGE_ROWS, Query, Roster};
 use crate::scim::Projection;
 use crate::store::memory::MemoryStore;
@@ -41,11 +40,7 @@ fn world() -> World {
     let caller = roster.operator("acme", roster.request_id()).unwrap();
     let sizes = BodySizes { usual: 1000, large: 1000 };
     let bodies = Bodies::new(&Limits::default());
-    let outbound = Options { allow: vec![], connect: Duration::ZERO, total: Duration::ZERO, roots: vec![] };
-    let keyring = Keyring::new(
-        net::Client::new(outbound, Arc::new(SystemResolver)).unwrap(),
-        Arc::new(SeededChance::new(1)),
-    );
+    let keyring = Keyring::that_reaches_nobody(Arc::new(SeededChance::new(1)));
     let oauth = OAuth::new(keyring, 60);
     let edge = Edge::new(Arc::new(roster), "https://roster.test/scim/v2".to_owned(), sizes, bodies, oauth);
     World { edge, caller, store }
