@@ -63,6 +63,7 @@ fn attributes() -> Value {
 #[test]
 fn s185_what_was_not_given_cannot_be_seen_in_any_way() {
     on_every_store(|app| {
+        app.adopt();
         let blind = [app.connection("main", "auto-b", "auto"), app.connection("main", "strict-b", "strict")];
         let made = app.post("/Users", &user("ada")).expect(201).json();
         let id = made["id"].as_str().unwrap().to_owned();
@@ -122,6 +123,7 @@ fn s185_what_was_not_given_cannot_be_seen_in_any_way() {
 #[test]
 fn s185_giving_and_taking_holds_from_the_next_request_on_and_touches_no_data() {
     on_every_store(|app| {
+        app.adopt();
         let second = app.connection("main", "second", "auto");
         add(&app, ACME, &attributes(), &["idp"]);
         let made = app.post("/Users", &person("ada", ACME, json!({ "code": "A" }))).expect(201).json();
@@ -168,6 +170,7 @@ fn s185_another_tenant_may_have_a_schema_of_the_same_name() {
 #[test]
 fn s185_two_connections_that_write_to_the_same_people_never_touch_each_others_extension() {
     on_every_store(|app| {
+        app.adopt();
         let second = app.connection("main", "second", "auto");
         let plain = |names: [&str; 2]| {
             names.iter().map(|name| json!({ "name": name, "indexed": true })).collect::<Value>()

@@ -12,7 +12,7 @@ use rosterd::chance::SeededChance;
 use rosterd::clock::Clock;
 use rosterd::config::{Config, Environment, Sources};
 use rosterd::net::{Resolver, SystemResolver};
-use rosterd::roster::{Command, ConnectionOptions, Reply, Roster};
+use rosterd::roster::{Command, ConnectionChange, ConnectionOptions, Reply, Roster};
 use rosterd::store::Store;
 use rosterd::store::memory::MemoryStore;
 use tempfile::TempDir;
@@ -165,6 +165,13 @@ impl TestApp {
             options: ConnectionOptions { adopt: true, ..ConnectionOptions::default() },
         });
         self.issue(tenant, name, &[]).0
+    }
+
+    /// Lets the first connection know of what others provisioned as well.
+    pub fn adopt(&self) {
+        let change = ConnectionChange { adopt: Some(true), ..ConnectionChange::default() };
+        let (tenant, name) = (FIRST_TENANT.to_owned(), FIRST_CONNECTION.to_owned());
+        self.operate(Command::ConnectionSet { tenant, name, change });
     }
 
     /// Makes a connection of the profile `strict` in the first tenant.
