@@ -7,6 +7,7 @@
 //! After an error of the engine nothing more is written before it was reopened: the units of the failed batch get
 //! the error, the queue is told to retry, and reading goes on from the last published state.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
@@ -113,10 +114,21 @@ impl Writer {
     }
 
     /// Queues several units in their order, and waits until each is durable or refused. Nothing keeps other callers' units from
-    /// standing between them.
+    /// standing between them. Half of the queue is left to those who come with one unit (R25): where the other half is taken, each further
+    /// unit waits for an earlier one of the same caller.
     pub fn commit_each(&self, tenant: TenantId, units: Vec<Unit>) -> Vec<Result<Outcome, StoreError>> {
-        let queued: Vec<_> = units.into_iter().map(|unit| self.queue(tenant, unit)).collect();
-        queued.into_iter().map(wait).collect()
+        let mut done = Vec::with_capacity(units.len());
+        let mut waiting = VecDeque::new();
+        for unit in units {
+            while self.shared.queued.load(Ordering::Relaxed) >= self.shared.queue_max.div_ceil(2)
+                && let Some(first) = waiting.pop_front()
+            {
+                done.push(wait(first));
+            }
+            waiting.push_back(self.queue(tenant, unit));
+        }
+        done.extend(waiting.into_iter().map(wait));
+        done
     }
 
     /// Queues a unit; what becomes of it can be awaited.

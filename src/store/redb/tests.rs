@@ -163,6 +163,44 @@ fn r23_a_full_queue_refuses_and_what_is_in_it_is_written() {
 }
 
 #[test]
+fn r25_who_comes_with_many_units_leaves_half_of_the_queue_to_others() {
+    let home = Home::new();
+    let store = home.open();
+    let armed = arm(Point::CommitBefore, &home.place, Fault::Pause, 0);
+    std::thread::scope(|scope| {
+        let store = &store;
+        let many = scope.spawn(move || {
+            let units = (1..=50).map(|number| put(&person(number, &format!("p{number}")))).collect();
+            store.commit_each(T, units)
+        });
+        armed.wait_until_struck(1);
+        // However much of the many is queued by now, there is room for two others.
+        let others = [61, 62].map(|number| {
+            scope.spawn(move || {
+                store.commit(crate::ids::TenantId::new(2), put(&person(number, &format!("q{number}"))))
+            })
+        });
+        while store.health().queued < 2 {
+            assert!(others.iter().all(|other| !other.is_finished()), "another tenant's unit was refused");
+            std::thread::yield_now();
+        }
+        drop(armed);
+        let done = many.join().unwrap();
+        assert_eq!(done.len(), 50);
+        // In their order: each has the number that its place says.
+        for (seq, outcome) in (1..).zip(done) {
+            assert!(
+                matches!(outcome, Ok(Outcome::Committed { seq: Seq(found) }) if found == seq),
+                "{outcome:?}"
+            );
+        }
+        for other in others {
+            assert!(matches!(other.join().unwrap(), Ok(Outcome::Committed { .. })));
+        }
+    });
+}
+
+#[test]
 fn r2_faults_under_eight_writers_lose_nothing_acknowledged() {
     let home = Home::new();
     let store = home.open();
