@@ -4,7 +4,7 @@
 //! that equal values still meet. Index numbers never change their meaning.
 //!
 //! Indexes of order hold every record of a kind once, under what it sorts by (`scim::sort`), whether it has the attribute or not. So they
-//! give the sorted list as it is, are counted by the store, and answer comparisons. Builds before them wrote no such entries, so that
+//! give the sorted list as it is, are counted by the store (where they seldom change), and answer comparisons. Builds before them wrote no such entries, so that
 //! each tenant has a row which says that all its records have them (`repair`); without it they are not asked.
 
 use jiff::Timestamp;
@@ -37,8 +37,9 @@ pub const ORDER_USER_NAME: IndexId = IndexId(128);
 /// Resources in order of `displayName`.
 pub const ORDER_DISPLAY_NAME: IndexId = IndexId(129);
 /// People in order of `meta.lastModified`. Groups have none: theirs moves with their members, and a membership change that wrote a place
-/// in an order would cost more than the membership.
-pub const ORDER_MODIFIED: IndexId = IndexId(130);
+/// in an order would cost more than the membership. It moves with every change of a person, so that its entries are not counted: to leave
+/// some out they are read over.
+pub const ORDER_MODIFIED: IndexId = IndexId(32);
 
 /// Which indexes of order there are; greater when one is added.
 pub const ORDERS_VERSION: u32 = 1;
@@ -104,6 +105,11 @@ pub fn orders(kind: &Kind, document: &Document, modified: Timestamp) -> Vec<Inde
         entries.push(IndexEntry { index: ORDER_MODIFIED, value });
     }
     entries
+}
+
+/// Tells whether an index is one of order.
+pub const fn is_order(index: IndexId) -> bool {
+    matches!(index, ORDER_USER_NAME | ORDER_DISPLAY_NAME | ORDER_MODIFIED)
 }
 
 /// Says which index holds a kind in the order of an attribute.

@@ -122,7 +122,7 @@ fn missing_entries(
     let document = Document::from_segments(stored.segments())
         .map_err(|error| RosterError::Broken(format!("{}: {error}", at.id)))?;
     let before = stored.to_record()?.index;
-    let mut entries: Vec<_> = before.iter().filter(|entry| !entry.index.is_counted()).cloned().collect();
+    let mut entries: Vec<_> = before.iter().filter(|entry| !index::is_order(entry.index)).cloned().collect();
     entries.extend(index::orders(kind, &document, stored.modified()));
     let missing = entries != before;
     Ok(missing.then(|| (Given::Version(at, stored.version()), Write::Index { at, index: entries })))

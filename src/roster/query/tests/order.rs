@@ -174,7 +174,7 @@ fn as_an_earlier_build_wrote_it(roster: &Roster, caller: &Caller) {
             let at = Address { kind: kind.id, id };
             let record = snapshot.get(caller.tenant, at).unwrap().unwrap().to_record().unwrap();
             let index: Vec<IndexEntry> =
-                record.index.into_iter().filter(|entry| !entry.index.is_counted()).collect();
+                record.index.into_iter().filter(|entry| !index::is_order(entry.index)).collect();
             unit.writes.push(Write::Index { at, index });
         }
     }
@@ -304,14 +304,16 @@ fn p8_a_page_at_the_end_of_20000_in_any_kept_order_reads_the_records_of_the_page
             query.parts[0].sort_by = sort::path(name, &users);
             query.order = query.parts[0].sort_by.as_ref().map(|_| order);
             query.count = Some(100);
+            // Entries that move with every change are not counted, and are read over.
+            let keys_max = if name == "meta.lastModified" { u64::from(PEOPLE) + 500 } else { 2_500 };
             let (first, keys, _) = cost(&query);
             assert_eq!(first, 100, "the first page by {name:?}");
-            assert!(keys < 2_500, "{keys} keys for the first page by {name:?} {order:?}");
+            assert!(keys < keys_max, "{keys} keys for the first page by {name:?} {order:?}");
             query.start = Start::Index(u64::from(PEOPLE) - 99);
             let (last, keys, page) = cost(&query);
             assert_eq!(last, first, "the last page by {name:?}");
             // One for each stretch, what is left out of one stretch, and the page.
-            assert!(keys < 2_500, "{keys} keys for the last page by {name:?} {order:?}");
+            assert!(keys < keys_max, "{keys} keys for the last page by {name:?} {order:?}");
             let end = page.ids;
             // By cursor nothing is left out, so that every page costs the same to the row.
             query.start = Start::Cursor(String::new());
