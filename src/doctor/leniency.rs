@@ -14,8 +14,8 @@ pub(super) fn meaning(rule: &str) -> &'static str {
 pub(super) fn advice(rule: &str) -> &'static str {
     match rule {
         "string-as-boolean" => "Entra: add ?aadOptscim062020 to the tenant URL; elsewhere map a boolean, not a text",
-        "string-as-number" => "map a number, not a text",
-        "dotted-name" => "write the parts of name as an object in the template; it is understood as it is",
+        "string-as-number" => "nothing needs to change where the provider maps texts only, as Entra does; elsewhere map a number",
+        "dotted-name" => "nothing needs to change; a custom template can nest the part: \"name\": {\"givenName\": …}",
         "number-as-string" => "put the mapped value in quotes, or convert it to text",
         "string-as-complex" => "map to the part: manager.value, emails[type eq \"work\"].value; for Entra's manager nothing needs to change",
         "single-as-list" => "wrap the value into a list in the template",

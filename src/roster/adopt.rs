@@ -3,6 +3,8 @@
 //! It happens with the first change: the record is the connection's own from then on. In that step neither the login nor a mail address
 //! changes, whatever the request says: who can write a mail address into an identity provider must not get at a local account with it.
 
+use std::borrow::Cow;
+
 use super::Caller;
 use crate::ids::KindId;
 use crate::scim::Document;
@@ -18,10 +20,14 @@ pub(super) fn adopts(caller: &Caller, stored: &Stored) -> bool {
         && stored.connection() != Some(caller.connection)
 }
 
-/// What a record is to the connection that adopts it: without the name under which the other one knew it.
-pub(super) fn as_adopted(mut before: Document) -> Document {
-    before.set(None, EXTERNAL_ID, None);
-    before
+/// What a record is to the caller who changes it: if that adopts it, without the name under which the other connection knew it.
+pub(super) fn as_met<'a>(caller: &Caller, stored: &Stored, kept: &'a Document) -> Cow<'a, Document> {
+    if !adopts(caller, stored) || kept.external_id().is_none() {
+        return Cow::Borrowed(kept);
+    }
+    let mut met = kept.clone();
+    met.set(None, EXTERNAL_ID, None);
+    Cow::Owned(met)
 }
 
 /// Puts back the login and the mail addresses of a person who is adopted.

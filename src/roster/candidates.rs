@@ -5,7 +5,7 @@
 //! whoever asked reads the records. That nothing was found out (`None`) is always right, and slow.
 
 use super::error::RosterError;
-use super::known::only_known;
+use super::known::{knows, only_known};
 use super::{Caller, LOCAL, index, keyed};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::attr::AttrPath;
@@ -351,6 +351,9 @@ impl Planner<'_> {
     }
 
     fn groups_with(&self, member: Address) -> Found {
+        if !knows(self.snapshot, self.caller, member)? {
+            return Ok(Some(Candidates::nothing()));
+        }
         gather(|last: Option<ResourceId>| {
             Ok(self.snapshot.groups_of(self.caller.tenant, member, last, PAGE_ROWS_MAX)?)
         })
@@ -358,6 +361,9 @@ impl Planner<'_> {
 
     /// Lists the people who are direct members of a group.
     fn people_of(&self, group: ResourceId) -> Found {
+        if !knows(self.snapshot, self.caller, Address::group(group))? {
+            return Ok(Some(Candidates::nothing()));
+        }
         gather(|last: Option<ResourceId>| {
             // People come before groups, so that a page which ends with a group is the last one with people.
             let after = last.map(Address::user);

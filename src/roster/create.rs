@@ -97,7 +97,15 @@ impl Roster {
         let bytes = codec::encode(caller.tenant, seq, &record).into();
         let stored = Stored::decode(caller.tenant, at, bytes)?;
         let groups = found.ok().and_then(|view| view.groups);
-        Ok(View { version: seq, modified: record.modified, stored, members: None, groups })
+        // It is the caller's own now, or the caller is an administrator.
+        Ok(View {
+            version: seq,
+            modified: record.modified,
+            stored,
+            members: None,
+            groups,
+            shows_external_id: true,
+        })
     }
 
     /// Reads what a write left behind.

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::error::RosterError;
+use super::known::only_known_members;
 use super::{Caller, Roster, Scope};
 use crate::ids::{Address, ResourceId};
 use crate::store::{PAGE_ROWS_MAX, Seq, Snapshot};
@@ -59,7 +60,7 @@ pub struct Members {
     group: ResourceId,
     /// The unit that last changed the edges, at that moment.
     touched: Seq,
-    count: u64,
+    edges: u64,
     names: bool,
     after: Option<Address>,
     done: bool,
@@ -69,7 +70,7 @@ impl std::fmt::Debug for Members {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Members")
             .field("group", &self.group)
-            .field("count", &self.count)
+            .field("edges", &self.edges)
             .finish_non_exhaustive()
     }
 }
@@ -88,19 +89,19 @@ impl Members {
             caller: caller.clone(),
             group,
             touched: touched.map_or(Seq::ZERO, |touched| touched.seq),
-            count: touched.map_or(0, |touched| touched.count),
+            edges: touched.map_or(0, |touched| touched.count),
             names: edges.names,
             after: None,
             done: false,
         })
     }
 
-    /// Returns how many there are.
-    pub const fn count(&self) -> u64 {
-        self.count
+    /// Returns how many edges will be read: as many as there are members, or more where the caller does not know of each.
+    pub(super) const fn edges(&self) -> u64 {
+        self.edges
     }
 
-    /// Reads the next page; `None` after the last one.
+    /// Reads the next page, of those that the caller knows of (X19); `None` after the last one.
     ///
     /// # Errors
     /// [`RosterError::Moved`] when the moment was let go and the edges have changed since.
@@ -113,6 +114,7 @@ impl Members {
         self.done = page.len() < MEMBERS_PAGE_ROWS;
         let Some(last) = page.last() else { return Ok(None) };
         self.after = Some(*last);
+        let page = only_known_members(snapshot.as_ref(), &self.caller, page)?;
         let shown = |at: Address| Ok(Member { at, display: self.name_of(snapshot.as_ref(), at)? });
         page.into_iter().map(shown).collect::<Result<_, RosterError>>().map(Some)
     }
@@ -144,13 +146,12 @@ impl Members {
         if !self.names || !self.caller.may(Scope::reads(at.kind)) {
             return Ok(None);
         }
-        let known = snapshot.get(self.caller.tenant, at)?.filter(|record| self.caller.sees(record));
-        let named = known.map(|record| record.display().to_owned());
+        let named = snapshot.get(self.caller.tenant, at)?.map(|record| record.display().to_owned());
         Ok(named.filter(|name| !name.is_empty()))
     }
 }
 
-/// Reads all of a group's edges, for those who need them all at once.
+/// Reads all of a group's edges, whoever knows of them, for those who need them all at once.
 pub(super) fn all_members(
     snapshot: &dyn Snapshot,
     caller: &Caller,
@@ -165,6 +166,15 @@ pub(super) fn all_members(
             return Ok(members);
         }
     }
+}
+
+/// Reads those of them that lead to whom the caller knows of (X19).
+pub(super) fn known_members(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    group: ResourceId,
+) -> Result<Vec<Address>, RosterError> {
+    only_known_members(snapshot, caller, all_members(snapshot, caller, group)?)
 }
 
 /// Reads which groups somebody is a direct member of.
@@ -269,7 +279,7 @@ mod tests {
         };
         let (mut held, mut same, mut moved) =
             (world.members(Edges::ALL), world.members(Edges::ALL), world.members(Edges::ALL));
-        assert_eq!(held.count(), 2);
+        assert_eq!(held.edges(), 2);
         // What changes the document changes no edge.
         same.let_go();
         world.patch(&json!({ "op": "replace", "path": "displayName", "value": "Band" }));

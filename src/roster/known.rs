@@ -60,6 +60,37 @@ pub(super) fn own_ids(
     }
 }
 
+/// Tells whether the caller knows of the other end of an edge, which is there.
+pub(super) fn knows(snapshot: &dyn Snapshot, caller: &Caller, at: Address) -> Result<bool, RosterError> {
+    if caller.sees_all() {
+        return Ok(true);
+    }
+    Ok(snapshot.get(caller.tenant, at)?.is_some_and(|stored| caller.sees(&stored)))
+}
+
+/// Leaves of a group's members those that the caller knows of. An administrator may have put others beside them.
+pub(super) fn only_known_members(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    members: Vec<Address>,
+) -> Result<Vec<Address>, RosterError> {
+    if caller.sees_all() {
+        return Ok(members);
+    }
+    let mut left = Vec::with_capacity(members.len());
+    // They come kind by kind.
+    for of_kind in members.chunk_by(|one, other| one.kind == other.kind) {
+        let Some(Address { kind, .. }) = of_kind.first() else { continue };
+        let all = matches!(known(snapshot, caller, *kind)?, Known::All(_));
+        for member in of_kind {
+            if all || knows(snapshot, caller, *member)? {
+                left.push(*member);
+            }
+        }
+    }
+    Ok(left)
+}
+
 /// Leaves of what the indexes found those that the caller knows of.
 pub(super) fn only_known(
     snapshot: &dyn Snapshot,

@@ -2,13 +2,16 @@
 //!
 //! Only edges that really change are written, each on the fact that the member exists, so that a membership costs what it
 //! changes and never what the group holds. A full list is the exception: it is compared with the edges as a whole.
+//!
+//! Whom the caller does not know of (X19) it neither adds nor removes: a full list says nothing of them, and they stay.
 
 use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::edges::all_members;
+use super::edges::known_members;
 use super::error::RosterError;
+use super::known::knows;
 use super::{Caller, commit::Plan};
 use crate::idp::profile::UnknownMember;
 use crate::ids::{Address, KindId, ResourceId};
@@ -110,7 +113,10 @@ impl<'a> Memberships<'a> {
     }
 
     fn unlink(&mut self, member: Address) -> Result<(), RosterError> {
-        if !self.added.remove(&member) && self.snapshot.is_member(self.caller.tenant, self.group, member)? {
+        if !self.added.remove(&member)
+            && self.snapshot.is_member(self.caller.tenant, self.group, member)?
+            && knows(self.snapshot, self.caller, member)?
+        {
             self.removed.insert(member);
         }
         Ok(())
@@ -119,7 +125,7 @@ impl<'a> Memberships<'a> {
     fn keep_only(&mut self, stays: impl Fn(Address) -> bool) -> Result<(), RosterError> {
         self.whole = true;
         self.added.retain(|member| stays(*member));
-        for member in all_members(self.snapshot, self.caller, self.group)? {
+        for member in known_members(self.snapshot, self.caller, self.group)? {
             if !stays(member) {
                 self.removed.insert(member);
             }

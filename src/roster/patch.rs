@@ -34,22 +34,24 @@ impl Roster {
         caller.needs(Scope::writes(kind.id))?;
         let incoming = normalise::patch(body, kind, caller.profile)?;
         let rule = |snapshot: &dyn Snapshot| {
-            let (stored, before, facts) = Self::found(snapshot, caller, kind, at, given)?;
+            let (stored, kept, facts) = Self::found(snapshot, caller, kind, at, given)?;
+            let before = adopt::as_met(caller, &stored, &kept);
             let patched = patch::apply(&before, &incoming.operations, kind, &caller.profile.policy)?;
             let mut wanted = patched.document;
             let mut used = incoming.notes.clone();
             used.merge(&patched.notes);
-            if adopt::adopts(caller, &stored) {
+            let adopts = adopt::adopts(caller, &stored);
+            if adopts {
                 adopt::keep_login(kind.id, &before, &mut wanted, &mut used);
             }
             let mut plan = Plan { subject: Some(at), notes: used, ..Plan::default() };
             let mut memberships = Memberships::new(snapshot, caller, kind, at.id);
             patched.members.iter().try_for_each(|change| memberships.apply(change))?;
             let mut changed = memberships.finish(&mut plan)?;
-            if wanted != before {
+            if wanted != *before || (adopts && !plan.writes.is_empty()) {
                 let record = Self::record(snapshot, caller, kind, at, &wanted, Some(&stored))?;
                 plan.writes.insert(0, Write::Put(Box::new(record)));
-                plan.changes.splice(0..0, changes(&before, &wanted));
+                plan.changes.splice(0..0, changes(&kept, &wanted));
                 plan.given.extend(facts);
                 changed = true;
             } else if *given == Precondition::None {

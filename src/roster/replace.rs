@@ -48,10 +48,12 @@ impl Roster {
         caller.needs(Scope::writes(kind.id))?;
         let incoming = normalise::resource(body, kind, caller.profile)?;
         let rule = move |snapshot: &dyn Snapshot| {
-            let (stored, before, mut facts) = Self::found(snapshot, caller, kind, at, given)?;
+            let (stored, kept, mut facts) = Self::found(snapshot, caller, kind, at, given)?;
+            let before = adopt::as_met(caller, &stored, &kept);
             let mut incoming = incoming.clone();
             let mut wanted = incoming.replace(&before, kind, caller.profile)?;
-            if adopt::adopts(caller, &stored) {
+            let adopts = adopt::adopts(caller, &stored);
+            if adopts {
                 adopt::keep_login(kind.id, &before, &mut wanted, &mut incoming.notes);
             }
             let mut plan = Plan { subject: Some(at), notes: incoming.notes.clone(), ..Plan::default() };
@@ -61,10 +63,10 @@ impl Roster {
                 memberships.apply(&MemberChange::Replace(members.clone()))?;
                 changed = memberships.finish(&mut plan)?;
             }
-            if wanted != before {
+            if wanted != *before || (adopts && !plan.writes.is_empty()) {
                 let record = Self::record(snapshot, caller, kind, at, &wanted, Some(&stored))?;
                 plan.writes.insert(0, Write::Put(Box::new(record)));
-                plan.changes.splice(0..0, changes(&before, &wanted));
+                plan.changes.splice(0..0, changes(&kept, &wanted));
                 changed = true;
             }
             let said = if caller.profile.put_omitted == PutOmitted::Keep {
@@ -103,7 +105,6 @@ impl Roster {
         given.check(version)?;
         let document = Document::from_segments(kind.seen(stored.segments()))
             .map_err(|error| RosterError::Broken(format!("{}: {error}", at.id)))?;
-        let document = if adopt::adopts(caller, &stored) { adopt::as_adopted(document) } else { document };
         Ok((stored, document, facts))
     }
 }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use super::Caller;
 use super::candidates::Candidates;
-use super::edges::{Edges, Members, all_members};
+use super::edges::{Edges, Members, known_members};
 use super::error::RosterError;
 use super::known::{Known, known, own_ids};
 use super::query::Part;
 use super::view::{View, view};
-use super::{Caller, LOCAL};
 use crate::clock::Clock;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::attr::AttrPath;
@@ -75,7 +75,7 @@ impl<'a> Scan<'a> {
         for id in ids {
             let Some(looked) = self.read(part, id, needs)? else { continue };
             self.compare(&looked, terms)?;
-            if looked.with_computed(self.caller, &part.kind, |subject| filter.matches(subject, &part.kind)) {
+            if looked.with_computed(&part.kind, |subject| filter.matches(subject, &part.kind)) {
                 matching.push(id);
             }
         }
@@ -101,7 +101,7 @@ impl<'a> Scan<'a> {
         for id in ids {
             let Some(looked) = self.read(part, id, needs)? else { continue };
             self.compare(&looked, terms)?;
-            let key = looked.with_computed(self.caller, kind, |subject| {
+            let key = looked.with_computed(kind, |subject| {
                 let matches = judged.is_none_or(|filter| filter.matches(subject, kind));
                 matches.then(|| match &part.sort_by {
                     Some(path) => SortKey::of(path, subject, kind),
@@ -125,7 +125,7 @@ impl<'a> Scan<'a> {
         let at = Address { kind: part.kind.id, id };
         let Some(view) = view(self.snapshot, self.caller, at, needs)? else { return Ok(None) };
         // One group is looked at whatever its size, as it is when it is read alone.
-        let members = view.members.as_ref().map_or(0, Members::count);
+        let members = view.members.as_ref().map_or(0, Members::edges);
         self.members = self.members.saturating_add(usize::try_from(members).unwrap_or(usize::MAX));
         if self.members > MEMBERS_MAX && self.rows > 1 {
             let detail = format!(
@@ -208,7 +208,7 @@ impl Looked {
     fn at(snapshot: &dyn Snapshot, caller: &Caller, kind: &Kind, view: View) -> Result<Self, RosterError> {
         let id = view.stored.at().id;
         let members = match view.members {
-            Some(_) => all_members(snapshot, caller, id)?,
+            Some(_) => known_members(snapshot, caller, id)?,
             None => Vec::new(),
         };
         let document = Document::from_segments(kind.seen(view.stored.segments()))
@@ -217,7 +217,7 @@ impl Looked {
     }
 
     /// Shows it as it would be answered to somebody who asks for its attributes.
-    fn with_computed<T>(&self, caller: &Caller, kind: &Kind, look: impl FnOnce(&Computed<'_>) -> T) -> T {
+    fn with_computed<T>(&self, kind: &Kind, look: impl FnOnce(&Computed<'_>) -> T) -> T {
         let Self { view, members, document } = self;
         let word = |kind| if kind == KindId::GROUP { "Group" } else { "User" };
         let groups = view.groups.iter().flatten();
@@ -228,8 +228,7 @@ impl Looked {
             created: view.stored.created(),
             modified: view.modified,
             version: view.version.0,
-            own_external_id: caller.connection == LOCAL
-                || view.stored.connection() == Some(caller.connection),
+            own_external_id: view.shows_external_id,
             groups: &groups
                 .map(|group| json!({ "value": group.id.to_string(), "display": group.display, "type": "direct" }))
                 .collect(),
@@ -275,7 +274,7 @@ pub(super) fn sort_key_as_shown(
 ) -> SortKey {
     let view = view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL).unwrap().unwrap();
     let looked = Looked::at(snapshot.as_ref(), caller, kind, view).unwrap();
-    looked.with_computed(caller, kind, |subject| SortKey::of(path, subject, kind))
+    looked.with_computed(kind, |subject| SortKey::of(path, subject, kind))
 }
 
 /// Tells whether a resource matches, with everything about it read: the second opinion on the planner.
@@ -291,5 +290,5 @@ pub(super) fn matches_as_shown(
         return false;
     };
     let looked = Looked::at(snapshot.as_ref(), caller, kind, view);
-    looked.is_ok_and(|looked| looked.with_computed(caller, kind, |subject| filter.matches(subject, kind)))
+    looked.is_ok_and(|looked| looked.with_computed(kind, |subject| filter.matches(subject, kind)))
 }

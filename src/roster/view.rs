@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::edges::{Edges, MemberFace, Members, groups_of};
 use super::error::RosterError;
-use super::{Caller, Roster, Scope};
+use super::{Caller, LOCAL, Roster, Scope};
 use crate::ids::{Address, KindId};
 use crate::store::{Seq, Snapshot, Stored};
 
@@ -23,6 +23,8 @@ pub struct View {
     pub members: Option<Members>,
     /// The groups that a user is a direct member of; `None` where they were not asked for, or are none of the caller's business.
     pub groups: Option<Vec<MemberFace>>,
+    /// Whether the caller is shown its `externalId`: the name that another connection gave it is none of its business (S195).
+    pub shows_external_id: bool,
 }
 
 /// What the caller expects of the version (RFC 7644 §3.14, RFC 9110 §13.1).
@@ -94,8 +96,14 @@ pub(super) fn view(
     let Some(stored) = snapshot.get(caller.tenant, at)?.filter(|stored| caller.sees(stored)) else {
         return Ok(None);
     };
-    let mut view =
-        View { version: stored.version(), modified: stored.modified(), stored, members: None, groups: None };
+    let mut view = View {
+        version: stored.version(),
+        modified: stored.modified(),
+        members: None,
+        groups: None,
+        shows_external_id: caller.connection == LOCAL || stored.connection() == Some(caller.connection),
+        stored,
+    };
     if at.kind == KindId::GROUP {
         if let Some(touched) = snapshot.touched(caller.tenant, at.id)? {
             view.version = view.version.max(touched.seq);

@@ -12,6 +12,9 @@ from scim2_models import (
     SearchRequest,
 )
 
+# The extension of our own, which every connection sees.
+PSA_USER = "urn:ietf:params:scim:schemas:extension:psa:2.0:User"
+
 # Where our schemas differ from those of scim2-models. Nothing else may.
 DIFFERENT = {
     # RFC 7643 section 8.7.1 gives it so. It is compared with nothing anyway.
@@ -32,7 +35,7 @@ DIFFERENT = {
 
 def test_a_client_builds_its_classes_from_what_the_server_says(scim, User, Group):
     assert {kind.name for kind in scim.provider.resource_types} == {"User", "Group"}
-    assert list(User.get_extension_models()) == [EnterpriseUser.to_schema().id]
+    assert set(User.get_extension_models()) == {EnterpriseUser.to_schema().id, PSA_USER}
     assert scim.provider.config.patch.supported
     assert scim.provider.config.filter.supported
     assert scim.provider.config.etag.supported

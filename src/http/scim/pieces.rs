@@ -3,6 +3,8 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::flow::Pieces;
 use crate::http::edge::Edge;
 use crate::ids::KindId;
@@ -145,13 +147,26 @@ impl Rendering {
 }
 
 fn head(out: &mut Vec<u8>, edge: &Edge, kind: &Kind, view: &View, projection: &Projection) {
-    let segments: Vec<(&str, &str)> = kind.seen(view.stored.segments()).collect();
+    let mut segments: Vec<(&str, &str)> = kind.seen(view.stored.segments()).collect();
+    let nameless;
+    if let (false, Some((_, core))) = (view.shows_external_id, segments.first_mut()) {
+        nameless = without_external_id(core);
+        *core = &nameless;
+    }
     let groups: Option<Vec<Link<'_>>> = view.groups.as_ref().and_then(|groups| {
         let kind = edge.roster().kinds().by_id(KindId::GROUP)?;
         Some(groups.iter().map(|group| Link { kind, id: group.id, display: Some(&group.display) }).collect())
     });
     let shown = wire::View { segments: &segments, groups: groups.as_deref(), ..bare(kind, view) };
     wire::head(out, &shown, edge.base_url(), projection);
+}
+
+/// Leaves out what another connection calls a resource.
+fn without_external_id(core: &str) -> String {
+    // The store gives back what was put into it; a segment that is no object has been reported by its check.
+    let mut attributes: Map<String, Value> = serde_json::from_str(core).unwrap_or_default();
+    attributes.shift_remove("externalId");
+    Value::Object(attributes).to_string()
 }
 
 /// What `meta` is written from.

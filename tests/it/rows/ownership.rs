@@ -1,7 +1,7 @@
 //! X19, S63, S195: what a connection provisioned is its own; what another one did is not there for it, unless it may adopt.
 
 use rosterd::app::bootstrap::FIRST_TENANT;
-use rosterd::roster::{Command, ConnectionChange, ConnectionOptions};
+use rosterd::roster::{Command, ConnectionChange, ConnectionOptions, Reply};
 use serde_json::{Value, json};
 
 use crate::support::bodies::{add_members, group, replace, user};
@@ -41,6 +41,15 @@ fn every_verb(client: &Client, path: &str) -> Vec<Answer> {
         client.delete(path),
         client.send(&Request::scim("HEAD", path)),
     ]
+}
+
+/// What the history says last of an attribute.
+fn last_change(app: &TestApp, attribute: &str) -> Value {
+    let page = Command::AuditPage { tenant: Some(FIRST_TENANT.to_owned()), after: 0, limit: 10_000 };
+    let Reply::Audit { rows } = app.operate(page) else { panic!() };
+    let values: Value = serde_json::from_str(&rows.last().unwrap().values).unwrap();
+    let changes = values["changes"].as_array().unwrap();
+    changes.iter().find(|change| change["attribute"] == attribute).unwrap().clone()
 }
 
 fn total(client: &Client, path: &str) -> Value {
@@ -196,6 +205,17 @@ fn x19_who_is_adopted_keeps_login_and_mail_in_that_step_and_changes_hands() {
         let entra = adopter(&app);
         let found = entra.find("/Users", "userName eq \"ada\"").expect(200).json();
         assert_eq!(found["Resources"][0]["id"], ada);
+        // What the other one calls her is not shown, and nothing is adopted by what changes nothing.
+        let before = app.get(&format!("/Users/{ada}")).expect(200).json();
+        let mut seen = before.clone();
+        seen.as_object_mut().unwrap().shift_remove("externalId");
+        assert_eq!(found["Resources"][0], seen);
+        for path in ["", "?attributes=externalId,userName", "?attributes=externalId"] {
+            let shown = entra.get(&format!("/Users/{ada}{path}")).expect(200).json();
+            assert_eq!(shown.get("externalId"), None, "{shown}");
+        }
+        assert_eq!(entra.put(&format!("/Users/{ada}"), &seen).expect(200).json(), seen);
+        assert_eq!(app.get(&format!("/Users/{ada}")).expect(200).json(), before);
 
         let mut claimed = user("eve");
         claimed["externalId"] = "new".into();
@@ -207,6 +227,8 @@ fn x19_who_is_adopted_keeps_login_and_mail_in_that_step_and_changes_hands() {
         assert_eq!(adopted["emails"][0]["value"], "ada@acme.test");
         assert_eq!(adopted["externalId"], "new");
         assert_eq!(entra.find("/Users", "externalId eq \"new\"").expect(200).json()["totalResults"], 1);
+        let change = last_change(&app, "externalId");
+        assert_eq!((&change["old"], &change["new"]), (&json!("old"), &json!("new")), "the history has both");
 
         app.get(&path).refused(404, None);
         assert_eq!(app.find("/Users", "externalId eq \"old\"").expect(200).json()["totalResults"], 0);
@@ -281,5 +303,89 @@ fn s63_of_many_posts_for_one_inactive_person_one_restores_and_the_others_are_dup
         });
         assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
         assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 7, "{statuses:?}");
+    });
+}
+
+/// Whose members a group shows, in order.
+fn members(group: &Value) -> Vec<String> {
+    let mut ids: Vec<String> = group["members"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["value"].as_str().unwrap().to_owned())
+        .collect();
+    ids.sort();
+    ids
+}
+
+#[test]
+fn x19_members_that_a_connection_does_not_know_are_neither_shown_nor_touched_by_it() {
+    on_every_store(|app| {
+        let ada = app.post("/Users", &user("ada")).expect(201).id();
+        let crowd = app.post("/Groups", &group("crowd", &[&ada])).expect(201).id();
+        let entra = stranger(&app);
+        let eve = entra.post("/Users", &user("eve")).expect(201).id();
+        let bob = entra.post("/Users", &user("bob")).expect(201).id();
+        let team = entra.post("/Groups", &group("team", &[&eve])).expect(201).id();
+        let (local, _) = app.issue(FIRST_TENANT, "local", &[]);
+        let path = format!("/Groups/{team}");
+        let _ = local.patch(&path, &add_members(&[&ada, &crowd])).expect(204);
+        let _ = local.patch(&format!("/Groups/{crowd}"), &add_members(&[&eve])).expect(204);
+
+        for shown in [&path, &format!("{path}?attributes=members,members.display")] {
+            assert_eq!(members(&entra.get(shown).expect(200).json()), [eve.clone()]);
+        }
+        let list = entra.get("/Groups?attributes=members").expect(200).json();
+        assert_eq!(members(&list["Resources"][0]), [eve.clone()]);
+        for (path, filter) in [
+            ("/Groups", format!("members.value eq \"{ada}\"")),
+            ("/Groups", format!("members[value eq \"{ada}\" and type eq \"User\"]")),
+            ("/Groups", format!("members.value sw \"{ada}\"")),
+            ("/Groups", "members.type eq \"Group\"".to_owned()),
+            ("/Users", format!("groups.value eq \"{crowd}\"")),
+            ("/Users", format!("groups.value sw \"{crowd}\"")),
+            ("/Users", format!("groups[value eq \"{crowd}\"]")),
+        ] {
+            assert_eq!(entra.find(path, &filter).expect(200).json()["totalResults"], 0, "{filter}");
+        }
+
+        // Nothing that the connection says of its group is about them.
+        let remove = |path: &str| json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{ "op": "remove", "path": path }] });
+        let mut everybody = vec![ada.clone(), crowd.clone()];
+        let before = entra.get(&path).expect(200).json()["meta"]["version"].clone();
+        let _ = entra.patch(&path, &remove(&format!("members[value eq \"{ada}\"]")));
+        let _ = entra.patch(&path, &remove("members[type eq \"Group\"]"));
+        assert_eq!(entra.get(&path).expect(200).json()["meta"]["version"], before);
+        let replaced = entra.put(&path, &group("team", &[&bob])).expect(200).json();
+        assert_eq!(members(&replaced), [bob.clone()]);
+        let _ = entra.patch(&path, &remove("members")).expect(204);
+        assert_eq!(members(&entra.get(&path).expect(200).json()), [] as [String; 0]);
+        everybody.sort();
+        assert_eq!(members(&local.get(&path).expect(200).json()), everybody);
+
+        // With its group it removes what belonged to it, and nobody else.
+        let _ = entra.delete(&path).expect(204);
+        let _ = app.get(&format!("/Users/{ada}")).expect(200);
+    });
+}
+
+#[test]
+fn x19_a_group_is_adopted_by_who_changes_its_members_alone() {
+    on_every_store(|app| {
+        let ada = app.post("/Users", &user("ada")).expect(201).id();
+        let mut body = group("crowd", &[]);
+        body["externalId"] = "old".into();
+        let path = format!("/Groups/{}", app.post("/Groups", &body).expect(201).id());
+        let entra = adopter(&app);
+        // What changes nothing adopts nothing.
+        let _ = entra.patch(&path, &add_members(&[MISSING])).expect(204);
+        let _ = entra.patch(&path, &replace("displayName", "crowd"));
+        let _ = app.get(&path).expect(200);
+
+        let _ = entra.patch(&path, &add_members(&[&ada])).expect(204);
+        app.get(&path).refused(404, None);
+        assert_eq!(members(&entra.get(&path).expect(200).json()), [ada]);
+        assert_eq!(last_change(&app, "externalId")["old"], "old");
+        assert_eq!(app.find("/Groups", "externalId eq \"old\"").expect(200).json()["totalResults"], 0);
     });
 }
