@@ -24,7 +24,9 @@ fn roster(store: Arc<dyn Store>) -> Roster {
     let request = roster.request_id();
     roster.create_tenant("main", request).unwrap();
     let operator = roster.operator("main", request).unwrap();
-    roster.create_connection(&operator, "idp", "auto").unwrap();
+    roster
+        .create_connection(&operator, "idp", "auto", rosterd::roster::ConnectionOptions::default())
+        .unwrap();
     roster.create_token(&operator, "idp", Scopes::idp(), None, Some(TOKEN)).unwrap();
     roster
 }
