@@ -12,14 +12,21 @@ use crate::app::bootstrap::{FIRST_CONNECTION, FIRST_TENANT, bootstrap};
 use crate::app::{self, Daemon, Rim};
 use crate::config::{Config, Environment, Sources};
 use crate::demo::client::Client;
-use crate::demo::{play, show};
-use crate::roster::{Roster, Scopes, TOKENS_PER_CONNECTION_MAX, hex};
+use crate::demo::play::Player;
+use crate::demo::{entra, okta, show};
+use crate::roster::{Caller, ConnectionOptions, Roster, Scopes, TOKENS_PER_CONNECTION_MAX, hex};
 use crate::telemetry::{self, LogForm};
+
+/// The connection that Entra's people come through. No administrator gives one such a name, whose tokens the demo could end.
+const ENTRA_CONNECTION: &str = "demo-entra";
+/// How long a token lives that is made to read a folder back.
+const READ_BACK_HOURS: i64 = 24;
 
 /// Show what rosterd does, on a fresh folder and free ports.
 ///
-/// Starts the daemon, plays a first sync of an identity provider through real HTTP (users, groups, a changed profile, a
-/// deactivation, a group push), prints the roster that it now holds, says what to type next, and serves until Ctrl-C.
+/// Starts the daemon, plays the first syncs of two identity providers through real HTTP, Okta and Entra ID, each in its own
+/// dialect (people, groups, changes, somebody who leaves), prints what the roster now holds, says what to type next, and
+/// serves until Ctrl-C.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -52,29 +59,41 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<Exit> {
     telemetry::start(LogForm::Readable, "warn")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let roster = app::open_roster(&config, &rim)?;
-    let token = token(&roster, &config)?;
+    let keys = keys(&roster, &config, is_new)?;
     runtime.block_on(async {
         let daemon = Daemon::start(&config, Arc::clone(&roster), &rim).await?;
         tokio::spawn(daemon.drain().on_signals()?);
-        let mut client = Client::connect(daemon.public(), &token).await?;
         writeln!(world.err, "rosterd serves {} from {}", daemon.base_url(), dir.display())?;
-        if is_new {
-            play::first_sync(&mut client, world.err).await?;
-        } else {
+        let mut clients = Vec::new();
+        for key in &keys {
+            clients.push((key.connection, Client::connect(daemon.public(), &key.token).await?));
+        }
+        if !is_new {
             writeln!(
                 world.err,
                 "\nThis folder holds a roster already: nothing is played, it is read back from disk."
             )?;
         }
-        writeln!(world.err, "\nThe roster now holds:\n")?;
+        for (connection, client) in clients.iter_mut().filter(|_| is_new) {
+            let mut player = Player::new(client, world.err);
+            if *connection == ENTRA_CONNECTION {
+                entra::first_sync(&mut player, &|| rim.chance.uuid(rim.clock.now())).await?;
+            } else {
+                okta::first_sync(&mut player).await?;
+            }
+        }
+        writeln!(world.err, "\nThe roster now holds, for each connection what came through it:")?;
         world.err.flush()?;
-        show::roster(&mut client, world.out).await?;
+        for (connection, client) in &mut clients {
+            writeln!(world.out, "\nConnection {connection}")?;
+            show::roster(client, world.out).await?;
+        }
         world.out.flush()?;
-        drop(client);
+        drop(clients);
         if args.once {
             daemon.drain().begin();
         } else {
-            what_next(&daemon, &dir, &token, world.err)?;
+            what_next(&daemon, &dir, &keys, world.err)?;
         }
         daemon.finish().await;
         anyhow::Ok(())
@@ -87,26 +106,58 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Gives the folder's connection a token: the first, or a new one in place of its oldest. Tokens of other connections are not the demo's.
-fn token(roster: &Roster, config: &Config) -> Result<String> {
-    if let Some(issued) = bootstrap(roster, config, None)? {
-        return Ok(issued.secret.to_string());
-    }
+/// A connection that is shown, and a token for it.
+struct Key {
+    connection: &'static str,
+    token: String,
+}
+
+/// Gives tokens for the demo's connections, which a new folder gets; of an older one those that it has.
+fn keys(roster: &Roster, config: &Config, is_new: bool) -> Result<Vec<Key>> {
+    let mut keys = vec![Key { connection: FIRST_CONNECTION, token: first_token(roster, config)? }];
     let caller = roster.operator(FIRST_TENANT, roster.request_id())?;
-    let mut tokens = roster.tokens(&caller)?;
-    tokens.retain(|token| token.connection == FIRST_CONNECTION);
+    if is_new {
+        roster.create_connection(&caller, ENTRA_CONNECTION, "entra", ConnectionOptions::default())?;
+    }
+    if roster.connections(&caller)?.iter().any(|connection| connection.name == ENTRA_CONNECTION) {
+        let hours =
+            if is_new { 24_i64.saturating_mul(config.tokens.lifetime_days.into()) } else { READ_BACK_HOURS };
+        let token = token(roster, &caller, ENTRA_CONNECTION, hours)?;
+        keys.push(Key { connection: ENTRA_CONNECTION, token });
+    }
+    Ok(keys)
+}
+
+/// Gives the folder's first connection a token: the folder's first, or one more.
+fn first_token(roster: &Roster, config: &Config) -> Result<String> {
+    match bootstrap(roster, config, None)? {
+        Some(issued) => Ok(issued.secret.to_string()),
+        None => token(
+            roster,
+            &roster.operator(FIRST_TENANT, roster.request_id())?,
+            FIRST_CONNECTION,
+            READ_BACK_HOURS,
+        ),
+    }
+}
+
+/// Gives a connection a new token, where it has enough of them in place of its oldest. Tokens of other connections are not the demo's.
+fn token(roster: &Roster, caller: &Caller, connection: &str, hours: i64) -> Result<String> {
+    let mut tokens = roster.tokens(caller)?;
+    tokens.retain(|token| token.connection == connection);
     if tokens.len() >= TOKENS_PER_CONNECTION_MAX
         && let Some(oldest) = tokens.first()
     {
-        roster.revoke_token(&caller, oldest.id)?;
+        roster.revoke_token(caller, oldest.id)?;
     }
-    let lifetime = jiff::SignedDuration::from_hours(24);
-    let issued = roster.create_token(&caller, FIRST_CONNECTION, Scopes::idp(), Some(lifetime), None)?;
+    let lifetime = jiff::SignedDuration::from_hours(hours);
+    let issued = roster.create_token(caller, connection, Scopes::idp(), Some(lifetime), None)?;
     Ok(issued.secret.to_string())
 }
 
-fn what_next(daemon: &Daemon, dir: &Path, token: &str, err: &mut dyn Write) -> Result<()> {
+fn what_next(daemon: &Daemon, dir: &Path, keys: &[Key], err: &mut dyn Write) -> Result<()> {
     let (base, dir) = (daemon.base_url(), dir.display());
+    let [Key { token, .. }, ..] = keys else { return Ok(()) };
     writeln!(
         err,
         "
@@ -114,12 +165,15 @@ It keeps serving until Ctrl-C. Next, in another terminal:
 
   One person:
     curl -H 'Authorization: Bearer {token}' '{base}/Users?filter=userName+eq+%22ada.byron@acme.example%22'
+  How a provider is doing, what it sends otherwise than the standard has it, and what to do about that:
+    rosterd connection doctor {last} --data {dir}
   Who did what:
     rosterd audit export --tenant {FIRST_TENANT} --data {dir}
   Nothing is lost: kill it the hard way, and have the same table read back from disk:
     kill -9 {pid}; rosterd demo --data {dir}
 
 (rosterd is target/release/rosterd after a build with cargo.)",
+        last = keys.last().map_or(FIRST_CONNECTION, |key| key.connection),
         pid = std::process::id()
     )?;
     Ok(err.flush()?)
@@ -145,16 +199,29 @@ mod tests {
     fn the_demo_ends_no_token_of_another_connection() {
         let roster = roster_on(Arc::new(MemoryStore::new()), &Rim::default());
         let config = Config::load(&Sources::new(Environment::default())).unwrap();
-        let first = token(&roster, &config).unwrap();
+        let first = first_token(&roster, &config).unwrap();
         let request = roster.request_id();
         let caller = roster.operator(FIRST_TENANT, request).unwrap();
         let others =
             [(); 2].map(|()| roster.create_token(&caller, "local", Scopes::idp(), None, None).unwrap());
         let works = |secret: &str| roster.authenticate(secret, request).unwrap().is_some();
-        let second = token(&roster, &config).unwrap();
+        let second = first_token(&roster, &config).unwrap();
         assert!(works(&first) && works(&second));
-        let third = token(&roster, &config).unwrap();
+        let third = first_token(&roster, &config).unwrap();
         assert!(!works(&first) && works(&second) && works(&third));
         assert!(others.iter().all(|other| works(&other.secret)));
+    }
+
+    #[test]
+    fn an_older_folder_is_shown_as_it_is_and_gets_no_connection() {
+        let roster = roster_on(Arc::new(MemoryStore::new()), &Rim::default());
+        let config = Config::load(&Sources::new(Environment::default())).unwrap();
+        let names = |is_new| {
+            let keys = keys(&roster, &config, is_new).unwrap();
+            keys.iter().map(|key| key.connection).collect::<Vec<_>>()
+        };
+        assert_eq!(names(false), [FIRST_CONNECTION]);
+        assert_eq!(names(true), [FIRST_CONNECTION, ENTRA_CONNECTION]);
+        assert_eq!(names(false), [FIRST_CONNECTION, ENTRA_CONNECTION]);
     }
 }

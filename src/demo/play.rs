@@ -1,4 +1,4 @@
-//! The identity provider's side: Okta's first synchronisation, in the shapes in which Okta sends it (`conformance/okta`).
+//! What both identity providers' sides have in common: they send requests, check what comes back, and tell each step in a line.
 
 use std::io::Write;
 use std::time::Instant;
@@ -9,79 +9,34 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 
-const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
-const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+/// The schema of people.
+pub(super) const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+/// Its extension for firms.
+pub(super) const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+/// The schema of groups.
+pub(super) const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
 const PATCH: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// Given name, family name, title, department.
-const PEOPLE: [(&str, &str, &str, &str); 8] = [
-    ("Ada", "Byron", "Principal Consultant", "Analytics"),
-    ("Grace", "Hopper", "Engagement Manager", "Platforms"),
-    ("Katherine", "Johnson", "Senior Consultant", "Analytics"),
-    ("Alan", "Turing", "Consultant", "Security"),
-    ("Radia", "Perlman", "Network Architect", "Platforms"),
-    ("Edsger", "Dijkstra", "Consultant", "Platforms"),
-    ("Barbara", "Liskov", "Partner", "Management"),
-    ("Tony", "Hoare", "Contractor", "Security"),
-];
-
-/// Plays the whole synchronisation, and tells each step.
-pub async fn first_sync(client: &mut Client, told: &mut dyn Write) -> Result<()> {
-    let mut okta = Okta { client, told };
-    okta.chapter("Okta tests its credentials")?;
-    okta.get("/Users?startIndex=1&count=2").await?;
-    okta.chapter("Eight people are assigned: Okta looks for each by userName, then creates it")?;
-    let mut ids = Vec::new();
-    for person in PEOPLE {
-        ids.push(okta.assign(person).await?);
-    }
-    let [ada, grace, katherine, alan, radia, edsger, barbara, tony] =
-        <[String; 8]>::try_from(ids).map_err(|ids| anyhow::anyhow!("{} ids", ids.len()))?;
-    okta.chapter("Two groups are linked and their members pushed")?;
-    let managers = okta.link("PSA Managers", &[&grace, &barbara]).await?;
-    let consultants =
-        okta.link("PSA Consultants", &[&ada, &katherine, &alan, &radia, &edsger, &tony]).await?;
-    okta.chapter("Grace marries and is promoted: the profile is read, changed and put back")?;
-    okta.update(&grace, |user| {
-        set(user, &["name", "familyName"], "Murray");
-        set(user, &["displayName"], "Grace Murray");
-        set(user, &["title"], "Delivery Director");
-    })
-    .await?;
-    okta.chapter("Tony's assignment ends: the account is deactivated, and he leaves his group")?;
-    okta.patch(&format!("/Users/{tony}"), json!([{ "op": "replace", "value": { "active": false } }])).await?;
-    okta.patch(
-        &format!("/Groups/{consultants}"),
-        json!([{ "op": "remove", "path": format!("members[value eq \"{tony}\"]") }]),
-    )
-    .await?;
-    okta.chapter("Ada becomes a manager as well: \"Push now\" sends the group's name and its whole list")?;
-    okta.patch(
-        &format!("/Groups/{managers}"),
-        json!([{ "op": "replace", "value": { "id": managers, "displayName": "PSA Managers" } }]),
-    )
-    .await?;
-    let members: Vec<Value> = [&grace, &barbara, &ada].into_iter().map(|id| json!({ "value": id })).collect();
-    okta.patch(
-        &format!("/Groups/{managers}"),
-        json!([{ "op": "replace", "path": "members", "value": members }]),
-    )
-    .await
-}
-
-struct Okta<'a> {
+/// Plays requests through one connection, and tells of them.
+pub struct Player<'a> {
     client: &'a mut Client,
     told: &'a mut dyn Write,
 }
 
-impl Okta<'_> {
-    fn chapter(&mut self, title: &str) -> Result<()> {
+impl<'a> Player<'a> {
+    /// Plays through a client.
+    pub fn new(client: &'a mut Client, told: &'a mut dyn Write) -> Self {
+        Self { client, told }
+    }
+
+    /// Begins a part of the story.
+    pub(super) fn chapter(&mut self, title: &str) -> Result<()> {
         writeln!(self.told, "\n{title}")?;
         Ok(self.told.flush()?)
     }
 
-    async fn send(
+    /// Sends a request, tells of it, and refuses any other status than the wanted one.
+    pub(super) async fn send(
         &mut self,
         method: Method,
         path: &str,
@@ -103,75 +58,28 @@ impl Okta<'_> {
         answer.expect(wanted).with_context(|| format!("{method} {path}"))
     }
 
-    async fn get(&mut self, path: &str) -> Result<Value> {
+    /// Reads.
+    pub(super) async fn get(&mut self, path: &str) -> Result<Value> {
         self.send(Method::GET, path, None, StatusCode::OK).await
     }
 
-    async fn patch(&mut self, path: &str, operations: Value) -> Result<()> {
+    /// Changes; a group's answer has no body.
+    pub(super) async fn patch(&mut self, path: &str, operations: Value) -> Result<()> {
         let wanted = if path.starts_with("/Groups") { StatusCode::NO_CONTENT } else { StatusCode::OK };
         let body = json!({ "schemas": [PATCH], "Operations": operations });
         self.send(Method::PATCH, path, Some(body), wanted).await.map(drop)
     }
-
-    async fn assign(
-        &mut self,
-        (given, family, title, department): (&str, &str, &str, &str),
-    ) -> Result<String> {
-        let login = format!("{}.{}@acme.example", given.to_lowercase(), family.to_lowercase());
-        self.get(&format!("/Users?filter=userName%20eq%20%22{login}%22&startIndex=1&count=100")).await?;
-        let body = json!({
-            "schemas": [USER, ENTERPRISE],
-            "userName": login,
-            "name": { "givenName": given, "familyName": family },
-            "emails": [{ "primary": true, "value": login, "type": "work" }],
-            "displayName": format!("{given} {family}"),
-            "title": title,
-            "locale": "en-US",
-            "externalId": format!("00u{}{}", given.to_lowercase(), family.len()),
-            "groups": [],
-            "password": "a-random-placeholder-that-is-never-kept",
-            "active": true,
-            ENTERPRISE: { "department": department },
-        });
-        id_of(&self.send(Method::POST, "/Users", Some(body), StatusCode::CREATED).await?)
-    }
-
-    async fn link(&mut self, name: &str, members: &[&String]) -> Result<String> {
-        let query = name.replace(' ', "%20");
-        self.get(&format!("/Groups?filter=displayName%20eq%20%22{query}%22&startIndex=1&count=100")).await?;
-        let body = json!({ "schemas": [GROUP], "displayName": name, "members": [] });
-        let id = id_of(&self.send(Method::POST, "/Groups", Some(body), StatusCode::CREATED).await?)?;
-        let members: Vec<Value> = members.iter().map(|id| json!({ "value": id })).collect();
-        self.patch(&format!("/Groups/{id}"), json!([{ "op": "add", "path": "members", "value": members }]))
-            .await?;
-        Ok(id)
-    }
-
-    async fn update(&mut self, id: &str, change: impl FnOnce(&mut Value)) -> Result<()> {
-        let path = format!("/Users/{id}");
-        let mut user = self.get(&path).await?;
-        change(&mut user);
-        self.send(Method::PUT, &path, Some(user), StatusCode::OK).await.map(drop)
-    }
 }
 
-fn id_of(resource: &Value) -> Result<String> {
+/// Reads the id that was given.
+pub(super) fn id_of(resource: &Value) -> Result<String> {
     resource.get("id").and_then(Value::as_str).map(str::to_owned).context("the answer has no id")
-}
-
-fn set(resource: &mut Value, path: &[&str], text: &str) {
-    let mut at = resource;
-    for name in path {
-        let Some(object) = at.as_object_mut() else { return };
-        at = object.entry(*name).or_insert(Value::Null);
-    }
-    *at = text.into();
 }
 
 /// Cuts what makes a line long: query strings and the tails of ids.
 fn shortened(path: &str) -> String {
     const SHOWN_CHARS: usize = 44;
-    let readable = path.replace("%20", " ").replace("%22", "\"");
+    let readable = path.replace("%20", " ").replace('+', " ").replace("%22", "\"");
     let short: String = readable.chars().take(SHOWN_CHARS).collect();
     if short.len() < readable.len() { format!("{short}…") } else { short }
 }

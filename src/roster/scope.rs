@@ -253,6 +253,11 @@ impl Caller {
         self.sight.kinds()
     }
 
+    /// Returns those of the kinds that the credential may read or change: the others are none of its business.
+    pub fn reached_kinds(&self) -> Kinds {
+        self.kinds().only(|kind| self.may(Scope::reads(kind)) || self.may(Scope::writes(kind)))
+    }
+
     /// Returns a kind as the caller's connection sees it.
     #[must_use]
     pub fn kind(&self, kind: &Arc<Kind>) -> Arc<Kind> {

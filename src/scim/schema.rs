@@ -365,6 +365,12 @@ impl Kinds {
         Self(self.0.iter().map(extend).collect())
     }
 
+    /// Makes a registry of those of the kinds that pass; they are shared.
+    #[must_use]
+    pub fn only(&self, passes: impl Fn(KindId) -> bool) -> Self {
+        Self(self.0.iter().filter(|kind| passes(kind.id)).cloned().collect())
+    }
+
     /// Finds a kind by its number.
     pub fn by_id(&self, id: KindId) -> Option<&Arc<Kind>> {
         self.0.iter().find(|kind| kind.id == id)

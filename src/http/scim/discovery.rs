@@ -1,4 +1,5 @@
 //! What the server says of itself (RFC 7644 §4). Needs the same credentials as the rest (S183); takes no filter (S184).
+//! Kinds that the credential may neither read nor change are not spoken of, nor the schemas that only they have.
 
 use axum::extract::{RawPathParams, Request, State};
 use axum::http::StatusCode;
@@ -41,7 +42,7 @@ pub async fn schemas(
     request: Request,
 ) -> Result<Response, Problem> {
     refuse_filter(&request)?;
-    Ok(reply::value(&discovery::schemas(bearer.caller.kinds(), edge.base_url())))
+    Ok(reply::value(&discovery::schemas(&bearer.caller.reached_kinds(), edge.base_url())))
 }
 
 /// Describes one schema.
@@ -50,7 +51,7 @@ pub async fn schema(
     bearer: Bearer,
     at: RawPathParams,
 ) -> Result<Response, Problem> {
-    let found = discovery::schema(bearer.caller.kinds(), name(&at), edge.base_url());
+    let found = discovery::schema(&bearer.caller.reached_kinds(), name(&at), edge.base_url());
     found.map(|found| reply::value(&found)).ok_or_else(Problem::not_found)
 }
 
@@ -61,7 +62,7 @@ pub async fn resource_types(
     request: Request,
 ) -> Result<Response, Problem> {
     refuse_filter(&request)?;
-    Ok(reply::value(&discovery::resource_types(bearer.caller.kinds(), edge.base_url())))
+    Ok(reply::value(&discovery::resource_types(&bearer.caller.reached_kinds(), edge.base_url())))
 }
 
 /// Describes one kind of resource.
@@ -70,7 +71,7 @@ pub async fn resource_type(
     bearer: Bearer,
     at: RawPathParams,
 ) -> Result<Response, Problem> {
-    let found = discovery::resource_type(bearer.caller.kinds(), name(&at), edge.base_url());
+    let found = discovery::resource_type(&bearer.caller.reached_kinds(), name(&at), edge.base_url());
     found.map(|found| reply::value(&found)).ok_or_else(Problem::not_found)
 }
 

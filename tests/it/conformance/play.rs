@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rosterd::app::bootstrap::FIRST_TENANT;
+use rosterd::app::bootstrap::{FIRST_CONNECTION, FIRST_TENANT};
 use rosterd::roster::Command;
 use serde_json::Value;
 
@@ -94,8 +94,13 @@ pub fn sections_of(file: &str) -> Vec<String> {
 pub fn client_of(app: &TestApp, profile: &str) -> Client {
     match profile {
         "auto" => (**app).clone(),
-        other => app.connection(FIRST_TENANT, "other", other),
+        other => app.connection(FIRST_TENANT, connection_of(other), other),
     }
+}
+
+/// Names the connection that plays under a profile.
+pub fn connection_of(profile: &str) -> &'static str {
+    if profile == "auto" { FIRST_CONNECTION } else { "other" }
 }
 
 fn start() -> Captured {

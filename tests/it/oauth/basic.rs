@@ -11,6 +11,7 @@ fn get(app: &TestApp, authorization: &str) -> Answer {
     app.stranger().send(&Request::scim("GET", "/Users").header("Authorization", authorization))
 }
 
+// Rows: D-P2.
 #[test]
 fn x5_basic_is_taken_from_clients_for_which_it_was_turned_on_and_from_no_other() {
     let app = TestApp::start();

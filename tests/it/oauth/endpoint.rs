@@ -16,6 +16,7 @@ use super::world::{
 use crate::support::bodies::user;
 use crate::support::{Engine, Request, TestApp, on_every_store, world};
 
+// Rows: D-P2.
 #[test]
 fn d_e20_a_client_fetches_a_token_for_its_secret_and_works_with_it() {
     on_every_store(|app| {

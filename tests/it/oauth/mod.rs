@@ -6,6 +6,6 @@
 mod basic;
 mod endpoint;
 mod federation;
-mod idp;
+pub mod idp;
 mod outbound;
-mod world;
+pub mod world;

@@ -39,10 +39,26 @@ fn the_table_of_the_demo_is_the_same_to_the_byte_after_kill_9() {
     let mut table = String::new();
     out.read_to_string(&mut table).unwrap();
     assert!(table.contains("grace.hopper@acme.example") && table.contains("Grace Murray"), "{table}");
-    assert_eq!(table.lines().filter(|line| line.contains("@acme.example")).count(), 8, "{table}");
-    for part in
-        ["curl -H 'Authorization: Bearer rost_", "rosterd audit export --tenant main --data ", "kill -9"]
-    {
+    // Each connection shows its own people and no others.
+    let (okta, entra) = table.split_once("Connection demo-entra\n").expect("two tables");
+    let people = |table: &str, firm: &str| table.lines().filter(|line| line.contains(firm)).count();
+    assert_eq!((people(okta, "@acme.example"), people(okta, "@nordlys.example")), (8, 0), "{table}");
+    assert_eq!((people(entra, "@acme.example"), people(entra, "@nordlys.example")), (0, 4), "{table}");
+    assert!(okta.starts_with("\nConnection idp\n") && !okta.contains("manager"), "{table}");
+    let row = |login: &str| -> Vec<&str> {
+        let row = entra.lines().find(|line| line.contains(login)).unwrap_or_else(|| panic!("{table}"));
+        row.trim_matches('|').split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
+    };
+    let frances = ["frances.allen@nordlys.example", "Fran Allen", "Principal Consultant", "Research"];
+    assert_eq!(row("frances"), [&frances[..], &["Kristen Nygaard", "yes", "Nordlys"]].concat());
+    let dennis = ["dennis.ritchie@nordlys.example", "Dennis Ritchie", "Consultant", "Compilers"];
+    assert_eq!(row("dennis"), [&dennis[..], &["Kristen Nygaard", "no"]].concat());
+    for part in [
+        "curl -H 'Authorization: Bearer rost_",
+        "rosterd connection doctor demo-entra --data ",
+        "rosterd audit export --tenant main --data ",
+        "kill -9",
+    ] {
         assert!(said.contains(part), "{said}");
     }
 
@@ -62,12 +78,15 @@ fn the_commands_that_the_demo_proposes_work_while_it_runs() {
     let data = home.path().join("demo");
     let once = demo(&data).arg("--once").output().unwrap();
     assert_eq!(once.status.code(), Some(0), "{once:?}");
-    let audit = Command::new(env!("CARGO_BIN_EXE_rosterd"))
-        .args(["audit", "export", "--tenant", "main", "--data"])
-        .arg(&data)
-        .env_clear()
-        .output()
-        .unwrap();
-    assert_eq!(audit.status.code(), Some(0), "{audit:?}");
-    assert!(audit.stdout.len() > 1000);
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
+        let ran = command.args(args).arg("--data").arg(&data).env_clear().output().unwrap();
+        assert_eq!(ran.status.code(), Some(0), "{ran:?}");
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    assert!(run(&["audit", "export", "--tenant", "main"]).len() > 1000);
+    let examined = run(&["connection", "doctor", "demo-entra"]);
+    for part in ["green", "4 people, 1 groups", "string-as-boolean"] {
+        assert!(examined.contains(part), "{examined}");
+    }
 }

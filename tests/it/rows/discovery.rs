@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use rosterd::app::bootstrap::{FIRST_CONNECTION, FIRST_TENANT};
 use rosterd::roster::Command;
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
 use crate::support::bodies::{ENTERPRISE, GROUP, PSA, USER, replace, user};
+use crate::support::{Client, TestApp};
 
 fn holds_null(value: &Value) -> bool {
     match value {
@@ -89,6 +90,48 @@ fn s182_what_a_person_can_hold_is_described() {
     // Nothing that was sent got lost.
     for name in full.as_object().unwrap().keys() {
         assert!(made.get(name).is_some(), "{name} was dropped");
+    }
+}
+
+#[test]
+fn s180_only_what_the_scopes_reach_is_described() {
+    let app = TestApp::start();
+    let ids = |client: &Client, path: &str| -> Vec<String> {
+        let list = client.get(path).expect(200).json();
+        let found = list["Resources"].as_array().unwrap();
+        assert_eq!(list["totalResults"], found.len());
+        found.iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let people: [&[&str]; 2] = [&["User"], &[USER, ENTERPRISE, PSA]];
+    let groups: [&[&str]; 2] = [&["Group"], &[GROUP]];
+    let all: [&[&str]; 2] = [&["User", "Group"], &[USER, ENTERPRISE, PSA, GROUP]];
+    for (scopes, kinds) in [
+        (&["users:read"][..], people),
+        (&["users:write", "bulk"], people),
+        (&["groups:read"], groups),
+        (&["groups:write"], groups),
+        (&["users:read", "groups:write"], all),
+        (&["kinds:read", "financials", "audit"], [&[], &[]]),
+        // An IdP's.
+        (&[], all),
+    ] {
+        let (client, token) = app.issue(FIRST_TENANT, FIRST_CONNECTION, scopes);
+        for (path, reached, whole) in [("/ResourceTypes", kinds[0], all[0]), ("/Schemas", kinds[1], all[1])] {
+            assert_eq!(ids(&client, path), reached, "{path} with {scopes:?}");
+            for one in whole {
+                let answer = client.get(&format!("{path}/{one}"));
+                let wanted = if reached.contains(one) { 200 } else { 404 };
+                assert_eq!(answer.status, wanted, "{path}/{one} with {scopes:?}");
+                // Like one that does not exist.
+                if wanted == 404 {
+                    assert_eq!(
+                        answer.essence(),
+                        client.get(&format!("{path}/{}", one.replace('r', "x"))).essence()
+                    );
+                }
+            }
+        }
+        app.operate(Command::TokenRevoke { id: token });
     }
 }
 

@@ -254,6 +254,7 @@ fn x19_an_adopting_patch_cannot_take_a_mail_address_over() {
     });
 }
 
+// Rows: D-K7, D-R5.
 #[test]
 fn s63_a_post_restores_an_inactive_person_of_the_connections_own_where_that_is_wanted() {
     on_every_store(|app| {
@@ -288,6 +289,7 @@ fn s63_a_post_restores_an_inactive_person_of_the_connections_own_where_that_is_w
     });
 }
 
+// Rows: D-K7, D-R5.
 #[test]
 fn s63_of_many_posts_for_one_inactive_person_one_restores_and_the_others_are_duplicates() {
     on_every_store(|app| {

@@ -27,6 +27,8 @@ enum Needs {
     Scope(Scope),
     /// A credential that reads something.
     Reading,
+    /// A credential that reads or changes people; to others there is no such thing.
+    People,
 }
 
 const VERBS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
@@ -56,11 +58,11 @@ fn matrix(route: &str) -> Option<Vec<Verb>> {
         "/livez" | "/readyz" => read(Nothing, 200),
         // Wants a form, and says so to everybody: whoever comes here has no token yet.
         "/oauth2/token" => vec![verb("POST", Nothing, 400)],
-        "/scim/v2/ServiceProviderConfig"
-        | "/scim/v2/Schemas"
-        | "/scim/v2/Schemas/{id}"
-        | "/scim/v2/ResourceTypes"
-        | "/scim/v2/ResourceTypes/{id}" => read(Credential, 200),
+        "/scim/v2/ServiceProviderConfig" | "/scim/v2/Schemas" | "/scim/v2/ResourceTypes" => {
+            read(Credential, 200)
+        }
+        // It is people's that is asked for.
+        "/scim/v2/Schemas/{id}" | "/scim/v2/ResourceTypes/{id}" => read(Needs::People, 200),
         "/scim/v2/Me" => read(Credential, 501),
         "/scim/v2/Bulk" => vec![verb("POST", Needs::Scope(Scope::Bulk), 200)],
         "/scim/v2" | "/scim/v2/" => read(Needs::Reading, 200),
@@ -153,6 +155,10 @@ fn x4_every_route_verb_and_scope_is_answered_as_the_matrix_says() {
                             if scopes.contains(&Scope::UsersRead) && !route.contains("{id}") =>
                         {
                             verb.status
+                        }
+                        (Needs::People, Some(scopes)) => {
+                            let reach = [Scope::UsersRead, Scope::UsersWrite];
+                            if reach.iter().any(|it| scopes.contains(it)) { verb.status } else { 404 }
                         }
                         (Needs::Scope(_) | Needs::Reading, Some(_)) => 403,
                     },
