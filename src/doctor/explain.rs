@@ -242,6 +242,10 @@ impl Source<'_> {
             (Action::Create, Some(Value::Bool(true))) if change.attribute == "active" => {
                 Some("a person is active unless the request says otherwise".to_owned())
             }
+            _ if change.attribute == "shadow" => Some(
+                "no schema of the connection has these: they are kept beside the resource and never answered"
+                    .to_owned(),
+            ),
             _ if !whole => None,
             _ => Some(
                 "the request does not name it: it follows from what it does name, or from a leniency above"

@@ -39,6 +39,7 @@ pub(super) fn advice(rule: &str) -> &'static str {
         "primary-by-name" => "map emails[type eq \"work\"].value; the name emails.primary is no path of the standard",
         "unknown-members" => "assign the missing people to the application too: a group's members are sent by the id that their own creation was answered with",
         "shadow-full" => "take what nobody here needs out of the mapping",
+        "part-behind-brackets" | "value-without-quotes" => "nothing needs to change: Entra writes filters like this",
         "login-kept" => "nothing: the provider's next change of login or mail takes effect",
         _ => UNKNOWN,
     }

@@ -74,6 +74,11 @@ impl Roster {
         self.leniencies.of(caller.tenant, connection.id)
     }
 
+    /// Counts what the reading of a caller's filter needed.
+    pub fn took(&self, caller: &Caller, notes: &Notes) {
+        self.leniencies.count(caller, notes);
+    }
+
     /// Lists the leniencies that all connections needed since the start, for the metrics.
     pub fn leniencies_of_all(&self) -> Vec<Used> {
         self.leniencies.sums()
@@ -90,6 +95,7 @@ mod tests {
     use crate::clock::FixedClock;
     use crate::ids::KindId;
     use crate::roster::{Edges, Precondition, Roster};
+    use crate::scim::Filter;
     use crate::store::Seq;
     use crate::store::memory::MemoryStore;
 
@@ -120,6 +126,20 @@ mod tests {
         // The creation had no schemas either; the second PATCH changed nothing and needed them all the same.
         assert_eq!(used, [("string-as-boolean", 2), ("number-as-string", 2), ("schemas-missing", 3)]);
         assert_eq!(roster.leniencies_of_all(), roster.leniencies(&caller, &local));
+
+        // What a filter needed is counted where it was read.
+        let (_, notes) =
+            Filter::parse_noted("emails[type eq \"work\"].value eq ada@acme.test", &kind, &[]).unwrap();
+        roster.took(&caller, &notes);
+        let used = roster.leniencies(&caller, &local);
+        let names: Vec<&str> = used.iter().map(|used| used.rule.as_str()).collect();
+        assert!(
+            names.contains(&"part-behind-brackets") && names.contains(&"value-without-quotes"),
+            "{names:?}"
+        );
+        let (_, none) =
+            Filter::parse_noted("emails[type eq \"work\"] and active eq true", &kind, &[]).unwrap();
+        assert!(none.is_empty());
 
         let rows = roster.store().snapshot().unwrap().changes(caller.tenant(), Seq::ZERO, 10).unwrap();
         let values: Value = serde_json::from_slice(&rows.last().unwrap().values).unwrap();

@@ -18,6 +18,7 @@ use serde_json::Number;
 
 use super::attr::AttrPath;
 use super::error::Refusal;
+use super::note::Notes;
 use super::schema::Kind;
 pub use eval::{Computed, Subject};
 pub use parse::{FILTER_BYTES_MAX, FILTER_DEPTH_MAX, FILTER_TERMS_MAX};
@@ -111,12 +112,17 @@ pub enum Literal {
 impl Filter {
     /// Parses a filter on resources of a kind.
     pub fn parse(text: &str, kind: &Kind) -> Result<Self, Refusal> {
-        parse::filter(text, kind, &[])
+        parse::filter(text, kind, &[]).map(|(filter, _)| filter)
     }
 
     /// Parses a filter on resources of several kinds, as it is to be read for one of them: an attribute that only others have is
     /// unassigned here (RFC 7644 §3.4.2.1, S88). One that none has is refused.
     pub fn parse_across(text: &str, kind: &Kind, others: &[&Kind]) -> Result<Self, Refusal> {
+        Self::parse_noted(text, kind, others).map(|(filter, _)| filter)
+    }
+
+    /// Does the same, and says which forms beyond the grammar it took (S71).
+    pub fn parse_noted(text: &str, kind: &Kind, others: &[&Kind]) -> Result<(Self, Notes), Refusal> {
         parse::filter(text, kind, others)
     }
 

@@ -58,6 +58,10 @@ pub enum Rule {
     DottedName,
     /// Members that nobody knows were left out (S131).
     UnknownMembersLeftOut,
+    /// A filter compared a part behind its brackets: `emails[type eq "work"].value eq "x"` (D-E5).
+    PartBehindBrackets,
+    /// A filter compared with a text that stood without quotes (D-E6).
+    ValueWithoutQuotes,
     /// A record was adopted, and its login or mail stayed what they were (X19).
     LoginKept,
     /// Unknown attributes were more or larger than is kept of one resource; the rest was dropped.
@@ -65,7 +69,7 @@ pub enum Rule {
 }
 
 /// How many rules there are.
-pub const RULES: usize = 27;
+pub const RULES: usize = 29;
 
 impl Rule {
     /// Every rule there is.
@@ -95,6 +99,8 @@ impl Rule {
         Self::PrimaryByName,
         Self::DottedName,
         Self::UnknownMembersLeftOut,
+        Self::PartBehindBrackets,
+        Self::ValueWithoutQuotes,
         Self::LoginKept,
         Self::ShadowFull,
     ];
@@ -137,6 +143,8 @@ impl Rule {
             Self::PrimaryByName => "primary-by-name",
             Self::DottedName => "dotted-name",
             Self::UnknownMembersLeftOut => "unknown-members",
+            Self::PartBehindBrackets => "part-behind-brackets",
+            Self::ValueWithoutQuotes => "value-without-quotes",
             Self::LoginKept => "login-kept",
             Self::ShadowFull => "shadow-full",
         }
@@ -184,6 +192,12 @@ impl Rule {
             Self::PrimaryByName => "emails.primary stood for the primary address",
             Self::DottedName => "a key with a dot (name.givenName) stood for a part of an attribute",
             Self::UnknownMembersLeftOut => "members were named that do not exist; the others were applied",
+            Self::PartBehindBrackets => {
+                "a filter compared a part behind its brackets, and was read as if that stood within them"
+            }
+            Self::ValueWithoutQuotes => {
+                "a filter compared with a text without quotes, and was read as if it had them"
+            }
             Self::LoginKept => {
                 "a record was adopted; its login and mail addresses stay what they are until the next change"
             }

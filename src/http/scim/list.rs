@@ -105,7 +105,8 @@ async fn answer(
     for kind in kinds {
         let filter = parameters.filter.as_deref();
         let read = |filter| {
-            let filter = Filter::parse_across(filter, &kind, others)?;
+            let (filter, notes) = Filter::parse_noted(filter, &kind, others)?;
+            edge.roster().took(&bearer.caller, &notes);
             filter.locate(edge.base_url(), &kind, &seen)
         };
         let filter = filter.map(read).transpose()?;

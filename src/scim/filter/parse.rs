@@ -7,9 +7,10 @@
 mod literal;
 mod scan;
 
-use super::{CompareOp, Filter};
+use super::{CompareOp, Filter, Literal};
 use crate::scim::attr::{AttrPath, Resolved, resolve};
 use crate::scim::error::{Refusal, Why, quoted};
+use crate::scim::note::{Notes, Rule};
 use crate::scim::schema::{Attribute, Kind, Type};
 use scan::Scanner;
 
@@ -21,12 +22,12 @@ pub const FILTER_DEPTH_MAX: usize = 20;
 pub const FILTER_TERMS_MAX: usize = 200;
 
 /// Parses a filter on resources of a kind, which may speak of attributes that only `others` have.
-pub(super) fn filter(text: &str, kind: &Kind, others: &[&Kind]) -> Result<Filter, Refusal> {
+pub(super) fn filter(text: &str, kind: &Kind, others: &[&Kind]) -> Result<(Filter, Notes), Refusal> {
     let mut parser = Parser::new(text, Scope::Resource(kind, others))?;
     let filter = parser.alternatives()?;
     parser.scanner.blanks();
     if parser.scanner.is_at_end() {
-        Ok(filter)
+        Ok((filter, parser.notes))
     } else {
         Err(parser.scanner.unexpected("the end of the filter"))
     }
@@ -68,6 +69,8 @@ struct Parser<'t, 'k> {
     scope: Scope<'k>,
     depth: usize,
     terms: usize,
+    /// The forms beyond the grammar that it met.
+    notes: Notes,
 }
 
 impl<'t, 'k> Parser<'t, 'k> {
@@ -78,7 +81,7 @@ impl<'t, 'k> Parser<'t, 'k> {
                 text.len()
             )));
         }
-        Ok(Self { scanner: Scanner::new(text), scope, depth: 0, terms: 0 })
+        Ok(Self { scanner: Scanner::new(text), scope, depth: 0, terms: 0, notes: Notes::new() })
     }
 
     /// Goes one level deeper, or says that it is deep enough.
@@ -175,6 +178,7 @@ impl<'t, 'k> Parser<'t, 'k> {
         let mut filter = self.alternatives()?;
         self.close(b']', "]")?;
         if self.scanner.take(b'.') {
+            self.notes.add(Rule::PartBehindBrackets);
             let name = self.scanner.name()?;
             let known = self.known(name)?;
             let comparison = self.comparison(known)?;
@@ -209,7 +213,10 @@ impl<'t, 'k> Parser<'t, 'k> {
                 ))
             },
         )?;
-        let value = self.scanner.literal()?;
+        let (value, is_quoted) = (self.scanner.literal()?, self.scanner.is_behind_a_quote());
+        if matches!(value, Literal::Text(_)) && !is_quoted {
+            self.notes.add(Rule::ValueWithoutQuotes);
+        }
         let value = literal::fit(value, op, comparable(known.attribute), &known.path)?;
         Ok(Filter::Compare { path: known.path, op, value })
     }

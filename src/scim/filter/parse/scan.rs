@@ -107,6 +107,12 @@ impl<'t> Scanner<'t> {
     }
 
     /// Takes a literal: a JSON string, number, `true`, `false` or `null`, or a bare word (D-E6).
+    /// Tells whether a quote is what was read last.
+    pub(super) fn is_behind_a_quote(&self) -> bool {
+        let last = self.at.checked_sub(1).and_then(|last| self.text.as_bytes().get(last));
+        last == Some(&b'"')
+    }
+
     pub(super) fn literal(&mut self) -> Result<Literal, Refusal> {
         self.blanks();
         if self.peek() == Some(b'"') { self.quoted() } else { self.bare() }
