@@ -176,6 +176,11 @@ pub trait Snapshot: Send + Sync {
     /// Reads a small value.
     fn small(&self, tenant: TenantId, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// Reads a counter ([`Write::Add`]); one that was never added to is nothing.
+    fn counter(&self, tenant: TenantId, space: Space, key: &[u8]) -> Result<u64, StoreError> {
+        unit::counter(self.small(tenant, space, key)?.as_deref())
+    }
+
     /// Lists small values whose key begins with `prefix`, in order of key, from just after `after`.
     fn small_range(
         &self,

@@ -92,6 +92,11 @@ pub fn entry_at(when: Timestamp) -> Entry {
     }
 }
 
+/// The fact that a counter is below a number.
+pub fn room(key: &[u8], max: u64) -> Given {
+    Given::Room { space: SPACE, key: key.into(), max }
+}
+
 /// An empty unit with a log entry.
 pub fn unit() -> Unit {
     Unit { given: vec![], writes: vec![], log: Some(entry_at(second(1000))) }
@@ -156,6 +161,18 @@ impl Unit {
     #[must_use]
     pub fn small(self, key: &[u8], value: Option<&[u8]>) -> Self {
         self.write(Write::Small { space: SPACE, key: key.into(), value: value.map(Into::into) })
+    }
+
+    /// Adds to a counter.
+    #[must_use]
+    pub fn count(self, key: &[u8], by: i64) -> Self {
+        self.write(Write::Add { space: SPACE, key: key.into(), by })
+    }
+
+    /// Adds the fact that a counter is below a number.
+    #[must_use]
+    pub fn room(self, key: &[u8], max: u64) -> Self {
+        self.given(room(key, max))
     }
 
     /// Sets the moment.

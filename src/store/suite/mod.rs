@@ -1,7 +1,7 @@
 //! What every store must pass: one small case per promise of the contract.
 //!
 //! Each case is a function that gets an empty store. `fixture` makes records and units; then, by topic, `records`, `facts`,
-//! `unique`, `index`, `edges`, `small`, `history` and `moments`; `durable` is for stores that outlive their process; `model` plays
+//! `unique`, `index`, `edges`, `small`, `counters`, `history` and `moments`; `durable` is for stores that outlive their process; `model` plays
 //! random units against two stores and compares them. A new engine needs a constructor here and nothing else.
 
 #![allow(
@@ -13,6 +13,7 @@
     reason = "test code; the names of the cases say what they are about"
 )]
 
+mod counters;
 mod durable;
 mod edges;
 mod facts;
@@ -107,6 +108,12 @@ suite! {
         a_small_value_is_put_replaced_and_removed small_values_page_under_a_prefix spaces_do_not_mix
         empty_keys_and_values_are_kept a_unit_without_a_log_entry_takes_no_number
         r18_compare_and_set_loses_no_update a_long_small_key_is_refused;
+    counters:
+        a_counter_counts_from_nothing_and_goes_with_it r18_64_units_count_and_none_is_lost
+        r18_of_64_units_exactly_as_many_commit_as_there_is_room room_is_judged_before_the_units_own_writes
+        room_stops_at_its_maximum a_counter_that_would_sink_below_nothing_is_refused_and_leaves_no_trace
+        what_is_no_counter_is_not_counted_on counters_of_spaces_and_tenants_do_not_mix
+        a_lost_unit_counts_nothing a_long_key_of_a_counter_is_refused;
     history:
         numbers_are_gap_free_from_one r2_numbers_are_gap_free_under_threads x59_the_chain_verifies
         a_lost_unit_takes_no_number changes_page_after_a_number the_head_is_the_last_row

@@ -17,6 +17,9 @@ fn any_at() -> impl Strategy<Value = Address> {
     (0..5_u32, any::<bool>()).prop_map(|(number, group)| if group { team(number).at } else { user(number) })
 }
 
+/// A key that no other write has.
+const COUNTER: &[u8] = b"counter";
+
 fn any_name() -> impl Strategy<Value = String> {
     prop_oneof!["[ab]{0,2}", Just("a\0".to_owned())]
 }
@@ -53,6 +56,9 @@ fn any_given() -> impl Strategy<Value = Given> {
         (any_name(), any::<Option<bool>>()).prop_map(|(key, value)| {
             Given::Small(SPACE, key.into(), value.map(|value| vec![u8::from(value)]))
         }),
+        // Some of these keys hold small values that are no counters.
+        (any_name(), 0..5_u64).prop_map(|(key, max)| room(key.as_bytes(), max)),
+        (0..4_u64).prop_map(|max| room(COUNTER, max)),
     ]
 }
 
@@ -69,6 +75,9 @@ fn any_write() -> impl Strategy<Value = Write> {
             key: key.into(),
             value: value.map(|value| vec![u8::from(value)]),
         }),
+        1 => (any_name(), -2..4_i64)
+            .prop_map(|(key, by)| Write::Add { space: SPACE, key: key.into(), by }),
+        1 => (-2..4_i64).prop_map(|by| Write::Add { space: SPACE, key: COUNTER.into(), by }),
     ]
 }
 
@@ -159,7 +168,7 @@ fn address(write: &Write) -> Option<Address> {
         Write::Put(record) => Some(record.at),
         Write::Delete(at) => Some(*at),
         // Index entries are no change of a record.
-        Write::Index { .. } | Write::Edge { .. } | Write::Small { .. } => None,
+        Write::Index { .. } | Write::Edge { .. } | Write::Small { .. } | Write::Add { .. } => None,
     }
 }
 
