@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use super::codec;
 use super::unit::{count_on, counter};
 use super::{
-    Entry, Finding, Given, Head, Health, IndexId, IndexRange, IndexRow, KEY_BYTES_MAX, LogRow, Outcome,
-    Owned, PAGE_ROWS_MAX, Record, Seq, SmallRow, Snapshot, Space, State, Store, StoreError, Stored, Touched,
-    UniqueKey, UniqueRow, Unit, Write,
+    Entry, Finding, Given, Head, Health, IndexEntry, IndexId, IndexRange, IndexRow, KEY_BYTES_MAX, LogRow,
+    Outcome, Owned, PAGE_ROWS_MAX, Record, Seq, SmallRow, Snapshot, Space, State, Store, StoreError, Stored,
+    Touched, UniqueKey, UniqueRow, Unit, Write,
 };
 use crate::ids::{Address, KindId, ResourceId, TenantId};
 
@@ -110,6 +110,11 @@ impl Tenant {
         self.records.iter().find(|(_, (_, record))| record.unique.contains(key)).map(|(at, _)| *at)
     }
 
+    /// The first record that has an index entry.
+    fn user(&self, entry: &IndexEntry) -> Option<Address> {
+        self.records.iter().find(|(_, (_, record))| record.index.contains(entry)).map(|(at, _)| *at)
+    }
+
     /// What a connection provisioned, in order of id.
     fn owned(&self, owned: Owned) -> impl DoubleEndedIterator<Item = ResourceId> {
         let whose = move |(at, (_, record)): &(&Address, &(Seq, Arc<Record>))| {
@@ -131,6 +136,7 @@ impl Tenant {
             Given::Members(group, seq) => self.touched.get(group).map_or(Seq::ZERO, |it| it.0) == *seq,
             Given::Small(space, key, value) => self.small.get(&(space.0, key.clone())) == value.as_ref(),
             Given::Room { space, key, max } => counter(self.small(*space, key))? < *max,
+            Given::Unused(entry) => self.user(entry).is_none(),
         })
     }
 
@@ -303,6 +309,10 @@ impl Snapshot for Moment {
             within.reverse();
         }
         Ok(page(within.into_iter().skip(usize::try_from(range.skip).unwrap_or(usize::MAX)), limit))
+    }
+
+    fn used_by(&self, tenant: TenantId, entry: &IndexEntry) -> Result<Option<Address>, StoreError> {
+        Ok(self.of(tenant, |data| data.user(entry)))
     }
 
     fn count(&self, tenant: TenantId, kind: KindId) -> Result<u64, StoreError> {

@@ -104,6 +104,9 @@ pub trait Snapshot: Send + Sync {
         limit: usize,
     ) -> Result<Vec<IndexRow>, StoreError>;
 
+    /// Finds a record, of whatever kind, that has an index entry: the first in order of (kind, id).
+    fn used_by(&self, tenant: TenantId, entry: &IndexEntry) -> Result<Option<Address>, StoreError>;
+
     /// Counts the records of a kind (a kept count; reads one value).
     fn count(&self, tenant: TenantId, kind: KindId) -> Result<u64, StoreError>;
 

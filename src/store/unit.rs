@@ -112,6 +112,9 @@ pub enum Given {
         /// What the counter must be below.
         max: u64,
     },
+    /// No record of the tenant, of whatever kind, has this index entry: nobody refers to what is about to be removed. Whoever adds such an entry states
+    /// [`Given::Exists`] of what it refers to, so that one of the two is lost.
+    Unused(IndexEntry),
 }
 
 /// One thing to write.

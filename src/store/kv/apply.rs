@@ -93,6 +93,7 @@ fn holds(kv: &dyn KvRead, tenant: TenantId, given: &Given) -> Result<bool, Store
         Given::Room { space, key, max } => {
             unit::counter(read::small(kv, tenant, *space, key)?.as_deref())? < *max
         }
+        Given::Unused(entry) => read::used_by(kv, tenant, entry)?.is_none(),
     })
 }
 

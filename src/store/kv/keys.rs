@@ -93,6 +93,11 @@ pub(super) fn index(tenant: TenantId, kind: KindId, index: IndexId) -> Vec<u8> {
     key
 }
 
+/// Where the entries of every index begin.
+pub(super) fn indexes(tenant: TenantId) -> Vec<u8> {
+    begin(tenant, drawer::INDEX, 0)
+}
+
 /// Where the counted blocks of an index begin.
 pub(super) fn entry_blocks(tenant: TenantId, kind: KindId, index: IndexId) -> Vec<u8> {
     let mut key = begin(tenant, drawer::ENTRY_BLOCKS, 64);

@@ -92,6 +92,11 @@ pub fn entry_at(when: Timestamp) -> Entry {
     }
 }
 
+/// An index entry of a display.
+pub fn display(value: &[u8]) -> IndexEntry {
+    IndexEntry { index: DISPLAY, value: value.into() }
+}
+
 /// The fact that a counter is below a number.
 pub fn room(key: &[u8], max: u64) -> Given {
     Given::Room { space: SPACE, key: key.into(), max }
@@ -246,6 +251,10 @@ pub fn everything(snapshot: &dyn Snapshot, tenant: TenantId) -> String {
             forward.reverse();
             assert_eq!(snapshot.index_range(tenant, &back, 10_000).unwrap(), forward);
             note(&snapshot.index_range(tenant, &IndexRange { skip: 2, ..range }, 3).unwrap());
+            for row in forward.drain(..) {
+                let entry = IndexEntry { index: IndexId(index), value: row.value };
+                note(&snapshot.used_by(tenant, &entry).unwrap().unwrap());
+            }
         }
         for id in snapshot.ids(tenant, kind, None, 0, 10_000).unwrap() {
             let at = Address { kind, id };

@@ -79,7 +79,8 @@ suite! {
         absent_holds_until_the_record_comes free_holds_for_nobody_and_for_the_holder
         members_hold_until_the_next_change_of_edges a_small_value_holds_until_it_changes
         the_first_fact_that_does_not_hold_is_named facts_are_checked_before_the_first_write
-        a_lost_unit_leaves_no_trace facts_of_another_tenant_do_not_count;
+        a_lost_unit_leaves_no_trace unused_holds_until_somebody_of_any_kind_has_the_entry
+        unused_and_exists_let_one_of_two_through facts_of_another_tenant_do_not_count;
     unique:
         a_value_that_another_holds_is_lost_though_nobody_asked a_value_freed_by_a_rename_can_be_taken
         a_value_freed_by_a_deletion_can_be_taken a_unit_may_delete_the_holder_and_take_its_value

@@ -59,6 +59,7 @@ fn any_given() -> impl Strategy<Value = Given> {
         // Some of these keys hold small values that are no counters.
         (any_name(), 0..5_u64).prop_map(|(key, max)| room(key.as_bytes(), max)),
         (0..4_u64).prop_map(|max| room(COUNTER, max)),
+        prop::collection::vec(0..3_u8, 0..3).prop_map(|value| Given::Unused(display(&value))),
     ]
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rosterd::ids::{Address, KindId, ResourceId, TenantId};
 use rosterd::store::memory::MemoryStore;
 use rosterd::store::{
-    Finding, Head, Health, IndexId, IndexRange, IndexRow, LogRow, Outcome, Owned, Seq, SmallRow, Snapshot,
-    Space, Store, StoreError, Stored, Touched, UniqueKey, UniqueRow, Unit,
+    Finding, Head, Health, IndexEntry, IndexId, IndexRange, IndexRow, LogRow, Outcome, Owned, Seq, SmallRow,
+    Snapshot, Space, Store, StoreError, Stored, Touched, UniqueKey, UniqueRow, Unit,
 };
 
 /// The memory store, and how often it was asked since the count was last taken. A list counts its rows as well.
@@ -87,6 +87,10 @@ impl Snapshot for Moment {
 
     fn index_range(&self, tenant: TenantId, range: &IndexRange, limit: usize) -> Read<Vec<IndexRow>> {
         self.rows(self.inner.index_range(tenant, range, limit))
+    }
+
+    fn used_by(&self, tenant: TenantId, entry: &IndexEntry) -> Read<Option<Address>> {
+        self.one(self.inner.used_by(tenant, entry))
     }
 
     fn count(&self, tenant: TenantId, kind: KindId) -> Read<u64> {

@@ -7,8 +7,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use rosterd::ids::{Address, KindId, ResourceId, TenantId};
 use rosterd::store::memory::MemoryStore;
 use rosterd::store::{
-    Finding, Head, Health, IndexId, IndexRange, IndexRow, LogRow, Outcome, Owned, Seq, SmallRow, Snapshot,
-    Space, Store, StoreError, Stored, Touched, UniqueKey, UniqueRow, Unit,
+    Finding, Head, Health, IndexEntry, IndexId, IndexRange, IndexRow, LogRow, Outcome, Owned, Seq, SmallRow,
+    Snapshot, Space, Store, StoreError, Stored, Touched, UniqueKey, UniqueRow, Unit,
 };
 
 /// What is seen of the reading.
@@ -156,6 +156,10 @@ impl Snapshot for Moment {
         limit: usize,
     ) -> Result<Vec<IndexRow>, StoreError> {
         self.inner.index_range(tenant, range, limit)
+    }
+
+    fn used_by(&self, tenant: TenantId, entry: &IndexEntry) -> Result<Option<Address>, StoreError> {
+        self.inner.used_by(tenant, entry)
     }
 
     fn count(&self, tenant: TenantId, kind: KindId) -> Result<u64, StoreError> {
