@@ -180,6 +180,16 @@ impl LogRow {
         Ok(Self { seq, link, values_digest, facts, values })
     }
 
+    /// Reads from the facts what the entry is about.
+    pub fn subject(&self) -> Result<Option<Address>, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Subject {
+            #[serde(default)]
+            subject: Option<Address>,
+        }
+        serde_json::from_slice::<Subject>(&self.facts).map(|facts| facts.subject)
+    }
+
     /// Tells whether this row follows `previous` and nothing in it was altered (erased values are lawful).
     pub fn follows(&self, previous: Link) -> bool {
         let values_intact =

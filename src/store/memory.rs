@@ -123,6 +123,12 @@ impl Tenant {
         self.records.iter().filter(whose).map(|(at, _)| at.id)
     }
 
+    /// What the history says of a resource.
+    fn about(&self, subject: ResourceId) -> impl DoubleEndedIterator<Item = LogRow> {
+        let about = move |row: &&Arc<LogRow>| matches!(row.subject(), Ok(Some(found)) if found.id == subject);
+        self.log.iter().filter(about).map(|row| LogRow::clone(row))
+    }
+
     fn head(&self) -> Head {
         self.log.last().map_or(Head::default(), |row| Head { seq: row.seq, link: row.link })
     }
@@ -338,6 +344,10 @@ impl Snapshot for Moment {
         Ok(self.of(tenant, |data| data.owned(owned).count() as u64))
     }
 
+    fn is_owned(&self, tenant: TenantId, owned: Owned, id: ResourceId) -> Result<bool, StoreError> {
+        Ok(self.of(tenant, |data| data.owned(owned).any(|own| own == id)))
+    }
+
     fn owned_ids(
         &self,
         tenant: TenantId,
@@ -438,6 +448,27 @@ impl Snapshot for Moment {
         Ok(self.of(tenant, |data| {
             page(data.log.iter().filter(|row| row.seq > after).map(|row| LogRow::clone(row)), limit)
         }))
+    }
+
+    fn history_of(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let earlier = |row: &LogRow| before.is_none_or(|before| row.seq < before);
+        Ok(self.of(tenant, |data| page(data.about(subject).rev().filter(earlier), limit)))
+    }
+
+    fn history_since(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        Ok(self.of(tenant, |data| page(data.about(subject).filter(|row| row.seq > after), limit)))
     }
 
     fn head(&self, tenant: TenantId) -> Result<Head, StoreError> {

@@ -322,6 +322,9 @@ impl Applying<'_> {
         let row = LogRow::chain(head.link, self.seq, entry)
             .map_err(|error| StoreError::Invalid(format!("a log entry that is no JSON: {error}")))?;
         self.draft.put(keys::log(self.tenant, self.seq), &rows::log(&row));
+        if let Some(subject) = entry.facts.subject {
+            self.draft.put(keys::about(self.tenant, subject.id, self.seq), rows::NOTHING);
+        }
         let head = Head { seq: self.seq, link: row.link };
         self.draft.put(keys::head(self.tenant), &rows::head(&head));
         Ok(())

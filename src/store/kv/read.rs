@@ -60,6 +60,15 @@ pub(super) fn head(kv: &dyn KvRead, tenant: TenantId) -> Result<Head, StoreError
     Ok(rows::read(kv, &keys::head(tenant), rows::open_head)?.unwrap_or_default())
 }
 
+/// Reads entries of the history by their numbers.
+fn entries(kv: &dyn KvRead, tenant: TenantId, numbers: Vec<Seq>) -> Result<Vec<LogRow>, StoreError> {
+    let entry = |seq| {
+        let key = keys::log(tenant, seq);
+        rows::read(kv, &key, |value| rows::open_log(seq, value))?.ok_or_else(|| damaged(&key))
+    };
+    numbers.into_iter().map(entry).collect()
+}
+
 /// Finds who has an index entry. Entries lie by kind: from each kind that has any it reads one or two, whatever their number.
 pub(super) fn used_by(
     kv: &dyn KvRead,
@@ -290,6 +299,10 @@ impl Snapshot for KvSnapshot {
         self::owned(self.state(), tenant, owned)
     }
 
+    fn is_owned(&self, tenant: TenantId, owned: Owned, id: ResourceId) -> Result<bool, StoreError> {
+        rows::exists(self.state(), &keys::owned(tenant, owned, id))
+    }
+
     fn owned_ids(
         &self,
         tenant: TenantId,
@@ -385,6 +398,34 @@ impl Snapshot for KvSnapshot {
     fn changes(&self, tenant: TenantId, after: Seq, limit: usize) -> Result<Vec<LogRow>, StoreError> {
         let page = Stretch::page(keys::logs(tenant), Some(keys::log(tenant, after)), limit);
         page.collect(self.state(), |tail, value| rows::open_log(keys::parse_seq(tail)?, value))
+    }
+
+    fn history_of(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let mut page = Stretch::page(keys::all_about(tenant, subject), None, limit);
+        if let Some(before) = before {
+            page.to = keys::about(tenant, subject, before);
+        }
+        let numbers = page.collect_back(self.state(), |tail, _| keys::parse_seq(tail))?;
+        entries(self.state(), tenant, numbers)
+    }
+
+    fn history_since(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let after = keys::about(tenant, subject, after);
+        let page = Stretch::page(keys::all_about(tenant, subject), Some(after), limit);
+        let numbers = page.collect(self.state(), |tail, _| keys::parse_seq(tail))?;
+        entries(self.state(), tenant, numbers)
     }
 
     fn head(&self, tenant: TenantId) -> Result<Head, StoreError> {

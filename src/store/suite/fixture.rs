@@ -180,6 +180,13 @@ impl Unit {
         self.given(room(key, max))
     }
 
+    /// Says what the entry is about.
+    #[must_use]
+    pub fn about(mut self, subject: Address) -> Self {
+        self.log.as_mut().unwrap().facts.subject = Some(subject);
+        self
+    }
+
     /// Sets the moment.
     #[must_use]
     pub fn at(self, when: Timestamp) -> Self {
@@ -232,6 +239,12 @@ pub fn everything(snapshot: &dyn Snapshot, tenant: TenantId) -> String {
     note(&snapshot.head(tenant).unwrap());
     note(&snapshot.changes(tenant, Seq::ZERO, 10_000).unwrap());
     note(&snapshot.small_range(tenant, SPACE, b"", None, 10_000).unwrap());
+    for number in 0..10 {
+        let mut back = snapshot.history_of(tenant, id(number), None, 10_000).unwrap();
+        note(&back.iter().map(|row| row.seq).collect::<Vec<_>>());
+        back.reverse();
+        assert_eq!(snapshot.history_since(tenant, id(number), Seq::ZERO, 10_000).unwrap(), back);
+    }
     for kind in [1, 2, 3].map(crate::ids::KindId) {
         note(&snapshot.count(tenant, kind).unwrap());
         for by in [1, 2].map(connection) {
@@ -264,6 +277,10 @@ pub fn everything(snapshot: &dyn Snapshot, tenant: TenantId) -> String {
             for key in &record.unique {
                 assert_eq!(snapshot.by_unique(tenant, key).unwrap(), Some(at));
             }
+            let owners: Vec<_> = (0..4).map(connection).collect();
+            let owns = |by: &ConnectionId| snapshot.is_owned(tenant, Owned { kind, by: *by }, id).unwrap();
+            let expected = |by: &ConnectionId| record.connection == Some(*by);
+            assert!(owners.iter().all(|by| owns(by) == expected(by)));
             note(&(stored.version(), record, snapshot.groups_of(tenant, at, None, 10_000).unwrap()));
             note(&(
                 snapshot.members(tenant, id, None, 10_000).unwrap(),

@@ -120,7 +120,8 @@ suite! {
         a_lost_unit_takes_no_number changes_page_after_a_number the_head_is_the_last_row
         x58_an_entry_is_kept_byte_for_byte histories_are_per_tenant
         a_change_of_records_without_a_log_entry_is_refused a_unit_that_only_logs_takes_a_number
-        the_log_may_be_as_long_as_a_page_and_longer;
+        x58_the_history_of_a_resource_is_read_from_both_ends a_resource_keeps_its_history_in_another_kind_and_removed
+        the_history_of_a_resource_is_its_tenants the_log_may_be_as_long_as_a_page_and_longer;
     moments:
         a_snapshot_does_not_change a_snapshot_after_a_commit_sees_it r2_a_reader_sees_all_of_a_unit_or_nothing
         x14_tenants_never_meet a_fresh_store_is_ready_and_empty units_are_counted

@@ -86,8 +86,13 @@ fn any_unit() -> impl Strategy<Value = (TenantId, Unit)> {
     let given = prop_oneof![3 => Just(vec![]), 1 => prop::collection::vec(any_given(), 1..2)];
     let writes = prop::collection::vec(any_write(), 0..4);
     let when = prop_oneof![9 => (0..1000_i64).prop_map(Some), 1 => Just(None)];
-    (1..3_u32, given, writes, when).prop_map(|(tenant, given, writes, when)| {
-        let log = when.map(|when| entry_at(second(when)));
+    let subject = prop::option::of(any_at());
+    (1..3_u32, given, writes, when, subject).prop_map(|(tenant, given, writes, when, subject)| {
+        let log = when.map(|when| {
+            let mut entry = entry_at(second(when));
+            entry.facts.subject = subject;
+            entry
+        });
         (TenantId::new(tenant), Unit { given, writes, log })
     })
 }

@@ -191,6 +191,10 @@ impl Snapshot for Moment {
         self.inner.owned(tenant, owned)
     }
 
+    fn is_owned(&self, tenant: TenantId, owned: Owned, id: ResourceId) -> Result<bool, StoreError> {
+        self.inner.is_owned(tenant, owned, id)
+    }
+
     fn owned_ids(
         &self,
         tenant: TenantId,
@@ -247,6 +251,26 @@ impl Snapshot for Moment {
 
     fn changes(&self, tenant: TenantId, after: Seq, limit: usize) -> Result<Vec<LogRow>, StoreError> {
         self.inner.changes(tenant, after, limit)
+    }
+
+    fn history_of(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        self.inner.history_of(tenant, subject, before, limit)
+    }
+
+    fn history_since(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        self.inner.history_since(tenant, subject, after, limit)
     }
 
     fn head(&self, tenant: TenantId) -> Result<Head, StoreError> {
