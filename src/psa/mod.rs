@@ -1,9 +1,10 @@
 //! What rosterd knows of a firm that sells people's time, as values and functions of values.
 //!
-//! Read in this order: [`money`].
+//! Read in this order: [`money`], [`calendar`].
 //!
 //! Pure: no clock, no store, no HTTP.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+pub mod calendar;
 pub mod money;
