@@ -1,10 +1,11 @@
 //! What rosterd knows of a firm that sells people's time, as values and functions of values.
 //!
-//! Read in this order: [`money`], [`calendar`].
+//! Read in this order: [`money`], [`calendar`], [`history`] (what held from which day on).
 //!
 //! Pure: no clock, no store, no HTTP.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod calendar;
+pub mod history;
 pub mod money;
