@@ -1,6 +1,6 @@
 //! What rosterd knows of a firm that sells people's time, as values and functions of values.
 //!
-//! Read in this order: [`money`], [`calendar`], [`history`] (what held from which day on).
+//! Read in this order: [`money`], [`calendar`], [`history`] (what held from which day on), [`schedule`] (who is let in from which day on).
 //!
 //! Pure: no clock, no store, no HTTP.
 
@@ -9,3 +9,4 @@
 pub mod calendar;
 pub mod history;
 pub mod money;
+pub mod schedule;
