@@ -242,8 +242,9 @@ pub(super) mod tests {
 
     /// Days at which something may happen: any, or close to one when clocks leap.
     pub(in crate::psa) fn days_in(zone: Zone) -> impl Strategy<Value = Day> {
-        let seconds = at("1900-01-01T00:00:00Z").as_second()..at("2100-01-01T00:00:00Z").as_second();
-        (seconds, any::<bool>(), -1..=1_i64).prop_map(move |(second, is_leap, apart)| {
+        let seconds = at("1900-01-01T00:00:00Z").as_second()..at("2040-01-01T00:00:00Z").as_second();
+        let apart = prop_oneof![4 => Just(0), 1 => Just(-1), 1 => Just(1_i64)];
+        (seconds, proptest::bool::weighted(0.8), apart).prop_map(move |(second, is_leap, apart)| {
             let somewhen = Timestamp::from_second(second).unwrap();
             let leap = zone.0.following(somewhen).next().filter(|_| is_leap).map(|leap| leap.timestamp());
             let near = leap.unwrap_or(somewhen) + SignedDuration::from_hours(24 * apart);
@@ -404,7 +405,7 @@ pub(super) mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 768, ..ProptestConfig::default() })]
 
         #[test]
         fn r15_a_day_begins_at_its_midnight_and_never_before(
@@ -414,7 +415,7 @@ pub(super) mod tests {
             // Greater only where the zone left the day out.
             prop_assert!(today(first, &zone) >= day);
             prop_assert!(today(first - SignedDuration::from_nanos(1), &zone) < day);
-            for minutes in 0..3 * 24 * 60 {
+            for minutes in 0..30 * 60 {
                 let earlier = first - SignedDuration::from_mins(minutes) - SignedDuration::from_nanos(1);
                 prop_assert!(today(earlier, &zone) < day, "{} of {}", earlier, zone);
             }
