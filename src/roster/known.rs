@@ -32,7 +32,7 @@ impl Known {
 /// Finds out what a caller knows of a kind.
 pub(super) fn known(snapshot: &dyn Snapshot, caller: &Caller, kind: KindId) -> Result<Known, RosterError> {
     let all = snapshot.count(caller.tenant, kind)?;
-    if caller.sees_all() {
+    if caller.sees_all_of(kind) {
         return Ok(Known::All(all));
     }
     let owned = Owned { kind, by: caller.connection };
@@ -62,7 +62,7 @@ pub(super) fn own_ids(
 
 /// Tells whether the caller knows of the other end of an edge, which is there.
 pub(super) fn knows(snapshot: &dyn Snapshot, caller: &Caller, at: Address) -> Result<bool, RosterError> {
-    if caller.sees_all() {
+    if caller.sees_all_of(at.kind) {
         return Ok(true);
     }
     let owned = Owned { kind: at.kind, by: caller.connection };
@@ -99,7 +99,7 @@ pub(super) fn only_known(
     kind: KindId,
     mut found: Candidates,
 ) -> Result<Candidates, RosterError> {
-    if caller.sees_all() || found.ids.is_empty() {
+    if caller.sees_all_of(kind) || found.ids.is_empty() {
         return Ok(found);
     }
     if found.ids.len() > FEW {

@@ -95,6 +95,9 @@ pub struct Change {
     /// Which leniencies it needed (as [`Facts::notes`] has them).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
+    /// Whether it is for those only who may see money: value and name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub money: bool,
 }
 
 impl Change {
