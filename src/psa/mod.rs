@@ -1,0 +1,7 @@
+//! What rosterd knows about a firm's people beyond SCIM: pure rules about values, without stores, requests, or a clock.
+//!
+//! [`policy`]: what a tenant has decided.
+
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
+pub mod policy;
