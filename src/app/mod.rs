@@ -116,6 +116,10 @@ pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError>
     let writer = WriterOptions { queue_max: config.store.queue_max, ..WriterOptions::default() };
     let store = open(&config.data.dir, &RedbOptions { cache_bytes: config.store.cache_bytes(), writer })?;
     let roster = roster_on(Arc::new(store), rim);
+    // Which tenants there are is looked at when they are served: the first is not made yet.
+    if let Err(error) = roster.set_policies(settings::policies(config)) {
+        tracing::error!(%error, "the tenants could not be read");
+    }
     match roster.complete_indexes() {
         Ok(0) => {}
         Ok(records) => tracing::info!(records, "records of an earlier build were given index entries"),
@@ -228,7 +232,9 @@ impl Daemon {
         listeners.spawn(serve(public, front(public_router, Door::Public, &limits), tls.clone()));
         listeners.spawn(serve(admin, front(admin_router, Door::Admin, &admin_limits), None));
         listeners.spawn(serve(unix, front(socket_router, Door::Socket, &socket_limits), None));
-        let reloader = Reloader { tls, limits, edge, metrics, reloads, rim: rim.clone() };
+        settings::hold_policies(&roster, config);
+        let reloader =
+            Reloader { tls, limits, edge, metrics, reloads, roster: Arc::clone(&roster), rim: rim.clone() };
         reloader.show_certificate();
         Self { public: public_at, admin: admin_at, socket, base_url, roster, reloader, drain, listeners }
     }
@@ -297,6 +303,7 @@ pub struct Reloader {
     edge: Edge,
     metrics: Arc<Metrics>,
     reloads: Reloads,
+    roster: Arc<Roster>,
     rim: Rim,
 }
 
@@ -314,6 +321,7 @@ impl Reloader {
         }
         self.limits.store(Arc::new(settings::limits(config)));
         self.edge.set_body_sizes(settings::body_sizes(config));
+        settings::hold_policies(&self.roster, config);
         self.edge.oauth().set_lifetime_minutes(config.tokens.access_lifetime_minutes);
         self.show_certificate();
         self.reloads.done.inc();

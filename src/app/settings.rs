@@ -1,13 +1,15 @@
-//! From the configuration's words to the edge's.
+//! From the configuration's words to those of the edge and of the roster.
 
 use std::num::NonZeroU32;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::http::admin::COMMAND_WITHIN;
 use crate::http::edge::BodySizes;
 use crate::http::limits::Limits;
 use crate::http::tls::TlsFiles;
 use crate::net::{Options, RootsError, read_roots};
+use crate::psa::policy::{Deprovision, Policies, Policy, Rehire};
+use crate::roster::Roster;
 
 /// The bounds of a listener.
 pub(super) fn limits(config: &Config) -> Limits {
@@ -62,6 +64,43 @@ pub(super) fn outbound(config: &Config) -> Result<Options, RootsError> {
     })
 }
 
+/// What tenants have decided.
+pub(super) fn policies(config: &Config) -> Policies {
+    let otherwise = config.tenants.iter().map(|(name, tenant)| (name.clone(), policy(&tenant.people)));
+    Policies::new(policy(&config.people), otherwise)
+}
+
+fn policy(people: &config::People) -> Policy {
+    Policy {
+        deprovision: match people.deprovision {
+            config::Deprovision::DeleteIfUnused => Deprovision::DeleteIfUnused,
+            config::Deprovision::Lock => Deprovision::Lock,
+            config::Deprovision::Delete => Deprovision::Delete,
+        },
+        rehire: match people.rehire {
+            config::Rehire::Resurrect => Rehire::Resurrect,
+            config::Rehire::New => Rehire::New,
+        },
+        time_zone: people.time_zone.clone(),
+        password_characters_min: people.password_characters_min,
+    }
+}
+
+/// Gives the roster what tenants have decided, and says which of those there are not.
+pub(super) fn hold_policies(roster: &Roster, config: &Config) {
+    match roster.set_policies(policies(config)) {
+        Ok(unknown) => {
+            for name in unknown {
+                tracing::warn!(
+                    tenant = name,
+                    "there are settings for a tenant that does not exist; they will hold when it is made"
+                );
+            }
+        }
+        Err(error) => tracing::error!(%error, "whether every tenant with settings exists could not be read"),
+    }
+}
+
 /// Where certificate and key lie, when TLS is on.
 pub(super) fn tls_files(config: &Config) -> Option<TlsFiles> {
     let (certificate, key) = config.tls.files()?;
@@ -71,7 +110,7 @@ pub(super) fn tls_files(config: &Config) -> Option<TlsFiles> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Environment, Sources};
+    use crate::config::{DEFAULTS, Environment, Sources};
 
     #[test]
     fn an_operators_command_has_the_time_that_the_command_line_gives_it() {
@@ -79,5 +118,26 @@ mod tests {
         assert_eq!(socket_limits(&config).handler, COMMAND_WITHIN);
         assert!(admin_limits(&config).handler < COMMAND_WITHIN);
         assert_eq!(socket_limits(&config).connections_max, ADMIN_CONNECTIONS_MAX);
+    }
+
+    #[test]
+    fn the_policy_without_settings_is_that_of_the_default_settings() {
+        assert!(DEFAULTS.contains("[people]"));
+        let config = Config::load(&Sources::new(Environment::default())).unwrap();
+        assert_eq!(**policies(&config).of("acme"), Policy::default());
+    }
+
+    #[test]
+    fn what_one_tenant_has_otherwise_is_its_policy() {
+        let sources = Sources::new(Environment::default())
+            .flag("a test", "people.rehire", "new")
+            .flag("a test", "tenants.acme.people.deprovision", "lock")
+            .flag("a test", "tenants.acme.people.time_zone", "Europe/Helsinki");
+        let policies = policies(&Config::load(&sources).unwrap());
+        let acme = policies.of("acme");
+        assert_eq!((acme.deprovision, acme.rehire), (Deprovision::Lock, Rehire::New));
+        assert_eq!(acme.time_zone.iana_name(), Some("Europe/Helsinki"));
+        let other = policies.of("other");
+        assert_eq!((other.deprovision, other.rehire), (Deprovision::DeleteIfUnused, Rehire::New));
     }
 }

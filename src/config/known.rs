@@ -2,10 +2,10 @@
 
 use figment::value::Dict;
 
-use super::layer::{Entry, Layer};
+use super::layer::{Entry, Layer, TENANTS, tenant_key};
 use super::problem::{Place, Problem};
 use super::text::quoted;
-use super::{DEFAULTS, environment};
+use super::{DEFAULTS, environment, tenants};
 
 /// Most bytes of a key that is repeated whole, and compared with the keys that exist.
 const KEY_BYTES_MAX: usize = 100;
@@ -22,6 +22,12 @@ pub(super) fn take_unknown(layer: &mut Layer, known: &Layer) -> Vec<Problem> {
     layer.entries.retain(|entry| {
         if known.find(&entry.path).is_some() {
             return true;
+        }
+        if entry.path.split('.').next() == Some(TENANTS) {
+            let problem = tenants::unknown(entry, known);
+            let is_known = problem.is_none() && tenant_key(&entry.path).is_some();
+            problems.extend(problem);
+            return is_known;
         }
         let topic = entry.path.split('.').next().unwrap_or_default();
         let is_empty_topic = entry.path == topic && entry.value.as_dict().is_some_and(Dict::is_empty);
@@ -83,7 +89,7 @@ fn unknown_key(entry: &Entry, known: &Layer) -> Problem {
 }
 
 /// Writes a key that a stranger to us chose: as it is if it looks like one, else quoted and cut (X61).
-fn shown(key: &str) -> String {
+pub(super) fn shown(key: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if key.len() <= KEY_BYTES_MAX && key.bytes().all(plain) { key.to_owned() } else { quoted(key) }
 }
@@ -94,7 +100,7 @@ pub(super) fn variable(key: &str) -> String {
 }
 
 /// Finds the key that was probably meant: one spelt alike, or the same name under another topic.
-fn meant<'k>(path: &str, known: &'k Layer) -> Option<&'k str> {
+pub(super) fn meant<'k>(path: &str, known: &'k Layer) -> Option<&'k str> {
     let keys = || known.entries.iter().map(|entry| entry.path.as_str());
     let last = path.rsplit('.').next().unwrap_or(path);
     let elsewhere = || {

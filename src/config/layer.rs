@@ -12,6 +12,9 @@ use super::problem::{Place, Problem};
 /// Most bytes of a configuration file.
 pub(super) const FILE_BYTES_MAX: usize = 1 << 20;
 
+/// The topic below which each tenant has topics of its own.
+pub(super) const TENANTS: &str = "tenants";
+
 /// One setting of a source.
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -57,6 +60,20 @@ impl Layer {
         self.entries.push(Entry { path, value, place });
     }
 
+    /// Returns what the source says of one tenant, as if it said it of all.
+    pub(super) fn of_tenant(&self, name: &str) -> Self {
+        let entries = self.entries.iter().filter_map(|entry| {
+            let path = tenant_key(&entry.path).filter(|(whose, _)| *whose == name)?.1;
+            Some(Entry { path: path.to_owned(), ..entry.clone() })
+        });
+        Self { entries: entries.collect() }
+    }
+
+    /// Names the tenants of which the source says something.
+    pub(super) fn tenants(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter_map(|entry| tenant_key(&entry.path)).map(|(name, _)| name)
+    }
+
     /// Finds a setting.
     pub(super) fn find(&self, path: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.path == path)
@@ -67,14 +84,32 @@ impl Layer {
             let path = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
             let at = item_start(table, name, item);
             match item.as_table_like() {
-                // Topics are one level deep: what lies deeper is one wrong value, not many.
-                Some(inner) if above.is_empty() && !inner.is_empty() => self.add_table(inner, &path, place),
+                // What lies deeper than keys do is one wrong value, not many.
+                Some(inner) if !inner.is_empty() && depth(&path) <= levels(&path) => {
+                    self.add_table(inner, &path, place);
+                }
                 _ => self.entries.push(Entry { path, value: value_of(item), place: place(at) }),
             }
         }
     }
 }
 
+/// Returns how many levels of tables lie above a path's keys: the topic, and of a tenant its name and the topic below it.
+pub(super) fn levels(path: &str) -> usize {
+    let topic = path.split('.').next().unwrap_or(path);
+    if topic == TENANTS { 3 } else { 1 }
+}
+
+/// Splits the key of a setting of one tenant into the tenant's name and the key that it replaces.
+pub(super) fn tenant_key(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix(TENANTS)?.strip_prefix('.')?.split_once('.')
+}
+
+fn depth(path: &str) -> usize {
+    path.split('.').count()
+}
+
+/// The settings without those of single tenants, for figment.
 impl Provider for Layer {
     fn metadata(&self) -> Metadata {
         Metadata::named("settings")
@@ -82,7 +117,7 @@ impl Provider for Layer {
 
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
         let mut topics = Dict::new();
-        for entry in &self.entries {
+        for entry in self.entries.iter().filter(|entry| levels(&entry.path) == 1) {
             let (topic, key) = entry.path.split_once('.').unwrap_or((entry.path.as_str(), ""));
             let slot = topics.entry(topic.to_owned()).or_insert_with(|| Value::from(Dict::new()));
             if let Value::Dict(_, keys) = slot {
@@ -112,7 +147,13 @@ fn value_of(item: &Item) -> Value {
     }
     match item {
         Item::Value(value) => scalar_of(value),
-        Item::ArrayOfTables(_) => Value::from(Vec::<Value>::new()),
+        Item::ArrayOfTables(tables) => {
+            let tables = tables.iter().map(|table| {
+                let inner = table.iter().map(|(name, item)| (name.to_owned(), value_of(item)));
+                Value::from(inner.collect::<Dict>())
+            });
+            Value::from(tables.collect::<Vec<_>>())
+        }
         Item::None | Item::Table(_) => Value::from(Dict::new()),
     }
 }

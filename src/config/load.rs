@@ -12,10 +12,10 @@ use figment::Figment;
 use figment::error::{Actual, Kind};
 
 use super::findings::{Finding, Findings};
-use super::layer::{FILE_BYTES_MAX, Layer};
+use super::layer::{FILE_BYTES_MAX, Layer, tenant_key};
 use super::problem::{ConfigErrors, Place, Problem};
 use super::text::quoted;
-use super::{Config, Environment, environment, known};
+use super::{Config, Environment, environment, known, tenants};
 
 /// Where settings are read from.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +60,10 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
         let mut problems = Vec::new();
         let layers = read_layers(sources, &mut problems)?;
-        let config = type_values(&layers, &mut problems);
+        let mut config = type_values(&layers, &mut problems);
+        if let Some(config) = config.as_mut() {
+            config.tenants = tenants::type_values(&layers, &mut problems);
+        }
         if let Some(config) = config.as_ref() {
             let mut found = Findings::default();
             config.check(&mut found);
@@ -80,6 +83,14 @@ impl Config {
         self.store.check(found);
         self.tokens.check(found);
         self.net.check(found);
+        self.people.check("", found);
+        if !found.0.is_empty() {
+            // What is wrong for everybody would be said of each tenant too.
+            return;
+        }
+        for (name, tenant) in &self.tenants {
+            tenant.check(name, found);
+        }
     }
 
     pub(super) fn check_together(&self, found: &mut Findings) {
@@ -102,13 +113,13 @@ fn read_layers(sources: &Sources, problems: &mut Vec<Problem>) -> Result<Vec<Lay
     let mut variables = Layer::default();
     for (name, value) in sources.environment.settings() {
         let path = key_of_variable(name);
-        let default = defaults.find(&path).map(|entry| &entry.value);
+        let default = defaults.find(known_key(&path)).map(|entry| &entry.value);
         variables.add_text(path, value, default, Place::Variable(name.to_owned()));
     }
     layers.push(variables);
     let mut flags = Layer::default();
     for Flag { name, key, value } in &sources.flags {
-        let default = defaults.find(key).map(|entry| &entry.value);
+        let default = defaults.find(known_key(key)).map(|entry| &entry.value);
         flags.add_text(key.clone(), value, default, Place::Flag(name.clone()));
     }
     layers.push(flags);
@@ -116,6 +127,11 @@ fn read_layers(sources: &Sources, problems: &mut Vec<Problem>) -> Result<Vec<Lay
         problems.extend(known::take_unknown(layer, &defaults));
     }
     Ok(layers)
+}
+
+/// Returns the key whose default a setting has: a tenant's is that of all.
+fn known_key(path: &str) -> &str {
+    tenant_key(path).map_or(path, |(_, key)| key)
 }
 
 /// Returns the key of a variable: `ROSTERD_SERVER__LISTEN` is `server.listen`. One that is not in capitals is no key.
@@ -182,22 +198,22 @@ fn type_values(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<Config> 
 }
 
 /// Returns where a key's value was written: in the highest layer that has it.
-fn place_of(key: &str, layers: &[Layer]) -> Place {
+pub(super) fn place_of(key: &str, layers: &[Layer]) -> Place {
     let entry = layers.iter().rev().find_map(|layer| layer.find(key));
     entry.map_or(Place::Default, |entry| entry.place.clone())
 }
 
 fn placed(finding: Finding, layers: &[Layer]) -> Problem {
     Problem {
-        place: place_of(finding.key, layers),
-        key: Some(finding.key.to_owned()),
+        place: place_of(&finding.key, layers),
+        key: Some(finding.key.into_owned()),
         what: finding.what,
         remedy: finding.remedy,
     }
 }
 
 /// Says in our words what serde says in Rust's.
-fn expected_and_found(kind: &Kind) -> String {
+pub(super) fn expected_and_found(kind: &Kind) -> String {
     match kind {
         Kind::Message(said) => said.clone(),
         Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {

@@ -1,7 +1,7 @@
 //! The settings of an installation: where they come from, what they mean, and what is wrong with them.
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
-//! `tokens`, `net`: one struct each), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
+//! `tokens`, `net`, `people`: one struct each), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
 //! [`surroundings`] (what only the file system can tell), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
@@ -18,6 +18,7 @@ mod layer;
 pub mod load;
 pub mod log;
 pub mod net;
+pub mod people;
 pub mod problem;
 pub mod public_url;
 pub mod reference;
@@ -26,10 +27,13 @@ pub mod secret;
 pub mod server;
 pub mod store;
 pub mod surroundings;
+pub mod tenants;
 mod text;
 pub mod tls;
 pub mod tokens;
 pub mod trusted;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,12 +44,14 @@ pub use environment::Environment;
 pub use load::Sources;
 pub use log::{Format, Level, Log};
 pub use net::{Net, Permit};
+pub use people::{Deprovision, People, Rehire};
 pub use problem::{ConfigErrors, Place, Problem};
 pub use public_url::PublicUrl;
 pub use reference::reference;
 pub use reload::{Applied, Reload};
 pub use server::Server;
 pub use store::{Engine, Store};
+pub use tenants::Tenant;
 pub use tls::Tls;
 pub use tokens::Tokens;
 pub use trusted::Network;
@@ -73,4 +79,9 @@ pub struct Config {
     pub tokens: Tokens,
     /// Outbound requests.
     pub net: Net,
+    /// What becomes of people.
+    pub people: People,
+    /// What single tenants have otherwise, by their name: everything that can be otherwise, with what holds for them.
+    #[serde(default)]
+    pub tenants: BTreeMap<String, Tenant>,
 }

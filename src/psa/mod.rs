@@ -1,7 +1,7 @@
 //! What a firm that sells people's time knows of them: the kinds of resource that it administers, and the PSA side of a person.
 //!
 //! Values first: [`money`], [`calendar`], [`history`] (what held from which day on), [`schedule`] (who is let in from which day on),
-//! [`locks`] (who keeps a person out). Then [`kinds`] (schemas and what each kind knows of its own), [`person`] (the rules of the
+//! [`locks`] (who keeps a person out). [`policy`] is what a tenant has decided. Then [`kinds`] (schemas and what each kind knows of its own), [`person`] (the rules of the
 //! PSA extension) and [`standing`] (what is kept of a person beside).
 //!
 //! Pure: what is there, what is wanted and what time it is go in as values. No clock, no store, no HTTP.
@@ -14,6 +14,7 @@ pub mod kinds;
 pub mod locks;
 pub mod money;
 pub mod person;
+pub mod policy;
 pub mod schedule;
 pub mod standing;
 pub mod urn;

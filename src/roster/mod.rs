@@ -4,7 +4,7 @@
 //! `grants` (of those that fetch their tokens by themselves), `commit` (how an answer becomes durable), `led` (which changes a request led to),
 //! `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
 //! `patch`, `remove`, `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, with `members` (edges), `index` (under which
-//! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `shadow` (what
+//! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `policies` (what its tenant has decided), `shadow` (what
 //! none of them knows); `tenants`, `admins` and `schemas` for the operator, `operate` for the operator's commands as plain data.
 //!
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
@@ -38,6 +38,7 @@ mod members;
 mod operate;
 mod patch;
 mod person;
+mod policies;
 mod query;
 mod reclaim;
 mod references;
@@ -104,6 +105,7 @@ pub struct Roster {
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     schemas: sight::Schemas,
+    policies: policies::Held,
     credentials: credentials::Credentials,
     ended: ended::Ended,
     refusals: refusals::Refusals,
@@ -129,6 +131,7 @@ impl Roster {
             clock,
             chance,
             schemas: sight::Schemas::default(),
+            policies: policies::Held::default(),
             credentials: credentials::Credentials::default(),
             ended: ended::Ended::default(),
             refusals: refusals::Refusals::default(),

@@ -12,6 +12,7 @@ use super::led::Led;
 use super::sight::Sight;
 use crate::idp::Profile;
 use crate::ids::{ConnectionId, KindId, RequestId, TenantId};
+use crate::psa::policy::Policy;
 use crate::scim::{Kind, Kinds};
 use crate::store::{Actor, Seq, Stored};
 
@@ -179,6 +180,7 @@ pub struct Caller {
     pub(super) led: Option<Arc<Led>>,
     pub(super) sight: Arc<Sight>,
     pub(super) options: ConnectionOptions,
+    pub(super) policy: Arc<Policy>,
 }
 
 /// What an operator allows a connection beyond the ordinary.
@@ -267,6 +269,11 @@ impl Caller {
     #[must_use]
     pub fn kind(&self, kind: &Arc<Kind>) -> Arc<Kind> {
         Arc::clone(self.kinds().by_id(kind.id).unwrap_or(kind))
+    }
+
+    /// Returns what the caller's tenant has decided.
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
     }
 
     /// Returns the policies of the caller's connection.

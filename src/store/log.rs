@@ -98,6 +98,9 @@ pub struct Change {
     /// Whether it is for those only who may see money: value and name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub money: bool,
+    /// Of a history by dates: the first day on which what holds is no longer what it was, as in `2026-03-01` (H13).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 impl Change {

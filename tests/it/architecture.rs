@@ -29,7 +29,10 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("http", &["doctor", "requests", "jwt", "roster", "store", "scim", "ids", "clock", "chance"]),
     ("demo", &[]),
     ("bench", &["roster", "store", "ids", "clock", "chance"]),
-    ("app", &["http", "doctor", "requests", "jwt", "net", "config", "roster", "store", "clock", "chance"]),
+    (
+        "app",
+        &["http", "doctor", "requests", "jwt", "net", "config", "roster", "store", "psa", "clock", "chance"],
+    ),
     (
         "cli",
         &["app", "http", "demo", "bench", "audit", "doctor", "requests", "config", "telemetry", "roster"],

@@ -95,6 +95,7 @@ fn numbers_with_a_dimension_name_it() {
         "bytes_in_flight_max",
         "_per_s_min",
         "_per_s_max",
+        "_characters_min",
     ];
     let counts = [
         "server.connections_max",
