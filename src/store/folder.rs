@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// ([`WITH_SUBJECTS`]); a folder of an earlier format gets that before it is labelled anew.
 const FORMAT: u32 = 3;
 /// From this format on each entry of the history that has a subject has a row that says so (`kv::upgrade`).
-pub(super) const WITH_SUBJECTS: u32 = 3;
+pub const WITH_SUBJECTS: u32 = 3;
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// More than a holder's line or a format's number takes.
