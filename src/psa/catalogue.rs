@@ -155,6 +155,8 @@ pub struct Class {
     pub grants: Levels,
     /// The most that may be had; what is not named is not bounded.
     pub caps: Levels,
+    /// Not part of the firm's plan (row A01): whoever has it may do nothing.
+    pub off: bool,
 }
 
 /// The place of a permission in its catalogue.
@@ -325,11 +327,8 @@ impl Default for Catalogue {
             (*key, permission)
         });
         let mut catalogue = Self::new(own);
-        let most = OWN.iter().map(|(key, ..)| {
-            let itself = ["users.view", "users.update"].contains(key);
-            (*key, if itself { Level::Own } else { Level::None })
-        });
-        catalogue.kinds.insert(PersonKind::Client, most.collect());
+        let most = [("*", Level::None), ("users.update", Level::Own), ("users.view", Level::Own)];
+        catalogue.kinds.insert(PersonKind::Client, most.into_iter().collect());
         catalogue
     }
 }

@@ -110,7 +110,7 @@ impl<'f> Gather<'f> {
             }
         }
         let name = class_of(self.catalogue, facts);
-        if let Some(class) = self.catalogue.classes.get(name) {
+        if let Some(class) = self.catalogue.classes.get(name).filter(|class| !class.off) {
             self.levels(&class.grants, None, Source::LicenseClass { name });
         }
     }
@@ -173,6 +173,7 @@ impl<'f> Gather<'f> {
             leave((about.money && facts.hours_only).then_some(Level::None), Source::FinancialVisibility);
             if !facts.administrator {
                 let closed = !about.classes.is_empty() && !about.classes.iter().any(|open| open == name);
+                let closed = closed || class.is_some_and(|class| class.off);
                 let cap = if closed { Some(Level::None) } else { class.and_then(|class| class.caps.of(key)) };
                 leave(cap, Source::LicenseClass { name });
             }

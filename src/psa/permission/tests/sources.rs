@@ -160,6 +160,10 @@ fn a01_a_licence_class_bounds_what_the_rest_adds() {
         // What the class gives, what the group gives, and the bound.
         assert_eq!(why.sources.len(), 3);
     });
+    // A class that is not part of the plan gives nothing, whatever else is given.
+    catalogue.classes.get_mut("professional").unwrap().off = true;
+    let may = evaluate(&catalogue, &facts("professional"));
+    assert_eq!((may.level("things.view", None), may.level("firm.close", None)), (Level::None, Level::None));
     // A class of which nothing is known bounds like none at all; and none at all can be bounded too.
     catalogue.classes.insert("none".to_owned(), class(&[("*", Level::None)]));
     assert_eq!(evaluate(&catalogue, &facts("no such")).level("things.view", None), Level::None);
