@@ -44,6 +44,7 @@ use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
 use crate::store::{State, Store};
 use measure::Reloads;
+pub use settings::policies;
 
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);

@@ -1,6 +1,9 @@
 //! From the configuration's words to those of the edge and of the roster.
 
+mod rights;
+
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use crate::config::{self, Config};
 use crate::http::admin::COMMAND_WITHIN;
@@ -65,12 +68,15 @@ pub(super) fn outbound(config: &Config) -> Result<Options, RootsError> {
 }
 
 /// What tenants have decided.
-pub(super) fn policies(config: &Config) -> Policies {
-    let otherwise = config.tenants.iter().map(|(name, tenant)| (name.clone(), policy(&tenant.people)));
-    Policies::new(policy(&config.people), otherwise)
+pub fn policies(config: &Config) -> Policies {
+    let otherwise = config
+        .tenants
+        .iter()
+        .map(|(name, tenant)| (name.clone(), policy(&tenant.people, &tenant.permissions, &tenant.groups)));
+    Policies::new(policy(&config.people, &config.permissions, &config.groups), otherwise)
 }
 
-fn policy(people: &config::People) -> Policy {
+fn policy(people: &config::People, permissions: &config::Permissions, groups: &config::Groups) -> Policy {
     Policy {
         deprovision: match people.deprovision {
             config::Deprovision::DeleteIfUnused => Deprovision::DeleteIfUnused,
@@ -83,6 +89,8 @@ fn policy(people: &config::People) -> Policy {
         },
         time_zone: people.time_zone.clone(),
         password_characters_min: people.password_characters_min,
+        catalogue: Arc::new(rights::catalogue(permissions)),
+        group_maps: rights::group_maps(groups),
     }
 }
 

@@ -15,7 +15,7 @@ use super::findings::{Finding, Findings};
 use super::layer::{FILE_BYTES_MAX, Layer, tenant_key};
 use super::problem::{ConfigErrors, Place, Problem};
 use super::text::quoted;
-use super::{Config, Environment, environment, known, tenants};
+use super::{Config, Environment, environment, known, permissions, tenants};
 
 /// Where settings are read from.
 #[derive(Debug, Clone, Default)]
@@ -84,6 +84,8 @@ impl Config {
         self.tokens.check(found);
         self.net.check(found);
         self.people.check("", found);
+        self.permissions.check("", found);
+        self.groups.check("", &self.permissions, found);
         if !found.0.is_empty() {
             // What is wrong for everybody would be said of each tenant too.
             return;
@@ -175,26 +177,54 @@ fn read_file(path: &Path) -> Result<Layer, Problem> {
 
 /// Gives every value its type. A value that has not got it is noted, and replaced by its default to get on.
 fn type_values(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<Config> {
-    let mut figment = layers.iter().fold(Figment::new(), |under, layer| under.merge(layer));
-    let defaults = layers.first()?;
-    let mut replaced: Vec<String> = Vec::new();
+    let beneath = permissions::beneath(layers.iter()).map_err(|problem| problems.push(problem)).ok()?;
+    let mut above = layers.to_vec();
     loop {
-        let error = match figment.extract::<Config>() {
+        let error = match laid_over(&above, &beneath).extract::<Config>() {
             Ok(config) => return Some(config),
             Err(error) => error,
         };
-        let key = error.path.iter().take(2).cloned().collect::<Vec<_>>().join(".");
+        let key = key_of(&error);
         problems.push(Problem {
             place: place_of(&key, layers),
             key: Some(key.clone()),
-            what: expected_and_found(&error.kind),
+            what: what_of(&error),
             remedy: None,
         });
         // A default that is wrong itself, or an error without a key: only a mistake in `default.toml` leads here.
-        let default = defaults.find(&key).filter(|_| !replaced.contains(&key))?;
-        figment = figment.merge(Layer { entries: vec![default.clone()] });
-        replaced.push(key);
+        if !take_out(&mut above, &key) {
+            return None;
+        }
     }
+}
+
+/// Lays layers over each other, with what lies between the defaults and the others.
+pub(super) fn laid_over(layers: &[Layer], beneath: &[Layer]) -> Figment {
+    let (defaults, above) = layers.split_at(usize::from(!layers.is_empty()));
+    defaults.iter().chain(beneath).chain(above).fold(Figment::new(), |under, layer| under.merge(layer))
+}
+
+/// Takes a key out of all layers but the defaults. Tells whether it was there.
+pub(super) fn take_out(layers: &mut [Layer], key: &str) -> bool {
+    let mut was_there = false;
+    for layer in layers.iter_mut().skip(1) {
+        let before = layer.entries.len();
+        layer.entries.retain(|entry| entry.path != key);
+        was_there |= layer.entries.len() < before;
+    }
+    was_there
+}
+
+/// Returns the setting in which an error lies.
+pub(super) fn key_of(error: &figment::Error) -> String {
+    error.path.iter().take(2).cloned().collect::<Vec<_>>().join(".")
+}
+
+/// Says what is wrong, with the place inside the setting where it has places.
+pub(super) fn what_of(error: &figment::Error) -> String {
+    let said = expected_and_found(&error.kind);
+    let inside = error.path.iter().skip(2).cloned().collect::<Vec<_>>().join(".");
+    if inside.is_empty() { said } else { format!("{}: {said}", known::shown(&inside)) }
 }
 
 /// Returns where a key's value was written: in the highest layer that has it.
@@ -213,7 +243,7 @@ fn placed(finding: Finding, layers: &[Layer]) -> Problem {
 }
 
 /// Says in our words what serde says in Rust's.
-pub(super) fn expected_and_found(kind: &Kind) -> String {
+fn expected_and_found(kind: &Kind) -> String {
     match kind {
         Kind::Message(said) => said.clone(),
         Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted) => {
@@ -223,6 +253,10 @@ pub(super) fn expected_and_found(kind: &Kind) -> String {
             let wanted: Vec<String> = wanted.iter().map(|word| format!("{word:?}")).collect();
             format!("expected {}, found {}", wanted.join(" or "), quoted(found))
         }
+        Kind::UnknownField(found, wanted) => {
+            format!("unknown key {}, expected one of: {}", quoted(found), wanted.join(", "))
+        }
+        Kind::MissingField(name) => format!("expected the key {name}, which is not there"),
         other => other.to_string(),
     }
 }

@@ -1,7 +1,7 @@
 //! The settings of an installation: where they come from, what they mean, and what is wrong with them.
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
-//! `tokens`, `net`, `people`: one struct each), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
+//! `tokens`, `net`, `people`, `permissions` with its presets: one struct each), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
 //! [`surroundings`] (what only the file system can tell), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
@@ -19,6 +19,7 @@ pub mod load;
 pub mod log;
 pub mod net;
 pub mod people;
+pub mod permissions;
 pub mod problem;
 pub mod public_url;
 pub mod reference;
@@ -45,6 +46,7 @@ pub use load::Sources;
 pub use log::{Format, Level, Log};
 pub use net::{Net, Permit};
 pub use people::{Deprovision, People, Rehire};
+pub use permissions::{Groups, PermissionLevel, PermissionScope, Permissions, Preset};
 pub use problem::{ConfigErrors, Place, Problem};
 pub use public_url::PublicUrl;
 pub use reference::reference;
@@ -81,6 +83,10 @@ pub struct Config {
     pub net: Net,
     /// What becomes of people.
     pub people: People,
+    /// The rights that there are.
+    pub permissions: Permissions,
+    /// What groups give.
+    pub groups: Groups,
     /// What single tenants have otherwise, by their name: everything that can be otherwise, with what holds for them.
     #[serde(default)]
     pub tenants: BTreeMap<String, Tenant>,

@@ -14,11 +14,18 @@ use super::{Config, ConfigErrors, Place, Problem};
 /// The keys that take effect at a reload (those of TLS while it stays on), and with them what a tenant has otherwise. All others
 /// need a restart.
 pub const WITHOUT_RESTART: &[&str] = &[
+    "groups.map",
     "log.level",
     "people.deprovision",
     "people.password_characters_min",
     "people.rehire",
     "people.time_zone",
+    "permissions.bundles",
+    "permissions.catalogue",
+    "permissions.classes",
+    "permissions.deny",
+    "permissions.kinds",
+    "permissions.preset",
     "server.body_bytes_large_max",
     "server.body_bytes_max",
     "server.body_bytes_per_s_min",
@@ -96,6 +103,8 @@ impl Config {
         }
         config.tokens = candidate.tokens;
         config.people = candidate.people;
+        config.permissions = candidate.permissions;
+        config.groups = candidate.groups;
         config.tenants = candidate.tenants;
         config
     }

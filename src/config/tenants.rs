@@ -6,19 +6,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use figment::Figment;
 use figment::value::Dict;
 use serde::{Deserialize, Serialize};
 
-use super::People;
 use super::findings::Findings;
 use super::known::{meant, shown};
 use super::layer::{Entry, Layer, TENANTS, tenant_key};
-use super::load::{expected_and_found, place_of};
+use super::load::{key_of, laid_over, place_of, take_out, what_of};
 use super::problem::Problem;
+use super::{Groups, People, Permissions, permissions};
 
 /// The topics that a tenant can have otherwise.
-pub const TENANT_TOPICS: &[&str] = &["people"];
+pub const TENANT_TOPICS: &[&str] = &["groups", "people", "permissions"];
 /// Longest name of a tenant.
 const NAME_CHARACTERS_MAX: usize = 63;
 
@@ -27,12 +26,18 @@ const NAME_CHARACTERS_MAX: usize = 63;
 pub struct Tenant {
     /// What becomes of people.
     pub people: People,
+    /// The rights that there are.
+    pub permissions: Permissions,
+    /// What groups give.
+    pub groups: Groups,
 }
 
 impl Tenant {
     pub(super) fn check(&self, name: &str, found: &mut Findings) {
         let above = format!("{TENANTS}.{name}.");
         self.people.check(&above, found);
+        self.permissions.check(&above, found);
+        self.groups.check(&above, &self.permissions, found);
     }
 }
 
@@ -88,25 +93,24 @@ pub(super) fn type_values(layers: &[Layer], problems: &mut Vec<Problem>) -> BTre
 
 fn type_tenant(name: &str, layers: &[Layer], problems: &mut Vec<Problem>) -> Option<Tenant> {
     let own: Vec<Layer> = layers.iter().map(|layer| layer.of_tenant(name)).collect();
-    let mut figment = layers.iter().chain(&own).fold(Figment::new(), |under, layer| under.merge(layer));
-    let defaults = layers.first()?;
-    let mut replaced: Vec<String> = Vec::new();
+    let mut above: Vec<Layer> = layers.iter().chain(&own).cloned().collect();
+    let beneath = permissions::beneath(above.iter()).map_err(|problem| problems.push(problem)).ok()?;
     loop {
-        let error = match figment.extract::<Tenant>() {
+        let error = match laid_over(&above, &beneath).extract::<Tenant>() {
             Ok(tenant) => return Some(tenant),
             Err(error) => error,
         };
-        let key = error.path.iter().take(2).cloned().collect::<Vec<_>>().join(".");
+        let key = key_of(&error);
         if own.iter().any(|layer| layer.find(&key).is_some()) {
             problems.push(Problem {
                 place: place_of(&key, &own),
                 key: Some(format!("{TENANTS}.{name}.{key}")),
-                what: expected_and_found(&error.kind),
+                what: what_of(&error),
                 remedy: None,
             });
         }
-        let default = defaults.find(&key).filter(|_| !replaced.contains(&key))?;
-        figment = figment.merge(Layer { entries: vec![default.clone()] });
-        replaced.push(key);
+        if !take_out(&mut above, &key) {
+            return None;
+        }
     }
 }

@@ -12,6 +12,7 @@ use super::led::Led;
 use super::sight::Sight;
 use crate::idp::Profile;
 use crate::ids::{ConnectionId, KindId, RequestId, TenantId};
+use crate::psa::permission::{Asked, Permit};
 use crate::psa::policy::Policy;
 use crate::scim::{Kind, Kinds};
 use crate::store::{Actor, Seq, Stored};
@@ -199,6 +200,12 @@ impl Caller {
     /// Refuses unless the credential has the scope.
     pub fn needs(&self, scope: Scope) -> Result<(), RosterError> {
         if self.scopes.has(scope) { Ok(()) } else { Err(RosterError::Forbidden { needs: scope.name() }) }
+    }
+
+    /// Gives the right that a handler demands, by the scope `admin`. Credentials are bound to no person here: of a person it is the
+    /// evaluation that gives rights ([`crate::psa::permission::Effective::permit`]).
+    pub fn permit<P: Asked>(&self) -> Result<Permit<P>, RosterError> {
+        self.needs(Scope::Admin).map(|()| Permit::by_scope())
     }
 
     /// Tells whether the credential has the scope.
