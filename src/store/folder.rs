@@ -10,8 +10,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The layout that this build writes. 2: records have entries in indexes of order (`roster::index`), which builds that know 1 would not
-/// write; a folder of format 1 is labelled anew when it is opened, and gets them.
-const FORMAT: u32 = 2;
+/// write; 3: groups are listed by when they changed. An older folder is labelled anew when it is opened, and gets what it lacks.
+const FORMAT: u32 = 3;
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// More than a holder's line or a format's number takes.
@@ -271,10 +271,10 @@ mod tests {
     fn r12_a_newer_format_is_refused_and_left_alone() {
         let (_home, path) = home();
         drop(Folder::open(&path).unwrap());
-        std::fs::write(path.join("FORMAT"), "3\n").unwrap();
+        std::fs::write(path.join("FORMAT"), "4\n").unwrap();
         let refused = Folder::open(&path).unwrap_err();
-        assert!(matches!(refused, FolderError::Newer { found: 3, .. }), "{refused}");
-        assert_eq!(std::fs::read_to_string(path.join("FORMAT")).unwrap(), "3\n");
+        assert!(matches!(refused, FolderError::Newer { found: 4, .. }), "{refused}");
+        assert_eq!(std::fs::read_to_string(path.join("FORMAT")).unwrap(), "4\n");
         for nonsense in ["0", "-1", "one", "1 2", "\u{fffd}"] {
             std::fs::write(path.join("FORMAT"), nonsense).unwrap();
             let refused = Folder::open(&path).unwrap_err();
