@@ -119,7 +119,9 @@ impl Lowering<'_> {
         if urn::same(text.trim(), "schemas") {
             return self.read_only(op, "schemas");
         }
-        match (path::parse(text, self.kind)?, value) {
+        let (target, notes) = path::parse_noted(text, self.kind)?;
+        self.coercion.notes.merge(&notes);
+        match (target, value) {
             (Target::Unknown, value) => self.unknown(text, value),
             (Target::Core, Some(Value::Object(attributes))) => {
                 self.coercion.notes.add(Rule::CoreAsContainer);
