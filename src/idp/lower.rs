@@ -120,6 +120,9 @@ impl Lowering<'_> {
             return self.read_only(op, "schemas");
         }
         let (target, notes) = path::parse_noted(text, self.kind)?;
+        if self.coercion.profile.holds_filters_to_the_grammar() {
+            Filter::by_the_grammar(&notes)?;
+        }
         self.coercion.notes.merge(&notes);
         match (target, value) {
             (Target::Unknown, value) => self.unknown(text, value),

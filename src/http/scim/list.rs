@@ -95,6 +95,7 @@ async fn answer(
     parameters: Parameters,
     mut notes: Notes,
 ) -> Result<Response, Problem> {
+    let grammar = bearer.caller.profile().holds_filters_to_the_grammar();
     let strict = bearer.caller.profile().refuses_unknown_paths();
     let seen = bearer.caller.kinds().clone();
     let all: Vec<&Kind> = seen.iter().map(AsRef::as_ref).collect();
@@ -108,6 +109,9 @@ async fn answer(
         let filter = parameters.filter.as_deref();
         let read = |filter| {
             let (filter, needed) = Filter::parse_noted(filter, &kind, others)?;
+            if grammar {
+                Filter::by_the_grammar(&needed)?;
+            }
             notes.merge(&needed);
             filter.locate(edge.base_url(), &kind, &seen)
         };
