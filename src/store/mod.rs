@@ -179,6 +179,16 @@ pub trait Snapshot: Send + Sync {
     /// Says when a group's edges last changed, and how many there are; `None` when it never had one.
     fn touched(&self, tenant: TenantId, group: ResourceId) -> Result<Option<Touched>, StoreError>;
 
+    /// Lists the groups whose edges last changed in a quarter of an hour or in a later one, in order of (quarter, id), from just after
+    /// `after`.
+    fn touched_since(
+        &self,
+        tenant: TenantId,
+        from: Quarter,
+        after: Option<TouchedRow>,
+        limit: usize,
+    ) -> Result<Vec<TouchedRow>, StoreError>;
+
     /// Reads a small value.
     fn small(&self, tenant: TenantId, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
@@ -300,6 +310,29 @@ pub struct Touched {
     pub at: Timestamp,
     /// How many members there are.
     pub count: u64,
+}
+
+/// A quarter of an hour. The list of groups by when their edges last changed is no finer, so that of many changes of a group within one the
+/// first alone has to move it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Quarter(pub u64);
+
+impl Quarter {
+    const SECONDS: i64 = 15 * 60;
+
+    /// The quarter in which a moment lies. Numbers sort as time does, before 1970 as well.
+    pub fn of(at: Timestamp) -> Self {
+        Self(at.as_second().div_euclid(Self::SECONDS).cast_unsigned() ^ (1 << 63))
+    }
+}
+
+/// A group, and when its edges last changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TouchedRow {
+    /// The quarter of an hour of [`Touched::at`].
+    pub quarter: Quarter,
+    /// Which group.
+    pub group: ResourceId,
 }
 
 /// Where a tenant's history stands.
