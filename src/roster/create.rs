@@ -9,7 +9,7 @@ use super::members::Memberships;
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{View, view};
-use super::{Caller, Roster, adopt, index};
+use super::{Caller, Roster, adopt, index, is_money};
 use crate::idp::normalise;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::doc::Difference;
@@ -182,6 +182,9 @@ fn display(kind: KindId, document: &Document) -> &str {
 pub(super) fn changes(old: &Document, new: &Document) -> Vec<Change> {
     Document::diff(old, new)
         .into_iter()
-        .map(|Difference { name, old, new }| Change::of(name, old, new))
+        .map(|Difference { name, old, new }| {
+            let money = is_money(&name);
+            Change { money, ..Change::of(name, old, new) }
+        })
         .collect()
 }

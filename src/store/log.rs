@@ -76,6 +76,10 @@ pub enum Action {
     SchemaTake,
     /// A schema was removed.
     SchemaRemove,
+    /// What a webhook had set aside is to be delivered again.
+    WebhookReplay,
+    /// Something that a webhook had set aside is not to be delivered any more.
+    WebhookDiscard,
 }
 
 /// One attribute's change. `old` and `new` are absent where the value is secret, or did not exist.
@@ -95,6 +99,9 @@ pub struct Change {
     /// Which leniencies it needed (as [`Facts::notes`] has them).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
+    /// Whether it is about money, and so not for everybody (row H13): readers without `financials` are not told, not even its name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub money: bool,
 }
 
 impl Change {
