@@ -7,7 +7,7 @@ use crate::http::admin::COMMAND_WITHIN;
 use crate::http::edge::BodySizes;
 use crate::http::limits::Limits;
 use crate::http::tls::TlsFiles;
-use crate::net::{Options, RootsError, read_roots};
+use crate::net::{AT_ONCE_MAX, Options, RootsError, read_roots};
 
 /// The bounds of a listener.
 pub(super) fn limits(config: &Config) -> Limits {
@@ -59,6 +59,7 @@ pub(super) fn outbound(config: &Config) -> Result<Options, RootsError> {
         connect: net.connect_timeout(),
         total: net.total_timeout(),
         roots: net.ca_file.as_deref().map_or(Ok(vec![]), read_roots)?,
+        at_once_max: AT_ONCE_MAX,
     })
 }
 

@@ -15,7 +15,7 @@ use super::findings::{Finding, Findings};
 use super::layer::{FILE_BYTES_MAX, Layer};
 use super::problem::{ConfigErrors, Place, Problem};
 use super::text::quoted;
-use super::{Config, Environment, environment, known};
+use super::{Config, Environment, environment, known, webhooks};
 
 /// Where settings are read from.
 #[derive(Debug, Clone, Default)]
@@ -80,12 +80,15 @@ impl Config {
         self.store.check(found);
         self.tokens.check(found);
         self.net.check(found);
+        self.outbox.check(found);
+        webhooks::check(&self.webhooks, found);
     }
 
     pub(super) fn check_together(&self, found: &mut Findings) {
         self.tls.check_together(found);
         self.server.check_together(&self.tls, found);
         self.admin.check_together(&self.server, found);
+        webhooks::check_together(&self.webhooks, &self.net, found);
     }
 }
 
@@ -183,14 +186,20 @@ fn type_values(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<Config> 
 
 /// Returns where a key's value was written: in the highest layer that has it.
 fn place_of(key: &str, layers: &[Layer]) -> Place {
-    let entry = layers.iter().rev().find_map(|layer| layer.find(key));
+    let whole = || layers.iter().rev().find_map(|layer| layer.find(key));
+    // Of a table in a list only the table has a place.
+    let part = || {
+        let (table, _) = key.rsplit_once('.')?;
+        layers.iter().rev().find_map(|layer| layer.find(table))
+    };
+    let entry = whole().or_else(part);
     entry.map_or(Place::Default, |entry| entry.place.clone())
 }
 
 fn placed(finding: Finding, layers: &[Layer]) -> Problem {
     Problem {
-        place: place_of(finding.key, layers),
-        key: Some(finding.key.to_owned()),
+        place: place_of(&finding.key, layers),
+        key: Some(finding.key.into_owned()),
         what: finding.what,
         remedy: finding.remedy,
     }

@@ -1,7 +1,7 @@
 //! The settings of an installation: where they come from, what they mean, and what is wrong with them.
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
-//! `tokens`, `net`: one struct each), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
+//! `tokens`, `net`, `outbox`: one struct each; `webhooks`: a list of them), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
 //! [`surroundings`] (what only the file system can tell), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
@@ -18,6 +18,7 @@ mod layer;
 pub mod load;
 pub mod log;
 pub mod net;
+pub mod outbox;
 pub mod problem;
 pub mod public_url;
 pub mod reference;
@@ -30,6 +31,7 @@ mod text;
 pub mod tls;
 pub mod tokens;
 pub mod trusted;
+pub mod webhooks;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +42,7 @@ pub use environment::Environment;
 pub use load::Sources;
 pub use log::{Format, Level, Log};
 pub use net::{Net, Permit};
+pub use outbox::Outbox;
 pub use problem::{ConfigErrors, Place, Problem};
 pub use public_url::PublicUrl;
 pub use reference::reference;
@@ -49,6 +52,7 @@ pub use store::{Engine, Store};
 pub use tls::Tls;
 pub use tokens::Tokens;
 pub use trusted::Network;
+pub use webhooks::{From as WebhookFrom, Webhook};
 
 /// Every setting, with its comment and its default.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -73,4 +77,9 @@ pub struct Config {
     pub tokens: Tokens,
     /// Outbound requests.
     pub net: Net,
+    /// How deliveries to webhooks are tried again.
+    pub outbox: Outbox,
+    /// Who is told of changes.
+    #[serde(default)]
+    pub webhooks: Vec<Webhook>,
 }

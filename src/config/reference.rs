@@ -6,7 +6,8 @@ use toml_edit::{Document, Item, Value};
 
 use super::known::variable;
 use super::reload::WITHOUT_RESTART;
-use super::{Config, DEFAULTS, reload};
+use super::layer::LISTS;
+use super::{Config, DEFAULTS, reload, webhooks};
 
 /// Writes the reference as Markdown: one section a topic, one row a key.
 pub fn reference() -> String {
@@ -26,6 +27,7 @@ pub fn reference() -> String {
         });
         write_topic(&mut text, topic, &about, rows);
     }
+    webhooks::write_reference(&mut text);
     text
 }
 
@@ -77,7 +79,9 @@ impl Config {
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         let mut topic_before = String::new();
-        for (path, value) in reload::flatten(self) {
+        let (lists, keys): (Vec<_>, Vec<_>) =
+            reload::flatten(self).into_iter().partition(|(path, _)| LISTS.contains(&path.as_str()));
+        for (path, value) in keys {
             let (topic, key) = path.split_once('.').unwrap_or(("", &path));
             if topic != topic_before {
                 let gap = if text.is_empty() { "" } else { "\n" };
@@ -85,6 +89,14 @@ impl Config {
                 topic.clone_into(&mut topic_before);
             }
             let _ = writeln!(text, "{key} = {}", toml_of(&value));
+        }
+        for (name, tables) in lists {
+            for table in tables.into_array().unwrap_or_default() {
+                let _ = writeln!(text, "\n[[{name}]]");
+                for (key, value) in table.into_dict().unwrap_or_default() {
+                    let _ = writeln!(text, "{key} = {}", toml_of(&value));
+                }
+            }
         }
         text
     }
@@ -98,6 +110,10 @@ fn toml_of(value: &figment::value::Value) -> Value {
         }
         Kept::Bool(_, truth) => Value::from(*truth),
         Kept::Array(_, items) => items.iter().map(toml_of).collect(),
+        Kept::Dict(_, parts) => {
+            let parts = parts.iter().map(|(name, part)| (name.as_str(), toml_of(part)));
+            Value::InlineTable(parts.collect())
+        }
         other => Value::from(other.as_str().unwrap_or_default()),
     }
 }

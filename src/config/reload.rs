@@ -8,11 +8,15 @@ use std::collections::BTreeMap;
 use figment::value::Value;
 
 use super::findings::Findings;
+use super::layer::LISTS;
 use super::{Config, ConfigErrors, Place, Problem};
 
 /// The keys that take effect at a reload (those of TLS while it stays on). All others need a restart.
 pub const WITHOUT_RESTART: &[&str] = &[
     "log.level",
+    "outbox.attempts_max",
+    "outbox.retry_first_ms",
+    "outbox.retry_longest_ms",
     "server.body_bytes_large_max",
     "server.body_bytes_max",
     "server.body_bytes_per_s_min",
@@ -87,6 +91,8 @@ impl Config {
             config.tls = candidate.tls;
         }
         config.tokens = candidate.tokens;
+        config.outbox = candidate.outbox;
+        config.webhooks = candidate.webhooks;
         config
     }
 
@@ -100,7 +106,7 @@ impl Config {
         }
         let problems = found.0.into_iter().map(|finding| Problem {
             place: Place::Reload,
-            key: Some(finding.key.to_owned()),
+            key: Some(finding.key.into_owned()),
             what: finding.what,
             remedy: Some("restart instead: some of the changes cannot take effect before".to_owned()),
         });
@@ -113,6 +119,11 @@ pub(super) fn flatten(config: &Config) -> BTreeMap<String, Value> {
     let mut flat = BTreeMap::new();
     let topics = Value::serialize(config).ok().and_then(Value::into_dict).unwrap_or_default();
     for (topic, keys) in topics {
+        if LISTS.contains(&topic.as_str()) {
+            // A list is one value: which of its tables changed does not matter.
+            flat.insert(topic, keys);
+            continue;
+        }
         for (key, value) in keys.into_dict().unwrap_or_default() {
             flat.insert(format!("{topic}.{key}"), value);
         }
