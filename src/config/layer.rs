@@ -87,7 +87,8 @@ impl Layer {
         let span = |span: Option<std::ops::Range<usize>>| place(span.map(|span| span.start));
         let tables: Vec<(Value, Place)> = match (item.as_array_of_tables(), item.as_array()) {
             (Some(tables), _) => {
-                let each = tables.iter().map(|table| (value_of(&Item::Table(table.clone())), span(table.span())));
+                let each =
+                    tables.iter().map(|table| (value_of(&Item::Table(table.clone())), span(table.span())));
                 each.collect()
             }
             (None, Some(items)) => items.iter().map(|item| (scalar_of(item), span(item.span()))).collect(),

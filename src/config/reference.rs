@@ -5,8 +5,8 @@ use std::fmt::Write;
 use toml_edit::{Document, Item, Value};
 
 use super::known::variable;
-use super::reload::WITHOUT_RESTART;
 use super::layer::LISTS;
+use super::reload::WITHOUT_RESTART;
 use super::{Config, DEFAULTS, reload, webhooks};
 
 /// Writes the reference as Markdown: one section a topic, one row a key.

@@ -78,7 +78,12 @@ pub enum From {
 
 /// The reference of the keys: name, type, default, meaning.
 const KEYS: [(&str, &str, &str, &str); 8] = [
-    ("name", "text", "", "Its name: small letters, digits and hyphens. What was delivered is remembered under it."),
+    (
+        "name",
+        "text",
+        "",
+        "Its name: small letters, digits and hyphens. What was delivered is remembered under it.",
+    ),
     ("tenant", "text", "", "Whose changes are told."),
     ("url", "text", "", "Where to: https, or http to a place that `net.allow` names."),
     (
@@ -95,7 +100,12 @@ const KEYS: [(&str, &str, &str, &str); 8] = [
     ),
     ("financials", "true or false", "false", "Whether rates and other money are told."),
     ("from", "text", "\"now\"", "Where a new webhook begins: \"now\" or \"beginning\"."),
-    ("headers", "table", "{}", "Further header fields of each request. They are shown by `config show`, so no secrets."),
+    (
+        "headers",
+        "table",
+        "{}",
+        "Further header fields of each request. They are shown by `config show`, so no secrets.",
+    ),
 ];
 
 /// Writes the reference.
@@ -126,25 +136,38 @@ pub(super) fn check(hooks: &[Webhook], found: &mut Findings) {
             found.wrong(format!("webhooks.{index}.{key}"), what, remedy);
         };
         if !is_name(&hook.name) {
-            let what = format!("expected 1 to {NAME_CHARACTERS_MAX} small letters, digits and hyphens, found {}", quoted(&hook.name));
+            let what = format!(
+                "expected 1 to {NAME_CHARACTERS_MAX} small letters, digits and hyphens, found {}",
+                quoted(&hook.name)
+            );
             wrong("name", what, "choose another name");
         }
         if !names.insert(hook.name.as_str()) {
-            wrong("name", format!("two webhooks have the name {}", quoted(&hook.name)), "choose another name");
+            wrong(
+                "name",
+                format!("two webhooks have the name {}", quoted(&hook.name)),
+                "choose another name",
+            );
         }
         if !(1..=2).contains(&hook.secret_files.len()) {
             let what = format!("expected one or two files with a secret, found {}", hook.secret_files.len());
             wrong("secret_files", what, "`echo whsec_$(openssl rand -base64 32)` makes a secret");
         }
         if place_of(&hook.url).is_none() {
-            let what = format!("expected a URL such as https://billing.example/hook, found {}", quoted(&hook.url));
+            let what =
+                format!("expected a URL such as https://billing.example/hook, found {}", quoted(&hook.url));
             wrong("url", what, "without a name, a password or a fragment in it");
         }
         if hook.events.len() > LIST_MAX || hook.headers.len() > LIST_MAX {
-            wrong("events", format!("expected at most {LIST_MAX} events and headers"), "use patterns such as user.*");
+            wrong(
+                "events",
+                format!("expected at most {LIST_MAX} events and headers"),
+                "use patterns such as user.*",
+            );
         }
         for pattern in hook.events.iter().filter(|pattern| !is_pattern(pattern)) {
-            let what = format!("expected an event such as user.created, user.* or *, found {}", quoted(pattern));
+            let what =
+                format!("expected an event such as user.created, user.* or *, found {}", quoted(pattern));
             wrong("events", what, "docs/operate/webhooks.md lists the events");
         }
         for (name, value) in &hook.headers {
@@ -168,7 +191,9 @@ pub(super) fn check_together(hooks: &[Webhook], net: &Net, found: &mut Findings)
         if !named {
             found.wrong(
                 format!("webhooks.{index}.url"),
-                format!("expected https, or http to a place that net.allow names, found http to {host}:{port}"),
+                format!(
+                    "expected https, or http to a place that net.allow names, found http to {host}:{port}"
+                ),
                 "use https, or add the host with its port to net.allow",
             );
         }
@@ -177,7 +202,8 @@ pub(super) fn check_together(hooks: &[Webhook], net: &Net, found: &mut Findings)
 
 /// Tells whether a URL has TLS, and which host and port.
 fn place_of(url: &str) -> Option<(bool, String, u16)> {
-    if url.len() > 2048 || url.contains(['@', '#', '\\']) || !url.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if url.len() > 2048 || url.contains(['@', '#', '\\']) || !url.bytes().all(|byte| byte.is_ascii_graphic())
+    {
         return None;
     }
     let uri: Uri = url.parse().ok()?;

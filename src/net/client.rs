@@ -289,11 +289,7 @@ impl Client {
     }
 
     /// Looks the host up. One address that must not be spoken to spoils the rest: no honest name has such company.
-    async fn addresses(
-        &self,
-        url: &HttpsUrl,
-        may: impl Fn(IpAddr) -> bool,
-    ) -> Result<Vec<IpAddr>, NetError> {
+    async fn addresses(&self, url: &HttpsUrl, may: impl Fn(IpAddr) -> bool) -> Result<Vec<IpAddr>, NetError> {
         let addresses = match url.host.parse::<IpAddr>() {
             Ok(address) => vec![address],
             Err(_) => {
@@ -425,7 +421,9 @@ mod tests {
         for good in ["https://hooks.example/in", "http://127.0.0.1:9000/in?x=1"] {
             assert_eq!(DeliveryUrl::parse(good).unwrap().as_str(), good);
         }
-        for wrong in ["ftp://hooks.example/", "HTTP://hooks.example/", "http://me@hooks.example/", "http:///in", ""] {
+        for wrong in
+            ["ftp://hooks.example/", "HTTP://hooks.example/", "http://me@hooks.example/", "http:///in", ""]
+        {
             assert!(DeliveryUrl::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,0 +1,1 @@
+//! The desk: order, retries, what is set aside.
