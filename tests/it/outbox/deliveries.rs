@@ -1,0 +1,1 @@
+//! One webhook in many moods of its receiver.
