@@ -38,8 +38,8 @@ const SAVE_EVERY: Duration = Duration::from_millis(250);
 const SAVE_READ_EVERY: Duration = Duration::from_secs(10);
 /// Writes that are not left to wait.
 const WRITES_AT_ONCE: usize = 128;
-/// Rows of the history that are read at a time.
-const ROWS_AT_ONCE: usize = 32;
+/// Rows of the history that are read at a time: one of a large group has megabytes.
+const ROWS_AT_ONCE: usize = 8;
 /// How long is waited after the store has failed, or for a tenant that is not there.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// How long what is under way has when the daemon stops.
@@ -105,6 +105,8 @@ struct Run {
     orders: Vec<Vec<u8>>,
     settled: bool,
     saved_at: Instant,
+    /// When writing down failed: not again before this.
+    not_before: Instant,
     saved_read: Seq,
 }
 
@@ -135,6 +137,7 @@ impl Worker {
             // What is new is written down at once: from here on it begins here.
             settled: true,
             saved_at: began.checked_sub(SAVE_EVERY).unwrap_or(began),
+            not_before: began,
             saved_read,
         };
         let mut look_for_orders = true;
@@ -363,6 +366,9 @@ impl Worker {
 
     fn must_save(&self, run: &Run) -> bool {
         let since = run.saved_at.elapsed();
+        if Instant::now() < run.not_before {
+            return false;
+        }
         (run.settled && since >= SAVE_EVERY)
             || run.desk.writes() >= WRITES_AT_ONCE
             || (run.desk.read() != run.saved_read && since >= SAVE_READ_EVERY)
@@ -406,6 +412,7 @@ impl Worker {
             Err(error) => {
                 run.desk.give_back((aside, forget));
                 run.orders.extend(done);
+                run.not_before = run.saved_at.checked_add(AGAIN_AFTER).unwrap_or(run.saved_at);
                 tracing::warn!(webhook = %name, %error, "how far a webhook has come could not be written down; it is tried again");
             }
         }
@@ -418,7 +425,8 @@ impl Worker {
         }
         let mut wake = now.checked_add(SAVE_READ_EVERY).unwrap_or(now);
         if run.settled {
-            wake = wake.min(run.saved_at.checked_add(SAVE_EVERY).unwrap_or(now));
+            let save = run.saved_at.checked_add(SAVE_EVERY).unwrap_or(now);
+            wake = wake.min(save.max(run.not_before));
         }
         // What is due already waits for something under way to land.
         let due = run.desk.due().and_then(|due| run.began.checked_add(due)).filter(|due| *due > now);

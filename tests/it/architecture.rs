@@ -32,8 +32,8 @@ const PICTURE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "http", "doctor", "requests", "outbox", "jwt", "net", "config", "roster", "store", "clock",
-            "chance",
+            "http", "doctor", "requests", "outbox", "jwt", "net", "config", "roster", "store", "ids",
+            "clock", "chance",
         ],
     ),
     (

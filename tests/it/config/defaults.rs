@@ -97,6 +97,7 @@ fn numbers_with_a_dimension_name_it() {
         "_per_s_max",
     ];
     let counts = [
+        "outbox.attempts_max",
         "server.connections_max",
         "server.requests_in_flight_max",
         "server.requests_in_flight_per_tenant_max",

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
+use super::hooked::{figure, until};
 use super::{Mood, Receiver};
 use crate::support::bodies::{replace, user};
 use crate::support::{Dice, Request, TestDaemon, repeats};
@@ -47,9 +48,7 @@ fn r16_kill_9_before_a_failing_receiver_every_change_is_delivered_in_order_witho
         acknowledged += under_load(&mut daemon, &receiver, round);
         daemon = daemon.kill_and_restart_with(&with_hook);
     }
-    let behind = || daemon.metric("rosterd_webhook_behind{webhook=\"ledger\"}");
-    // The last change is committed: what it takes to be even with the history is deliveries.
-    receiver.until(|_| behind() == 0);
+    until("everything is delivered", || figure(&daemon, "behind") == 0);
 
     let committed = committed(&daemon);
     let count: usize = committed.values().map(Vec::len).sum();
