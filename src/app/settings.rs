@@ -4,13 +4,18 @@ mod rights;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::config::webhooks::WEBHOOKS_MAX;
 use crate::config::{self, Config};
 use crate::http::admin::COMMAND_WITHIN;
 use crate::http::edge::BodySizes;
 use crate::http::limits::Limits;
 use crate::http::tls::TlsFiles;
-use crate::net::{Options, RootsError, read_roots};
+use crate::net::{AT_ONCE_MAX, Options, RootsError, read_roots};
+use crate::outbox::desk::{AT_ONCE_MAX as DELIVERIES_AT_ONCE_MAX, Pace};
+use crate::outbox::feed::WAIT_MAX;
+use crate::outbox::{Hook, HookError, Settings};
 use crate::psa::policy::{Deprovision, Policies, Policy, Rehire};
 use crate::roster::Roster;
 
@@ -40,9 +45,15 @@ pub(super) fn limits(config: &Config) -> Limits {
 /// Connections to the admin listener and to the admin socket, each. Few, so that they never crowd out the public ones.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
 
+/// What reading changes takes beside waiting for them.
+const WAIT_MARGIN: Duration = Duration::from_secs(10);
+
 /// The bounds of the admin listener.
 pub(super) fn admin_limits(config: &Config) -> Limits {
-    Limits { connections_max: ADMIN_CONNECTIONS_MAX, ..limits(config) }
+    let limits = limits(config);
+    // Whoever waits for changes is answered at the end of that time, and not cut off before.
+    let handler = limits.handler.max(WAIT_MAX.saturating_add(WAIT_MARGIN));
+    Limits { connections_max: ADMIN_CONNECTIONS_MAX, handler, ..limits }
 }
 
 /// The bounds of the admin socket: an operator's command may read the whole store (`rosterd check`), so it may take as long as the
@@ -64,6 +75,7 @@ pub(super) fn outbound(config: &Config) -> Result<Options, RootsError> {
         connect: net.connect_timeout(),
         total: net.total_timeout(),
         roots: net.ca_file.as_deref().map_or(Ok(vec![]), read_roots)?,
+        at_once_max: AT_ONCE_MAX,
     })
 }
 
@@ -107,6 +119,23 @@ pub(super) fn hold_policies(roster: &Roster, config: &Config) {
         }
         Err(error) => tracing::error!(%error, "whether every tenant with settings exists could not be read"),
     }
+}
+
+/// How webhooks are delivered to: as other requests, and as many at once as all webhooks together may have under way.
+pub(super) fn deliveries(config: &Config) -> Result<Options, RootsError> {
+    Ok(Options { at_once_max: WEBHOOKS_MAX.saturating_mul(DELIVERIES_AT_ONCE_MAX), ..outbound(config)? })
+}
+
+/// The webhooks. Reads their secrets.
+pub(super) fn webhooks(config: &Config) -> Result<Settings, HookError> {
+    let hooks = config.webhooks.iter().map(Hook::read).collect::<Result<_, _>>()?;
+    let outbox = &config.outbox;
+    let pace = Pace {
+        attempts_max: outbox.attempts_max,
+        first: outbox.retry_first(),
+        most: outbox.retry_longest().max(outbox.retry_first()),
+    };
+    Ok(Settings { hooks, pace })
 }
 
 /// Where certificate and key lie, when TLS is on.

@@ -2,7 +2,7 @@
 
 use figment::value::Dict;
 
-use super::layer::{Entry, Layer, TENANTS, tenant_key};
+use super::layer::{Entry, LISTS, Layer, TENANTS, tenant_key};
 use super::problem::{Place, Problem};
 use super::text::quoted;
 use super::{DEFAULTS, environment, tenants};
@@ -30,6 +30,9 @@ pub(super) fn take_unknown(layer: &mut Layer, known: &Layer) -> Vec<Problem> {
             return is_known;
         }
         let topic = entry.path.split('.').next().unwrap_or_default();
+        if LISTS.contains(&topic) && matches!(entry.place, Place::File { .. }) {
+            return true;
+        }
         let is_empty_topic = entry.path == topic && entry.value.as_dict().is_some_and(Dict::is_empty);
         if is_topic(known, topic) && is_empty_topic {
             return false;
@@ -54,7 +57,7 @@ fn is_topic(known: &Layer, name: &str) -> bool {
 }
 
 fn topics(known: &Layer) -> impl Iterator<Item = &str> {
-    known.entries.iter().filter_map(|entry| entry.path.split('.').next())
+    known.entries.iter().filter_map(|entry| entry.path.split('.').next()).chain(LISTS.iter().copied())
 }
 
 fn unknown_topic(entry: &Entry, topic: &str, known: &Layer) -> Problem {
@@ -74,7 +77,7 @@ fn unknown_key(entry: &Entry, known: &Layer) -> Problem {
     let as_variable = matches!(entry.place, Place::Variable(_));
     let (key, what) = match entry.place {
         Place::Variable(_) => (None, "no setting has this variable".to_owned()),
-        _ if is_topic(known, &entry.path) => {
+        _ if is_topic(known, &entry.path) && !LISTS.contains(&entry.path.as_str()) => {
             let what = format!("expected a topic: a line [{}] with its keys below", entry.path);
             return Problem { place: entry.place.clone(), key: Some(entry.path.clone()), what, remedy: None };
         }

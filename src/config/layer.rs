@@ -9,6 +9,8 @@ use toml_edit::{Document, Item, TableLike};
 
 use super::problem::{Place, Problem};
 
+/// Topics that are lists of tables. Only a file can hold them.
+pub(super) const LISTS: &[&str] = &["webhooks"];
 /// Most bytes of a configuration file.
 pub(super) const FILE_BYTES_MAX: usize = 1 << 20;
 
@@ -83,6 +85,10 @@ impl Layer {
         for (name, item) in table.iter() {
             let path = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
             let at = item_start(table, name, item);
+            if above.is_empty() && LISTS.contains(&name) {
+                self.add_list(name, item, place);
+                continue;
+            }
             match item.as_table_like() {
                 // What lies deeper than keys do is one wrong value, not many.
                 Some(inner) if !inner.is_empty() && depth(&path) <= levels(&path) => {
@@ -90,6 +96,25 @@ impl Layer {
                 }
                 _ => self.entries.push(Entry { path, value: value_of(item), place: place(at) }),
             }
+        }
+    }
+}
+
+impl Layer {
+    /// Adds each table of a list (`[[webhooks]]`) under its place in it, counted from 0.
+    fn add_list(&mut self, name: &str, item: &Item, place: &dyn Fn(Option<usize>) -> Place) {
+        let span = |span: Option<std::ops::Range<usize>>| place(span.map(|span| span.start));
+        let tables: Vec<(Value, Place)> = match (item.as_array_of_tables(), item.as_array()) {
+            (Some(tables), _) => {
+                let each =
+                    tables.iter().map(|table| (value_of(&Item::Table(table.clone())), span(table.span())));
+                each.collect()
+            }
+            (None, Some(items)) => items.iter().map(|item| (scalar_of(item), span(item.span()))).collect(),
+            (None, None) => vec![(value_of(item), span(item.span()))],
+        };
+        for (index, (value, place)) in tables.into_iter().enumerate() {
+            self.entries.push(Entry { path: format!("{name}.{index}"), value, place });
         }
     }
 }
@@ -119,6 +144,13 @@ impl Provider for Layer {
         let mut topics = Dict::new();
         for entry in self.entries.iter().filter(|entry| levels(&entry.path) == 1) {
             let (topic, key) = entry.path.split_once('.').unwrap_or((entry.path.as_str(), ""));
+            if LISTS.contains(&topic) {
+                let slot = topics.entry(topic.to_owned()).or_insert_with(|| Value::from(Vec::<Value>::new()));
+                if let Value::Array(_, items) = slot {
+                    items.push(entry.value.clone());
+                }
+                continue;
+            }
             let slot = topics.entry(topic.to_owned()).or_insert_with(|| Value::from(Dict::new()));
             if let Value::Dict(_, keys) = slot {
                 keys.insert(key.to_owned(), entry.value.clone());

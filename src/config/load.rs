@@ -15,7 +15,7 @@ use super::findings::{Finding, Findings};
 use super::layer::{FILE_BYTES_MAX, Layer, tenant_key};
 use super::problem::{ConfigErrors, Place, Problem};
 use super::text::quoted;
-use super::{Config, Environment, environment, known, permissions, tenants};
+use super::{Config, Environment, environment, known, permissions, tenants, webhooks};
 
 /// Where settings are read from.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +83,8 @@ impl Config {
         self.store.check(found);
         self.tokens.check(found);
         self.net.check(found);
+        self.outbox.check(found);
+        webhooks::check(&self.webhooks, found);
         self.people.check("", found);
         self.permissions.check("", found);
         self.groups.check("", &self.permissions, found);
@@ -99,6 +101,7 @@ impl Config {
         self.tls.check_together(found);
         self.server.check_together(&self.tls, found);
         self.admin.check_together(&self.server, found);
+        webhooks::check_together(&self.webhooks, &self.net, found);
     }
 }
 
@@ -229,7 +232,13 @@ pub(super) fn what_of(error: &figment::Error) -> String {
 
 /// Returns where a key's value was written: in the highest layer that has it.
 pub(super) fn place_of(key: &str, layers: &[Layer]) -> Place {
-    let entry = layers.iter().rev().find_map(|layer| layer.find(key));
+    let whole = || layers.iter().rev().find_map(|layer| layer.find(key));
+    // Of a table in a list only the table has a place.
+    let part = || {
+        let (table, _) = key.rsplit_once('.')?;
+        layers.iter().rev().find_map(|layer| layer.find(table))
+    };
+    let entry = whole().or_else(part);
     entry.map_or(Place::Default, |entry| entry.place.clone())
 }
 

@@ -1,7 +1,7 @@
 //! The settings of an installation: where they come from, what they mean, and what is wrong with them.
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
-//! `tokens`, `net`, `people`, `permissions` with its presets: one struct each), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
+//! `tokens`, `net`, `people`, `permissions` with its presets, `outbox`: one struct each; `webhooks`: a list of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
 //! [`surroundings`] (what only the file system can tell), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
@@ -18,6 +18,7 @@ mod layer;
 pub mod load;
 pub mod log;
 pub mod net;
+pub mod outbox;
 pub mod people;
 pub mod permissions;
 pub mod problem;
@@ -33,6 +34,7 @@ mod text;
 pub mod tls;
 pub mod tokens;
 pub mod trusted;
+pub mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -45,6 +47,7 @@ pub use environment::Environment;
 pub use load::Sources;
 pub use log::{Format, Level, Log};
 pub use net::{Net, Permit};
+pub use outbox::Outbox;
 pub use people::{Deprovision, People, Rehire};
 pub use permissions::{Groups, PermissionLevel, PermissionScope, Permissions, Preset};
 pub use problem::{ConfigErrors, Place, Problem};
@@ -57,6 +60,7 @@ pub use tenants::Tenant;
 pub use tls::Tls;
 pub use tokens::Tokens;
 pub use trusted::Network;
+pub use webhooks::{From as WebhookFrom, Webhook};
 
 /// Every setting, with its comment and its default.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -90,4 +94,9 @@ pub struct Config {
     /// What single tenants have otherwise, by their name: everything that can be otherwise, with what holds for them.
     #[serde(default)]
     pub tenants: BTreeMap<String, Tenant>,
+    /// How deliveries to webhooks are tried again.
+    pub outbox: Outbox,
+    /// Who is told of changes.
+    #[serde(default)]
+    pub webhooks: Vec<Webhook>,
 }

@@ -5,8 +5,9 @@ use std::fmt::Write;
 use toml_edit::{Document, Item, Value};
 
 use super::known::variable;
+use super::layer::LISTS;
 use super::reload::WITHOUT_RESTART;
-use super::{Config, DEFAULTS, reload};
+use super::{Config, DEFAULTS, reload, webhooks};
 
 /// The one list that is not of texts.
 const MAPS: &str = "groups.map";
@@ -30,6 +31,7 @@ pub fn reference() -> String {
         });
         write_topic(&mut text, topic, &about, rows);
     }
+    webhooks::write_reference(&mut text);
     text
 }
 
@@ -83,7 +85,9 @@ impl Config {
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         let mut topic_before = String::new();
-        for (path, value) in reload::flatten(self) {
+        let (lists, keys): (Vec<_>, Vec<_>) =
+            reload::flatten(self).into_iter().partition(|(path, _)| LISTS.contains(&path.as_str()));
+        for (path, value) in keys {
             let (topic, key) = path.rsplit_once('.').unwrap_or(("", &path));
             if topic != topic_before {
                 let gap = if text.is_empty() { "" } else { "\n" };
@@ -91,6 +95,14 @@ impl Config {
                 topic.clone_into(&mut topic_before);
             }
             let _ = writeln!(text, "{key} = {}", toml_of(&value));
+        }
+        for (name, tables) in lists {
+            for table in tables.into_array().unwrap_or_default() {
+                let _ = writeln!(text, "\n[[{name}]]");
+                for (key, value) in table.into_dict().unwrap_or_default() {
+                    let _ = writeln!(text, "{key} = {}", toml_of(&value));
+                }
+            }
         }
         text
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use figment::value::Value;
 
 use super::findings::Findings;
-use super::layer::levels;
+use super::layer::{LISTS, levels};
 use super::{Config, ConfigErrors, Place, Problem};
 
 /// The keys that take effect at a reload (those of TLS while it stays on), and with them what a tenant has otherwise. All others
@@ -16,6 +16,9 @@ use super::{Config, ConfigErrors, Place, Problem};
 pub const WITHOUT_RESTART: &[&str] = &[
     "groups.map",
     "log.level",
+    "outbox.attempts_max",
+    "outbox.retry_first_ms",
+    "outbox.retry_longest_ms",
     "people.deprovision",
     "people.password_characters_min",
     "people.rehire",
@@ -106,6 +109,8 @@ impl Config {
         config.permissions = candidate.permissions;
         config.groups = candidate.groups;
         config.tenants = candidate.tenants;
+        config.outbox = candidate.outbox;
+        config.webhooks = candidate.webhooks;
         config
     }
 
@@ -132,6 +137,11 @@ pub(super) fn flatten(config: &Config) -> BTreeMap<String, Value> {
     let mut flat = BTreeMap::new();
     let topics = Value::serialize(config).ok().and_then(Value::into_dict).unwrap_or_default();
     for (topic, keys) in topics {
+        if LISTS.contains(&topic.as_str()) {
+            // A list is one value: which of its tables changed does not matter.
+            flat.insert(topic, keys);
+            continue;
+        }
         flatten_below(&topic, keys, levels(&topic), &mut flat);
     }
     flat

@@ -16,6 +16,7 @@ use super::body::read_body;
 use super::edge::Edge;
 use super::problem::Problem;
 use crate::doctor::{Doctor, Question};
+use crate::outbox;
 use crate::roster::{Command, Reply, RosterError};
 use crate::scim::{Refusal, Why};
 
@@ -24,6 +25,9 @@ pub const OPERATE_PATH: &str = "/admin/v1/operate";
 
 /// Where it sends its questions.
 pub const INSPECT_PATH: &str = "/admin/v1/inspect";
+
+/// Where it sends what it asks about webhooks.
+pub const WEBHOOKS_PATH: &str = "/admin/v1/webhooks";
 
 /// How long a command may take. A check of a large store takes a while.
 pub const COMMAND_WITHIN: Duration = Duration::from_mins(10);
@@ -51,6 +55,17 @@ pub async fn inspect(
 ) -> Result<Response, Problem> {
     let question: Question = read(&edge, request).await?;
     let reply = edge.wait(move |_| doctor.ask(question, arrival.request_id)).await?;
+    Ok(super::scim::reply::json(StatusCode::OK, serde_json::to_vec(&reply).unwrap_or_default()))
+}
+
+/// Answers what an operator asks about webhooks, and takes orders for them.
+pub async fn webhooks(
+    State(edge): State<Edge>,
+    arrival: Arrival,
+    request: Request,
+) -> Result<Response, Problem> {
+    let question: outbox::Question = read(&edge, request).await?;
+    let reply = edge.wait(move |roster| question.answer(roster, arrival.request_id)).await?;
     Ok(super::scim::reply::json(StatusCode::OK, serde_json::to_vec(&reply).unwrap_or_default()))
 }
 

@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use super::admin;
+use super::changes;
 use super::drain::Drain;
 use super::edge::Edge;
 use super::health::{self, AskReadiness};
@@ -15,6 +16,7 @@ use super::metrics::Metrics;
 use super::oauth::{self, TOKEN_PATH};
 use super::scim::{bulk, discovery, list, resource};
 use crate::doctor::Doctor;
+use crate::outbox::Feed;
 
 /// The templates of the public listener.
 pub const PUBLIC: [&str; 37] = [
@@ -58,7 +60,8 @@ pub const PUBLIC: [&str; 37] = [
 ];
 
 /// The templates that the admin listener and the admin socket add.
-pub const ADMIN: [&str; 3] = ["/metrics", "/admin/v1/operate", "/admin/v1/inspect"];
+pub const ADMIN: [&str; 5] =
+    ["/metrics", "/admin/v1/changes", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks"];
 
 /// Serves the public listener.
 pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
@@ -86,15 +89,28 @@ pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
     scim.fallback(admin::nothing_here).with_state(edge).merge(health::router(ready, drain))
 }
 
-/// Serves the admin listener: probes and metrics. What changes things needs the socket.
-pub fn admin_listener(metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) -> Router {
-    health::router(ready, drain).route("/metrics", get(async move || metrics.page()))
+/// Serves the admin listener: probes and metrics, and the feed to those with a token. What changes things needs the socket.
+pub fn admin_listener(
+    edge: Edge,
+    feed: Arc<Feed>,
+    metrics: Arc<Metrics>,
+    ready: AskReadiness,
+    drain: Drain,
+) -> Router {
+    Router::new()
+        .route("/admin/v1/changes", get(changes::changes))
+        .layer(Extension(feed))
+        .layer(Extension(drain.clone()))
+        .with_state(edge)
+        .merge(health::router(ready, drain))
+        .route("/metrics", get(async move || metrics.page()))
 }
 
 /// Serves the admin socket, which only the owner of the data folder can open.
 pub fn admin_socket(
     edge: Edge,
     doctor: Arc<Doctor>,
+    feed: Arc<Feed>,
     metrics: Arc<Metrics>,
     ready: AskReadiness,
     drain: Drain,
@@ -102,7 +118,8 @@ pub fn admin_socket(
     Router::new()
         .route("/admin/v1/operate", post(admin::operate))
         .route("/admin/v1/inspect", post(admin::inspect).layer(Extension(doctor)))
+        .route("/admin/v1/webhooks", post(admin::webhooks))
         .layer(DefaultBodyLimit::disable())
-        .with_state(edge)
-        .merge(admin_listener(metrics, ready, drain))
+        .with_state(edge.clone())
+        .merge(admin_listener(edge, feed, metrics, ready, drain))
 }

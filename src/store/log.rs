@@ -76,6 +76,10 @@ pub enum Action {
     SchemaTake,
     /// A schema was removed.
     SchemaRemove,
+    /// What a webhook had set aside is to be delivered again.
+    WebhookReplay,
+    /// Something that a webhook had set aside is not to be delivered any more.
+    WebhookDiscard,
 }
 
 /// One attribute's change. `old` and `new` are absent where the value is secret, or did not exist.

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`mod@unit`] (what is written at once), [`log`] (a tenant's history), this file (the traits),
 //! [`codec`] (bytes of a record), [`seal`] (checksums), [`kv`] (the contract over an ordered key-value engine: the one place
-//! that knows the key layout, and `kv::check` for everything held twice), [`writer`] (group commit), `redb` (the embedded
+//! that knows the key layout, and `kv::check` for everything held twice), [`writer`] (group commit), `watched` (who is told of commits), `redb` (the embedded
 //! default) and [`folder`] (its place on disk). For tests: `memory` (a simple second opinion), `suite` (what every store must
 //! pass), `failpoints` (faults on demand).
 //!
@@ -37,6 +37,7 @@ pub mod seal;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
 pub mod unit;
+mod watched;
 pub mod writer;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ use jiff::Timestamp;
 pub use codec::Stored;
 pub use log::{Action, Actor, Change, Entry, Facts, Link, LogRow, Values};
 pub use unit::{Given, IndexEntry, IndexId, Outcome, Record, Segment, Seq, Space, UniqueKey, Unit, Write};
+pub use watched::{Watched, Watcher};
 
 use crate::ids::{Address, ConnectionId, KindId, ResourceId, TenantId};
 

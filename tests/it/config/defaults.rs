@@ -98,6 +98,7 @@ fn numbers_with_a_dimension_name_it() {
         "_characters_min",
     ];
     let counts = [
+        "outbox.attempts_max",
         "server.connections_max",
         "server.requests_in_flight_max",
         "server.requests_in_flight_per_tenant_max",

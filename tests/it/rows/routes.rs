@@ -289,7 +289,8 @@ const DOCUMENTED_PUBLIC: [&str; 19] = [
     "/scim/v2/Users/.search",
     "/scim/v2/Users/{id}",
 ];
-const DOCUMENTED_ADMIN: [&str; 3] = ["/admin/v1/inspect", "/admin/v1/operate", "/metrics"];
+const DOCUMENTED_ADMIN: [&str; 5] =
+    ["/metrics", "/admin/v1/changes", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks"];
 
 #[test]
 fn x73_the_router_serves_the_documented_list_and_nothing_else() {
@@ -335,7 +336,10 @@ fn x71_x73_the_admin_listener_serves_probes_and_metrics_only() {
         ("/livez", 200),
         ("/readyz", 200),
         ("/metrics", 200),
+        // For tokens with the scope audit.
+        ("/admin/v1/changes", 403),
         ("/admin/v1/operate", 404),
+        ("/admin/v1/webhooks", 404),
         ("/scim/v2/Users", 404),
         ("/debug/pprof", 404),
     ] {
