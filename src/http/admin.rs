@@ -117,7 +117,7 @@ impl From<RosterError> for Problem {
             RosterError::Refused(refusal) => refusal.into(),
             RosterError::NotFound => Self::not_found(),
             RosterError::Stale { .. } => Self::precondition_failed(),
-            RosterError::Forbidden { .. } => Self::forbidden(error.to_string()),
+            RosterError::Forbidden { .. } | RosterError::Closed(_) => Self::forbidden(error.to_string()),
             RosterError::Unfit(detail) | RosterError::InUse(detail) => {
                 Self::new(StatusCode::CONFLICT, detail)
             }

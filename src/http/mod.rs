@@ -14,6 +14,7 @@
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
+mod access;
 pub mod admin;
 pub mod arrival;
 pub mod auth;

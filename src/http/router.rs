@@ -7,6 +7,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 
+use super::access::{self, EVALUATION, EVALUATIONS};
 use super::admin;
 use super::changes;
 use super::drain::Drain;
@@ -19,10 +20,12 @@ use crate::doctor::Doctor;
 use crate::outbox::Feed;
 
 /// The templates of the public listener.
-pub const PUBLIC: [&str; 37] = [
+pub const PUBLIC: [&str; 39] = [
     "/livez",
     "/readyz",
     TOKEN_PATH,
+    EVALUATION,
+    EVALUATIONS,
     "/scim/v2",
     "/scim/v2/",
     "/scim/v2/.search",
@@ -67,6 +70,8 @@ pub const ADMIN: [&str; 5] =
 pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
     let mut scim = Router::new()
         .route(TOKEN_PATH, post(oauth::token))
+        .route(EVALUATION, post(access::evaluation))
+        .route(EVALUATIONS, post(access::evaluations))
         .route("/scim/v2/ServiceProviderConfig", get(discovery::service_provider_config))
         .route("/scim/v2/Schemas", get(discovery::schemas))
         .route("/scim/v2/Schemas/{id}", get(discovery::schema))

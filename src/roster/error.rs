@@ -29,6 +29,9 @@ pub enum RosterError {
         /// The scope that is missing.
         needs: &'static str,
     },
+    /// It is for administrators only, whatever the credential's scopes. Says what, and what would open it.
+    #[error("{0}")]
+    Closed(String),
     /// What does not fit what is there: an operator's command, or an operation that needs another one which failed. Says what was
     /// expected and what to do.
     #[error("{0}")]

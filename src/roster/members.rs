@@ -12,6 +12,7 @@ use serde_json::json;
 use super::edges::known_members;
 use super::error::RosterError;
 use super::known::knows;
+use super::rules::refuse_closed_group;
 use super::{Caller, commit::Plan};
 use crate::idp::profile::UnknownMember;
 use crate::ids::{Address, KindId, ResourceId};
@@ -188,6 +189,7 @@ impl<'a> Memberships<'a> {
             // Leaving somebody out is told to the history also when nothing else happens.
             return Ok(!self.unknown.is_empty());
         }
+        refuse_closed_group(self.snapshot, self.caller, self.group)?;
         if self.whole {
             plan.given.push(as_read(self.snapshot, self.caller, self.group)?);
         }

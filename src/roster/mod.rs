@@ -47,6 +47,7 @@ mod refusals;
 mod remove;
 mod repair;
 mod replace;
+mod rights;
 mod rows;
 mod rules;
 mod scan;
@@ -82,6 +83,7 @@ pub use leniencies::Used;
 pub use money::is_money;
 pub use operate::{AuditRow, Command, NewSecret, Of, Reply};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start, Views};
+pub use rights::Rights;
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
 pub use schemas::{SCHEMAS_PER_TENANT_MAX, SchemaDone, SchemaView, check_schema};
 pub use scope::{Caller, ConnectionOptions, Scope, Scopes};
@@ -114,6 +116,7 @@ pub struct Roster {
     ended: ended::Ended,
     refusals: refusals::Refusals,
     leniencies: leniencies::Leniencies,
+    rights: rights::Remembered,
     failures: refusals::Refusals,
     issues: refusals::Refusals,
     /// Held from a token's pointer to its row.
@@ -142,6 +145,7 @@ impl Roster {
             ended: ended::Ended::default(),
             refusals: refusals::Refusals::default(),
             leniencies: leniencies::Leniencies::default(),
+            rights: rights::Remembered::default(),
             failures: refusals::Refusals::default(),
             issues: refusals::Refusals::default(),
             making_tokens: Mutex::default(),

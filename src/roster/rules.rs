@@ -6,7 +6,7 @@ use super::commit::Plan;
 use super::create::changes;
 use super::error::RosterError;
 use super::rows::SEATS;
-use super::{Caller, Roster, person, references};
+use super::{Caller, LOCAL, Roster, person, references, rights};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::kinds::{self, PARENT, PARENTS_MAX, Pool};
 use crate::scim::schema::Kind;
@@ -83,7 +83,10 @@ fn settle(snapshot: &dyn Snapshot, caller: &Caller, draft: &mut Draft<'_>) -> Re
     let &mut Draft { kind, at, ref wanted, before, .. } = draft;
     match kind.id {
         KindId::USER => return person::settle(snapshot, caller, draft),
-        KindId::GROUP => return Ok(Settled::default()),
+        KindId::GROUP => {
+            refuse_closed(snapshot, caller, before, wanted)?;
+            return Ok(Settled::default());
+        }
         _ => {}
     }
     kinds::check(kind.id, wanted)?;
@@ -107,6 +110,48 @@ fn settle(snapshot: &dyn Snapshot, caller: &Caller, draft: &mut Draft<'_>) -> Re
     Ok(settled)
 }
 
+/// Refuses an identity provider a group that gives power over others' rights: to make it, to rename one into it, and what it was before
+/// (X20, X21).
+fn refuse_closed(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    before: Option<Before<'_>>,
+    wanted: &Document,
+) -> Result<(), RosterError> {
+    let owner = before.and_then(|before| before.stored.connection()).unwrap_or(caller.connection);
+    let kept = before.map(|before| before.kept);
+    for document in kept.into_iter().chain([wanted]) {
+        if rights::is_closed(snapshot, caller, owner, document)? {
+            return Err(closed(document));
+        }
+    }
+    Ok(())
+}
+
+/// Says that a group is closed to identity providers.
+fn closed(document: &Document) -> RosterError {
+    RosterError::Closed(format!(
+        "the group {} gives power over others' rights, so that only administrators change it; provisioned = true in its [[groups.map]] would open it",
+        crate::scim::error::quoted(document.display_name().unwrap_or_default())
+    ))
+}
+
+/// Refuses an identity provider to touch a group that is closed to it, as it is stored: its members, or the group as a whole.
+pub(super) fn refuse_closed_group(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    id: ResourceId,
+) -> Result<(), RosterError> {
+    if caller.connection == LOCAL || caller.policy.group_maps.is_empty() {
+        return Ok(());
+    }
+    let Some(stored) = snapshot.get(caller.tenant, Address::group(id))? else { return Ok(()) };
+    let document = Document::from_segments(stored.segments().take(1))
+        .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
+    let owner = stored.connection().unwrap_or(caller.connection);
+    if rights::is_closed(snapshot, caller, owner, &document)? { Err(closed(&document)) } else { Ok(()) }
+}
+
 /// Refuses what a removal would leave dangling, and says on which facts it stands.
 pub(super) fn check_removal(
     snapshot: &dyn Snapshot,
@@ -114,7 +159,8 @@ pub(super) fn check_removal(
     at: Address,
 ) -> Result<Vec<Given>, RosterError> {
     match at.kind {
-        KindId::USER | KindId::GROUP => Ok(Vec::new()),
+        KindId::USER => Ok(Vec::new()),
+        KindId::GROUP => refuse_closed_group(snapshot, caller, at.id).map(|()| Vec::new()),
         _ => references::refuse_if_named(snapshot, caller, at),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::error::RosterError;
 use super::super::rules::{Draft, Settled};
-use super::super::{Caller, LOCAL, index};
+use super::super::{Caller, LOCAL, rights};
 use super::zone;
 use crate::ids::{Address, KindId};
 use crate::psa::calendar::{Day, today};
@@ -130,6 +130,14 @@ impl Lowering<'_, '_> {
         let Some(at) = self.named(KindId::USER_TYPE, value)? else {
             return Ok(Some("no UserType is called that".to_owned()));
         };
+        let held = rights::read_type(self.snapshot, self.caller.tenant, at.id)?;
+        if self.caller.connection != LOCAL
+            && held.is_some_and(|held| self.caller.policy.is_privileged_type(&held))
+        {
+            return Ok(Some(
+                "it gives power over others' rights, which an administrator gives (X20)".to_owned(),
+            ));
+        }
         let id = Value::from(at.id.to_string());
         // It may be there already, as another than the primary one.
         types.retain(|one| one.get("primary") == Some(&Value::Bool(true)) || one.get("value") != Some(&id));
@@ -234,13 +242,8 @@ impl Lowering<'_, '_> {
 
     /// Finds a resource by its display name, or by the externalId that an administrator gave it.
     fn named(&mut self, kind: KindId, name: &str) -> Result<Option<Address>, RosterError> {
-        let name = name.trim();
-        for key in [index::kind_name(kind, name), index::external_id(kind, LOCAL, name)] {
-            if let Some(at) = self.snapshot.by_unique(self.caller.tenant, &key)? {
-                self.settled.given.push(Given::Exists(at));
-                return Ok(Some(at));
-            }
-        }
-        Ok(None)
+        let found = rights::named(self.snapshot, self.caller.tenant, kind, name)?;
+        self.settled.given.extend(found.map(Given::Exists));
+        Ok(found)
     }
 }

@@ -1,0 +1,231 @@
+//! `POST /access/v1/evaluation` and `/evaluations`: may this person do that? The form is that of the OpenID AuthZEN Authorization API 1.0.
+//!
+//! The subject is a person, `{"type": "user", "id": "…"}`; the action's name is a permission of the catalogue; the resource may say in its
+//! properties to which cost centre it belongs (`costCenter`, an id), and what the person has to do with it (`relation`: `own`, `assigned` or
+//! `other`; `other` where absent, but a person is their own). Who asks needs the scopes `users:read` and `kinds:read`.
+
+use axum::extract::{Request, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::auth::Bearer;
+use super::edge::Edge;
+use super::problem::Problem;
+use super::scim::json;
+use crate::ids::ResourceId;
+use crate::psa::permission::Relation;
+use crate::roster::{Caller, Roster, RosterError, Scope};
+
+/// Where one question is asked.
+pub const EVALUATION: &str = "/access/v1/evaluation";
+/// Where several are.
+pub const EVALUATIONS: &str = "/access/v1/evaluations";
+const JSON: &str = "application/json";
+/// Most questions in one request.
+const EVALUATIONS_MAX: usize = 1000;
+
+/// One question, or what several have in common.
+#[derive(Debug, Clone, Default, Deserialize)]
+struct Question {
+    subject: Option<Entity>,
+    action: Option<Action>,
+    resource: Option<Entity>,
+}
+
+/// A subject or a resource.
+#[derive(Debug, Clone, Deserialize)]
+struct Entity {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+    #[serde(default)]
+    properties: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Action {
+    name: String,
+}
+
+/// Several questions.
+#[derive(Debug, Deserialize)]
+struct Questions {
+    #[serde(flatten)]
+    common: Question,
+    #[serde(default)]
+    evaluations: Vec<Question>,
+    #[serde(default)]
+    options: Options,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Options {
+    #[serde(default)]
+    evaluations_semantic: Semantic,
+}
+
+/// How many of the questions are answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Semantic {
+    #[default]
+    ExecuteAll,
+    DenyOnFirstDeny,
+    PermitOnFirstPermit,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Decision {
+    decision: bool,
+    context: Reason,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Reason {
+    reason: &'static str,
+}
+
+impl Decision {
+    const fn no(reason: &'static str) -> Self {
+        Self { decision: false, context: Reason { reason } }
+    }
+}
+
+/// Answers one question.
+pub async fn evaluation(
+    State(edge): State<Edge>,
+    bearer: Bearer,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body = json::read_message(&edge, &bearer.caller, request).await?;
+    let question: Question = read(body)?;
+    let decision = edge
+        .run(bearer.caller, move |roster, caller| {
+            needs(caller)?;
+            decide(roster, caller, &Question::default(), &question)
+        })
+        .await?;
+    answer(&decision.map_err(Problem::bad_request)?)
+}
+
+/// Answers several. What they have in common stands beside them; without any, it is one question.
+pub async fn evaluations(
+    State(edge): State<Edge>,
+    bearer: Bearer,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body = json::read_message(&edge, &bearer.caller, request).await?;
+    let asked: Questions = read(body)?;
+    if asked.evaluations.len() > EVALUATIONS_MAX {
+        let found = asked.evaluations.len();
+        return Err(Problem::bad_request(format!(
+            "evaluations: expected at most {EVALUATIONS_MAX} questions, found {found}; send them in several requests"
+        )));
+    }
+    let decided = edge
+        .run(bearer.caller, move |roster, caller| {
+            needs(caller)?;
+            let Questions { common, evaluations, options } = asked;
+            let alone = evaluations.is_empty();
+            let each = if alone { vec![Question::default()] } else { evaluations };
+            let mut decisions = Vec::with_capacity(each.len());
+            for question in &each {
+                let decision = match decide(roster, caller, &common, question)? {
+                    Ok(decision) => decision,
+                    Err(mistake) => return Ok(Err(format!("evaluations[{}]: {mistake}", decisions.len()))),
+                };
+                let last = match options.evaluations_semantic {
+                    Semantic::ExecuteAll => false,
+                    Semantic::DenyOnFirstDeny => !decision.decision,
+                    Semantic::PermitOnFirstPermit => decision.decision,
+                };
+                decisions.push(decision);
+                if last {
+                    break;
+                }
+            }
+            Ok(Ok((decisions, alone)))
+        })
+        .await?;
+    let (decisions, alone) = decided.map_err(Problem::bad_request)?;
+    match decisions.first() {
+        Some(only) if alone => answer(only),
+        _ => answer(&serde_json::json!({ "evaluations": decisions })),
+    }
+}
+
+fn needs(caller: &Caller) -> Result<(), RosterError> {
+    caller.needs(Scope::UsersRead)?;
+    caller.needs(Scope::KindsRead)
+}
+
+fn read<T: for<'de> Deserialize<'de>>(body: Value) -> Result<T, Problem> {
+    serde_json::from_value(body).map_err(|error| {
+        Problem::bad_request(format!(
+            "expected an AuthZEN question such as {{\"subject\": {{\"type\": \"user\", \"id\": \"…\"}}, \"action\": {{\"name\": \"users.view\"}}, \
+             \"resource\": {{\"type\": \"user\", \"id\": \"…\"}}}}; found: {error}"
+        ))
+    })
+}
+
+/// Decides a question; the inner error says what is wrong with it. What is not known is refused: a permission, a person, a cost centre.
+fn decide(
+    roster: &Roster,
+    caller: &Caller,
+    common: &Question,
+    question: &Question,
+) -> Result<Result<Decision, String>, RosterError> {
+    let Some(subject) = question.subject.as_ref().or(common.subject.as_ref()) else {
+        return Ok(Err("subject is required".to_owned()));
+    };
+    let Some(action) = question.action.as_ref().or(common.action.as_ref()) else {
+        return Ok(Err("action is required".to_owned()));
+    };
+    let Some(resource) = question.resource.as_ref().or(common.resource.as_ref()) else {
+        return Ok(Err("resource is required".to_owned()));
+    };
+    if !subject.kind.eq_ignore_ascii_case("user") {
+        return Ok(Err("subject.type: expected user".to_owned()));
+    }
+    let relation = match (resource.properties.get("relation").map(Value::as_str), &resource.kind) {
+        (None, kind) if kind.eq_ignore_ascii_case("user") && resource.id == subject.id => Relation::Own,
+        (None | Some(Some("other")), _) => Relation::Other,
+        (Some(Some("own")), _) => Relation::Own,
+        (Some(Some("assigned")), _) => Relation::Assigned,
+        _ => return Ok(Err("resource.properties.relation: expected own, assigned or other".to_owned())),
+    };
+    let cost_center = match resource.properties.get("costCenter") {
+        None => None,
+        Some(value) => match value.as_str().and_then(|id| ResourceId::parse(id).ok()) {
+            Some(id) => Some(id),
+            None => {
+                return Ok(
+                    Err("resource.properties.costCenter: expected the id of a cost centre".to_owned()),
+                );
+            }
+        },
+    };
+    let rights = match ResourceId::parse(&subject.id) {
+        Ok(id) => roster.rights(caller, id)?,
+        Err(_) => None,
+    };
+    let Some(rights) = rights else { return Ok(Ok(Decision::no("there is no such person"))) };
+    if !rights.active {
+        return Ok(Ok(Decision::no("the person is locked")));
+    }
+    Ok(Ok(if rights.effective.catalogue().find(&action.name).is_none() {
+        Decision::no("the catalogue has no such permission")
+    } else if rights.effective.allows(&action.name, relation, cost_center) {
+        Decision { decision: true, context: Reason { reason: "the person has the permission" } }
+    } else {
+        Decision::no("the person does not have the permission there")
+    }))
+}
+
+fn answer(body: &impl Serialize) -> Result<Response, Problem> {
+    let body = serde_json::to_vec(body).map_err(|error| Problem::internal(error.to_string()))?;
+    Ok(([(CONTENT_TYPE, JSON)], body).into_response())
+}
