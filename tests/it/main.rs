@@ -21,6 +21,7 @@ mod lists;
 mod oauth;
 mod outbox;
 mod process;
+mod rights;
 mod roster;
 mod rows;
 mod schemas;
