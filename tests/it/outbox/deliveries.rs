@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use rosterd::clock::{Clock as _, SystemClock};
 use rustix::process::Signal;
 
 use super::hooked::{Home, SECRET, figure, until};
@@ -14,7 +14,7 @@ fn whats(deliveries: &[Delivery]) -> Vec<String> {
 }
 
 fn now() -> i64 {
-    Timestamp::now().as_second()
+    SystemClock.now().as_second()
 }
 
 #[test]
