@@ -77,6 +77,9 @@ impl Collector for StoreFigures {
     }
 }
 
+/// A gauge: its name, its meaning, its value.
+type Shown = (&'static str, &'static str, fn(&Figures) -> u64);
+
 #[derive(Debug)]
 struct OutboxFigures(Arc<Outbox>);
 
@@ -104,7 +107,7 @@ impl Collector for OutboxFigures {
                 ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
             }
         }
-        let gauges: [(&str, &str, fn(&Figures) -> u64); 4] = [
+        let gauges: [Shown; 4] = [
             ("rosterd_webhook_behind", "Entries of the history that are not read or not delivered", |hook| {
                 hook.behind
             }),

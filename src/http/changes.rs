@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn what_is_asked_for_is_read_strictly() {
         let read = asked("after=7&limit=5&wait_s=60").unwrap();
-        assert_eq!(read, Asked { after: Seq(7), limit: 5, wait: Duration::from_secs(60) });
+        assert_eq!(read, Asked { after: Seq(7), limit: 5, wait: Duration::from_mins(1) });
         assert_eq!(asked("").unwrap().limit, PAGE_EVENTS_DEFAULT);
         for wrong in
             ["after=-1", "after=x", "limit=0", "limit=1001", "wait_s=61", "since=1", "after=1&after=2"]

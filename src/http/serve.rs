@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::layers::{Front, Wire};
 use super::limits::{Gauge, HEAD_BYTES_HARD_MAX, HEADER_BYTES_MAX, Limits, Shares};
-use super::metrics::{Cut, Metrics, Rejected};
+use super::metrics::{Cut, Door, Metrics, Rejected};
 use super::pulse::{End, Felt, Pulse, supervise};
 use super::tls::Tls;
 
@@ -297,9 +297,10 @@ async fn converse<T>(
     let io = TokioIo::new(Felt::new(stream, Arc::clone(&pulse)));
     let wire = Wire::new(Arc::clone(&front), Arc::clone(&pulse), peer);
     let service = service_fn(move |request: Request<Incoming>| Front::answer(Arc::clone(&wire), request));
+    let door = front.parts.door;
     let end = match speaks(&limits) {
         Speaks::Http1 => {
-            let connection = h1().serve_connection(io, service);
+            let connection = h1(door).serve_connection(io, service);
             supervise(connection, http1::Connection::graceful_shutdown, pulse, limits, &drain).await
         }
         Speaks::Http2 => {
@@ -308,7 +309,7 @@ async fn converse<T>(
             supervise(connection, http2::Connection::graceful_shutdown, pulse, limits, &drain).await
         }
         Speaks::Either => {
-            let builder = either(&limits);
+            let builder = either(&limits, door);
             let connection = builder.serve_connection(io, service);
             supervise(connection, auto::Connection::graceful_shutdown, pulse, limits, &drain).await
         }
@@ -331,11 +332,12 @@ const H2_PENDING_RESETS_MAX: usize = 20;
 /// Resets that a client's errors may cause before the connection is ended.
 const H2_ERROR_RESETS_MAX: usize = 64;
 
-/// HTTP/1.1. A client that closes its half after asking is answered; hyper's own head timer is off, because ours watches.
-fn h1() -> http1::Builder {
+/// HTTP/1.1. A client that closes its half after asking is answered; at the administrators' door it has hung up, and is not waited for (there
+/// one waits for changes). hyper's own head timer is off, because ours watches.
+fn h1(door: Door) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .half_close(true)
+        .half_close(door != Door::Admin)
         .header_read_timeout(None)
         .max_header_size(HEAD_BYTES_HARD_MAX)
         .max_buf_size(BUFFER_BYTES);
@@ -355,9 +357,9 @@ fn h2(limits: &Limits) -> http2::Builder<TokioExecutor> {
 }
 
 /// Both, told apart by HTTP/2's preface; only where h2c is configured.
-fn either(limits: &Limits) -> auto::Builder<TokioExecutor> {
+fn either(limits: &Limits, door: Door) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().half_close(true).header_read_timeout(None).max_buf_size(BUFFER_BYTES);
+    builder.http1().half_close(door != Door::Admin).header_read_timeout(None).max_buf_size(BUFFER_BYTES);
     builder
         .http2()
         .max_concurrent_streams(limits.h2_streams_max)

@@ -326,9 +326,11 @@ impl Desk {
         self.releasing.remove(&resource);
         for (index, place) in lane.waiting.into_iter().enumerate() {
             match index {
-                0 => self.put_aside(resource, place, lane.attempts, &lane.why, now.wall),
+                0 => {
+                    self.put_aside(resource, place, lane.attempts, &lane.why, now.wall);
+                }
                 _ => {
-                    self.put_aside(resource, place, 0, "stands behind an event that was set aside", now.wall)
+                    self.put_aside(resource, place, 0, "stands behind an event that was set aside", now.wall);
                 }
             }
         }

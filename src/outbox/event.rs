@@ -326,8 +326,8 @@ mod tests {
         LogRow::chain(Link::default(), Seq(42), &entry).unwrap()
     }
 
-    fn ada() -> Option<Address> {
-        Some(Address::user(ResourceId::from_bytes([1; 16])))
+    fn ada() -> Address {
+        Address::user(ResourceId::from_bytes([1; 16]))
     }
 
     fn read(row: &LogRow, money: Money) -> Option<Event> {
@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn an_event_says_what_happened_to_whom_and_by_whom() {
         let changes = vec![Change::of("title", Some("clerk".into()), Some("chief".into()))];
-        let row = row(Action::Patch, ada(), changes);
+        let row = row(Action::Patch, Some(ada()), changes);
         let event = read(&row, Money::Hidden).unwrap();
         assert!(event.id.starts_with("evt_3_42_"), "{}", event.id);
         let mut shown = serde_json::to_value(&event).unwrap();
@@ -376,7 +376,7 @@ mod tests {
             (Action::Reclaim, active(true), "user.restored"),
             (Action::Delete, vec![], "user.deleted"),
         ] {
-            let event = read(&row(action, ada(), changes), Money::Hidden).unwrap();
+            let event = read(&row(action, Some(ada()), changes), Money::Hidden).unwrap();
             assert_eq!(event.what.to_string(), expected);
         }
         let departed = Some(Address { kind: DEPARTED, id: ResourceId::from_bytes([1; 16]) });
@@ -387,20 +387,21 @@ mod tests {
     #[test]
     fn refusals_administration_and_what_is_kept_beside_are_no_events() {
         assert_eq!(read(&row(Action::TokenCreate, None, vec![]), Money::Shown), None);
-        assert_eq!(read(&row(Action::Refuse, ada(), vec![]), Money::Shown), None);
+        assert_eq!(read(&row(Action::Refuse, Some(ada()), vec![]), Money::Shown), None);
         let shadow = vec![Change::of(SHADOW, None, Some(json!({ "badge": 1 })))];
-        assert_eq!(read(&row(Action::Patch, ada(), shadow), Money::Shown), None);
+        assert_eq!(read(&row(Action::Patch, Some(ada()), shadow), Money::Shown), None);
     }
 
     // Row X53 gives the place; the rule is that of money.
     #[test]
     fn h13_a_rate_is_told_with_old_and_new_to_those_who_may_know_and_not_at_all_to_others() {
-        let only_money = row(Action::Patch, ada(), vec![rates(2)]);
+        let only_money = row(Action::Patch, Some(ada()), vec![rates(2)]);
         let event = read(&only_money, Money::Shown).unwrap();
         assert_eq!((&event.changes[0].old, &event.changes[0].new), (&Some(json!([1])), &Some(json!([2]))));
         assert_eq!(read(&only_money, Money::Hidden), None);
 
-        let both = row(Action::Patch, ada(), vec![rates(2), Change::of("title", None, Some("x".into()))]);
+        let both =
+            row(Action::Patch, Some(ada()), vec![rates(2), Change::of("title", None, Some("x".into()))]);
         let text = serde_json::to_string(&read(&both, Money::Hidden).unwrap()).unwrap();
         assert!(text.contains("title") && !text.to_lowercase().contains("rate"), "{text}");
         let erased = LogRow { values: vec![], ..both };
@@ -411,7 +412,7 @@ mod tests {
     #[test]
     fn secrets_are_told_by_neither_value_nor_name() {
         let changes = vec![Change::of("password", None, None)];
-        let mut row = row(Action::Patch, ada(), changes);
+        let mut row = row(Action::Patch, Some(ada()), changes);
         assert_eq!(read(&row, Money::Shown).unwrap().changes, []);
         row.values.clear();
         assert_eq!(read(&row, Money::Shown).unwrap().changes, []);
@@ -420,7 +421,7 @@ mod tests {
     #[test]
     fn what_is_too_large_is_named_and_left_out() {
         let many: Value = (0..10_000).map(|n| format!("member-{n}")).collect();
-        let row = row(Action::Patch, ada(), vec![Change::of("members", None, Some(many))]);
+        let row = row(Action::Patch, Some(ada()), vec![Change::of("members", None, Some(many))]);
         let event = read(&row, Money::Hidden).unwrap();
         assert!(event.changes[0].omitted && event.changes[0].new.is_none());
         assert!(serde_json::to_vec(&event).unwrap().len() < 1000);

@@ -17,7 +17,7 @@ use crate::roster::{Caller, Roster, RosterError, Scope};
 use crate::store::{Seq, Snapshot};
 
 /// Longest wait for a change.
-pub const WAIT_MAX: Duration = Duration::from_secs(60);
+pub const WAIT_MAX: Duration = Duration::from_mins(1);
 /// Most readers that wait at once; there are fewer than connections to the listener, so that probes and metrics always get through.
 pub const WAITERS_MAX: usize = 32;
 /// Most events of a page.

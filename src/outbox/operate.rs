@@ -140,9 +140,8 @@ fn state(roster: &Roster, tenant: &str, hook: &str, request: RequestId) -> Resul
         }
     }
     let head = snapshot.head(tenant)?.seq.0;
-    let HookRow { read, waiting, off, .. } = match row {
-        Some(row) => row,
-        None => return Ok(Answer::State { head, read: None, waiting: vec![], set_aside, off: None }),
+    let Some(HookRow { read, waiting, off, .. }) = row else {
+        return Ok(Answer::State { head, read: None, waiting: vec![], set_aside, off: None });
     };
     let waiting = waiting.into_iter().map(|event| Pending {
         seq: event.seq.0,

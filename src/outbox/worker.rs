@@ -114,6 +114,41 @@ impl Run {
     fn now(&self, clock: &dyn Clock) -> Moment {
         Moment { since_start: self.began.elapsed(), wall: clock.now() }
     }
+
+    /// Goes on with a replay.
+    fn release(&mut self) {
+        if self.desk.is_releasing() {
+            self.desk.release();
+            self.settled = true;
+        }
+    }
+
+    /// Tells whether it is time to write down how far it has come.
+    fn must_save(&self) -> bool {
+        let since = self.saved_at.elapsed();
+        if Instant::now() < self.not_before {
+            return false;
+        }
+        (self.settled && since >= SAVE_EVERY)
+            || self.desk.writes() >= WRITES_AT_ONCE
+            || (self.desk.read() != self.saved_read && since >= SAVE_READ_EVERY)
+    }
+
+    /// Says when to look again if nothing happens before.
+    fn wake(&self, behind: bool) -> Instant {
+        let now = Instant::now();
+        if behind {
+            return now;
+        }
+        let mut wake = now.checked_add(SAVE_READ_EVERY).unwrap_or(now);
+        if self.settled {
+            let save = self.saved_at.checked_add(SAVE_EVERY).unwrap_or(now);
+            wake = wake.min(save.max(self.not_before));
+        }
+        // What is due already waits for something under way to land.
+        let due = self.desk.due().and_then(|due| self.began.checked_add(due)).filter(|due| *due > now);
+        due.map_or(wake, |due| wake.min(due))
+    }
 }
 
 impl Worker {
@@ -143,20 +178,20 @@ impl Worker {
         let mut look_for_orders = true;
         while !*self.stop.borrow() {
             if look_for_orders {
-                self.follow_orders(&mut run).await;
+                self.follow_orders(&mut run);
             }
-            self.release(&mut run);
+            run.release();
             let behind = self.read_on(&mut run).await;
             while let Some((resource, seq)) = run.desk.next(run.began.elapsed()) {
                 let delivery = deliver(Arc::clone(&self.shared), Arc::clone(&self.hook), run.tenant, seq);
                 let id = run.flights.spawn(delivery).id();
                 run.whose.insert(id, (resource, seq));
             }
-            if self.must_save(&run) {
+            if run.must_save() {
                 self.save(&mut run).await;
             }
             self.show(&run);
-            let wake = self.wake(&run, behind);
+            let wake = run.wake(behind);
             tokio::select! {
                 _ = self.stop.changed() => {}
                 landed = run.flights.join_next_with_id(), if !run.flights.is_empty() => {
@@ -241,7 +276,7 @@ impl Worker {
     }
 
     /// Looks for what an operator has ordered.
-    async fn follow_orders(&self, run: &mut Run) {
+    fn follow_orders(&self, run: &mut Run) {
         let rows = self.shared.roster.store().snapshot().and_then(|snapshot| {
             snapshot.small_range(run.tenant, ORDERS, &prefix(&self.hook.name), None, PAGE_ROWS_MAX)
         });
@@ -257,17 +292,10 @@ impl Worker {
                 Ok(Order::Replay(resource)) => run.desk.replay(resource),
                 Ok(Order::Discard(seq)) => run.desk.discard(seq),
                 Err(error) => {
-                    tracing::error!(webhook = %self.hook.name, %error, "an order is not understood")
+                    tracing::error!(webhook = %self.hook.name, %error, "an order is not understood");
                 }
             }
             run.orders.push(row.key);
-            run.settled = true;
-        }
-    }
-
-    fn release(&self, run: &mut Run) {
-        if run.desk.is_releasing() {
-            run.desk.release();
             run.settled = true;
         }
     }
@@ -364,16 +392,6 @@ impl Worker {
         }
     }
 
-    fn must_save(&self, run: &Run) -> bool {
-        let since = run.saved_at.elapsed();
-        if Instant::now() < run.not_before {
-            return false;
-        }
-        (run.settled && since >= SAVE_EVERY)
-            || run.desk.writes() >= WRITES_AT_ONCE
-            || (run.desk.read() != run.saved_read && since >= SAVE_READ_EVERY)
-    }
-
     /// Writes down how far it has come: one unit, of bounded size, that is all there or not at all.
     async fn save(&self, run: &mut Run) {
         let name = &self.hook.name;
@@ -416,21 +434,6 @@ impl Worker {
                 tracing::warn!(webhook = %name, %error, "how far a webhook has come could not be written down; it is tried again");
             }
         }
-    }
-
-    fn wake(&self, run: &Run, behind: bool) -> Instant {
-        let now = Instant::now();
-        if behind {
-            return now;
-        }
-        let mut wake = now.checked_add(SAVE_READ_EVERY).unwrap_or(now);
-        if run.settled {
-            let save = run.saved_at.checked_add(SAVE_EVERY).unwrap_or(now);
-            wake = wake.min(save.max(run.not_before));
-        }
-        // What is due already waits for something under way to land.
-        let due = run.desk.due().and_then(|due| run.began.checked_add(due)).filter(|due| *due > now);
-        due.map_or(wake, |due| wake.min(due))
     }
 
     fn show(&self, run: &Run) {

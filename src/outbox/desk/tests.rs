@@ -95,7 +95,7 @@ fn a_receiver_that_takes_nothing_is_asked_one_at_a_time_and_nothing_is_set_aside
     }
     assert_eq!((desk.waiting(), desk.set_aside()), (40, 0));
     assert_eq!(next(&mut desk, now + 20_000).len(), 1, "one finds out");
-    let later = Moment { since_start: Duration::from_secs(300_000), wall: wall(72 * 3600) };
+    let later = Moment { since_start: Duration::from_hours(83), wall: wall(72 * 3600) };
     let flying = *desk.lanes.iter().find(|(_, lane)| lane.flying).unwrap().0;
     assert_eq!(desk.failed(flying, failure(), later, 0), 1);
 }

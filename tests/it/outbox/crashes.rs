@@ -23,7 +23,8 @@ fn settings(home: &std::path::Path, port: u16) -> impl Fn(&mut Command) + use<> 
         "[net]\nallow = [\"127.0.0.1:{port}\"]\nconnect_timeout_ms = 300\ntotal_timeout_ms = 300\n\
          [outbox]\nattempts_max = 1000\nretry_first_ms = 10\nretry_longest_ms = 200\n\
          [[webhooks]]\nname = \"ledger\"\ntenant = \"main\"\nurl = \"http://127.0.0.1:{port}/in?x=1\"\n\
-         secret_files = [{secret:?}]\nfrom = \"beginning\"\n"
+         secret_files = [\"{}\"]\nfrom = \"beginning\"\n",
+        secret.display()
     );
     std::fs::write(&config, text).unwrap();
     move |command: &mut Command| {

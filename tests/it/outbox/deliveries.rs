@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use rosterd::clock::{Clock as _, SystemClock};
 use rustix::process::Signal;
 
 use super::hooked::{Home, SECRET, figure, until};
@@ -14,7 +14,7 @@ fn whats(deliveries: &[Delivery]) -> Vec<String> {
 }
 
 fn now() -> i64 {
-    Timestamp::now().as_second()
+    SystemClock.now().as_second()
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn r16_a_receiver_that_is_gone_is_left_alone_until_an_operator_goes_on() {
     assert_eq!(receiver.deliveries().len(), 1, "nothing was sent meanwhile");
     home.told(&["webhook", "replay", "ledger"]);
     let came = receiver.until(|came| came.len() == 3);
-    assert_eq!(came[0].id, came[1].id);
+    assert!(came[1..].iter().any(|one| one.id == came[0].id), "the first one too, under its id");
     assert!(home.told(&["webhook", "list"]).contains("http://127.0.0.1"));
 }
 

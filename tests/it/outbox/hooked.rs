@@ -36,7 +36,7 @@ impl Home {
         let secrets = if more.starts_with("secret_files") {
             String::new()
         } else {
-            format!("secret_files = [{:?}]\n", self.secret())
+            format!("secret_files = [\"{}\"]\n", self.secret().display())
         };
         let text = format!(
             "[net]\nallow = [\"127.0.0.1:{}\"]\nconnect_timeout_ms = 2000\ntotal_timeout_ms = 2000\n\
@@ -87,7 +87,7 @@ pub fn figure(daemon: &TestDaemon, name: &str) -> i64 {
 /// Waits until something holds. For what no event announces.
 #[track_caller]
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !holds() {
         assert!(Instant::now() < deadline, "this never came: {what}");
         std::thread::sleep(Duration::from_millis(10));

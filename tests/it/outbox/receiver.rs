@@ -14,7 +14,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 /// Longest wait for a delivery.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How a delivery is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
