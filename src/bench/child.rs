@@ -169,6 +169,27 @@ pub(super) fn probe(server: &Server) -> impl Fn() -> meter::Used + use<> {
     move || meter::used(pid)
 }
 
+/// Makes a second tenant with a connection, as an operator would beside the running daemon, and returns its token.
+pub(super) fn second_tenant(folder: &Path) -> Result<String, BenchError> {
+    let steps: [&[&str]; 3] = [
+        &["tenant", "create", "neighbour"],
+        &["connection", "create", "idp", "--tenant", "neighbour"],
+        &["token", "create", "--tenant", "neighbour", "--connection", "idp"],
+    ];
+    let mut token = String::new();
+    for step in steps {
+        let mut command = this_program()?;
+        command.args(step).arg("--data").arg(folder).stdin(Stdio::null());
+        let done = command.output().map_err(BenchError::system("start an operator's command"))?;
+        if !done.status.success() {
+            let what = format!("{}: {}", step.join(" "), String::from_utf8_lossy(&done.stderr).trim());
+            return Err(BenchError::Server { who: "an operator's command".into(), what });
+        }
+        String::from_utf8_lossy(&done.stdout).trim().clone_into(&mut token);
+    }
+    Ok(token)
+}
+
 fn this_program() -> Result<Command, BenchError> {
     let program = std::env::current_exe().map_err(BenchError::system("find this program's file"))?;
     let mut command = Command::new(program);

@@ -29,8 +29,8 @@ pub(super) struct Fire {
     pub(super) at: At,
     /// One for each connection.
     pub(super) scripts: Vec<Script>,
-    /// What another connection sends all the while. It is not counted.
-    pub(super) beside: Option<Script>,
+    /// What other connections send all the while. It is not counted.
+    pub(super) beside: Vec<Script>,
     /// Whether the daemon is started again before, so that its memory holds nothing from earlier.
     pub(super) fresh: bool,
 }
@@ -64,13 +64,13 @@ impl Contestant {
     }
 
     fn fire(case: Case, who: Who, at: At, scripts: Vec<Script>) -> Self {
-        Self { case, who, act: Act::Fire(Fire { at, scripts, beside: None, fresh: false }) }
+        Self { case, who, act: Act::Fire(Fire { at, scripts, beside: Vec::new(), fresh: false }) }
     }
 
-    /// Lets another connection send something all the while.
-    pub(super) fn beside(mut self, script: Script) -> Self {
+    /// Lets other connections send something all the while.
+    pub(super) fn beside(mut self, scripts: Vec<Script>) -> Self {
         if let Act::Fire(fire) = &mut self.act {
-            fire.beside = Some(script);
+            fire.beside = scripts;
         }
         self
     }

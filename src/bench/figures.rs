@@ -107,6 +107,10 @@ pub mod case {
     pub const SCAN_REFUSED_AT_ONCE: &str = "L10 refused unread";
     pub const GET_BEFORE_SCANS: &str = "L10 L2 alone";
     pub const GET_BESIDE_SCANS: &str = "L10 L2 beside scans";
+    pub const GET_BEFORE_NEIGHBOUR: &str = "R25 L2 alone";
+    pub const GET_BESIDE_NEIGHBOUR: &str = "R25 L2 beside another tenant's L2";
+    pub const PUT_BEFORE_NEIGHBOUR: &str = "R25 L7 alone";
+    pub const PUT_BESIDE_NEIGHBOUR: &str = "R25 L7 beside another tenant's L7";
 }
 
 /// What is measured, on how much.

@@ -13,6 +13,7 @@ pub(super) fn goals(rows: &[Row], daemons: &[Footprint]) -> Vec<Goal> {
     found.groups(&mut goals);
     found.meanwhile(&mut goals);
     found.scans(&mut goals);
+    found.fairness(&mut goals);
     memory(daemons, &mut goals);
     goals
 }
@@ -56,7 +57,9 @@ impl<'a> Found<'a> {
                 goals.push(goal("P3", what, ratios(ours, echo, cpu), times(10.0, 5.0)));
             }
         }
-        for (ours, engine) in self.pairs(case::CREATE, Who::Engine) {
+        let pairs = self.pairs(case::CREATE, Who::Engine).into_iter();
+        // The engine works on a copy of one daemon's folder, and is compared with that daemon.
+        for (ours, engine) in pairs.filter(|(ours, engine)| ours.case.users == engine.case.users) {
             let bounds = if ours.case.connections == 1 { share(0.7, 0.9) } else { share(0.6, 0.8) };
             let what = format!("durable creates at {} against the engine alone", ours.case.connections);
             goals.push(goal("P4", what, ratios(ours, engine, SPEED), bounds));
@@ -66,14 +69,21 @@ impl<'a> Found<'a> {
     /// P7: the same request with fewer and with more users.
     fn growth(&self, goals: &mut Vec<Goal>) {
         let reads = [case::GET, case::FIND, case::FIND_EXTERNAL].map(|name| (name, times(2.0, 1.3)));
-        let writes = [case::ACTIVATE, case::PUT].map(|name| (name, times(2.5, 1.5)));
+        let writes = [case::ACTIVATE, case::PUT, case::CREATE].map(|name| (name, times(2.5, 1.5)));
         for (name, bounds) in reads.into_iter().chain(writes) {
-            let mut sizes: Vec<&Row> = self.ours(name).collect();
-            sizes.sort_by_key(|row| row.case.users);
-            if let [few, .., many] = sizes.as_slice() {
-                let (few_users, users) = (count(few.case.users), count(many.case.users));
-                let what = format!("{name}, {users} users against {few_users}, by server CPU");
-                goals.push(goal("P7", what, ratios(many, few, cpu), bounds));
+            let mut connections: Vec<usize> = self.ours(name).map(|row| row.case.connections).collect();
+            connections.sort_unstable();
+            connections.dedup();
+            for connections in connections {
+                let mut sizes: Vec<&Row> =
+                    self.ours(name).filter(|row| row.case.connections == connections).collect();
+                sizes.sort_by_key(|row| row.case.users);
+                if let [few, .., many] = sizes.as_slice() {
+                    let (few_users, users) = (count(few.case.users), count(many.case.users));
+                    let what =
+                        format!("{name} at {connections}, {users} users against {few_users}, by server CPU");
+                    goals.push(goal("P7", what, ratios(many, few, cpu), bounds));
+                }
             }
         }
     }
@@ -148,6 +158,22 @@ impl<'a> Found<'a> {
             if let (Some(beside), Some(alone)) = (self.ours(beside).next(), self.ours(alone).next()) {
                 let what = format!("p99 of L2 beside {what} against alone, {}", users(beside));
                 goals.push(goal(row, what, ratios(beside, alone, SLOWEST), times(2.0, 1.3)));
+            }
+        }
+    }
+
+    /// R25: what one tenant feels of another.
+    fn fairness(&self, goals: &mut Vec<Goal>) {
+        let pairs = [
+            ("L2", case::GET_BESIDE_NEIGHBOUR, case::GET_BEFORE_NEIGHBOUR),
+            ("L7", case::PUT_BESIDE_NEIGHBOUR, case::PUT_BEFORE_NEIGHBOUR),
+        ];
+        for (load, beside, alone) in pairs {
+            if let (Some(beside), Some(alone)) = (self.ours(beside).next(), self.ours(alone).next()) {
+                let what =
+                    format!("p99 of a tenant's {load} while another sends as many as it can, against alone");
+                // No more is hoped for than must be.
+                goals.push(goal("R25", what, ratios(beside, alone, SLOWEST), times(3.0, 3.0)));
             }
         }
     }
@@ -269,7 +295,7 @@ mod tests {
         let rows = [
             row(Case::of(case::GET, 16), Who::BareHyper, 1000, 6),
             row(Case::of(case::GET, 16).with_users(1_000), Who::Rosterd, 400, 10),
-            row(Case::of(case::CREATE, 1), Who::Engine, 1000, 1),
+            row(Case::of(case::CREATE, 1).with_users(1_000), Who::Engine, 1000, 1),
             row(Case::of(case::CREATE, 64).with_users(1_000), Who::Rosterd, 900, 1),
         ];
         assert_eq!(shown(&rows), [("P1", "60 %".into(), Some(true)), ("P1", "40 %".into(), Some(false))]);
@@ -318,6 +344,36 @@ mod tests {
                 ("P12", "200 %".into(), Some(false)),
             ]
         );
+    }
+
+    #[test]
+    fn one_tenant_s_slowest_requests_are_compared_beside_another_and_alone() {
+        let row = |name, micros| {
+            let mut sum = Sum::nothing();
+            sum.step(1, Duration::from_micros(micros), Duration::from_micros(1));
+            sum.end_turn();
+            sum.row(Case::of(name, 1).with_users(9), Who::Rosterd)
+        };
+        let rows = [
+            row(case::GET_BEFORE_NEIGHBOUR, 100),
+            row(case::GET_BESIDE_NEIGHBOUR, 250),
+            row(case::PUT_BEFORE_NEIGHBOUR, 1_000),
+            row(case::PUT_BESIDE_NEIGHBOUR, 4_000),
+        ];
+        let reached: Vec<_> = shown(&rows).into_iter().map(|(row, _, reached)| (row, reached)).collect();
+        assert_eq!(reached, [("R25", Some(true)), ("R25", Some(false))]);
+    }
+
+    #[test]
+    fn creates_are_compared_with_the_engine_on_as_many_users_and_grow_from_the_fewest_to_the_most() {
+        let create = |users| Case::of(case::CREATE, 16).with_users(users);
+        let rows = [
+            row(create(10), Who::Engine, 1000, 1),
+            row(create(1), Who::Rosterd, 100, 10),
+            row(create(10), Who::Rosterd, 700, 10),
+            row(create(100), Who::Rosterd, 100, 20),
+        ];
+        assert_eq!(shown(&rows), [("P4", "70 %".into(), Some(true)), ("P7", "2.00 ×".into(), Some(true))]);
     }
 
     #[test]

@@ -44,6 +44,11 @@ impl Plan {
         USUAL_USERS.min(self.users)
     }
 
+    /// Users of all three daemons.
+    pub fn sizes(&self) -> Vec<usize> {
+        distinct([self.small(), self.usual(), self.users])
+    }
+
     /// Members of both groups, the small one first; one size where both are the same.
     pub fn groups(&self) -> Vec<usize> {
         distinct([SMALL_GROUP.min(self.members), self.members])
@@ -60,7 +65,9 @@ impl Plan {
     }
 }
 
-/// Leaves each of two sizes once: in a small run they are the same, and so are their daemons.
-pub(super) fn distinct([first, second]: [usize; 2]) -> Vec<usize> {
-    if first == second { vec![first] } else { vec![first, second] }
+/// Leaves each of some sizes, which come in order, once: in a small run they are the same, and so are their daemons.
+pub(super) fn distinct<const N: usize>(sizes: [usize; N]) -> Vec<usize> {
+    let mut sizes = sizes.to_vec();
+    sizes.dedup();
+    sizes
 }

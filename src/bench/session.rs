@@ -102,14 +102,13 @@ impl<'r> Session<'r> {
         let forgot = meter::forget_peak(server.pid());
         let (memory, _) = meter::memory_kib(server.pid());
         let measured = closed_loop(server.at(), fire.scripts, warm_up, window, probe(server));
-        let volley = match fire.beside {
-            None => measured.await?,
-            Some(script) => {
-                let other = closed_loop(server.at(), vec![script], warm_up, window, || ());
-                let (volley, other) = tokio::join!(measured, other);
-                other?;
-                volley?
-            }
+        let volley = if fire.beside.is_empty() {
+            measured.await?
+        } else {
+            let other = closed_loop(server.at(), fire.beside, warm_up, window, || ());
+            let (volley, other) = tokio::join!(measured, other);
+            other?;
+            volley?
         };
         let (_, most) = meter::memory_kib(server.pid());
         sum.volley(volley, forgot.then(|| most.saturating_sub(memory)));
@@ -152,6 +151,16 @@ impl Session<'_> {
     /// Returns how many users a list of that daemon has.
     pub(super) async fn total(&mut self, users: usize) -> Result<usize, BenchError> {
         Ok(self.world(users).await?.total())
+    }
+
+    /// Returns what a second tenant of a daemon sends with, and its people; makes both if they are not there.
+    pub(super) async fn neighbour(
+        &mut self,
+        users: usize,
+    ) -> Result<(Scripts, Arc<Vec<Person>>), BenchError> {
+        let Self { worlds, progress, .. } = self;
+        let world = worlds.with(users, *progress).await?;
+        world.neighbour(*progress).await
     }
 
     /// Returns people who come and go, of the largest daemon.

@@ -9,11 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::BenchError;
-use super::child::Server;
+use super::child::{self, Server};
 use super::figures::Footprint;
 use super::preload;
 use super::script::{MOVING, PRELOADED, Person, Scripts};
 use super::{meter, place};
+
+/// Users of a second tenant.
+const NEIGHBOURS: usize = 1_000;
 
 /// What every daemon of a run has in common.
 pub(super) struct Site {
@@ -67,6 +70,8 @@ pub(super) struct World {
     movers: Vec<Person>,
     /// The groups' ids, by the number of their members.
     groups: BTreeMap<usize, String>,
+    /// What a second tenant sends with, and its people.
+    neighbour: Option<(Scripts, Arc<Vec<Person>>)>,
 }
 
 impl World {
@@ -91,7 +96,7 @@ impl World {
         footprint.ready_ms = ready.as_secs_f64() * 1e3;
         footprint.idle_kib = meter::memory_kib(server.pid()).0;
         let (people, movers, groups) = (Arc::new(people), Vec::new(), BTreeMap::new());
-        Ok(Self { site: Rc::clone(site), server, people, data, footprint, movers, groups })
+        Ok(Self { site: Rc::clone(site), server, people, data, footprint, movers, groups, neighbour: None })
     }
 
     /// How many users there are, but for those that L1 makes.
@@ -124,6 +129,20 @@ impl World {
             self.movers.extend(made);
         }
         Ok(self.movers.get(..count).unwrap_or_default())
+    }
+
+    /// Returns what a second tenant sends with, and its people; makes both if they are not there.
+    pub(super) async fn neighbour(
+        &mut self,
+        progress: &mut (dyn Write + Send),
+    ) -> Result<(Scripts, Arc<Vec<Person>>), BenchError> {
+        if let Some(known) = &self.neighbour {
+            return Ok(known.clone());
+        }
+        let _ = writeln!(progress, "filling: a second tenant of {NEIGHBOURS} users");
+        let scripts = Scripts::new(&child::second_tenant(&self.data)?);
+        let people = preload::people(self.server.at(), &scripts, PRELOADED, 0..NEIGHBOURS, progress).await?;
+        Ok(self.neighbour.insert((scripts, Arc::new(people))).clone())
     }
 
     /// Returns the id of a group with so many members, and what time and CPU time it took to make it if it was not there.

@@ -10,6 +10,8 @@
 
 pub mod algorithm;
 pub mod assertion;
+#[cfg(any(test, feature = "testing"))]
+pub mod hostile;
 pub mod keyring;
 pub mod keys;
 

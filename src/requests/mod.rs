@@ -13,6 +13,8 @@
 
 mod book;
 pub mod entry;
+#[cfg(any(test, feature = "testing"))]
+pub mod hostile;
 pub mod names;
 pub mod redact;
 mod spans;

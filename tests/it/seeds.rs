@@ -6,6 +6,8 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 use rosterd::idp::hostile::{TARGETS, Target};
+use rosterd::jwt::hostile as jwt;
+use rosterd::requests::hostile::spans;
 use rosterd::roster::hostile::cursor;
 
 /// How often each seed is cut off, at places spread over its length.
@@ -16,7 +18,12 @@ const SEED_BYTES_MAX: usize = 16 << 10;
 /// Every target, with the room that its body stands in.
 fn targets() -> impl Iterator<Item = (&'static str, &'static str, Target)> {
     let of_idp = TARGETS.into_iter().map(|(name, run)| (name, "idp", run));
-    of_idp.chain([("cursor", "roster", cursor as Target)])
+    of_idp.chain([
+        ("assertion", "jwt", jwt::assertion as Target),
+        ("cursor", "roster", cursor),
+        ("keys", "jwt", jwt::keys),
+        ("spans", "requests", spans),
+    ])
 }
 
 fn fuzz() -> PathBuf {

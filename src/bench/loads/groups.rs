@@ -103,7 +103,7 @@ async fn whole(session: &mut Session<'_>, members: usize, group: &str) -> Prepar
     let bare = Contestant::bare(case, bytes, vec![full()])?;
     let ours = Contestant::daemon(case.with_users(users).with_members(members), users, vec![full()]);
     let alone = session.gets(users, case::GET_BEFORE_ALL).await?.fresh();
-    let mut meanwhile = session.gets(users, case::GET_BESIDE_ALL).await?.beside(full());
+    let mut meanwhile = session.gets(users, case::GET_BESIDE_ALL).await?.beside(vec![full()]);
     meanwhile.case = meanwhile.case.with_members(members);
     Ok(vec![bare, ours, alone, meanwhile])
 }

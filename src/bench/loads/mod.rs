@@ -3,6 +3,7 @@
 //! Before each turn that function prepares who takes part, in their order: references and daemons. It also sends each request once and looks
 //! at what the answer says, so that nothing is measured that does not do what its name says.
 
+mod fairness;
 mod groups;
 mod lists;
 mod reads;
@@ -33,7 +34,7 @@ type Preparing<'s> = Pin<Box<dyn Future<Output = Prepared> + 's>>;
 type Prepared = Result<Vec<Contestant>, BenchError>;
 
 /// Every load, in the order in which they run: those that leave the number of users alone come first.
-pub static LOADS: [Load; 9] = [
+pub static LOADS: [Load; 10] = [
     Load {
         name: "L2",
         word: "get",
@@ -81,6 +82,12 @@ pub static LOADS: [Load; 9] = [
         word: "group",
         what: "add members to a group and remove them, by one and by 100; read it, with and without its members",
         prepare: |session| Box::pin(groups::groups(session)),
+    },
+    Load {
+        name: "R25",
+        word: "fairness",
+        what: "read and change one tenant's users, alone and while another tenant sends all it can",
+        prepare: |session| Box::pin(fairness::fairness(session)),
     },
     Load {
         name: "L1",

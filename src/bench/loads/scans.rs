@@ -53,7 +53,7 @@ pub(super) async fn scans(session: &mut Session<'_>) -> Prepared {
     }
     let alone = session.gets(large, case::GET_BEFORE_SCANS).await?;
     let meanwhile = session.gets(large, case::GET_BESIDE_SCANS).await?;
-    contestants.extend([alone, meanwhile.beside(session.scripts().repeat(&heaviest))]);
+    contestants.extend([alone, meanwhile.beside(vec![session.scripts().repeat(&heaviest)])]);
     Ok(contestants)
 }
 

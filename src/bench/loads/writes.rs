@@ -4,30 +4,38 @@ use super::Prepared;
 use crate::bench::contestant::{Act, Contestant};
 use crate::bench::figures::{Case, Who, case};
 use crate::bench::people;
-use crate::bench::plan::distinct;
 use crate::bench::script::{PRELOADED, Person, Script, Scripts};
 use crate::bench::session::Session;
 
-/// L1, beside the disk itself and the store's engine without a server as well. On the daemon of the usual size, which grows by it.
+/// L1, beside the disk itself and the store's engine without a server as well. On each daemon, which grows by it; the engine on a copy of the
+/// one of the usual size.
 pub(super) async fn create(session: &mut Session<'_>) -> Prepared {
-    let (users, scripts) = (session.plan.usual(), session.scripts());
+    let (usual, sizes, scripts) = (session.plan.usual(), session.plan.sizes(), session.scripts());
     let rehearsal = format!("l1rehearsal{}", session.turn);
     let made = |found: &serde_json::Value| found.get("id").is_some();
-    for script in scripts.create_all(&rehearsal, 1) {
-        session.rehearse(users, script, case::CREATE, "a user with an id", made).await?;
+    for users in &sizes {
+        for script in scripts.create_all(&rehearsal, 1) {
+            session.rehearse(*users, script, case::CREATE, "a user with an id", made).await?;
+        }
     }
     let record = people::body(PRELOADED, 0).len();
     let mut contestants = Vec::new();
     for connections in session.plan.connections.clone() {
         let case = Case::of(case::CREATE, connections);
-        let series = format!("l1t{}c{connections}", session.turn);
-        let ours = scripts.create_all(&series, connections);
         contestants.extend([
             Contestant { case, who: Who::Append, act: Act::Append { record, group: connections } },
-            Contestant { case, who: Who::Engine, act: Act::Engine { users, group: connections } },
+            Contestant {
+                case: case.with_users(usual),
+                who: Who::Engine,
+                act: Act::Engine { users: usual, group: connections },
+            },
             Contestant::echo(case, scripts.echo_all(connections))?,
-            Contestant::daemon(case.with_users(users), users, ours),
         ]);
+        for users in &sizes {
+            let series = format!("l1t{}c{connections}", session.turn);
+            let ours = scripts.create_all(&series, connections);
+            contestants.push(Contestant::daemon(case.with_users(*users), *users, ours));
+        }
     }
     Ok(contestants)
 }
@@ -68,7 +76,7 @@ async fn changes(
     let mut contestants = vec![Contestant::echo(case, scripts.echo_all(connections))?];
     // One share more than connections is for the rehearsal.
     let shares = (connections + 1) * session.plan.turns;
-    for users in distinct([session.plan.usual(), session.plan.users]) {
+    for users in session.plan.sizes() {
         let people = session.people(users).await?;
         let size = (people.len() / shares).max(1);
         let first = session.turn * (connections + 1);
