@@ -118,7 +118,7 @@ pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError>
     let store = open(&config.data.dir, &RedbOptions { cache_bytes: config.store.cache_bytes(), writer })?;
     let roster = roster_on(Arc::new(store), rim);
     // Which tenants there are is looked at when they are served: the first is not made yet.
-    if let Err(error) = roster.set_policies(settings::policies(config)) {
+    if let Err(error) = roster.set_policies(policies(config)) {
         tracing::error!(%error, "the tenants could not be read");
     }
     match roster.complete_indexes() {
