@@ -103,7 +103,9 @@ impl From<RosterError> for Problem {
             RosterError::NotFound => Self::not_found(),
             RosterError::Stale { .. } => Self::precondition_failed(),
             RosterError::Forbidden { .. } => Self::forbidden(error.to_string()),
-            RosterError::Unfit(detail) => Self::new(StatusCode::CONFLICT, detail),
+            RosterError::Unfit(detail) | RosterError::InUse(detail) => {
+                Self::new(StatusCode::CONFLICT, detail)
+            }
             RosterError::TooLarge(detail) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail),
             RosterError::NotBegun => Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
             RosterError::Busy | RosterError::Moved => Self::busy(1),

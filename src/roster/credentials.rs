@@ -210,7 +210,7 @@ impl Roster {
         else {
             return Ok(None);
         };
-        let manner = self.manner_of(snapshot, tenant, connection, &row.connection)?;
+        let manner = self.manner_of(snapshot, tenant, connection, &row.connection, token.scopes)?;
         let who = Actor::Token(token.id);
         Ok(Some(Credential::new(tenant, connection, who, token.scopes, manner, token.expires)))
     }
@@ -222,12 +222,13 @@ impl Roster {
         tenant: TenantId,
         connection: ConnectionId,
         name: &str,
+        scopes: Scopes,
     ) -> Result<Manner, RosterError> {
         let (profile, options) = match Self::connection_row(snapshot, tenant, name)? {
             Some(row) => (Profile::by_name(&row.profile).unwrap_or(&AUTO), row.options),
             None => (&AUTO, ConnectionOptions::default()),
         };
-        let sight = self.sight(snapshot, tenant, connection)?;
+        let sight = self.sight(snapshot, tenant, connection, scopes)?;
         Ok(Manner { profile, options, sight, policy: self.policy(snapshot, tenant)? })
     }
 

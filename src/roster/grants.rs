@@ -22,6 +22,7 @@ use super::rows::{
     self, ASSERTIONS, AccessRow, ClientRow, FEDERATION_POINTERS, FederationPointer, FederationRow, SecretRow,
 };
 use super::scope::{Caller, ConnectionOptions, Scope, Scopes};
+use super::sight::Eyes;
 use crate::idp::profile::AUTO;
 use crate::ids::{ClientId, ConnectionId, RequestId, TenantId, TokenId};
 use crate::store::{Action, Actor, Change, Given, Snapshot, Unit, Write};
@@ -286,7 +287,7 @@ impl Roster {
         scopes: Scopes,
         expires: Timestamp,
     ) -> Result<Credential, RosterError> {
-        let manner = self.manner_of(snapshot, at.tenant, at.connection, &row.connection)?;
+        let manner = self.manner_of(snapshot, at.tenant, at.connection, &row.connection, scopes)?;
         Ok(Credential::new(at.tenant, at.connection, Actor::Client(at.client), scopes, manner, Some(expires)))
     }
 
@@ -302,7 +303,7 @@ impl Roster {
             profile: &AUTO,
             options: ConnectionOptions::default(),
             // It reads and writes no resource.
-            sight: self.schemas.standard(),
+            sight: self.schemas.standard(Eyes::of_credential(at.connection, Scopes::default())),
             policy: Arc::clone(self.policies.all().everybody()),
             led: None,
         }

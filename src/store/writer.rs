@@ -419,6 +419,7 @@ fn weight(unit: &Unit) -> usize {
         Write::Index { index, .. } => 1024 + index.iter().map(|entry| entry.value.len() + 48).sum::<usize>(),
         Write::Edge { .. } => 128,
         Write::Small { key, value, .. } => 16 + key.len() + value.as_ref().map_or(0, Vec::len),
+        Write::Add { key, .. } => 24 + key.len(),
     });
     log + writes.sum::<usize>()
 }
