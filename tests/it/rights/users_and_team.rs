@@ -8,9 +8,9 @@ use super::{evaluate, id, preset, role, with_types};
 
 #[test]
 fn t01_admin_technician_and_viewer_have_the_documented_rights() {
+    use Level::{All, None as No, Own};
     let policy = preset("users-and-team");
     assert_eq!(policy.catalogue.bundles.keys().collect::<Vec<_>>(), ["admin", "technician", "viewer"]);
-    use Level::{All, None as No, Own};
     for (key, admin, technician, viewer) in [
         ("tickets.view", All, All, All),
         ("tickets.update", All, All, No),
