@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn p11_who_lets_go_of_the_moment_goes_on_only_if_the_members_are_the_same() {
+    fn perf11_who_lets_go_of_the_moment_goes_on_only_if_the_members_are_the_same() {
         let world = world(&[Scope::GroupsRead]);
         let count = |members: &mut Members| {
             members.next_page(&world.roster).map(|page| page.map_or(0, |page| page.len()))

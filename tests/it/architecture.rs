@@ -237,6 +237,16 @@ fn every_file_says_what_it_is_about() {
 }
 
 #[test]
+fn only_the_caller_turns_a_scope_into_a_right() {
+    let makers: Vec<String> = sources()
+        .into_iter()
+        .filter(|source| source.text.contains("Permit::by_scope(") && source.room() != "psa")
+        .map(|source| source.path)
+        .collect();
+    assert_eq!(makers, ["roster/scope.rs"]);
+}
+
+#[test]
 fn imports_are_found_in_every_form() {
     let code =
         "use crate::ids::{A, B};\nuse crate::{store::{unit::C, D}, clock};\nlet x = crate::chance::y();";

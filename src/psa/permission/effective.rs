@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::facts::Facts;
 use super::gather::{Does, Piece, gather};
 use super::permit::{Asked, Permit};
-use super::tree::{CostCenters, NodeId};
+use super::tree::{CostCenters, NodeId, Place};
 use crate::ids::ResourceId;
 use crate::psa::catalogue::{Catalogue, Level, PermissionId};
 
@@ -229,8 +229,8 @@ struct Sum {
 impl Sum {
     fn add(&mut self, piece: &Piece<'_>, tree: &CostCenters) {
         match piece.place {
-            None => self.whole.count(piece.does, piece.level, 1),
-            Some(node) => {
+            Place::Everywhere => self.whole.count(piece.does, piece.level, 1),
+            Place::At(node) => {
                 let range = tree.range(node);
                 self.changes.entry(range.start).or_default().push((piece.does, piece.level, 1));
                 self.changes.entry(range.end).or_default().push((piece.does, piece.level, -1));

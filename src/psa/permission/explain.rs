@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::effective::Effective;
 use super::facts::Facts;
 use super::gather::{Does, Piece, Source, gather};
-use super::tree::CostCenters;
+use super::tree::{CostCenters, Place};
 use crate::ids::ResourceId;
 use crate::psa::catalogue::{Catalogue, Level};
 
@@ -94,7 +94,10 @@ pub fn explain<'f>(
                     source: piece.source,
                     effect: if piece.does == Does::Gives { "gives" } else { "leaves" },
                     level: piece.level,
-                    cost_center: piece.place.and_then(|node| ids.get(node.0).copied()),
+                    cost_center: match piece.place {
+                        Place::Everywhere => None,
+                        Place::At(node) => ids.get(node.0).copied(),
+                    },
                     inherited: piece.source.is_inherited(),
                 })
                 .collect(),

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::facts::{Effect, Facts, Grant, HeldGroup, HeldType};
-use super::tree::{CostCenters, NodeId};
+use super::tree::{CostCenters, Place};
 use crate::ids::ResourceId;
 use crate::psa::catalogue::{Catalogue, Level, Levels, NO_CLASS, PermissionId, PersonKind, Reach};
 
@@ -72,7 +72,7 @@ pub(super) struct Piece<'f> {
     pub(super) permission: PermissionId,
     pub(super) does: Does,
     pub(super) level: Level,
-    pub(super) place: Option<NodeId>,
+    pub(super) place: Place,
     pub(super) source: Source<'f>,
 }
 
@@ -106,12 +106,12 @@ impl<'f> Gather<'f> {
     fn class(&mut self, facts: &'f Facts) {
         if facts.administrator {
             for (permission, _, _) in self.catalogue.iter() {
-                self.add(permission, Does::Gives, Level::All, None, Source::Administrator);
+                self.add(permission, Does::Gives, Level::All, Place::Everywhere, Source::Administrator);
             }
         }
         let name = class_of(self.catalogue, facts);
         if let Some(class) = self.catalogue.classes.get(name).filter(|class| !class.off) {
-            self.levels(&class.grants, None, Source::LicenseClass { name });
+            self.levels(&class.grants, Place::Everywhere, Source::LicenseClass { name });
         }
     }
 
@@ -132,9 +132,9 @@ impl<'f> Gather<'f> {
     fn group(&mut self, group: &'f HeldGroup) {
         let source = Source::Group { value: group.id, display: &group.name, user_type: None };
         if let Some(bundle) = &group.bundle {
-            self.bundle(bundle, None, source);
+            self.bundle(bundle, Place::Everywhere, source);
         }
-        self.grants(&group.grants, None, source);
+        self.grants(&group.grants, Place::Everywhere, source);
         for held in &group.user_types {
             self.user_type(held, Some(group));
         }
@@ -166,7 +166,13 @@ impl<'f> Gather<'f> {
         for (permission, key, about) in self.catalogue.iter() {
             let mut leave = |level: Option<Level>, source| {
                 if let Some(level) = level.filter(|level| *level < Level::All) {
-                    self.pieces.push(Piece { permission, does: Does::Leaves, level, place: None, source });
+                    self.pieces.push(Piece {
+                        permission,
+                        does: Does::Leaves,
+                        level,
+                        place: Place::Everywhere,
+                        source,
+                    });
                 }
             };
             leave(kind.and_then(|most| most.of(key)), Source::Kind { name: facts.kind });
@@ -180,13 +186,13 @@ impl<'f> Gather<'f> {
         }
     }
 
-    fn bundle(&mut self, name: &str, place: Option<NodeId>, source: Source<'f>) {
+    fn bundle(&mut self, name: &str, place: Place, source: Source<'f>) {
         if let Some(bundle) = self.catalogue.bundles.get(name).filter(|bundle| !bundle.off) {
             self.levels(&bundle.grants, place, source);
         }
     }
 
-    fn levels(&mut self, levels: &Levels, place: Option<NodeId>, source: Source<'f>) {
+    fn levels(&mut self, levels: &Levels, place: Place, source: Source<'f>) {
         for (permission, key, _) in self.catalogue.iter() {
             if let Some(level) = levels.of(key) {
                 self.add(permission, Does::Gives, level, place, source);
@@ -194,7 +200,7 @@ impl<'f> Gather<'f> {
         }
     }
 
-    fn grants(&mut self, grants: &'f [Grant], within: Option<NodeId>, source: Source<'f>) {
+    fn grants(&mut self, grants: &'f [Grant], within: Place, source: Source<'f>) {
         for grant in grants {
             let Some(permission) = self.catalogue.find(&grant.permission) else { continue };
             let Some(place) = self.place(grant.cost_center) else { continue };
@@ -205,26 +211,19 @@ impl<'f> Gather<'f> {
     }
 
     /// Finds a place; none when there is no such cost centre: what is limited to a place that is not there holds nowhere.
-    fn place(&self, cost_center: Option<ResourceId>) -> Option<Option<NodeId>> {
+    fn place(&self, cost_center: Option<ResourceId>) -> Option<Place> {
         match cost_center {
-            None => Some(None),
-            Some(id) => self.tree.find(id).map(Some),
+            None => Some(Place::Everywhere),
+            Some(id) => self.tree.find(id).map(Place::At),
         }
     }
 
-    fn add(
-        &mut self,
-        permission: PermissionId,
-        does: Does,
-        level: Level,
-        place: Option<NodeId>,
-        source: Source<'f>,
-    ) {
+    fn add(&mut self, permission: PermissionId, does: Does, level: Level, place: Place, source: Source<'f>) {
         let is_global = self.catalogue.get(permission).is_some_and(|about| about.reach == Reach::Global);
         // What is for the whole firm is not had at one place; and what is taken there is taken whole.
         let place = match does {
-            Does::Gives if is_global && place.is_some() => return,
-            Does::Leaves if is_global => None,
+            Does::Gives if is_global && place != Place::Everywhere => return,
+            Does::Leaves if is_global => Place::Everywhere,
             _ => place,
         };
         if does == Does::Gives && level == Level::None {

@@ -12,6 +12,15 @@ use crate::ids::ResourceId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub(super) usize);
 
+/// Where something holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// At all cost centres, and beside them.
+    Everywhere,
+    /// At one, and below it.
+    At(NodeId),
+}
+
 /// All cost centres of a tenant.
 #[derive(Debug, Clone, Default)]
 pub struct CostCenters {
@@ -113,12 +122,12 @@ impl CostCenters {
         self.nodes.get(node.0).map_or(0..0, |found| node.0..found.end)
     }
 
-    /// Returns the narrower of two places, if one lies in the other. No place is everywhere.
-    pub(super) fn both(&self, one: Option<NodeId>, other: Option<NodeId>) -> Option<Option<NodeId>> {
+    /// Returns the narrower of two places, if one lies in the other.
+    pub(super) fn both(&self, one: Place, other: Place) -> Option<Place> {
         match (one, other) {
-            (place, None) | (None, place) => Some(place),
-            (Some(left), Some(right)) if self.range(left).contains(&right.0) => Some(Some(right)),
-            (Some(left), Some(right)) if self.range(right).contains(&left.0) => Some(Some(left)),
+            (place, Place::Everywhere) | (Place::Everywhere, place) => Some(place),
+            (Place::At(left), Place::At(right)) if self.range(left).contains(&right.0) => Some(other),
+            (Place::At(left), Place::At(right)) if self.range(right).contains(&left.0) => Some(one),
             _ => None,
         }
     }

@@ -72,7 +72,7 @@ suite! {
         a_record_put_and_deleted_in_one_unit_was_never_there exists_agrees_with_get
         counts_follow_puts_and_deletes counts_are_kept_by_kind_and_tenant ids_come_in_order_of_creation
         ids_page_from_just_after_and_skip ids_page_back_from_just_before
-        p8_deep_pages_leave_out_exactly_what_they_should
+        perf8_deep_pages_leave_out_exactly_what_they_should
         x19_what_a_connection_provisioned_is_counted_and_listed_apart a_limit_of_zero_reads_nothing a_page_has_a_greatest_size;
     facts:
         a_version_holds_until_the_next_put a_version_of_nothing_is_lost exists_holds_while_the_record_does

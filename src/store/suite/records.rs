@@ -199,7 +199,7 @@ pub fn x19_what_a_connection_provisioned_is_counted_and_listed_apart(store: &dyn
     }
 }
 
-pub fn p8_deep_pages_leave_out_exactly_what_they_should(store: &dyn Store) {
+pub fn perf8_deep_pages_leave_out_exactly_what_they_should(store: &dyn Store) {
     let bare = |number| Record { unique: vec![], index: vec![], ..person(number, "x") };
     // Nearly all in order, as ids are made; then some in between, and some gone.
     ok(store, (0..1500).fold(unit(), |unit, number| unit.put(&bare(2 * number))).put(&team(1)));

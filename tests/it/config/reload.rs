@@ -76,6 +76,15 @@ fn another_value(key: &str, default: &toml_edit::Item) -> String {
         ("server.trusted_proxies" | "net.allow", _) => "[\"10.0.0.1\"]".to_owned(),
         ("log.format", _) => "\"json\"".to_owned(),
         ("log.level", _) => "\"warn\"".to_owned(),
+        ("groups.map", _) => "[{ connection = \"okta\", display_name = \"A\", \
+             grants = [{ permission = \"users.view\", level = \"all\" }] }]"
+            .to_owned(),
+        ("permissions.preset", _) => "\"psohub\"".to_owned(),
+        ("permissions.deny", _) => "false".to_owned(),
+        ("permissions.catalogue", _) => "{ \"a.b\" = { scope = \"global\", description = \"\" } }".to_owned(),
+        ("permissions.bundles", _) => "{ other = { grants = {} } }".to_owned(),
+        ("permissions.classes", _) => "{ other = {} }".to_owned(),
+        ("permissions.kinds", _) => "{ freelancer = { \"*\" = \"own\" } }".to_owned(),
         ("people.deprovision", _) => "\"lock\"".to_owned(),
         ("people.rehire", _) => "\"new\"".to_owned(),
         ("people.time_zone", _) => "\"Europe/Helsinki\"".to_owned(),

@@ -48,7 +48,7 @@ people = 5
             "rosterd.toml:2: tenants.acme.people.deprovison: unknown key; \
              did you mean tenants.acme.people.deprovision?",
             "rosterd.toml:9: tenants.acme.server.listen: a tenant cannot have this otherwise; \
-             expected one of: people",
+             expected one of: groups, people, permissions",
             "rosterd.toml:7: tenants.Acme.people.rehire: no tenant can have this name; \
              expected 1 to 63 lower-case letters, digits and inner hyphens",
             "rosterd.toml:11: tenants.beta.people: unknown key; `rosterd config reference` lists the keys",

@@ -16,6 +16,9 @@ pub struct Row {
     part: String,
 }
 
+/// The families of the products whose user administration is the yardstick. Their numbers have two digits, as in `H09`.
+const PRODUCTS: [&str; 5] = ["H", "P", "T", "O", "A"];
+
 /// The tests and transcripts by the rows they bear.
 pub type Shown = BTreeMap<Row, BTreeSet<String>>;
 
@@ -26,10 +29,14 @@ impl Row {
             .trim_end_matches(|c: char| c.is_ascii_lowercase())
             .trim_end_matches(|c: char| c.is_ascii_digit());
         let of_a_dialect = family.strip_prefix("D-").is_some_and(|who| !who.is_empty());
-        if !(["S", "R", "X", "W"].contains(&family) || of_a_dialect) || !family.is_ascii() {
+        let of_a_product = PRODUCTS.contains(&family);
+        if !(["S", "R", "X", "W"].contains(&family) || of_a_product || of_a_dialect) || !family.is_ascii() {
             return None;
         }
         let rest = name.strip_prefix(family)?;
+        if of_a_product && rest.len() != 2 {
+            return None;
+        }
         let part = rest.trim_start_matches(|c: char| c.is_ascii_digit());
         let number = rest.strip_suffix(part)?.parse().ok()?;
         Some(Self { family: family.to_owned(), number, part: part.to_owned() })
@@ -63,7 +70,8 @@ impl Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{}", self.family, self.number, self.part)
+        let digits = if PRODUCTS.contains(&self.family.as_str()) { 2 } else { 1 };
+        write!(f, "{}{:0digits$}{}", self.family, self.number, self.part)
     }
 }
 
@@ -154,6 +162,8 @@ fn rows_are_read_from_names_and_remarks() {
         ["R23", "S9", "S172"]
     );
     assert_eq!(shown("fn s1_helper() {}\n#[test]\nfn a_test() {"), Vec::<String>::new());
+    assert_eq!(shown("#[test]\nfn h09_p11_a_t_p8_x() {"), ["H09", "P11"]);
+    assert_eq!((Row::parse("P8"), Row::parse("A001")), (None, None));
     assert_eq!(Row::parse("Q1"), None);
     assert_eq!(Row::parse("S"), None);
 }

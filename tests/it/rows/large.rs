@@ -55,7 +55,7 @@ fn until(what: &str, so: impl Fn() -> bool) {
 }
 
 #[test]
-fn p11_a_group_of_any_size_is_shown_with_all_its_members() {
+fn perf11_a_group_of_any_size_is_shown_with_all_its_members() {
     let store = Crowd::of(0);
     let app = around(&store);
     let path = format!("/Groups/{}", app.post("/Groups", &group("Crew", &[])).expect(201).id());
@@ -88,7 +88,7 @@ fn p11_a_group_of_any_size_is_shown_with_all_its_members() {
 }
 
 #[test]
-fn p11_lists_and_the_answers_of_writes_show_crowded_groups_as_a_read_does() {
+fn perf11_lists_and_the_answers_of_writes_show_crowded_groups_as_a_read_does() {
     const COUNT: u64 = 5_000;
     let store = Crowd::of(COUNT);
     let app = around(&store);
@@ -120,7 +120,7 @@ fn p11_lists_and_the_answers_of_writes_show_crowded_groups_as_a_read_does() {
 }
 
 #[test]
-fn p11_a_client_that_does_not_read_costs_a_few_pages_and_keeps_nobody_waiting() {
+fn perf11_a_client_that_does_not_read_costs_a_few_pages_and_keeps_nobody_waiting() {
     // 60 MB, of which the sockets between us hold a part.
     const COUNT: u64 = 400_000;
     let store = Crowd::of(COUNT);
@@ -153,7 +153,7 @@ fn p11_a_client_that_does_not_read_costs_a_few_pages_and_keeps_nobody_waiting() 
 }
 
 #[test]
-fn p11_an_answer_that_cannot_be_finished_is_broken_off() {
+fn perf11_an_answer_that_cannot_be_finished_is_broken_off() {
     let store = Crowd::of(20_000);
     let app = around(&store);
     let path = format!("/Groups/{}", app.post("/Groups", &group("Crew", &[])).expect(201).id());
@@ -178,7 +178,7 @@ fn p11_an_answer_that_cannot_be_finished_is_broken_off() {
 
 // Rows: S151.
 #[test]
-fn p11_an_answer_without_a_body_does_not_lie_about_its_length() {
+fn perf11_an_answer_without_a_body_does_not_lie_about_its_length() {
     let app = around(&Crowd::of(5_000));
     let crowded = format!("/Groups/{}", app.post("/Groups", &group("Crew", &[])).expect(201).id());
     let small = format!("/Users/{}", app.post("/Users", &user("ada")).expect(201).id());
@@ -250,7 +250,7 @@ fn bulk(operations: &[Value]) -> Request {
 }
 
 #[test]
-fn p11_a_bulk_answer_is_sent_as_its_operations_are_done() {
+fn perf11_a_bulk_answer_is_sent_as_its_operations_are_done() {
     let store = Crowd::of(0);
     let app = around(&store);
     let mut stream = app.connect().unwrap();
@@ -284,7 +284,7 @@ fn p11_a_bulk_answer_is_sent_as_its_operations_are_done() {
 }
 
 #[test]
-fn p11_a_bulk_answer_that_cannot_be_finished_is_broken_off_and_what_was_done_is_done() {
+fn perf11_a_bulk_answer_that_cannot_be_finished_is_broken_off_and_what_was_done_is_done() {
     let store = Crowd::of(0);
     let app = around(&store);
     store.panics_after.store(store.units.load(Ordering::SeqCst) + 4, Ordering::SeqCst);

@@ -117,7 +117,7 @@ async fn until(what: &str, so: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn p11_no_more_is_made_than_a_chunk_ahead_of_what_was_taken() {
+async fn perf11_no_more_is_made_than_a_chunk_ahead_of_what_was_taken() {
     let (world, seen) = (world(), Arc::new(Seen::default()));
     let pieces = 10 * (WHOLE_BYTES_MAX / PIECE);
     let mut body = world.begin(Fake(Arc::clone(&seen), After::End(pieces)));
@@ -143,7 +143,7 @@ async fn p11_no_more_is_made_than_a_chunk_ahead_of_what_was_taken() {
 }
 
 #[tokio::test]
-async fn p11_what_is_small_is_sent_with_its_length() {
+async fn perf11_what_is_small_is_sent_with_its_length() {
     let (world, seen) = (world(), Arc::new(Seen::default()));
     let body = world.begin(Fake(Arc::clone(&seen), After::End(WHOLE_BYTES_MAX / PIECE)));
     assert_eq!(body.size_hint().exact(), Some((WHOLE_BYTES_MAX / PIECE * PIECE) as u64));
@@ -151,7 +151,7 @@ async fn p11_what_is_small_is_sent_with_its_length() {
 }
 
 #[tokio::test]
-async fn p11_a_moment_is_not_held_for_a_client_that_does_not_read() {
+async fn perf11_a_moment_is_not_held_for_a_client_that_does_not_read() {
     let (world, seen) = (world(), Arc::new(Seen::default()));
     let body = world.begin(Fake(Arc::clone(&seen), After::End(10_000)));
     until("the moment is held", || seen.let_go.load(Ordering::SeqCst)).await;
@@ -164,7 +164,7 @@ async fn p11_a_moment_is_not_held_for_a_client_that_does_not_read() {
 }
 
 #[tokio::test]
-async fn p11_an_answer_ends_with_its_end_or_with_an_error() {
+async fn perf11_an_answer_ends_with_its_end_or_with_an_error() {
     let world = world();
     for after in [After::Fail(500), After::Panic(500)] {
         let body = world.begin(Fake(Arc::default(), after));
@@ -200,7 +200,7 @@ fn crew(world: &World, count: usize) -> Address {
 }
 
 #[tokio::test]
-async fn p11_what_is_sent_in_chunks_is_what_is_sent_at_once() {
+async fn perf11_what_is_sent_in_chunks_is_what_is_sent_at_once() {
     const PAGE: usize = MEMBERS_PAGE_ROWS;
     let world = world();
     let roster = world.edge.roster();

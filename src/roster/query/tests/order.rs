@@ -283,7 +283,7 @@ fn crowded(people: u32) -> (Roster, Caller, Arc<CountingStore>) {
 }
 
 #[test]
-fn p8_a_page_at_the_end_of_20000_in_any_kept_order_reads_the_records_of_the_page_and_a_stretch_of_keys() {
+fn perf8_a_page_at_the_end_of_20000_in_any_kept_order_reads_the_records_of_the_page_and_a_stretch_of_keys() {
     const PEOPLE: u32 = 20_000;
     let (roster, caller, store) = crowded(PEOPLE);
     let users = kind(&roster, KindId::USER);
@@ -340,7 +340,7 @@ fn page_of(roster: &Roster, caller: &Caller, query: &Query, start: Start) -> Pag
 }
 
 #[test]
-fn p12_a_filter_that_indexes_answer_reads_as_many_records_in_a_tenant_ten_times_as_large() {
+fn perf12_a_filter_that_indexes_answer_reads_as_many_records_in_a_tenant_ten_times_as_large() {
     let reads = |people: u32| {
         let (roster, caller, store) = crowded(people);
         let reads = store.reads();

@@ -4,7 +4,7 @@ use super::*;
 use crate::store::kv::counting::CountingStore;
 
 #[test]
-fn p12_x19_of_what_an_index_finds_only_what_is_shown_is_read() {
+fn perf12_x19_of_what_an_index_finds_only_what_is_shown_is_read() {
     let store = Arc::new(CountingStore::default());
     let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
     let (roster, caller) = roster_on(Arc::clone(&store) as _, clock);

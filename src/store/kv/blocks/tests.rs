@@ -79,13 +79,13 @@ fn agrees(state: Counting, there: &BTreeSet<u32>) -> Arc<Counting> {
 }
 
 #[test]
-fn p8_ids_that_come_in_order_fill_one_stretch_after_the_other() {
+fn perf8_ids_that_come_in_order_fill_one_stretch_after_the_other() {
     let state = agrees(with(1..=3500), &(1..=3500).collect());
     assert_eq!(blocks(&state), [1024, 1024, 1024, 428]);
 }
 
 #[test]
-fn p8_ids_that_come_in_any_order_are_counted_all_the_same() {
+fn perf8_ids_that_come_in_any_order_are_counted_all_the_same() {
     let _ = agrees(with((1..=5000).rev()), &(1..=5000).collect());
     // 7919 has no factor in common with 5003, so that this meets every number once.
     let shuffled = (0..5003_u32).map(|step| step * 7919 % 5003);
@@ -93,7 +93,7 @@ fn p8_ids_that_come_in_any_order_are_counted_all_the_same() {
 }
 
 #[test]
-fn p8_what_goes_shortens_its_stretch_until_it_joins_the_one_before() {
+fn perf8_what_goes_shortens_its_stretch_until_it_joins_the_one_before() {
     let mut state = with(1..=6000);
     let mut there: BTreeSet<u32> = (1..=6000).collect();
     for some in (1..=6000_u32).filter(|number| number % 8 != 0).collect::<Vec<_>>().chunks(500) {
@@ -107,7 +107,7 @@ fn p8_what_goes_shortens_its_stretch_until_it_joins_the_one_before() {
 }
 
 #[test]
-fn p8_a_deep_page_reads_no_more_rows_in_a_list_ten_times_as_long() {
+fn perf8_a_deep_page_reads_no_more_rows_in_a_list_ten_times_as_long() {
     let deepest = |people: u32| {
         let state = Arc::new(with(1..=people));
         let (found, read) = page(&state, None, u64::from(people) - 100, 100);
@@ -135,7 +135,7 @@ fn index_page(state: &Arc<Counting>, range: &IndexRange, limit: usize) -> (Vec<I
 }
 
 #[test]
-fn p8_a_deep_page_of_an_index_reads_no_more_rows_than_a_stretch_and_the_page() {
+fn perf8_a_deep_page_of_an_index_reads_no_more_rows_than_a_stretch_and_the_page() {
     let people = 20_000_u32;
     let mut state = Counting::default();
     // 7919 has no factor in common with 20,000, so that values come in any order and each once.
@@ -161,7 +161,7 @@ fn p8_a_deep_page_of_an_index_reads_no_more_rows_than_a_stretch_and_the_page() {
 }
 
 #[test]
-fn p8_entries_that_come_and_go_stay_counted() {
+fn perf8_entries_that_come_and_go_stay_counted() {
     let mut state = Counting::default();
     let mut there: BTreeMap<u32, u32> = BTreeMap::new();
     for (step, some) in (0..6000_u32).collect::<Vec<_>>().chunks(500).enumerate() {
