@@ -187,10 +187,9 @@ impl Daemon {
         let drain = Drain::new();
         let base_url = config.server.base_url(&config.tls, public_at);
         let base_path: Arc<str> = config.server.base_path.as_str().into();
-        let templates: Vec<&'static str> = router::PUBLIC.into_iter().chain(router::ADMIN).collect();
         let mut registry = Registry::default();
         let reloads = measure::register(&mut registry, Arc::clone(&roster));
-        let metrics = Metrics::new(Inventory::new(&templates), registry);
+        let metrics = Metrics::new(Inventory::new(&router::templates()), registry);
         let bodies = Bodies::new(&limits);
         let admin_limits = Arc::new(ArcSwap::from_pointee(settings::admin_limits(config)));
         let socket_limits = Arc::new(ArcSwap::from_pointee(settings::socket_limits(config)));
@@ -220,8 +219,14 @@ impl Daemon {
             })
         };
         let public_router = router::public(edge.clone(), Arc::clone(&ready), drain.clone());
-        let admin_router = router::admin_listener(Arc::clone(&metrics), Arc::clone(&ready), drain.clone());
         let doctor = Arc::new(Doctor::new(Arc::clone(&roster), Arc::clone(&requests), base_url.clone()));
+        let admin_router = router::admin_listener(
+            edge.clone(),
+            Arc::clone(&doctor),
+            Arc::clone(&metrics),
+            Arc::clone(&ready),
+            drain.clone(),
+        );
         let socket_router =
             router::admin_socket(edge.clone(), doctor, Arc::clone(&metrics), ready, drain.clone());
         let mut listeners = JoinSet::new();

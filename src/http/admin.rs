@@ -1,6 +1,27 @@
-//! The operator's commands over the admin socket: the command line speaks to a running daemon through it.
+//! The administrators' API, `/admin/v1`, and the operator's commands over the admin socket.
 //!
-//! No credential is asked for: only the owner of the data folder can open the socket, and could as well open the folder.
+//! The API: [`list`] (every endpoint, one line each), [`endpoint`] (the frame around a handler, and what a handler answers with), [`ask`] (who
+//! asks for what, and that they may), [`query`], [`page`], [`openapi`] (the description); then a file for each topic: `tenants`,
+//! [`connections`] with [`report`], `tokens`, `clients`, `schemas`, [`audit`], `users`. On the admin listener a token of the connection
+//! `local` says for whom it is.
+//!
+//! This file: the commands, by which the command line speaks to a running daemon. On the socket no credential is asked for: only the owner of the
+//! data folder can open it, and could as well open the folder.
+
+pub mod ask;
+pub mod audit;
+mod clients;
+pub mod connections;
+pub mod endpoint;
+pub mod list;
+pub mod openapi;
+pub mod page;
+pub mod query;
+pub mod report;
+mod schemas;
+mod tenants;
+mod tokens;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,6 +124,9 @@ impl From<RosterError> for Problem {
             RosterError::NotFound => Self::not_found(),
             RosterError::Stale { .. } => Self::precondition_failed(),
             RosterError::Forbidden { .. } => Self::forbidden(error.to_string()),
+            RosterError::NotAllowed { detail, .. } => Self::forbidden(detail),
+            RosterError::Unknown(detail) => Self::new(StatusCode::NOT_FOUND, detail),
+            RosterError::Malformed(detail) => Self::bad_request(detail),
             RosterError::Unfit(detail) => Self::new(StatusCode::CONFLICT, detail),
             RosterError::TooLarge(detail) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail),
             RosterError::NotBegun => Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),

@@ -8,10 +8,11 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use super::admin;
+use super::admin::endpoint::Frame;
 use super::drain::Drain;
 use super::edge::Edge;
 use super::health::{self, AskReadiness};
-use super::metrics::Metrics;
+use super::metrics::{Door, Metrics};
 use super::oauth::{self, TOKEN_PATH};
 use super::scim::{bulk, discovery, list, resource};
 use crate::doctor::Doctor;
@@ -39,8 +40,13 @@ pub const PUBLIC: [&str; 19] = [
     "/scim/v2/Groups/{id}",
 ];
 
-/// The templates that the admin listener and the admin socket add.
+/// The templates that the admin listener and the admin socket add, beside the endpoints of the API (`admin::list`).
 pub const ADMIN: [&str; 3] = ["/metrics", "/admin/v1/operate", "/admin/v1/inspect"];
+
+/// Lists every template of every listener.
+pub fn templates() -> Vec<&'static str> {
+    PUBLIC.into_iter().chain(ADMIN).chain(admin::list::paths()).collect()
+}
 
 /// Serves the public listener.
 pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
@@ -68,9 +74,28 @@ pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
     scim.fallback(admin::nothing_here).with_state(edge).merge(health::router(ready, drain))
 }
 
-/// Serves the admin listener: probes and metrics. What changes things needs the socket.
-pub fn admin_listener(metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) -> Router {
+/// Serves the admin listener: probes, metrics, and the API for whoever has a token of an administrator. Commands need the socket.
+pub fn admin_listener(
+    edge: Edge,
+    doctor: Arc<Doctor>,
+    metrics: Arc<Metrics>,
+    ready: AskReadiness,
+    drain: Drain,
+) -> Router {
+    api(edge, doctor, Door::Admin).merge(probes(metrics, ready, drain))
+}
+
+fn probes(metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) -> Router {
     health::router(ready, drain).route("/metrics", get(async move || metrics.page()))
+}
+
+/// Serves the endpoints of the API that a door has.
+fn api(edge: Edge, doctor: Arc<Doctor>, door: Door) -> Router {
+    let frame = Frame { edge, doctor, document: admin::openapi::bytes(door) };
+    let endpoints = admin::list::endpoints(door).into_iter();
+    endpoints
+        .fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.service))
+        .with_state(frame)
 }
 
 /// Serves the admin socket, which only the owner of the data folder can open.
@@ -83,8 +108,9 @@ pub fn admin_socket(
 ) -> Router {
     Router::new()
         .route("/admin/v1/operate", post(admin::operate))
-        .route("/admin/v1/inspect", post(admin::inspect).layer(Extension(doctor)))
+        .route("/admin/v1/inspect", post(admin::inspect).layer(Extension(Arc::clone(&doctor))))
         .layer(DefaultBodyLimit::disable())
-        .with_state(edge)
-        .merge(admin_listener(metrics, ready, drain))
+        .with_state(edge.clone())
+        .merge(api(edge, doctor, Door::Socket))
+        .merge(probes(metrics, ready, drain))
 }

@@ -9,7 +9,7 @@ use super::schemas::SchemaDone;
 use super::scope::{Scope, Scopes};
 use super::{
     Caller, ClientKind, ClientView, ConnectionChange, ConnectionOptions, ConnectionView, Federation,
-    IssuedSecret, Roster, SchemaView, TenantView, TokenView,
+    IssuedSecret, NewToken, Roster, SchemaView, TenantView, TokenView,
 };
 use crate::ids::{ClientId, ConnectionId, RequestId, ResourceId, TenantId, TokenId};
 use crate::store::{LogRow, Seq};
@@ -69,6 +69,9 @@ pub enum Command {
         /// The operator's own token, instead of a random one.
         #[serde(default)]
         secret: Option<String>,
+        /// As whom it acts: an id or a userName.
+        #[serde(default)]
+        person: Option<String>,
     },
     /// Lists live tokens.
     TokenList {
@@ -373,11 +376,15 @@ impl Roster {
             Command::ConnectionList { tenant } => {
                 Ok(Reply::Connections { connections: self.of_each(tenant, request, Self::connections)? })
             }
-            Command::TokenCreate { tenant, connection, scopes, days, secret } => {
+            Command::TokenCreate { tenant, connection, scopes, days, secret, person } => {
                 let caller = self.operator(&tenant, request)?;
-                let scopes = scopes_named(&scopes)?;
-                let issued =
-                    self.create_token(&caller, &connection, scopes, days.map(whole_days), secret.as_deref())?;
+                let wanted = NewToken {
+                    scopes: scopes_named(&scopes)?,
+                    lifetime: days.map(whole_days),
+                    brought: secret.as_deref(),
+                    person: person.as_deref(),
+                };
+                let issued = self.issue_token(&caller, &connection, wanted)?;
                 Ok(Reply::Token { id: issued.id, secret: issued.secret.to_string(), expires: issued.expires })
             }
             Command::TokenList { tenant } => {
@@ -385,7 +392,9 @@ impl Roster {
             }
             Command::TokenRevoke { id } => {
                 let unknown = || {
-                    RosterError::Unfit("no live token has this id; rosterd token list shows them".to_owned())
+                    RosterError::Unknown(
+                        "no live token has this id; rosterd token list shows them".to_owned(),
+                    )
                 };
                 let id = TokenId::parse(&id).map_err(|_| unknown())?;
                 let all = self.of_each(None, request, Self::tokens)?;

@@ -106,6 +106,9 @@ pub struct TokenRow {
     pub created: Timestamp,
     /// When it stops working; `None` only where the operator asked for that.
     pub expires: Option<Timestamp>,
+    /// As whom it acts; `None` where it acts as nobody but itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<ResourceId>,
 }
 
 /// Which client an issuer's subject stands for. Worth nothing by itself: the client's own row decides.

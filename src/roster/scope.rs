@@ -11,7 +11,7 @@ use super::error::RosterError;
 use super::led::Led;
 use super::sight::Sight;
 use crate::idp::Profile;
-use crate::ids::{ConnectionId, KindId, RequestId, TenantId};
+use crate::ids::{ConnectionId, KindId, RequestId, ResourceId, TenantId};
 use crate::scim::{Kind, Kinds};
 use crate::store::{Actor, Seq, Stored};
 
@@ -90,7 +90,7 @@ impl Scope {
     pub fn parse(name: &str) -> Result<Self, RosterError> {
         Self::ALL.into_iter().find(|scope| scope.name() == name).ok_or_else(|| {
             let known = Self::ALL.map(Self::name).join(", ");
-            RosterError::Unfit(format!("unknown scope \"{name}\"; expected one of: {known}"))
+            RosterError::Malformed(format!("unknown scope \"{name}\"; expected one of: {known}"))
         })
     }
 
@@ -236,6 +236,16 @@ impl Caller {
     /// Returns the connection, for counting its requests and for what is kept of them in memory.
     pub const fn connection(&self) -> ConnectionId {
         self.connection
+    }
+
+    /// Returns the person as whom the caller acts, where its token is bound to one.
+    pub const fn person(&self) -> Option<ResourceId> {
+        self.who.person()
+    }
+
+    /// Returns who it is, as the history names it.
+    pub const fn actor(&self) -> Actor {
+        self.who
     }
 
     /// Returns when the request came, by the daemon's clock.

@@ -10,6 +10,7 @@
     reason = "a test that meets the unexpected fails; clippy knows #[test] functions, but not the helpers beside them"
 )]
 
+mod admin;
 mod architecture;
 mod cli;
 mod config;

@@ -64,6 +64,7 @@ fn any_write() -> impl Strategy<Value = Write> {
             .prop_map(|(at, values)| Write::Index { at, index: entries(values) }),
         4 => (0..5_u32, any_at(), prop::bool::weighted(0.7))
             .prop_map(|(group, member, add)| Write::Edge { group: id(group), member, add }),
+        1 => (0..6_u64).prop_map(|seq| Write::EraseValues(Seq(seq))),
         1 => (any_name(), any::<Option<bool>>()).prop_map(|(key, value)| Write::Small {
             space: SPACE,
             key: key.into(),
@@ -159,7 +160,7 @@ fn address(write: &Write) -> Option<Address> {
         Write::Put(record) => Some(record.at),
         Write::Delete(at) => Some(*at),
         // Index entries are no change of a record.
-        Write::Index { .. } | Write::Edge { .. } | Write::Small { .. } => None,
+        Write::Index { .. } | Write::Edge { .. } | Write::EraseValues(_) | Write::Small { .. } => None,
     }
 }
 

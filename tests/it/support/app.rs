@@ -187,6 +187,7 @@ impl TestApp {
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
             days: Some(30),
             secret: None,
+            person: None,
         });
         let Reply::Token { id, secret, .. } = reply else { panic!("{reply:?}") };
         (self.client.with(&secret), id.to_string())
