@@ -130,6 +130,21 @@ impl KindId {
     pub const USER: Self = Self(1);
     /// `Group` (RFC 7643 §4.2).
     pub const GROUP: Self = Self(2);
+    /// `UserType`: a named bundle of permission grants.
+    pub const USER_TYPE: Self = Self(3);
+    /// `CostCenter`: a node of the firm's tree.
+    pub const COST_CENTER: Self = Self(4);
+    /// `EmploymentTemplate`: expected hours per weekday.
+    pub const EMPLOYMENT_TEMPLATE: Self = Self(5);
+    /// `Company`: an employer.
+    pub const COMPANY: Self = Self(6);
+    /// `Client`: a customer company.
+    pub const CLIENT: Self = Self(7);
+    /// `LicensePool`: seats.
+    pub const LICENSE_POOL: Self = Self(8);
+    /// People who were deprovisioned and whose history stays. No kind that anybody is served: under this number their records are out of
+    /// every list, name and membership of the kind `User`.
+    pub const DEPARTED: Self = Self(9);
 }
 
 /// Where a resource lives within its tenant.

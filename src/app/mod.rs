@@ -40,6 +40,7 @@ use crate::jwt::Keyring;
 use crate::net::{Client, Resolver, RootsError, SystemResolver};
 use crate::requests::{Requests, SecretNames};
 use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
+use crate::store::redb::compact::{self, Compacted};
 use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
 use crate::store::{State, Store};
@@ -123,6 +124,12 @@ pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError>
         Err(error) => tracing::error!(%error, "records of an earlier build were not given index entries"),
     }
     Ok(roster)
+}
+
+/// Writes the store that the configuration names anew, without what was erased. Nobody may have the data folder open.
+pub fn compact(config: &Config) -> Result<Compacted, OpenError> {
+    let options = RedbOptions { cache_bytes: config.store.cache_bytes(), ..RedbOptions::default() };
+    compact::compact(&config.data.dir, &options)
 }
 
 /// Puts a roster on a store.

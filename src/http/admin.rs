@@ -52,11 +52,23 @@ pub const COMMAND_WITHIN: Duration = Duration::from_mins(10);
 /// Does what an operator asks for.
 pub async fn operate(
     State(edge): State<Edge>,
+    Extension(doctor): Extension<Arc<Doctor>>,
     arrival: Arrival,
     request: Request,
 ) -> Result<Response, Problem> {
     let command: Command = read(&edge, request).await?;
-    let mut reply = edge.wait(move |roster| roster.operate(command, arrival.request_id)).await?;
+    let id = arrival.request_id;
+    let done = edge.wait(move |roster| {
+        let erases = match &command {
+            Command::Erase { tenant, .. } => Some(roster.operator(tenant, id)?),
+            _ => None,
+        };
+        let done = roster.operate(command, id)?;
+        // Whoever is named in what came in cannot be told from texts, so all of the tenant's goes.
+        erases.into_iter().for_each(|caller| doctor.forget_requests(&caller));
+        Ok(done)
+    });
+    let mut reply = done.await?;
     if let Reply::Client { base_url, .. } = &mut reply {
         *base_url = Some(edge.base_url().to_owned());
     }
@@ -127,7 +139,9 @@ impl From<RosterError> for Problem {
             RosterError::NotAllowed { detail, .. } => Self::forbidden(detail),
             RosterError::Unknown(detail) => Self::new(StatusCode::NOT_FOUND, detail),
             RosterError::Malformed(detail) => Self::bad_request(detail),
-            RosterError::Unfit(detail) => Self::new(StatusCode::CONFLICT, detail),
+            RosterError::Unfit(detail) | RosterError::InUse(detail) => {
+                Self::new(StatusCode::CONFLICT, detail)
+            }
             RosterError::TooLarge(detail) => Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail),
             RosterError::NotBegun => Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
             RosterError::Busy | RosterError::Moved => Self::busy(1),

@@ -18,7 +18,7 @@ use super::scim::{bulk, discovery, list, resource};
 use crate::doctor::Doctor;
 
 /// The templates of the public listener.
-pub const PUBLIC: [&str; 19] = [
+pub const PUBLIC: [&str; 37] = [
     "/livez",
     "/readyz",
     TOKEN_PATH,
@@ -38,6 +38,24 @@ pub const PUBLIC: [&str; 19] = [
     "/scim/v2/Groups",
     "/scim/v2/Groups/.search",
     "/scim/v2/Groups/{id}",
+    "/scim/v2/UserTypes",
+    "/scim/v2/UserTypes/.search",
+    "/scim/v2/UserTypes/{id}",
+    "/scim/v2/CostCenters",
+    "/scim/v2/CostCenters/.search",
+    "/scim/v2/CostCenters/{id}",
+    "/scim/v2/EmploymentTemplates",
+    "/scim/v2/EmploymentTemplates/.search",
+    "/scim/v2/EmploymentTemplates/{id}",
+    "/scim/v2/Companies",
+    "/scim/v2/Companies/.search",
+    "/scim/v2/Companies/{id}",
+    "/scim/v2/Clients",
+    "/scim/v2/Clients/.search",
+    "/scim/v2/Clients/{id}",
+    "/scim/v2/LicensePools",
+    "/scim/v2/LicensePools/.search",
+    "/scim/v2/LicensePools/{id}",
 ];
 
 /// The templates that the admin listener and the admin socket add, beside the endpoints of the API (`admin::list`).
@@ -108,7 +126,8 @@ pub fn admin_socket(
 ) -> Router {
     Router::new()
         .route("/admin/v1/operate", post(admin::operate))
-        .route("/admin/v1/inspect", post(admin::inspect).layer(Extension(Arc::clone(&doctor))))
+        .route("/admin/v1/inspect", post(admin::inspect))
+        .layer(Extension(Arc::clone(&doctor)))
         .layer(DefaultBodyLimit::disable())
         .with_state(edge.clone())
         .merge(api(edge, doctor, Door::Socket))

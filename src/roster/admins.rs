@@ -6,14 +6,13 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::commit::{Plan, hex};
-use super::create::changes;
 use super::error::RosterError;
 use super::rows::{self, ADMINISTRATORS, AdministratorRow, INVITATIONS, InvitationRow};
+use super::rules::{Draft, put};
 use super::{Caller, Roster};
 use crate::idp::normalise;
 use crate::idp::profile::AUTO;
 use crate::ids::{Address, KindId, ResourceId};
-use crate::scim::Document;
 use crate::store::{Action, Change, Given, Write};
 
 /// How long an invitation stays good (T02).
@@ -58,24 +57,22 @@ impl Roster {
                 RosterError::Broken(format!("the clock stands at the end of the calendar: {error}"))
             })?;
         self.carry_out(caller, Action::AdminCreate, |snapshot| {
-            let record = Self::record(snapshot, caller, kind, at, &document, None)?;
             let small =
                 |space, key: &[u8], value| Write::Small { space, key: key.to_vec(), value: Some(value) };
             let administrator = rows::encode(&AdministratorRow { since: caller.now })?;
             let invitation = rows::encode(&InvitationRow { person: at.id, expires })?;
-            let mut changes = changes(&Document::default(), &document);
-            changes.push(Change::of("administrator", None, Some(true.into())));
-            let plan = Plan {
+            let mut plan = Plan {
                 given: vec![Given::Absent(at)],
                 writes: vec![
-                    Write::Put(Box::new(record)),
                     small(ADMINISTRATORS, at.id.as_bytes(), administrator),
                     small(INVITATIONS, &Sha256::digest(secret.as_bytes()), invitation),
                 ],
                 subject: Some(at),
-                changes,
+                changes: vec![Change::of("administrator", None, Some(true.into()))],
                 ..Plan::default()
             };
+            let draft = Draft { kind, at, wanted: document.clone(), before: None, anew: true };
+            put(snapshot, caller, draft, &mut plan)?;
             Ok((Some(plan), ()))
         })?;
         Ok(Invitation { person: at.id, secret, expires })

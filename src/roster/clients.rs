@@ -363,7 +363,7 @@ impl Roster {
         let client = ClientId::parse(client).map_err(|_| refused())?;
         let snapshot = self.store.snapshot()?;
         let at = Self::client_at(snapshot.as_ref(), client)?.ok_or_else(refused)?;
-        let sight = self.sight(snapshot.as_ref(), at.tenant, super::LOCAL)?;
+        let sight = self.sight(snapshot.as_ref(), at.tenant, super::LOCAL, Scopes::of(Scope::ALL))?;
         Ok((self.at_hand(at.tenant, request, Actor::Cli, sight), client))
     }
 

@@ -41,6 +41,18 @@ pub struct Plan {
     pub unlogged: bool,
 }
 
+impl Plan {
+    /// Has the history say this as well.
+    pub fn remark_all(&mut self, remarks: Vec<String>) {
+        for remark in remarks {
+            self.remark = Some(match self.remark.take() {
+                Some(said) => format!("{said}; {remark}"),
+                None => remark,
+            });
+        }
+    }
+}
+
 /// What a rule answers: a plan, or nothing to do; and in both cases what it found.
 pub type Ruling<T> = Result<(Option<Plan>, T), RosterError>;
 

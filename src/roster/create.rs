@@ -5,19 +5,22 @@ use serde_json::Value;
 use super::commit::{Job, Plan, Written, explain};
 use super::edges::Edges;
 use super::error::RosterError;
+use super::face::face;
 use super::members::Memberships;
+use super::rules::{Draft, Settled, put};
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{View, view};
-use super::{Caller, Roster, adopt, index};
+use super::{Caller, Roster, adopt, index, references};
 use crate::idp::normalise;
 use crate::ids::{Address, KindId, ResourceId};
+use crate::psa::urn::STANDING;
 use crate::scim::doc::Difference;
 use crate::scim::patch::MemberChange;
 use crate::scim::schema::Kind;
 use crate::scim::{Document, Refusal, Why};
 use crate::store::codec;
-use crate::store::{Action, Change, Given, Record, Segment, Snapshot, Stored, UniqueKey, Write};
+use crate::store::{Action, Change, Given, IndexEntry, Record, Segment, Snapshot, Stored, UniqueKey};
 
 impl Roster {
     /// Makes a resource of a kind from the body of a POST, and returns it as it was written.
@@ -51,15 +54,14 @@ impl Roster {
         }
         let at = Address { kind: kind.id, id: ResourceId::new(self.chance.uuid(caller.now)) };
         let rule = move |snapshot: &dyn Snapshot| {
-            let record = Self::record(snapshot, caller, kind, at, &document, None)?;
             let mut plan = Plan {
                 given: vec![Given::Absent(at)],
-                writes: vec![Write::Put(Box::new(record))],
                 subject: Some(at),
-                changes: changes(&Document::default(), &document),
                 notes: incoming.notes.clone(),
                 ..Plan::default()
             };
+            let draft = Draft { kind, at, wanted: document.clone(), before: None, anew: true };
+            put(snapshot, caller, draft, &mut plan)?;
             if let Some(members) = &incoming.members {
                 let mut memberships = Memberships::new(snapshot, caller, kind, at.id);
                 memberships.apply(&MemberChange::Add(members.clone()))?;
@@ -98,7 +100,9 @@ impl Roster {
         let stored = Stored::decode(caller.tenant, at, bytes)?;
         let groups = found.ok().and_then(|view| view.groups);
         // It is the caller's own now, or the caller is an administrator.
+        let face = face(self.store.snapshot()?.as_ref(), caller, &stored)?;
         Ok(View {
+            face,
             version: seq,
             modified: record.modified,
             stored,
@@ -121,6 +125,7 @@ impl Roster {
         at: Address,
         document: &Document,
         before: Option<&Stored>,
+        settled: &Settled,
     ) -> Result<Record, RosterError> {
         let own = Some(caller.connection);
         let connection =
@@ -136,7 +141,11 @@ impl Roster {
         if let Some(before) = before {
             caller.sight.keep_unseen(snapshot, caller.tenant, kind, before, &mut segments)?;
         }
+        if let Some(json) = &settled.standing {
+            segments.push(Segment { urn: STANDING.to_owned(), json: json.clone() });
+        }
         caller.sight.refuse_closed(before, &segments)?;
+        keys.index.extend(Self::named(caller, kind, document, &segments)?);
         let custom = caller.sight.keys(kind.id, &segments)?;
         for (key, attribute) in custom.unique {
             refuse_if_taken(snapshot, caller, &key, at, &attribute)?;
@@ -153,6 +162,24 @@ impl Roster {
             unique: keys.unique,
             index: keys.index,
         })
+    }
+
+    /// Computes the entries of what a record names, also in segments that the caller does not see.
+    fn named(
+        caller: &Caller,
+        kind: &Kind,
+        document: &Document,
+        segments: &[Segment],
+    ) -> Result<Vec<IndexEntry>, RosterError> {
+        let unseen = |segment: &&Segment| !kind.sees(&segment.urn) && segment.urn != STANDING;
+        if segments.iter().skip(1).find(unseen).is_none() {
+            return Ok(references::entries(document, kind));
+        }
+        let whole = caller.sight.whole_kind(kind);
+        let all = segments.iter().map(|segment| (segment.urn.as_str(), segment.json.as_str()));
+        let document = Document::from_segments(whole.seen(all))
+            .map_err(|error| RosterError::Broken(error.to_string()))?;
+        Ok(references::entries(&document, whole))
     }
 }
 
@@ -179,9 +206,13 @@ fn display(kind: KindId, document: &Document) -> &str {
 }
 
 /// Says what differs between two documents, in the history's words.
-pub(super) fn changes(old: &Document, new: &Document) -> Vec<Change> {
+pub(super) fn changes(kind: &Kind, old: &Document, new: &Document) -> Vec<Change> {
+    let is_money = |name: &str| {
+        let path = name.rsplit_once(':').and_then(|(id, name)| kind.extension(id)?.attribute(name));
+        path.is_some_and(|attribute| attribute.financial)
+    };
     Document::diff(old, new)
         .into_iter()
-        .map(|Difference { name, old, new }| Change::of(name, old, new))
+        .map(|Difference { name, old, new }| Change { money: is_money(&name), ..Change::of(name, old, new) })
         .collect()
 }

@@ -232,7 +232,7 @@ impl Roster {
         else {
             return Ok(None);
         };
-        let manner = self.manner_of(snapshot, tenant, connection, &row.connection)?;
+        let manner = self.manner_of(snapshot, tenant, connection, &row.connection, token.scopes)?;
         let who = match token.person {
             Some(person) => Actor::Bound { token: token.id, person },
             None => Actor::Token(token.id),
@@ -247,12 +247,13 @@ impl Roster {
         tenant: TenantId,
         connection: ConnectionId,
         name: &str,
+        scopes: Scopes,
     ) -> Result<Manner, RosterError> {
         let (profile, options) = match Self::connection_row(snapshot, tenant, name)? {
             Some(row) => (Profile::by_name(&row.profile).unwrap_or(&AUTO), row.options),
             None => (&AUTO, ConnectionOptions::default()),
         };
-        Ok(Manner { profile, options, sight: self.sight(snapshot, tenant, connection)? })
+        Ok(Manner { profile, options, sight: self.sight(snapshot, tenant, connection, scopes)? })
     }
 
     /// Looks every credential up anew from now on: what one may do has changed.
@@ -591,7 +592,8 @@ mod tests {
         roster.create_tenant("acme", request).unwrap();
         let caller = roster.operator("acme", request).unwrap();
         let mine = "k".repeat(TOKEN_CHARACTERS_MIN);
-        let make = |brought| roster.create_token(&caller, "local", Scopes::idp(), None, brought);
+        roster.create_connection(&caller, "okta", "auto", ConnectionOptions::default()).unwrap();
+        let make = |brought| roster.create_token(&caller, "okta", Scopes::idp(), None, brought);
         let first = make(None).unwrap();
         make(None).unwrap();
         assert!(matches!(make(Some(&mine)), Err(RosterError::Unfit(_))));

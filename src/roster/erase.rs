@@ -1,4 +1,7 @@
 //! Erasing what is left of a person who was deleted (X63): the values in the history. The facts stay, and with them the chain.
+//!
+//! Answers show nothing of it from then on. In the store's file a page that held it is free, and holds it until something else is written
+//! there, or the file is written anew (`store::redb::compact`).
 
 use super::commit::Plan;
 use super::error::RosterError;
@@ -6,13 +9,11 @@ use super::permits::{Deed, Permit};
 use super::rows::{self, ADMINISTRATORS, INVITATIONS, InvitationRow, TOKENS, TokensRow};
 use super::scope::Caller;
 use super::{Roster, all_small, shadow};
-use crate::ids::{Address, ResourceId};
-use crate::store::{Action, Facts, Seq, Snapshot, Write};
+use crate::ids::{Address, KindId, ResourceId};
+use crate::store::{Action, Facts, Given, LogRow, Seq, Snapshot, Write};
 
-/// Rows of the history that are read at a time: one of a large group is megabytes by itself.
-const ROWS_AT_ONCE: usize = 4;
-/// Entries that are erased in one unit.
-const ENTRIES_AT_ONCE: usize = 256;
+/// Entries that are read at a time, and erased in one unit.
+const ENTRIES_AT_ONCE: usize = 64;
 
 impl Roster {
     /// Erases what the history has of the attributes of a person who is no more, and returns how many entries had values. What
@@ -25,38 +26,39 @@ impl Roster {
         let at = Address::user(person);
         let (mut erased, mut after, mut known) = (0_u64, Seq::ZERO, false);
         loop {
-            let found = self.of_person(caller, at, after)?;
-            known |= found.any;
-            if !known && found.last.is_none() {
+            let rows = self.store.snapshot()?.history_since(caller.tenant, person, after, ENTRIES_AT_ONCE)?;
+            let last = rows.last().map(|row| row.seq);
+            let mut seqs = Vec::new();
+            for row in &rows {
+                let facts = facts(row)?;
+                known |= facts.subject.is_some_and(|at| matches!(at.kind, KindId::USER | KindId::DEPARTED));
+                if known && !facts.attributes.is_empty() && !row.values.is_empty() {
+                    seqs.push(row.seq);
+                }
+            }
+            if !known && last.is_none() {
                 return Err(RosterError::Unknown(format!(
-                    "the history knows of no person with the id {person}; GET /admin/v1/audit?subject= shows what it knows"
+                    "the history knows of no person with the id {person}; GET /admin/v1/audit?subject= shows what it knows of an id"
                 )));
             }
-            // The first unit is written in any case, so that the history says that it was asked for.
-            if !found.seqs.is_empty() || found.last.is_none() {
-                let last = found.last.is_none();
-                let write = |snapshot: &dyn Snapshot| {
-                    if snapshot.exists(caller.tenant, at)? {
-                        return Err(RosterError::Unfit(format!(
-                            "the person {person} is still there; delete them first, then erase what is left"
-                        )));
-                    }
+            // At the end a unit is written in any case, so that the history says that it was asked for.
+            if !seqs.is_empty() || last.is_none() {
+                self.carry_out(caller, Action::Erase, |snapshot| {
                     let mut plan = Plan {
-                        given: vec![crate::store::Given::Absent(at)],
-                        writes: found.seqs.iter().map(|seq| Write::EraseValues(*seq)).collect(),
+                        given: gone(snapshot, caller, person)?,
+                        writes: seqs.iter().map(|seq| Write::EraseValues(*seq)).collect(),
                         subject: Some(at),
-                        remark: Some(format!("erased the values of {} entries", found.seqs.len())),
+                        remark: Some(format!("erased the values of {} entries", seqs.len())),
                         ..Plan::default()
                     };
-                    if last {
+                    if last.is_none() {
                         beside(snapshot, caller, at, &mut plan)?;
                     }
                     Ok((Some(plan), ()))
-                };
-                self.carry_out(caller, Action::Erase, write)?;
-                erased = erased.saturating_add(found.seqs.len() as u64);
+                })?;
+                erased = erased.saturating_add(seqs.len() as u64);
             }
-            match found.last {
+            match last {
                 Some(last) => after = last,
                 None => break,
             }
@@ -64,42 +66,30 @@ impl Roster {
         self.forget_credentials();
         Ok(erased)
     }
-
-    /// Finds entries about a person that have values, a unit's worth of them.
-    fn of_person(&self, caller: &Caller, at: Address, mut after: Seq) -> Result<OfPerson, RosterError> {
-        let snapshot = self.store.snapshot()?;
-        let mut found = OfPerson::default();
-        loop {
-            let rows = snapshot.changes(caller.tenant, after, ROWS_AT_ONCE)?;
-            let Some(last) = rows.last() else { return Ok(found) };
-            after = last.seq;
-            for row in rows {
-                let facts: Facts = serde_json::from_slice(&row.facts).map_err(|error| {
-                    RosterError::Broken(format!("the facts of entry {}: {error}", row.seq.0))
-                })?;
-                let is_of_person = facts.subject == Some(at) && facts.action != Action::Erase;
-                found.any |= is_of_person;
-                if is_of_person && !row.values.is_empty() {
-                    found.seqs.push(row.seq);
-                }
-            }
-            if found.seqs.len() >= ENTRIES_AT_ONCE {
-                found.last = Some(after);
-                return Ok(found);
-            }
-        }
-    }
 }
 
-/// Entries about a person.
-#[derive(Default)]
-struct OfPerson {
-    /// Those that have values.
-    seqs: Vec<Seq>,
-    /// Whether there are any.
-    any: bool,
-    /// Up to which row was read; `None` when to the end.
-    last: Option<Seq>,
+fn facts(row: &LogRow) -> Result<Facts, RosterError> {
+    serde_json::from_slice(&row.facts)
+        .map_err(|error| RosterError::Broken(format!("the facts of entry {}: {error}", row.seq.0)))
+}
+
+/// Refuses while the person is there, and says on what it stands that they are not.
+fn gone(snapshot: &dyn Snapshot, caller: &Caller, person: ResourceId) -> Result<Vec<Given>, RosterError> {
+    let mut facts = Vec::new();
+    for kind in [KindId::USER, KindId::DEPARTED] {
+        let at = Address { kind, id: person };
+        if snapshot.exists(caller.tenant, at)? {
+            let (how, first) = match kind {
+                KindId::USER => ("still there", "delete them"),
+                _ => ("kept, because there are records of theirs", "end what holds them, and delete them"),
+            };
+            return Err(RosterError::Unfit(format!(
+                "the person {person} is {how}; {first} first, then erase what is left"
+            )));
+        }
+        facts.push(Given::Absent(at));
+    }
+    Ok(facts)
 }
 
 /// Adds to a plan that nothing is kept beside the history either: what no schema knew, the right to administer, invitations, tokens.
@@ -117,7 +107,7 @@ fn beside(snapshot: &dyn Snapshot, caller: &Caller, at: Address, plan: &mut Plan
         let before = tokens.tokens.len();
         tokens.tokens.retain(|token| token.person != Some(at.id));
         if tokens.tokens.len() < before {
-            plan.given.push(crate::store::Given::Small(TOKENS, row.key.clone(), Some(row.value)));
+            plan.given.push(Given::Small(TOKENS, row.key.clone(), Some(row.value)));
             let value = Some(rows::encode(&tokens)?);
             plan.writes.push(Write::Small { space: TOKENS, key: row.key, value });
         }

@@ -14,6 +14,9 @@ pub enum RosterError {
     /// Nothing lives there, or nothing that this caller may know of.
     #[error("no such resource")]
     NotFound,
+    /// Others stand on it: it cannot go, or not become what was asked. Says who, and what to do first.
+    #[error("{0}")]
+    InUse(String),
     /// The version is not what the caller's precondition (`If-Match`, `If-None-Match`) expects (RFC 7644 §3.14).
     #[error("the resource is at version {current}, which is not what was expected")]
     Stale {

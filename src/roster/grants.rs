@@ -20,6 +20,7 @@ use super::rows::{
     self, ASSERTIONS, AccessRow, ClientRow, FEDERATION_POINTERS, FederationPointer, FederationRow, SecretRow,
 };
 use super::scope::{Caller, ConnectionOptions, Scope, Scopes};
+use super::sight::Eyes;
 use crate::idp::profile::AUTO;
 use crate::ids::{ClientId, ConnectionId, RequestId, TenantId, TokenId};
 use crate::store::{Action, Actor, Change, Given, Snapshot, Unit, Write};
@@ -284,7 +285,7 @@ impl Roster {
         scopes: Scopes,
         expires: Timestamp,
     ) -> Result<Credential, RosterError> {
-        let manner = self.manner_of(snapshot, at.tenant, at.connection, &row.connection)?;
+        let manner = self.manner_of(snapshot, at.tenant, at.connection, &row.connection, scopes)?;
         Ok(Credential::new(at.tenant, at.connection, Actor::Client(at.client), scopes, manner, Some(expires)))
     }
 
@@ -300,7 +301,7 @@ impl Roster {
             profile: &AUTO,
             options: ConnectionOptions::default(),
             // It reads and writes no resource.
-            sight: self.schemas.standard(),
+            sight: self.schemas.standard(Eyes::of_credential(at.connection, Scopes::default())),
             led: None,
         }
     }

@@ -32,6 +32,14 @@ pub const DISPLAY_NAME: IndexId = IndexId(5);
 /// Users that are not active, under an empty value. Those who are have no entry: nearly everybody is.
 pub const INACTIVE: IndexId = IndexId(6);
 
+/// Who names a resource of one of the firm's own kinds: kind and id of what is named.
+pub const REFERENCE: IndexId = IndexId(7);
+/// `displayName` of one of the firm's own kinds, unique in the kind.
+pub const KIND_NAME: IndexId = IndexId(8);
+/// Departed people by the `externalId` that a connection gave them.
+#[allow(dead_code)] // TEMP
+pub const DEPARTED_EXTERNAL_ID: IndexId = IndexId(9);
+
 /// People in order of `userName`.
 pub const ORDER_USER_NAME: IndexId = IndexId(128);
 /// Resources in order of `displayName`.
@@ -73,6 +81,9 @@ pub fn keys(
         keys.index.push(IndexEntry { index: DISPLAY_NAME, value: folded(display) });
         if at.kind == KindId::GROUP && profile.group_names == GroupNames::Unique {
             keys.unique.push(group_name(connection, display));
+        }
+        if !matches!(at.kind, KindId::USER | KindId::GROUP) {
+            keys.unique.push(kind_name(at.kind, display));
         }
     }
     if let Some(name) = document.user_name() {
@@ -158,6 +169,20 @@ pub fn group_name(connection: ConnectionId, display: &str) -> UniqueKey {
     let mut value = connection.as_bytes().to_vec();
     value.extend(folded(display));
     UniqueKey { index: GROUP_NAME, value }
+}
+
+/// The key that the `displayName` of one of the firm's own kinds claims.
+pub fn kind_name(kind: KindId, display: &str) -> UniqueKey {
+    let mut value = vec![kind.0];
+    value.extend(folded(display));
+    UniqueKey { index: KIND_NAME, value }
+}
+
+/// The entry of a record that names a resource.
+pub fn reference(to: Address) -> IndexEntry {
+    let mut value = vec![to.kind.0];
+    value.extend(to.id.as_bytes());
+    IndexEntry { index: REFERENCE, value }
 }
 
 /// The index value of an attribute that is compared without regard to case.

@@ -9,7 +9,7 @@ use super::error::RosterError;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::store::{Owned, PAGE_ROWS_MAX, Snapshot};
 
-/// So few that their records are read rather than the list of the connection.
+/// So few that each is looked up rather than the list of the connection read.
 const FEW: usize = if cfg!(test) { 1 } else { 256 };
 
 /// What a caller knows of one kind.
@@ -32,7 +32,7 @@ impl Known {
 /// Finds out what a caller knows of a kind.
 pub(super) fn known(snapshot: &dyn Snapshot, caller: &Caller, kind: KindId) -> Result<Known, RosterError> {
     let all = snapshot.count(caller.tenant, kind)?;
-    if caller.sees_all() {
+    if caller.sees_all_of(kind) {
         return Ok(Known::All(all));
     }
     let owned = Owned { kind, by: caller.connection };
@@ -62,10 +62,11 @@ pub(super) fn own_ids(
 
 /// Tells whether the caller knows of the other end of an edge, which is there.
 pub(super) fn knows(snapshot: &dyn Snapshot, caller: &Caller, at: Address) -> Result<bool, RosterError> {
-    if caller.sees_all() {
+    if caller.sees_all_of(at.kind) {
         return Ok(true);
     }
-    Ok(snapshot.get(caller.tenant, at)?.is_some_and(|stored| caller.sees(&stored)))
+    let owned = Owned { kind: at.kind, by: caller.connection };
+    Ok(snapshot.is_owned(caller.tenant, owned, at.id)?)
 }
 
 /// Leaves of a group's members those that the caller knows of. An administrator may have put others beside them.
@@ -98,7 +99,7 @@ pub(super) fn only_known(
     kind: KindId,
     mut found: Candidates,
 ) -> Result<Candidates, RosterError> {
-    if caller.sees_all() || found.ids.is_empty() {
+    if caller.sees_all_of(kind) || found.ids.is_empty() {
         return Ok(found);
     }
     if found.ids.len() > FEW {
@@ -108,10 +109,12 @@ pub(super) fn only_known(
             return Ok(found);
         }
     }
+    let owned = Owned { kind, by: caller.connection };
     let mut ids = Vec::with_capacity(found.ids.len());
     for id in found.ids {
-        let stored = snapshot.get(caller.tenant, Address { kind, id })?;
-        ids.extend(stored.filter(|stored| caller.sees(stored)).map(|_| id));
+        if snapshot.is_owned(caller.tenant, owned, id)? {
+            ids.push(id);
+        }
     }
     Ok(Candidates { ids, exact: found.exact })
 }

@@ -8,7 +8,7 @@ use super::error::RosterError;
 use super::schemas::SchemaDone;
 use super::scope::{Scope, Scopes};
 use super::{
-    Caller, ClientKind, ClientView, ConnectionChange, ConnectionOptions, ConnectionView, Federation,
+    Caller, ClientKind, ClientView, ConnectionChange, ConnectionOptions, ConnectionView, Deed, Federation,
     IssuedSecret, NewToken, Roster, SchemaView, TenantView, TokenView,
 };
 use crate::ids::{ClientId, ConnectionId, RequestId, ResourceId, TenantId, TokenId};
@@ -200,6 +200,13 @@ pub enum Command {
         /// How many rows at most. Fewer come where they are large; none when there are no more.
         limit: usize,
     },
+    /// Erases what is left of a person who was deleted.
+    Erase {
+        /// Whose.
+        tenant: String,
+        /// Who, by id.
+        person: String,
+    },
     /// Cross-checks everything that the store holds twice.
     Check,
 }
@@ -287,6 +294,11 @@ pub enum Reply {
     Audit {
         /// Oldest first.
         rows: Vec<AuditRow>,
+    },
+    /// What is left of a person was erased.
+    Erased {
+        /// How many entries of the history had values.
+        entries: u64,
     },
     /// What the cross-check found; empty when everything fits.
     Checked {
@@ -470,6 +482,16 @@ impl Roster {
                     None => TenantId::SYSTEM,
                 };
                 Ok(Reply::Audit { rows: self.audit_page(tenant, Seq(after), limit)? })
+            }
+            Command::Erase { tenant, person } => {
+                let caller = self.operator(&tenant, request)?;
+                let person = ResourceId::parse(&person).map_err(|error| {
+                    RosterError::Malformed(format!(
+                        "{error}; rosterd audit export shows the ids of those who were deleted"
+                    ))
+                })?;
+                let permit = self.may(&caller, Deed::ErasePeople)?;
+                Ok(Reply::Erased { entries: self.erase(&caller, permit, person)? })
             }
             Command::Check => {
                 let orphaned = self.remove_orphaned_pointers()?;

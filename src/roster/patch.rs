@@ -3,19 +3,19 @@
 use serde_json::Value;
 
 use super::commit::{Job, Plan, explain};
-use super::create::changes;
 use super::edges::Edges;
 use super::error::RosterError;
 use super::members::Memberships;
+use super::rules::{Before, Draft, put};
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{Precondition, View};
-use super::{Caller, Roster, adopt};
+use super::{Caller, Roster, adopt, person};
 use crate::idp::normalise;
 use crate::ids::Address;
 use crate::scim::patch;
 use crate::scim::schema::Kind;
-use crate::store::{Action, Given, Snapshot, Write};
+use crate::store::{Action, Given, Snapshot};
 
 impl Roster {
     /// Applies the operations of a PATCH in order, all or none. Operations that change nothing write nothing.
@@ -35,7 +35,7 @@ impl Roster {
         let incoming = normalise::patch(body, kind, caller.profile)?;
         let rule = |snapshot: &dyn Snapshot| {
             let (stored, kept, facts) = Self::found(snapshot, caller, kind, at, given)?;
-            let before = adopt::as_met(caller, &stored, &kept);
+            let before = person::as_met(caller, &stored, adopt::as_met(caller, &stored, &kept))?;
             let patched = patch::apply(&before, &incoming.operations, kind, &caller.profile.policy)?;
             let mut wanted = patched.document;
             let mut used = incoming.notes.clone();
@@ -48,10 +48,11 @@ impl Roster {
             let mut memberships = Memberships::new(snapshot, caller, kind, at.id);
             patched.members.iter().try_for_each(|change| memberships.apply(change))?;
             let mut changed = memberships.finish(&mut plan)?;
-            if wanted != *before || (adopts && !plan.writes.is_empty()) {
-                let record = Self::record(snapshot, caller, kind, at, &wanted, Some(&stored))?;
-                plan.writes.insert(0, Write::Put(Box::new(record)));
-                plan.changes.splice(0..0, changes(&kept, &wanted));
+            let anew = adopts && !plan.writes.is_empty();
+            let differs = wanted != *before;
+            let from = Before { stored: &stored, kept: &kept };
+            let draft = Draft { kind, at, wanted, before: Some(from), anew: adopts };
+            if (differs || anew) && put(snapshot, caller, draft, &mut plan)? {
                 plan.given.extend(facts);
                 changed = true;
             } else if *given == Precondition::None {

@@ -3,16 +3,16 @@
 //! Some providers forget whom they deactivated, and create them anew under the same `externalId`.
 
 use super::commit::{Job, Plan, explain};
-use super::create::changes;
 use super::error::RosterError;
 use super::index;
+use super::rules::{Before, Draft, put};
 use super::shadow::{self, Said};
 use super::{Caller, Precondition, Roster};
 use crate::idp::Incoming;
 use crate::ids::{Address, KindId};
 use crate::scim::schema::Kind;
 use crate::scim::{Document, Refusal, Why};
-use crate::store::{Action, Snapshot, Write};
+use crate::store::{Action, Snapshot};
 
 impl Roster {
     /// Finds the inactive person of the caller's own whom a body means by its `externalId`; `None` where there is none, or where a POST
@@ -47,15 +47,11 @@ impl Roster {
             if before.is_active() || before.external_id() != wanted.external_id() {
                 return Err(Refusal::new(Why::Uniqueness, "externalId is already in use").into());
             }
-            let record = Self::record(snapshot, caller, kind, at, &wanted, Some(&stored))?;
-            let mut plan = Plan {
-                given,
-                writes: vec![Write::Put(Box::new(record))],
-                subject: Some(at),
-                changes: changes(&before, &wanted),
-                notes: incoming.notes.clone(),
-                ..Plan::default()
-            };
+            let mut plan =
+                Plan { given, subject: Some(at), notes: incoming.notes.clone(), ..Plan::default() };
+            let from = Before { stored: &stored, kept: &before };
+            let draft = Draft { kind, at, wanted: wanted.clone(), before: Some(from), anew: true };
+            put(snapshot, caller, draft, &mut plan)?;
             shadow::remember(snapshot, caller, at, &incoming.shadow, Said::Everything, &mut plan)?;
             explain(&mut plan.changes, &plan.notes, &[]);
             let notes = plan.notes.clone();

@@ -8,7 +8,7 @@ use super::members::as_read;
 use super::scope::Scope;
 use super::shadow;
 use super::view::Precondition;
-use super::{Caller, Roster};
+use super::{Caller, Roster, rules};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::Document;
 use crate::scim::note::Notes;
@@ -40,7 +40,8 @@ impl Roster {
             // The history shows all that is lost, also what this connection does not see.
             let whole = caller.sight.whole_kind(kind);
             let (_, before, mut facts) = Self::found(snapshot, caller, whole, at, given)?;
-            let mut changes = changes(&before, &Document::default());
+            facts.extend(rules::check_removal(snapshot, caller, at)?);
+            let mut changes = changes(kind, &before, &Document::default());
             let mut lost = |attribute: &str, ids: Vec<ResourceId>| {
                 if !ids.is_empty() {
                     let old = Some(ids.iter().map(ToString::to_string).collect());

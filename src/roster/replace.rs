@@ -3,21 +3,21 @@
 use serde_json::Value;
 
 use super::commit::{Job, Plan, explain};
-use super::create::changes;
 use super::edges::Edges;
 use super::error::RosterError;
 use super::members::{Memberships, as_read};
+use super::rules::{Before, Draft, put};
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{Precondition, View};
-use super::{Caller, Roster, adopt};
+use super::{Caller, Roster, adopt, person};
 use crate::idp::normalise;
 use crate::idp::profile::PutOmitted;
 use crate::ids::{Address, KindId};
 use crate::scim::Document;
 use crate::scim::patch::MemberChange;
 use crate::scim::schema::Kind;
-use crate::store::{Action, Given, Seq, Snapshot, Stored, Write};
+use crate::store::{Action, Given, Seq, Snapshot, Stored};
 
 impl Roster {
     /// Replaces a resource by the body of a PUT, and returns it as it stands then. Never creates one.
@@ -49,7 +49,7 @@ impl Roster {
         let incoming = normalise::resource(body, kind, caller.profile)?;
         let rule = move |snapshot: &dyn Snapshot| {
             let (stored, kept, mut facts) = Self::found(snapshot, caller, kind, at, given)?;
-            let before = adopt::as_met(caller, &stored, &kept);
+            let before = person::as_met(caller, &stored, adopt::as_met(caller, &stored, &kept))?;
             let mut incoming = incoming.clone();
             let mut wanted = incoming.replace(&before, kind, caller.profile)?;
             let adopts = adopt::adopts(caller, &stored);
@@ -63,11 +63,11 @@ impl Roster {
                 memberships.apply(&MemberChange::Replace(members.clone()))?;
                 changed = memberships.finish(&mut plan)?;
             }
-            if wanted != *before || (adopts && !plan.writes.is_empty()) {
-                let record = Self::record(snapshot, caller, kind, at, &wanted, Some(&stored))?;
-                plan.writes.insert(0, Write::Put(Box::new(record)));
-                plan.changes.splice(0..0, changes(&kept, &wanted));
-                changed = true;
+            let anew = adopts && !plan.writes.is_empty();
+            if wanted != *before || anew {
+                let from = Before { stored: &stored, kept: &kept };
+                let draft = Draft { kind, at, wanted, before: Some(from), anew: adopts };
+                changed |= put(snapshot, caller, draft, &mut plan)?;
             }
             let said = if caller.profile.put_omitted == PutOmitted::Keep {
                 Said::ThisMuch

@@ -211,7 +211,7 @@ impl Looked {
             Some(_) => known_members(snapshot, caller, id)?,
             None => Vec::new(),
         };
-        let document = Document::from_segments(kind.seen(view.stored.segments()))
+        let document = Document::from_segments(view.segments(kind))
             .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
         Ok(Self { view, members, document })
     }

@@ -228,9 +228,14 @@ impl Caller {
         self.connection == LOCAL || self.options.adopt
     }
 
+    /// Tells whether the caller knows of records of a kind that others provisioned. The firm's own kinds are nobody's.
+    pub(super) fn sees_all_of(&self, kind: KindId) -> bool {
+        self.sees_all() || !matches!(kind, KindId::USER | KindId::GROUP)
+    }
+
     /// Tells whether the caller knows of a record. What another connection holds is not there for it (X19, S195).
     pub(super) fn sees(&self, stored: &Stored) -> bool {
-        self.sees_all() || stored.connection() == Some(self.connection)
+        self.sees_all_of(stored.at().kind) || stored.connection() == Some(self.connection)
     }
 
     /// Returns the connection, for counting its requests and for what is kept of them in memory.

@@ -14,8 +14,11 @@ use super::keyed::{self, Keyed};
 use super::rows::{
     self, FENCE, GENERATION, SCHEMA_STATE, SCHEMA_VERSIONS, SCHEMAS, SchemaRow, SchemaVersionRow,
 };
+use super::scope::{Scope, Scopes};
 use super::{LOCAL, Roster, all_small};
 use crate::ids::{ConnectionId, KindId, TenantId};
+use crate::psa::kinds;
+use crate::psa::urn::STANDING;
 use crate::scim::Kinds;
 use crate::scim::custom::Definition;
 use crate::scim::schema::{Kind, Schema};
@@ -44,6 +47,34 @@ pub(super) struct Whole {
     fence: Option<Vec<u8>>,
 }
 
+/// What of the built-in schemas a credential is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Eyes {
+    /// The PSA extension: administrators work with it, identity providers reach it by the flat one.
+    psa: bool,
+    /// Attributes for those who may see money.
+    money: bool,
+}
+
+impl Eyes {
+    const ALL: [Self; 4] = [
+        Self { psa: false, money: false },
+        Self { psa: false, money: true },
+        Self { psa: true, money: false },
+        Self { psa: true, money: true },
+    ];
+    /// Those of the operator.
+    pub(super) const OPEN: Self = Self { psa: true, money: true };
+
+    pub(super) fn of_credential(connection: ConnectionId, scopes: Scopes) -> Self {
+        Self { psa: connection == LOCAL, money: scopes.has(Scope::Financials) }
+    }
+
+    fn of(self, kinds: &Kinds) -> Kinds {
+        kinds::seen(kinds, self.psa, self.money)
+    }
+}
+
 /// What a connection sees of them.
 #[derive(Debug)]
 pub(super) struct Sight {
@@ -64,7 +95,10 @@ pub(super) struct CustomKeys {
 /// The schemas of every tenant, as far as they are held ready.
 #[derive(Debug)]
 pub(super) struct Schemas {
-    standard: Arc<Sight>,
+    /// What is built in, whole.
+    built_in: Kinds,
+    /// What is built in, as it is seen by whom.
+    standard: Vec<(Eyes, Arc<Sight>)>,
     known: Mutex<HashMap<TenantId, Arc<Whole>>>,
     /// The schemas that are being changed at this moment.
     closing: Mutex<Vec<(TenantId, String)>>,
@@ -74,21 +108,33 @@ pub(super) struct Schemas {
 
 impl Default for Schemas {
     fn default() -> Self {
-        let kinds = Kinds::standard();
-        let whole = Whole { kinds: kinds.clone(), customs: Vec::new(), generation: None, fence: None };
-        let standard = Arc::new(Sight { kinds, whole: Arc::new(whole), closing: Vec::new() });
-        Self { standard, known: Mutex::default(), closing: Mutex::default(), changing: Mutex::default() }
+        let built_in = kinds::all();
+        let whole =
+            Arc::new(Whole { kinds: built_in.clone(), customs: Vec::new(), generation: None, fence: None });
+        let standard = Eyes::ALL.map(|eyes| {
+            let kinds = eyes.of(&built_in);
+            (eyes, Arc::new(Sight { kinds, whole: Arc::clone(&whole), closing: Vec::new() }))
+        });
+        let (known, closing, changing) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { built_in, standard: standard.into(), known, closing, changing }
     }
 }
 
 impl Schemas {
     /// What is built in, as everybody sees it where there is nothing else.
-    pub(super) fn standard(&self) -> Arc<Sight> {
-        Arc::clone(&self.standard)
+    pub(super) fn standard(&self, eyes: Eyes) -> Arc<Sight> {
+        let found =
+            self.standard.iter().find(|(whose, _)| *whose == eyes).map(|(_, sight)| Arc::clone(sight));
+        // Cannot be missing: there is one for all eyes there are.
+        found.unwrap_or_else(|| {
+            let whole =
+                Whole { kinds: self.built_in.clone(), customs: Vec::new(), generation: None, fence: None };
+            Arc::new(Sight { kinds: eyes.of(&self.built_in), whole: Arc::new(whole), closing: Vec::new() })
+        })
     }
 
-    pub(super) fn built_in(&self) -> &Kinds {
-        &self.standard.kinds
+    pub(super) const fn built_in(&self) -> &Kinds {
+        &self.built_in
     }
 
     /// Keeps a schema's data as they are until [`Schemas::reopen`].
@@ -103,15 +149,17 @@ impl Schemas {
 }
 
 impl Roster {
-    /// Finds out what a connection of a tenant sees.
+    /// Finds out what a connection of a tenant sees, with a credential of these scopes.
     pub(super) fn sight(
         &self,
         snapshot: &dyn Snapshot,
         tenant: TenantId,
         connection: ConnectionId,
+        scopes: Scopes,
     ) -> Result<Arc<Sight>, RosterError> {
+        let eyes = Eyes::of_credential(connection, scopes);
         let Some(generation) = snapshot.small(tenant, SCHEMA_STATE, GENERATION)? else {
-            return Ok(self.schemas.standard());
+            return Ok(self.schemas.standard(eyes));
         };
         let known = {
             let known = self.schemas.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,7 +177,7 @@ impl Roster {
                 whole
             }
         };
-        let kinds = self.kinds().extended(|kind| whole.seen_by(connection, kind));
+        let kinds = eyes.of(&self.kinds().extended(|kind| whole.seen_by(connection, kind)));
         // After the snapshot: a change that the snapshot knows of has closed its schema before.
         let closing = self.schemas.closing.lock().unwrap_or_else(PoisonError::into_inner);
         let closing =
@@ -196,7 +244,7 @@ impl Sight {
         before: &Stored,
         segments: &mut Vec<Segment>,
     ) -> Result<(), RosterError> {
-        for (id, json) in before.segments().skip(1).filter(|(id, _)| kind.extension(id).is_none()) {
+        for (id, json) in before.segments().skip(1).filter(|(id, _)| !kind.sees(id) && *id != STANDING) {
             if self.whole.custom(kind.id, id).is_none()
                 && snapshot.small(tenant, SCHEMA_STATE, GENERATION)? != self.whole.generation
             {

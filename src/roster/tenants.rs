@@ -9,7 +9,7 @@ use super::commit::Plan;
 use super::error::RosterError;
 use super::rows::{self, CONNECTIONS, ConnectionRow, NEXT_TENANT, TENANTS, TenantRow};
 use super::scope::{Caller, ConnectionOptions, Scope, Scopes};
-use super::sight::Sight;
+use super::sight::{Eyes, Sight};
 use super::{LOCAL, LOCAL_NAME, Roster, index};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
@@ -65,13 +65,13 @@ impl Roster {
             )));
         };
         let row: TenantRow = rows::decode(&bytes)?;
-        let sight = self.sight(snapshot.as_ref(), row.number, LOCAL)?;
+        let sight = self.sight(snapshot.as_ref(), row.number, LOCAL, Scopes::of(Scope::ALL))?;
         Ok(self.at_hand(row.number, request, Actor::Cli, sight))
     }
 
     /// Acts as the operator on what lies above the tenants.
     pub fn operator_above_tenants(&self, request: RequestId) -> Caller {
-        self.at_hand(TenantId::SYSTEM, request, Actor::Cli, self.schemas.standard())
+        self.at_hand(TenantId::SYSTEM, request, Actor::Cli, self.schemas.standard(Eyes::OPEN))
     }
 
     pub(super) fn at_hand(

@@ -11,13 +11,12 @@ use super::error::RosterError;
 use super::permits::{Deed, Permit};
 use super::scope::{Caller, Scope};
 use crate::ids::ResourceId;
+use crate::psa::urn;
 use crate::store::{Action, Change, Facts, LogRow, Seq, Values};
 
-/// Attributes of money, which nobody sees without the scope.
-const MONEY: [&str; 2] = [
-    "urn:rosterd:scim:schemas:extension:psa:1.0:User:costRates",
-    "urn:rosterd:scim:schemas:extension:psa:1.0:User:billingRates",
-];
+/// Attributes of money in the PSA extension, which nobody sees without the scope. Their names are known here as well, because an entry whose values
+/// were erased says no more which of its attributes were of money.
+const MONEY: [&str; 2] = ["costRates", "billingRates"];
 
 /// An entry of the history, as far as its reader may see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,7 +75,11 @@ impl Roster {
         wanted: &Wanted,
     ) -> Result<Stretch, RosterError> {
         permit.must_be(Deed::SeeHistory)?;
-        let rows = self.store.snapshot()?.changes(caller.tenant, after, rows)?;
+        let snapshot = self.store.snapshot()?;
+        let rows = match wanted.subject {
+            Some(subject) => snapshot.history_since(caller.tenant, subject, after, rows)?,
+            None => snapshot.changes(caller.tenant, after, rows)?,
+        };
         let last = rows.last().map(|row| row.seq);
         let mut found = Vec::new();
         for row in rows {
@@ -107,9 +110,16 @@ impl Trail {
             Some(values.changes)
         };
         if !sees_money {
-            facts.attributes.retain(|name| !is_money(name));
+            let hidden = |change: &Change| change.money || is_money(&change.attribute);
+            let of_money: Vec<String> = changes
+                .iter()
+                .flatten()
+                .filter(|change| hidden(change))
+                .map(|change| change.attribute.clone())
+                .collect();
+            facts.attributes.retain(|name| !of_money.contains(name) && !is_money(name));
             if let Some(changes) = &mut changes {
-                changes.retain(|change| !is_money(&change.attribute));
+                changes.retain(|change| !hidden(change));
             }
         }
         let (link, values_digest) = (hex(&row.link.0), hex(&row.values_digest));
@@ -119,12 +129,12 @@ impl Trail {
 
 /// Tells whether an attribute is one of money, or a part of one.
 fn is_money(attribute: &str) -> bool {
-    MONEY.iter().any(|money| {
-        attribute.get(..money.len()).is_some_and(|head| head.eq_ignore_ascii_case(money))
-            && attribute
-                .get(money.len()..)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-    })
+    let Some((urn, rest)) = attribute.split_at_checked(urn::USER.len()) else { return false };
+    let Some(name) = rest.strip_prefix(':').filter(|_| urn.eq_ignore_ascii_case(urn::USER)) else {
+        return false;
+    };
+    let name = name.split(['.', '[']).next().unwrap_or_default();
+    MONEY.iter().any(|money| name.eq_ignore_ascii_case(money))
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 
 use super::edges::{Edges, MemberFace, Members, groups_of};
 use super::error::RosterError;
+use super::face::face;
 use super::{Caller, LOCAL, Roster, Scope};
 use crate::ids::{Address, KindId};
+use crate::scim::Kind;
 use crate::store::{Seq, Snapshot, Stored};
 
 /// A resource at one moment.
@@ -25,6 +27,18 @@ pub struct View {
     pub groups: Option<Vec<MemberFace>>,
     /// Whether the caller is shown its `externalId`: the name that another connection gave it is none of its business (S195).
     pub shows_external_id: bool,
+    /// The segments as the caller is shown them, where something is computed of the record.
+    pub(super) face: Option<Vec<(String, String)>>,
+}
+
+impl View {
+    /// Lists the segments that the caller is shown, the core schema's first: of what is stored, those that the kind has.
+    pub fn segments(&self, kind: &Kind) -> Vec<(&str, &str)> {
+        match &self.face {
+            Some(face) => face.iter().map(|(id, json)| (id.as_str(), json.as_str())).collect(),
+            None => kind.seen(self.stored.segments()).collect(),
+        }
+    }
 }
 
 /// What the caller expects of the version (RFC 7644 §3.14, RFC 9110 §13.1).
@@ -101,6 +115,7 @@ pub(super) fn view(
         modified: stored.modified(),
         members: None,
         groups: None,
+        face: face(snapshot.as_ref(), caller, &stored)?,
         shows_external_id: caller.connection == LOCAL || stored.connection() == Some(caller.connection),
         stored,
     };

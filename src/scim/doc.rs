@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::schema::Kind;
+use super::schema::{Kind, MONEY};
 use super::urn;
 
 /// A resource's attributes, by schema.
@@ -53,9 +53,12 @@ impl Document {
     ) -> Result<Self, Damaged> {
         let mut document = Self::default();
         for (place, (id, json)) in segments.into_iter().enumerate() {
-            let attributes = serde_json::from_str(json).map_err(|_| Damaged { urn: id.to_owned() })?;
+            let attributes: Map<String, Value> =
+                serde_json::from_str(json).map_err(|_| Damaged { urn: id.to_owned() })?;
             if place == 0 {
                 document.core = attributes;
+            } else if let Some(id) = id.strip_suffix(MONEY) {
+                document.attributes_mut(Some(id)).extend(attributes);
             } else {
                 document.extensions.push((id.to_owned(), attributes));
             }
@@ -64,13 +67,26 @@ impl Document {
     }
 
     /// Writes the segments to store: the core schema's first (also when it holds nothing), then the extensions that hold
-    /// data, in the order of the kind's list.
+    /// data, in the order of the kind's list; financial attributes have a segment of their own.
     pub fn to_segments(&self, kind: &Kind) -> Vec<(String, String)> {
         let mut segments = Vec::with_capacity(self.extensions.len().saturating_add(1));
         segments.push((kind.core.id.clone(), json_of(&self.core)));
         for schema in &kind.extensions {
-            if let Some(attributes) = self.extension(&schema.id).filter(|attributes| !attributes.is_empty()) {
+            let Some(attributes) = self.extension(&schema.id).filter(|attributes| !attributes.is_empty())
+            else {
+                continue;
+            };
+            if !schema.holds_money() {
                 segments.push((schema.id.clone(), json_of(attributes)));
+                continue;
+            }
+            let is_money = |name: &str| schema.attribute(name).is_some_and(|attribute| attribute.financial);
+            let (money, plain): (Map<_, _>, Map<_, _>) =
+                attributes.clone().into_iter().partition(|(name, _)| is_money(name));
+            for (id, part) in [(schema.id.clone(), plain), (format!("{}{MONEY}", schema.id), money)] {
+                if !part.is_empty() {
+                    segments.push((id, json_of(&part)));
+                }
             }
         }
         segments

@@ -4,7 +4,7 @@
 //! stand in `user`, `group` and `enterprise`, that of the flat PSA extension in `psa`, written with the few words of `build`. All values are
 //! owned, so that schemas read at run time ([`super::custom`]) can join; a new kind is data and nothing else.
 
-mod build;
+pub(crate) mod build;
 mod enterprise;
 mod group;
 mod psa;
@@ -171,6 +171,10 @@ pub struct Attribute {
     pub clearing: Clearing,
     /// Whether resources are found by its values without being read.
     pub indexed: bool,
+    /// Whether it is for those only who may see money. Kept in a segment of its own; to others it is an attribute that does not exist.
+    pub financial: bool,
+    /// The kind of resource whose id it holds, which must be there and cannot be removed meanwhile.
+    pub names: Option<KindId>,
     /// What it means, for people.
     pub description: String,
     /// The parts of a complex value.
@@ -214,6 +218,8 @@ pub struct Schema {
     pub attributes: Vec<Attribute>,
     /// Whether some attribute is shown only to those who ask for it, so that stored bytes cannot be answered as they are.
     holds_back: bool,
+    /// Whether some attribute is financial.
+    holds_money: bool,
 }
 
 impl Schema {
@@ -225,7 +231,20 @@ impl Schema {
                 .any(|one| one.returned == Returned::Request)
         };
         let holds_back = attributes.iter().any(held_back);
-        Self { id, name, description, attributes, holds_back }
+        let holds_money = attributes.iter().any(|attribute| attribute.financial);
+        Self { id, name, description, attributes, holds_back, holds_money }
+    }
+
+    /// Tells whether some attribute is for those only who may see money.
+    pub const fn holds_money(&self) -> bool {
+        self.holds_money
+    }
+
+    /// Makes the schema as those see it who may not see money.
+    #[must_use]
+    pub fn without_money(&self) -> Self {
+        let attributes = self.attributes.iter().filter(|attribute| !attribute.financial).cloned().collect();
+        Self::new(self.id.clone(), self.name.clone(), self.description.clone(), attributes)
     }
 
     /// Tells whether some attribute is shown only to those who ask for it.
@@ -238,6 +257,9 @@ impl Schema {
         find(&self.attributes, name)
     }
 }
+
+/// What follows the URN of a schema in the name of the segment that holds its financial attributes, apart from all others.
+pub const MONEY: &str = "#money";
 
 /// A kind of resource: what the RFC calls a resource type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,10 +296,15 @@ impl Kind {
         &self,
         segments: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> impl Iterator<Item = (&'a str, &'a str)> {
-        segments
-            .enumerate()
-            .filter(|(place, (id, _))| *place == 0 || self.extension(id).is_some())
-            .map(|(_, one)| one)
+        segments.enumerate().filter(|(place, (id, _))| *place == 0 || self.sees(id)).map(|(_, one)| one)
+    }
+
+    /// Tells whether this kind has the schema of a segment: that of an extension, or of its financial attributes.
+    pub fn sees(&self, segment: &str) -> bool {
+        match segment.strip_suffix(MONEY) {
+            Some(id) => self.extension(id).is_some_and(Schema::holds_money),
+            None => self.extension(segment).is_some(),
+        }
     }
 
     /// Finds an extension of this kind by URN, whatever the case of letters.
@@ -363,6 +390,19 @@ impl Kinds {
             Arc::new(extended)
         };
         Self(self.0.iter().map(extend).collect())
+    }
+
+    /// Makes a registry of the same kinds with their extensions changed; kinds of which none is are shared.
+    #[must_use]
+    pub fn with_extensions(&self, change: impl Fn(&Arc<Schema>) -> Option<Arc<Schema>>) -> Self {
+        let changed = |kind: &Arc<Kind>| {
+            let extensions: Vec<Arc<Schema>> = kind.extensions.iter().filter_map(&change).collect();
+            if extensions == kind.extensions {
+                return Arc::clone(kind);
+            }
+            Arc::new(Kind { extensions, ..Kind::clone(kind) })
+        };
+        Self(self.0.iter().map(changed).collect())
     }
 
     /// Makes a registry of those of the kinds that pass; they are shared.

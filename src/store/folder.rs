@@ -10,8 +10,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The layout that this build writes. 2: records have entries in indexes of order (`roster::index`), which builds that know 1 would not
-/// write; a folder of format 1 is labelled anew when it is opened, and gets them.
-const FORMAT: u32 = 2;
+/// write; a folder of format 1 is labelled anew when it is opened, and gets them. 3: entries of the history are found by their subject
+/// ([`WITH_SUBJECTS`]); a folder of an earlier format gets that before it is labelled anew.
+const FORMAT: u32 = 3;
+/// From this format on each entry of the history that has a subject has a row that says so (`kv::upgrade`).
+pub(super) const WITH_SUBJECTS: u32 = 3;
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// More than a holder's line or a format's number takes.
@@ -72,9 +75,8 @@ pub enum FolderError {
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    has_label: bool,
-    /// Whether the label is that of an earlier build.
-    outdated: bool,
+    /// The format that its label names, if it has one.
+    label: Option<u32>,
     /// Keeps the lock.
     _lock: File,
 }
@@ -84,30 +86,34 @@ impl Folder {
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         make_folder(path)?;
         let lock = lock(path)?;
-        let mut folder = Self { path: path.into(), has_label: false, outdated: false, _lock: lock };
-        let found = folder.check_format()?;
-        folder.has_label = found.is_some();
-        folder.outdated = found.is_some_and(|found| found < FORMAT);
+        let mut folder = Self { path: path.into(), label: None, _lock: lock };
+        folder.label = folder.check_format()?;
         Ok(folder)
+    }
+
+    /// Tells whether what a format brought with it may be missing: its label names an earlier one, or none (one that was being written
+    /// anew when the power went is empty).
+    pub fn is_before(&self, format: u32) -> bool {
+        self.label.is_none_or(|found| found < format)
     }
 
     /// Looks for the file without which a labelled folder is none; `false` where it is still to be made.
     pub fn has_its(&self, name: &str) -> Result<bool, FolderError> {
         match self.has(name)? {
-            false if self.has_label => Err(FolderError::Lost { path: self.path(name) }),
+            false if self.label.is_some() => Err(FolderError::Lost { path: self.path(name) }),
             found => Ok(found),
         }
     }
 
     /// Labels the folder, durably. Called when everything is there.
     pub fn label(&mut self) -> Result<(), FolderError> {
-        if self.has_label && !self.outdated {
+        if self.label == Some(FORMAT) {
             return Ok(());
         }
         let path = self.path("FORMAT");
         write_label(&mut make_file(&path)?, &FORMAT.to_string()).map_err(disk("write", &path))?;
         sync_folder(&self.path)?;
-        (self.has_label, self.outdated) = (true, false);
+        self.label = Some(FORMAT);
         Ok(())
     }
 
@@ -271,10 +277,10 @@ mod tests {
     fn r12_a_newer_format_is_refused_and_left_alone() {
         let (_home, path) = home();
         drop(Folder::open(&path).unwrap());
-        std::fs::write(path.join("FORMAT"), "3\n").unwrap();
+        std::fs::write(path.join("FORMAT"), "4\n").unwrap();
         let refused = Folder::open(&path).unwrap_err();
-        assert!(matches!(refused, FolderError::Newer { found: 3, .. }), "{refused}");
-        assert_eq!(std::fs::read_to_string(path.join("FORMAT")).unwrap(), "3\n");
+        assert!(matches!(refused, FolderError::Newer { found: 4, .. }), "{refused}");
+        assert_eq!(std::fs::read_to_string(path.join("FORMAT")).unwrap(), "4\n");
         for nonsense in ["0", "-1", "one", "1 2", "\u{fffd}"] {
             std::fs::write(path.join("FORMAT"), nonsense).unwrap();
             let refused = Folder::open(&path).unwrap_err();
@@ -289,7 +295,9 @@ mod tests {
         std::fs::write(path.join("FORMAT"), "1\n").unwrap();
         let mut folder = Folder::open(&path).unwrap();
         assert!(folder.has_its("data").is_err(), "an older label is one: what it promises must be there");
+        assert!(folder.is_before(2) && folder.is_before(FORMAT) && !folder.is_before(1));
         folder.label().unwrap();
+        assert!(!folder.is_before(FORMAT));
         assert_eq!(std::fs::read_to_string(path.join("FORMAT")).unwrap(), format!("{FORMAT}\n"));
     }
 

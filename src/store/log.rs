@@ -114,6 +114,9 @@ pub struct Change {
     /// Which leniencies it needed (as [`Facts::notes`] has them).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<String>,
+    /// Whether it is for those only who may see money: value and name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub money: bool,
 }
 
 impl Change {
@@ -197,6 +200,16 @@ impl LogRow {
         let values_digest = Sha256::digest(&values).into();
         let link = Link::after(previous, seq, &values_digest, &facts);
         Ok(Self { seq, link, values_digest, facts, values })
+    }
+
+    /// Reads from the facts what the entry is about.
+    pub fn subject(&self) -> Result<Option<Address>, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Subject {
+            #[serde(default)]
+            subject: Option<Address>,
+        }
+        serde_json::from_slice::<Subject>(&self.facts).map(|facts| facts.subject)
     }
 
     /// Tells whether this row follows `previous` and nothing in it was altered (erased values are lawful).

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::codec;
+use super::unit::{count_on, counter};
 use super::{
-    Entry, Finding, Given, Head, Health, IndexId, IndexRange, IndexRow, KEY_BYTES_MAX, LogRow, Outcome,
-    Owned, PAGE_ROWS_MAX, Record, Seq, SmallRow, Snapshot, Space, State, Store, StoreError, Stored, Touched,
-    UniqueKey, UniqueRow, Unit, Write,
+    Entry, Finding, Given, Head, Health, IndexEntry, IndexId, IndexRange, IndexRow, KEY_BYTES_MAX, LogRow,
+    Outcome, Owned, PAGE_ROWS_MAX, Record, Seq, SmallRow, Snapshot, Space, State, Store, StoreError, Stored,
+    Touched, UniqueKey, UniqueRow, Unit, Write,
 };
 use crate::ids::{Address, KindId, ResourceId, TenantId};
 
@@ -51,11 +52,13 @@ impl Store for MemoryStore {
         // Applied to a copy, so that a unit that fails half-way has done nothing.
         let mut world = World::clone(&guard.0);
         let data = world.entry(tenant).or_default();
-        if let Some(given) = unit.given.iter().find(|given| !data.holds(given)) {
-            return Ok(Outcome::Lost(given.clone()));
+        for given in &unit.given {
+            if !data.holds(given)? {
+                return Ok(Outcome::Lost(given.clone()));
+            }
         }
-        if let Err(lost) = data.apply(&unit) {
-            return Ok(Outcome::Lost(lost));
+        if let Err(stopped) = data.apply(&unit) {
+            return stopped.map(Outcome::Lost);
         }
         if let Some(entry) = &unit.log {
             data.chain(entry)?;
@@ -87,14 +90,15 @@ fn refuse_what_is_never_allowed(unit: &Unit) -> Result<(), StoreError> {
             record.unique.iter().any(|key| key.value.len() > KEY_BYTES_MAX)
                 || record.index.iter().any(|entry| entry.value.len() > KEY_BYTES_MAX)
         }
-        Write::Small { key, .. } => key.len() > KEY_BYTES_MAX,
+        Write::Small { key, .. } | Write::Add { key, .. } => key.len() > KEY_BYTES_MAX,
         Write::Index { index, .. } => index.iter().any(|entry| entry.value.len() > KEY_BYTES_MAX),
         Write::Delete(_) | Write::Edge { .. } | Write::EraseValues(_) => false,
     });
     if too_long {
         return Err(StoreError::Invalid("a key is too long".into()));
     }
-    let unseen = |write: &Write| matches!(write, Write::Small { .. } | Write::Index { .. });
+    let unseen =
+        |write: &Write| matches!(write, Write::Small { .. } | Write::Add { .. } | Write::Index { .. });
     if unit.log.is_none() && !unit.writes.iter().all(unseen) {
         return Err(StoreError::Invalid("a change of records or edges without a log entry".into()));
     }
@@ -106,6 +110,11 @@ impl Tenant {
         self.records.iter().find(|(_, (_, record))| record.unique.contains(key)).map(|(at, _)| *at)
     }
 
+    /// The first record that has an index entry.
+    fn user(&self, entry: &IndexEntry) -> Option<Address> {
+        self.records.iter().find(|(_, (_, record))| record.index.contains(entry)).map(|(at, _)| *at)
+    }
+
     /// What a connection provisioned, in order of id.
     fn owned(&self, owned: Owned) -> impl DoubleEndedIterator<Item = ResourceId> {
         let whose = move |(at, (_, record)): &(&Address, &(Seq, Arc<Record>))| {
@@ -114,22 +123,35 @@ impl Tenant {
         self.records.iter().filter(whose).map(|(at, _)| at.id)
     }
 
+    /// What the history says of a resource.
+    fn about(&self, subject: ResourceId) -> impl DoubleEndedIterator<Item = LogRow> {
+        let about = move |row: &&Arc<LogRow>| matches!(row.subject(), Ok(Some(found)) if found.id == subject);
+        self.log.iter().filter(about).map(|row| LogRow::clone(row))
+    }
+
     fn head(&self) -> Head {
         self.log.last().map_or(Head::default(), |row| Head { seq: row.seq, link: row.link })
     }
 
-    fn holds(&self, given: &Given) -> bool {
-        match given {
+    fn holds(&self, given: &Given) -> Result<bool, StoreError> {
+        Ok(match given {
             Given::Version(at, seq) => self.records.get(at).is_some_and(|(version, _)| version == seq),
             Given::Exists(at) => self.records.contains_key(at),
             Given::Absent(at) => !self.records.contains_key(at),
             Given::Free(key, at) => self.holder(key).is_none_or(|holder| holder == *at),
             Given::Members(group, seq) => self.touched.get(group).map_or(Seq::ZERO, |it| it.0) == *seq,
             Given::Small(space, key, value) => self.small.get(&(space.0, key.clone())) == value.as_ref(),
-        }
+            Given::Room { space, key, max } => counter(self.small(*space, key))? < *max,
+            Given::Unused(entry) => self.user(entry).is_none(),
+        })
     }
 
-    fn apply(&mut self, unit: &Unit) -> Result<(), Given> {
+    fn small(&self, space: Space, key: &[u8]) -> Option<&[u8]> {
+        self.small.get(&(space.0, key.to_vec())).map(Vec::as_slice)
+    }
+
+    /// Stops where a write implies a fact that does not hold, or does what is never allowed.
+    fn apply(&mut self, unit: &Unit) -> Result<(), Result<Given, StoreError>> {
         let now =
             (Seq(self.head().seq.0 + 1), unit.log.as_ref().map_or(Timestamp::MIN, |entry| entry.facts.when));
         for write in &unit.writes {
@@ -137,7 +159,7 @@ impl Tenant {
                 Write::Put(record) => {
                     for key in &record.unique {
                         if self.holder(key).is_some_and(|holder| holder != record.at) {
-                            return Err(Given::Free(key.clone(), record.at));
+                            return Err(Ok(Given::Free(key.clone(), record.at)));
                         }
                     }
                     let put = (now.0, Arc::new(Record::clone(record)));
@@ -153,7 +175,7 @@ impl Tenant {
                     if !self.edges.contains(&(*group, *member)) {
                         for end in [Address::group(*group), *member] {
                             if !self.records.contains_key(&end) {
-                                return Err(Given::Exists(end));
+                                return Err(Ok(Given::Exists(end)));
                             }
                         }
                         Arc::make_mut(&mut self.edges).insert((*group, *member));
@@ -171,16 +193,22 @@ impl Tenant {
                         *row = Arc::new(LogRow { values: vec![], ..LogRow::clone(row) });
                     }
                 }
-                Write::Small { space, key, value } => {
-                    let small = Arc::make_mut(&mut self.small);
-                    match value {
-                        Some(value) => small.insert((space.0, key.clone()), value.clone()),
-                        None => small.remove(&(space.0, key.clone())),
-                    };
+                Write::Small { space, key, value } => self.put_small(*space, key, value.clone()),
+                Write::Add { space, key, by } => {
+                    let after = count_on(self.small(*space, key), *by).map_err(Err)?;
+                    self.put_small(*space, key, after);
                 }
             }
         }
         Ok(())
+    }
+
+    fn put_small(&mut self, space: Space, key: &[u8], value: Option<Vec<u8>>) {
+        let small = Arc::make_mut(&mut self.small);
+        match value {
+            Some(value) => small.insert((space.0, key.to_vec()), value),
+            None => small.remove(&(space.0, key.to_vec())),
+        };
     }
 
     fn delete(&mut self, at: Address, now: (Seq, Timestamp)) {
@@ -294,6 +322,10 @@ impl Snapshot for Moment {
         Ok(page(within.into_iter().skip(usize::try_from(range.skip).unwrap_or(usize::MAX)), limit))
     }
 
+    fn used_by(&self, tenant: TenantId, entry: &IndexEntry) -> Result<Option<Address>, StoreError> {
+        Ok(self.of(tenant, |data| data.user(entry)))
+    }
+
     fn count(&self, tenant: TenantId, kind: KindId) -> Result<u64, StoreError> {
         Ok(self.of(tenant, |data| data.records.keys().filter(|at| at.kind == kind).count() as u64))
     }
@@ -315,6 +347,10 @@ impl Snapshot for Moment {
 
     fn owned(&self, tenant: TenantId, owned: Owned) -> Result<u64, StoreError> {
         Ok(self.of(tenant, |data| data.owned(owned).count() as u64))
+    }
+
+    fn is_owned(&self, tenant: TenantId, owned: Owned, id: ResourceId) -> Result<bool, StoreError> {
+        Ok(self.of(tenant, |data| data.owned(owned).any(|own| own == id)))
     }
 
     fn owned_ids(
@@ -417,6 +453,27 @@ impl Snapshot for Moment {
         Ok(self.of(tenant, |data| {
             page(data.log.iter().filter(|row| row.seq > after).map(|row| LogRow::clone(row)), limit)
         }))
+    }
+
+    fn history_of(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let earlier = |row: &LogRow| before.is_none_or(|before| row.seq < before);
+        Ok(self.of(tenant, |data| page(data.about(subject).rev().filter(earlier), limit)))
+    }
+
+    fn history_since(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        Ok(self.of(tenant, |data| page(data.about(subject).filter(|row| row.seq > after), limit)))
     }
 
     fn head(&self, tenant: TenantId) -> Result<Head, StoreError> {

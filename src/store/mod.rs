@@ -104,6 +104,9 @@ pub trait Snapshot: Send + Sync {
         limit: usize,
     ) -> Result<Vec<IndexRow>, StoreError>;
 
+    /// Finds a record, of whatever kind, that has an index entry: the first in order of (kind, id).
+    fn used_by(&self, tenant: TenantId, entry: &IndexEntry) -> Result<Option<Address>, StoreError>;
+
     /// Counts the records of a kind (a kept count; reads one value).
     fn count(&self, tenant: TenantId, kind: KindId) -> Result<u64, StoreError>;
 
@@ -119,6 +122,9 @@ pub trait Snapshot: Send + Sync {
 
     /// Counts the records of a kind that a connection provisioned (a kept count; reads one value).
     fn owned(&self, tenant: TenantId, owned: Owned) -> Result<u64, StoreError>;
+
+    /// Tells whether a connection provisioned a record, without reading it.
+    fn is_owned(&self, tenant: TenantId, owned: Owned, id: ResourceId) -> Result<bool, StoreError>;
 
     /// Lists the ids of a kind that a connection provisioned, in order of creation, from just after `after`, leaving out the first
     /// `skip` of them (which are read over one by one).
@@ -176,6 +182,11 @@ pub trait Snapshot: Send + Sync {
     /// Reads a small value.
     fn small(&self, tenant: TenantId, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// Reads a counter ([`Write::Add`]); one that was never added to is nothing.
+    fn counter(&self, tenant: TenantId, space: Space, key: &[u8]) -> Result<u64, StoreError> {
+        unit::counter(self.small(tenant, space, key)?.as_deref())
+    }
+
     /// Lists small values whose key begins with `prefix`, in order of key, from just after `after`.
     fn small_range(
         &self,
@@ -188,6 +199,25 @@ pub trait Snapshot: Send + Sync {
 
     /// Reads a tenant's history after a number, oldest first.
     fn changes(&self, tenant: TenantId, after: Seq, limit: usize) -> Result<Vec<LogRow>, StoreError>;
+
+    /// Reads the part of a tenant's history that is about one resource, newest first, from just before a number. A resource keeps its
+    /// history when its record moves to another kind, and when it is removed.
+    fn history_of(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError>;
+
+    /// Reads the same oldest first, from just after a number.
+    fn history_since(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError>;
 
     /// Says where a tenant's history stands.
     fn head(&self, tenant: TenantId) -> Result<Head, StoreError>;

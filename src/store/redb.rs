@@ -11,6 +11,7 @@
 //! did not flip the byte are not referenced, and a flipped byte that was not flushed is written and flushed anew by the
 //! reopening, before any page that it freed can be used again.
 
+pub mod compact;
 mod disk;
 
 use std::fs::{File, OpenOptions};
@@ -23,8 +24,8 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
 use super::StoreError;
 use super::failpoints::{Point, pass};
-use super::folder::{Folder, FolderError};
-use super::kv::{Changes, KvEngine, KvRead, KvRow, KvStore, Table, Visit};
+use super::folder::{Folder, FolderError, WITH_SUBJECTS};
+use super::kv::{self, Changes, KvEngine, KvRead, KvRow, KvStore, Table, Visit};
 use super::writer::WriterOptions;
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -97,7 +98,10 @@ pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError>
     let mut engine = Engine::at(folder.path(FILE), options);
     let named = |why| OpenError::Engine { path: folder.path(FILE), why };
     engine.must_not_be_empty().map_err(named)?;
-    let state = unless_damaged(|| engine.reopen()).map_err(named)?;
+    let mut state = unless_damaged(|| engine.reopen()).map_err(named)?;
+    if folder.is_before(WITH_SUBJECTS) {
+        state = unless_damaged(|| kv::note_subjects(&mut engine, state)).map_err(named)?;
+    }
     folder.label()?;
     engine.folder = Some(folder);
     Ok((Box::new(engine), state))

@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 
+use super::StoreError;
 use super::log::Entry;
 use crate::ids::{Address, ConnectionId, ResourceId};
 
@@ -100,6 +101,20 @@ pub enum Given {
     Members(ResourceId, Seq),
     /// The small value is exactly this (`None`: absent).
     Small(Space, Vec<u8>, Option<Vec<u8>>),
+    /// The counter is below `max`. Like every fact it is judged before this unit's own writes and after all units before it, those
+    /// of the same batch among them: of many units that each take one, exactly as many commit as there is room for. Who takes several at
+    /// once states a `max` that is smaller by so many.
+    Room {
+        /// The drawer.
+        space: Space,
+        /// The key within it.
+        key: Vec<u8>,
+        /// What the counter must be below.
+        max: u64,
+    },
+    /// No record of the tenant, of whatever kind, has this index entry: nobody refers to what is about to be removed. Whoever adds such an entry states
+    /// [`Given::Exists`] of what it refers to, so that one of the two is lost.
+    Unused(IndexEntry),
 }
 
 /// One thing to write.
@@ -141,6 +156,36 @@ pub enum Write {
         /// The value.
         value: Option<Vec<u8>>,
     },
+    /// Adds to a counter: a small value that holds a number ([`counter`]), absent at nothing. No fact is needed for it, so that those who count
+    /// at the same time do not get in each other's way. A counter that would sink below nothing or grow beyond 64 bits, and a small value that
+    /// holds something else, is a defect of the caller: the unit is refused ([`StoreError::Invalid`]).
+    Add {
+        /// The drawer.
+        space: Space,
+        /// The key within it. At most [`super::KEY_BYTES_MAX`] bytes.
+        key: Vec<u8>,
+        /// How many to add; negative to take away.
+        by: i64,
+    },
+}
+
+/// Reads a counter from its small value: eight bytes, big-endian; absent is nothing.
+pub fn counter(value: Option<&[u8]>) -> Result<u64, StoreError> {
+    let Some(value) = value else { return Ok(0) };
+    let number = value.try_into().ok().map(u64::from_be_bytes);
+    number.ok_or_else(|| {
+        let length = value.len();
+        StoreError::Invalid(format!("a small value of {length} bytes was taken for a counter, which has 8"))
+    })
+}
+
+/// Returns the small value of a counter after something was added to it.
+pub(super) fn count_on(value: Option<&[u8]>, by: i64) -> Result<Option<Vec<u8>>, StoreError> {
+    let before = counter(value)?;
+    let Some(after) = before.checked_add_signed(by) else {
+        return Err(StoreError::Invalid(format!("a counter that is {before} cannot change by {by}")));
+    };
+    Ok((after > 0).then(|| after.to_be_bytes().to_vec()))
 }
 
 /// One tenant's change: everything in it becomes true together, durably, or nothing does.
@@ -150,7 +195,7 @@ pub struct Unit {
     pub given: Vec<Given>,
     /// What it writes, applied in order.
     pub writes: Vec<Write>,
-    /// What the history says of it. A unit without an entry may write small values and index entries only, and takes no number.
+    /// What the history says of it. A unit without an entry may write small values, counters and index entries only, and takes no number.
     pub log: Option<Entry>,
 }
 

@@ -421,6 +421,7 @@ fn weight(unit: &Unit) -> usize {
         // The facts are written again, which is not seen from here.
         Write::EraseValues(_) => 512,
         Write::Small { key, value, .. } => 16 + key.len() + value.as_ref().map_or(0, Vec::len),
+        Write::Add { key, .. } => 24 + key.len(),
     });
     log + writes.sum::<usize>()
 }

@@ -16,8 +16,9 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("chance", &[]),
     ("scim", &["ids"]),
     ("idp", &["scim", "ids"]),
+    ("psa", &["scim", "ids"]),
     ("store", &["ids"]),
-    ("roster", &["store", "idp", "scim", "ids", "clock", "chance"]),
+    ("roster", &["store", "psa", "idp", "scim", "ids", "clock", "chance"]),
     ("config", &[]),
     ("telemetry", &[]),
     ("audit", &["roster", "store", "ids"]),
@@ -238,7 +239,7 @@ fn x67_what_could_panic_or_overflow_is_denied_where_requests_pass() {
         assert!(manifest.lines().any(|found| found == line), "Cargo.toml lacks `{line}`");
     }
     // The suite runs clippy with -D warnings, so that a warning is a refusal.
-    for room in ["http", "idp", "jwt", "net", "roster", "scim"] {
+    for room in ["http", "idp", "jwt", "net", "psa", "roster", "scim"] {
         let map = sources().into_iter().find(|source| source.path == format!("{room}/mod.rs")).unwrap();
         let lint = "warn(clippy::arithmetic_side_effects)";
         assert!(map.text.contains(lint), "{}: expected `{lint}` at its head", map.path);

@@ -147,7 +147,7 @@ impl Rendering {
 }
 
 fn head(out: &mut Vec<u8>, edge: &Edge, kind: &Kind, view: &View, projection: &Projection) {
-    let mut segments: Vec<(&str, &str)> = kind.seen(view.stored.segments()).collect();
+    let mut segments: Vec<(&str, &str)> = view.segments(kind);
     let nameless;
     if let (false, Some((_, core))) = (view.shows_external_id, segments.first_mut()) {
         nameless = without_external_id(core);

@@ -1,6 +1,7 @@
 //! The planner against a look at every record, and the bounds of a scan.
 
 mod order;
+mod own;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

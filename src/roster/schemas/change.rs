@@ -16,6 +16,7 @@ use crate::roster::commit::Plan;
 use crate::roster::error::RosterError;
 use crate::roster::keyed::{self, Keyed};
 use crate::roster::rows::{self, FENCE, GENERATION, SCHEMAS, SchemaRow};
+use crate::roster::scope::{Scope, Scopes};
 use crate::roster::{Caller, LOCAL, Roster, all_small};
 use crate::scim::attr::AttrPath;
 use crate::scim::custom::{Definition, Loss, losses, newly_keyed};
@@ -260,7 +261,7 @@ impl Roster {
         let snapshot = self.store.snapshot()?;
         let (_, row) = schema_row(snapshot.as_ref(), caller.tenant, id)?;
         let of = definition(snapshot.as_ref(), caller.tenant, id, row.version)?;
-        let sight = self.sight(snapshot.as_ref(), caller.tenant, LOCAL)?;
+        let sight = self.sight(snapshot.as_ref(), caller.tenant, LOCAL, Scopes::of(Scope::ALL))?;
         let caller = &Caller { sight, ..caller.clone() };
         let mut range = IndexRange::exactly(of.kind, keyed::CARRIED, keyed::carried(id));
         let mut indexed = 0_usize;

@@ -273,6 +273,8 @@ impl Reader {
             reference_types: self.texts(place, members, "referenceTypes"),
             clearing: Clearing::Allowed,
             indexed: self.flag(place, members, "indexed").unwrap_or(false),
+            financial: false,
+            names: None,
             description: self.described(place, members, "description").unwrap_or_default(),
             sub_attributes: self.sub_attributes(place, members, kind, parent, &name, count),
             name,

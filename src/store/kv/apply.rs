@@ -12,7 +12,7 @@ use super::{KvRead, read, rows};
 use crate::ids::{Address, ConnectionId, KindId, ResourceId, TenantId};
 use crate::store::codec::{self, Stored};
 use crate::store::log::{Entry, LogRow};
-use crate::store::unit::{Given, IndexEntry, IndexId, Record, Seq, Unit, Write};
+use crate::store::unit::{self, Given, IndexEntry, IndexId, Record, Seq, Space, Unit, Write};
 use crate::store::{Head, KEY_BYTES_MAX, Owned, StoreError, Touched};
 
 /// What became of a unit that was applied to a batch.
@@ -59,7 +59,7 @@ fn validate(unit: &Unit) -> Result<(), StoreError> {
     };
     for write in &unit.writes {
         match write {
-            Write::Small { key, .. } => key_fits(key, "a small key")?,
+            Write::Small { key, .. } | Write::Add { key, .. } => key_fits(key, "a small key")?,
             Write::Index { index, .. } => {
                 index.iter().try_for_each(|entry| key_fits(&entry.value, "an index value"))?;
             }
@@ -90,6 +90,10 @@ fn holds(kv: &dyn KvRead, tenant: TenantId, given: &Given) -> Result<bool, Store
             read::touched(kv, tenant, *group)?.map_or(Seq::ZERO, |it| it.seq) == *seq
         }
         Given::Small(space, key, value) => read::small(kv, tenant, *space, key)? == *value,
+        Given::Room { space, key, max } => {
+            unit::counter(read::small(kv, tenant, *space, key)?.as_deref())? < *max
+        }
+        Given::Unused(entry) => read::used_by(kv, tenant, entry)?.is_none(),
     })
 }
 
@@ -118,18 +122,25 @@ impl Applying<'_> {
                 Write::Edge { group, member, add: true } => self.add_edge(*group, *member),
                 Write::Edge { group, member, add: false } => self.remove_edge(*group, *member),
                 Write::EraseValues(seq) => self.erase(*seq),
-                Write::Small { space, key, value } => {
-                    let key = keys::small(self.tenant, *space, key);
-                    match value {
-                        Some(value) => self.draft.put(key, value),
-                        None => self.draft.remove(key),
-                    }
-                    ON
+                Write::Small { space, key, value } => self.small(*space, key, value.as_deref()),
+                Write::Add { space, key, by } => {
+                    let before = read::small(&self.draft, self.tenant, *space, key)?;
+                    let after = unit::count_on(before.as_deref(), *by)?;
+                    self.small(*space, key, after.as_deref())
                 }
             }?;
             if step.is_break() {
                 return Ok(step);
             }
+        }
+        ON
+    }
+
+    fn small(&mut self, space: Space, key: &[u8], value: Option<&[u8]>) -> Step {
+        let key = keys::small(self.tenant, space, key);
+        match value {
+            Some(value) => self.draft.put(key, value),
+            None => self.draft.remove(key),
         }
         ON
     }
@@ -320,6 +331,9 @@ impl Applying<'_> {
         let row = LogRow::chain(head.link, self.seq, entry)
             .map_err(|error| StoreError::Invalid(format!("a log entry that is no JSON: {error}")))?;
         self.draft.put(keys::log(self.tenant, self.seq), &rows::log(&row));
+        if let Some(subject) = entry.facts.subject {
+            self.draft.put(keys::about(self.tenant, subject.id, self.seq), rows::NOTHING);
+        }
         let head = Head { seq: self.seq, link: row.link };
         self.draft.put(keys::head(self.tenant), &rows::head(&head));
         Ok(())

@@ -10,7 +10,7 @@ use super::keys::{self, Table, drawer};
 use super::{KvRead, read, rows};
 use crate::ids::{Address, KindId, ResourceId, TenantId};
 use crate::store::codec::Stored;
-use crate::store::log::Link;
+use crate::store::log::{Link, LogRow};
 use crate::store::seal::unseal;
 use crate::store::unit::{IndexId, Seq};
 use crate::store::{Finding, Head, Owned, StoreError, Touched};
@@ -47,6 +47,8 @@ struct Seen {
     touched: BTreeMap<ResourceId, Touched>,
     unique: (u64, u64),
     index: (u64, u64),
+    /// Entries of the history that have a subject, and rows that say so.
+    about: (u64, u64),
     chain: Head,
     head: Head,
 }
@@ -84,7 +86,7 @@ impl Check<'_> {
 
     fn documents(&mut self) -> Result<(), StoreError> {
         let state = self.state;
-        state.scan(Table::Documents, &[], &END, &mut |key, bytes| {
+        state.scan(Table::Documents, &[], &keys::BEYOND, &mut |key, bytes| {
             self.tick();
             let Some((tenant, at)) = keys::parse_document(key) else {
                 self.find(TenantId::SYSTEM, format!("a record stands under a key of {} bytes", key.len()));
@@ -144,7 +146,7 @@ impl Check<'_> {
 
     fn small(&mut self) -> Result<(), StoreError> {
         let state = self.state;
-        state.scan(Table::Small, &[], &END, &mut |key, sealed| {
+        state.scan(Table::Small, &[], &keys::BEYOND, &mut |key, sealed| {
             self.tick();
             if *key == keys::PROBE {
                 return Ok(ControlFlow::Continue(()));
@@ -242,9 +244,14 @@ impl Check<'_> {
                 _ => None,
             },
             drawer::SMALL => (!tail.is_empty()).then_some(None),
-            drawer::LOG => keys::parse_seq(tail)
-                .and_then(|seq| rows::open_log(seq, value))
-                .map(|row| self.log(tenant, &row)),
+            drawer::LOG => match keys::parse_seq(tail).and_then(|seq| rows::open_log(seq, value)) {
+                Some(row) => Some(self.log(tenant, &row).or(self.subject(tenant, &row)?)),
+                None => None,
+            },
+            drawer::ABOUT => keys::parse_about(tail).map(|_| {
+                self.of(tenant).about.1 += 1;
+                None
+            }),
             drawer::HEAD => rows::open_head(value).map(|head| {
                 self.of(tenant).head = head;
                 None
@@ -273,7 +280,7 @@ impl Check<'_> {
         Ok(group_there.or_else(|| self.needs_record(tenant, member, "an edge")))
     }
 
-    fn log(&mut self, tenant: TenantId, row: &crate::store::LogRow) -> Option<String> {
+    fn log(&mut self, tenant: TenantId, row: &LogRow) -> Option<String> {
         let chain = &mut self.of(tenant).chain;
         let expected = Seq(chain.seq.0 + 1);
         let follows = row.follows(if row.seq == Seq(1) { Link::default() } else { chain.link });
@@ -285,6 +292,17 @@ impl Check<'_> {
         } else {
             Some(format!("entry {} of the history was altered, or the one before it", row.seq.0))
         }
+    }
+
+    /// Looks up the row by which an entry is found from its subject.
+    fn subject(&mut self, tenant: TenantId, row: &LogRow) -> Result<Option<String>, StoreError> {
+        let Ok(subject) = row.subject() else {
+            return Ok(Some(format!("entry {} of the history has facts that cannot be read", row.seq.0)));
+        };
+        let Some(Address { id, .. }) = subject else { return Ok(None) };
+        self.of(tenant).about.0 += 1;
+        let there = self.has(&keys::about(tenant, id, row.seq))?;
+        Ok((!there).then(|| format!("entry {} is not in the history of its subject {id}", row.seq.0)))
     }
 
     /// Compares what was counted with what is kept.
@@ -306,9 +324,6 @@ fn words(error: StoreError) -> String {
 }
 
 type Row = Option<Option<String>>;
-
-/// Beyond every key: tenants are four bytes, and none of their drawers is 255.
-const END: [u8; 32] = [0xff; 32];
 
 impl Seen {
     /// Counts an id in its block; tells whether it has one. The pass meets blocks before ids.
@@ -365,6 +380,7 @@ impl Seen {
         differ("ids", self.ids, self.versions.len() as u64);
         differ("unique keys", self.unique.1, self.unique.0);
         differ("index entries", self.index.1, self.index.0);
+        differ("entries in histories of resources", self.about.1, self.about.0);
         differ("edges known to members", self.backward, self.edges.values().sum());
         let groups: BTreeSet<_> = self.edges.keys().chain(self.touched.keys()).collect();
         for group in groups {

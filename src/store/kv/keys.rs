@@ -17,6 +17,7 @@
 //! | `t` touched | group | seq, time, number of members |
 //! | `s` small | space ‖ key | as given |
 //! | `l` log | seq | entry |
+//! | `a` about | id ‖ seq | nothing; one for each entry of the log that has a subject |
 //! | `h` head | nothing | seq, link |
 //!
 //! An index value may hold any byte and be the beginning of another. It is escaped (0 becomes 0 255) and ended by
@@ -38,6 +39,9 @@ pub enum Table {
 /// A row that belongs to no tenant: what the writer writes to learn whether the disk has room again.
 pub(crate) const PROBE: [u8; 5] = *b"\xff\xff\xff\xffP";
 
+/// Beyond every key: tenants are four bytes, and none of their drawers is 255.
+pub(super) const BEYOND: [u8; 32] = [0xff; 32];
+
 /// Drawers of the small table.
 pub(super) mod drawer {
     pub(crate) const UNIQUE: u8 = b'u';
@@ -53,6 +57,7 @@ pub(super) mod drawer {
     pub(crate) const TOUCHED: u8 = b't';
     pub(crate) const SMALL: u8 = b's';
     pub(crate) const LOG: u8 = b'l';
+    pub(crate) const ABOUT: u8 = b'a';
     pub(crate) const HEAD: u8 = b'h';
 }
 
@@ -91,6 +96,11 @@ pub(super) fn index(tenant: TenantId, kind: KindId, index: IndexId) -> Vec<u8> {
     key.push(kind.0);
     key.push(index.0);
     key
+}
+
+/// Where the entries of every index begin.
+pub(super) fn indexes(tenant: TenantId) -> Vec<u8> {
+    begin(tenant, drawer::INDEX, 0)
 }
 
 /// Where the counted blocks of an index begin.
@@ -238,6 +248,19 @@ pub(super) fn logs(tenant: TenantId) -> Vec<u8> {
     begin(tenant, drawer::LOG, 0)
 }
 
+/// Where the numbers of the entries about a resource begin. Without its kind, which may change.
+pub(super) fn all_about(tenant: TenantId, subject: ResourceId) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::ABOUT, 24);
+    key.extend_from_slice(subject.as_bytes());
+    key
+}
+
+pub(super) fn about(tenant: TenantId, subject: ResourceId, seq: Seq) -> Vec<u8> {
+    let mut key = all_about(tenant, subject);
+    key.extend_from_slice(&seq.0.to_be_bytes());
+    key
+}
+
 pub(super) fn head(tenant: TenantId) -> Vec<u8> {
     begin(tenant, drawer::HEAD, 0)
 }
@@ -319,6 +342,12 @@ pub(super) fn parse_group(tail: &[u8]) -> Option<(Address, ResourceId)> {
 /// Reads a number of the history.
 pub(super) fn parse_seq(tail: &[u8]) -> Option<Seq> {
     Some(Seq(u64::from_be_bytes(tail.try_into().ok()?)))
+}
+
+/// Reads what an entry is about, and its number.
+pub(super) fn parse_about(tail: &[u8]) -> Option<(ResourceId, Seq)> {
+    let (subject, seq) = tail.split_first_chunk()?;
+    Some((ResourceId::from_bytes(*subject), parse_seq(seq)?))
 }
 
 /// Reads an id from the end of a key.

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: this file (what an engine must do, and the store that stands on one), [`keys`] (the key layout),
 //! `rows` (the values), `draft` (changes that are not written yet), `blocks` (counting ids), `apply` (a unit becomes changes),
-//! `read` (a snapshot), `check` (everything held twice compared).
+//! `read` (a snapshot), `check` (everything held twice compared), `upgrade` (what earlier builds did not write).
 //!
 //! Units are applied to *drafts* in memory over the engine's last committed state. So a unit that fails
 //! leaves no trace whatever it did before it failed, the engine gets one sorted list of changes per batch, and an engine need only
@@ -17,6 +17,7 @@ mod draft;
 pub mod keys;
 mod read;
 mod rows;
+mod upgrade;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use read::KvSnapshot;
 
 pub(crate) use apply::{Applied, apply};
 pub(crate) use draft::Batch;
+pub(super) use upgrade::note_subjects;
 
 use super::unit::{Outcome, Unit};
 use super::writer::{Writer, WriterOptions};

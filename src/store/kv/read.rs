@@ -11,7 +11,7 @@ use crate::ids::{Address, KindId, ResourceId, TenantId};
 use crate::store::codec::Stored;
 use crate::store::log::LogRow;
 use crate::store::seal::unseal;
-use crate::store::unit::{IndexId, Seq, Space, UniqueKey};
+use crate::store::unit::{IndexEntry, IndexId, Seq, Space, UniqueKey};
 use crate::store::{
     Head, IndexRange, IndexRow, Owned, PAGE_ROWS_MAX, SmallRow, Snapshot, StoreError, Touched, UniqueRow,
 };
@@ -58,6 +58,46 @@ pub(super) fn owned(kv: &dyn KvRead, tenant: TenantId, owned: Owned) -> Result<u
 
 pub(super) fn head(kv: &dyn KvRead, tenant: TenantId) -> Result<Head, StoreError> {
     Ok(rows::read(kv, &keys::head(tenant), rows::open_head)?.unwrap_or_default())
+}
+
+/// Reads entries of the history by their numbers.
+fn entries(kv: &dyn KvRead, tenant: TenantId, numbers: Vec<Seq>) -> Result<Vec<LogRow>, StoreError> {
+    let entry = |seq| {
+        let key = keys::log(tenant, seq);
+        rows::read(kv, &key, |value| rows::open_log(seq, value))?.ok_or_else(|| damaged(&key))
+    };
+    numbers.into_iter().map(entry).collect()
+}
+
+/// Finds who has an index entry. Entries lie by kind: from each kind that has any it reads one or two, whatever their number.
+pub(super) fn used_by(
+    kv: &dyn KvRead,
+    tenant: TenantId,
+    entry: &IndexEntry,
+) -> Result<Option<Address>, StoreError> {
+    let all = keys::indexes(tenant);
+    let to = keys::end_of(&all);
+    let mut kind = KindId(0);
+    loop {
+        let wanted = keys::index_value(tenant, kind, entry.index, &entry.value);
+        let mut next = None;
+        kv.scan(Table::Small, &wanted, &to, &mut |key, sealed| {
+            unseal(key, sealed)?;
+            let at = keys::parse_index(key.get(all.len()..).unwrap_or_default());
+            next = Some((at.ok_or_else(|| damaged(key))?, key.starts_with(&wanted)));
+            Ok(ControlFlow::Break(()))
+        })?;
+        match next {
+            None => return Ok(None),
+            Some((at, true)) => return Ok(Some(at)),
+            // The next kind that has entries, or this one beyond the value.
+            Some((at, false)) if at.kind > kind => kind = at.kind,
+            Some(_) => match kind.0.checked_add(1) {
+                Some(later) => kind = KindId(later),
+                None => return Ok(None),
+            },
+        }
+    }
 }
 
 /// Lists every member of a group, for its deletion.
@@ -233,6 +273,10 @@ impl Snapshot for KvSnapshot {
         page.collect(self.state(), parse)
     }
 
+    fn used_by(&self, tenant: TenantId, entry: &IndexEntry) -> Result<Option<Address>, StoreError> {
+        used_by(self.state(), tenant, entry)
+    }
+
     fn count(&self, tenant: TenantId, kind: KindId) -> Result<u64, StoreError> {
         count(self.state(), tenant, kind)
     }
@@ -253,6 +297,10 @@ impl Snapshot for KvSnapshot {
 
     fn owned(&self, tenant: TenantId, owned: Owned) -> Result<u64, StoreError> {
         self::owned(self.state(), tenant, owned)
+    }
+
+    fn is_owned(&self, tenant: TenantId, owned: Owned, id: ResourceId) -> Result<bool, StoreError> {
+        rows::exists(self.state(), &keys::owned(tenant, owned, id))
     }
 
     fn owned_ids(
@@ -350,6 +398,34 @@ impl Snapshot for KvSnapshot {
     fn changes(&self, tenant: TenantId, after: Seq, limit: usize) -> Result<Vec<LogRow>, StoreError> {
         let page = Stretch::page(keys::logs(tenant), Some(keys::log(tenant, after)), limit);
         page.collect(self.state(), |tail, value| rows::open_log(keys::parse_seq(tail)?, value))
+    }
+
+    fn history_of(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let mut page = Stretch::page(keys::all_about(tenant, subject), None, limit);
+        if let Some(before) = before {
+            page.to = keys::about(tenant, subject, before);
+        }
+        let numbers = page.collect_back(self.state(), |tail, _| keys::parse_seq(tail))?;
+        entries(self.state(), tenant, numbers)
+    }
+
+    fn history_since(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let after = keys::about(tenant, subject, after);
+        let page = Stretch::page(keys::all_about(tenant, subject), Some(after), limit);
+        let numbers = page.collect(self.state(), |tail, _| keys::parse_seq(tail))?;
+        entries(self.state(), tenant, numbers)
     }
 
     fn head(&self, tenant: TenantId) -> Result<Head, StoreError> {

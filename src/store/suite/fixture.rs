@@ -92,6 +92,16 @@ pub fn entry_at(when: Timestamp) -> Entry {
     }
 }
 
+/// An index entry of a display.
+pub fn display(value: &[u8]) -> IndexEntry {
+    IndexEntry { index: DISPLAY, value: value.into() }
+}
+
+/// The fact that a counter is below a number.
+pub fn room(key: &[u8], max: u64) -> Given {
+    Given::Room { space: SPACE, key: key.into(), max }
+}
+
 /// An empty unit with a log entry.
 pub fn unit() -> Unit {
     Unit { given: vec![], writes: vec![], log: Some(entry_at(second(1000))) }
@@ -158,6 +168,25 @@ impl Unit {
         self.write(Write::Small { space: SPACE, key: key.into(), value: value.map(Into::into) })
     }
 
+    /// Adds to a counter.
+    #[must_use]
+    pub fn count(self, key: &[u8], by: i64) -> Self {
+        self.write(Write::Add { space: SPACE, key: key.into(), by })
+    }
+
+    /// Adds the fact that a counter is below a number.
+    #[must_use]
+    pub fn room(self, key: &[u8], max: u64) -> Self {
+        self.given(room(key, max))
+    }
+
+    /// Says what the entry is about.
+    #[must_use]
+    pub fn about(mut self, subject: Address) -> Self {
+        self.log.as_mut().unwrap().facts.subject = Some(subject);
+        self
+    }
+
     /// Sets the moment.
     #[must_use]
     pub fn at(self, when: Timestamp) -> Self {
@@ -210,6 +239,12 @@ pub fn everything(snapshot: &dyn Snapshot, tenant: TenantId) -> String {
     note(&snapshot.head(tenant).unwrap());
     note(&snapshot.changes(tenant, Seq::ZERO, 10_000).unwrap());
     note(&snapshot.small_range(tenant, SPACE, b"", None, 10_000).unwrap());
+    for number in 0..10 {
+        let mut back = snapshot.history_of(tenant, id(number), None, 10_000).unwrap();
+        note(&back.iter().map(|row| row.seq).collect::<Vec<_>>());
+        back.reverse();
+        assert_eq!(snapshot.history_since(tenant, id(number), Seq::ZERO, 10_000).unwrap(), back);
+    }
     for kind in [1, 2, 3].map(crate::ids::KindId) {
         note(&snapshot.count(tenant, kind).unwrap());
         for by in [1, 2].map(connection) {
@@ -229,6 +264,10 @@ pub fn everything(snapshot: &dyn Snapshot, tenant: TenantId) -> String {
             forward.reverse();
             assert_eq!(snapshot.index_range(tenant, &back, 10_000).unwrap(), forward);
             note(&snapshot.index_range(tenant, &IndexRange { skip: 2, ..range }, 3).unwrap());
+            for row in forward.drain(..) {
+                let entry = IndexEntry { index: IndexId(index), value: row.value };
+                note(&snapshot.used_by(tenant, &entry).unwrap().unwrap());
+            }
         }
         for id in snapshot.ids(tenant, kind, None, 0, 10_000).unwrap() {
             let at = Address { kind, id };
@@ -238,6 +277,10 @@ pub fn everything(snapshot: &dyn Snapshot, tenant: TenantId) -> String {
             for key in &record.unique {
                 assert_eq!(snapshot.by_unique(tenant, key).unwrap(), Some(at));
             }
+            let owners: Vec<_> = (0..4).map(connection).collect();
+            let owns = |by: &ConnectionId| snapshot.is_owned(tenant, Owned { kind, by: *by }, id).unwrap();
+            let expected = |by: &ConnectionId| record.connection == Some(*by);
+            assert!(owners.iter().all(|by| owns(by) == expected(by)));
             note(&(stored.version(), record, snapshot.groups_of(tenant, at, None, 10_000).unwrap()));
             note(&(
                 snapshot.members(tenant, id, None, 10_000).unwrap(),

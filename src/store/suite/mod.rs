@@ -1,7 +1,7 @@
 //! What every store must pass: one small case per promise of the contract.
 //!
 //! Each case is a function that gets an empty store. `fixture` makes records and units; then, by topic, `records`, `facts`,
-//! `unique`, `index`, `edges`, `small`, `history` and `moments`; `durable` is for stores that outlive their process; `model` plays
+//! `unique`, `index`, `edges`, `small`, `counters`, `history` and `moments`; `durable` is for stores that outlive their process; `model` plays
 //! random units against two stores and compares them. A new engine needs a constructor here and nothing else.
 
 #![allow(
@@ -13,6 +13,7 @@
     reason = "test code; the names of the cases say what they are about"
 )]
 
+mod counters;
 mod durable;
 mod edges;
 mod facts;
@@ -78,7 +79,8 @@ suite! {
         absent_holds_until_the_record_comes free_holds_for_nobody_and_for_the_holder
         members_hold_until_the_next_change_of_edges a_small_value_holds_until_it_changes
         the_first_fact_that_does_not_hold_is_named facts_are_checked_before_the_first_write
-        a_lost_unit_leaves_no_trace facts_of_another_tenant_do_not_count;
+        a_lost_unit_leaves_no_trace unused_holds_until_somebody_of_any_kind_has_the_entry
+        unused_and_exists_let_one_of_two_through facts_of_another_tenant_do_not_count;
     unique:
         a_value_that_another_holds_is_lost_though_nobody_asked a_value_freed_by_a_rename_can_be_taken
         a_value_freed_by_a_deletion_can_be_taken a_unit_may_delete_the_holder_and_take_its_value
@@ -107,12 +109,19 @@ suite! {
         a_small_value_is_put_replaced_and_removed small_values_page_under_a_prefix spaces_do_not_mix
         empty_keys_and_values_are_kept a_unit_without_a_log_entry_takes_no_number
         r18_compare_and_set_loses_no_update a_long_small_key_is_refused;
+    counters:
+        a_counter_counts_from_nothing_and_goes_with_it r18_64_units_count_and_none_is_lost
+        r18_of_64_units_exactly_as_many_commit_as_there_is_room room_is_judged_before_the_units_own_writes
+        room_stops_at_its_maximum a_counter_that_would_sink_below_nothing_is_refused_and_leaves_no_trace
+        what_is_no_counter_is_not_counted_on counters_of_spaces_and_tenants_do_not_mix
+        a_lost_unit_counts_nothing a_long_key_of_a_counter_is_refused;
     history:
         numbers_are_gap_free_from_one r2_numbers_are_gap_free_under_threads x59_the_chain_verifies
-        a_lost_unit_takes_no_number changes_page_after_a_number the_head_is_the_last_row
+        x63_erased_values_are_gone_and_the_chain_still_verifies a_lost_unit_takes_no_number changes_page_after_a_number the_head_is_the_last_row
         x58_an_entry_is_kept_byte_for_byte histories_are_per_tenant
         a_change_of_records_without_a_log_entry_is_refused a_unit_that_only_logs_takes_a_number
-        the_log_may_be_as_long_as_a_page_and_longer;
+        x58_the_history_of_a_resource_is_read_from_both_ends a_resource_keeps_its_history_in_another_kind_and_removed
+        the_history_of_a_resource_is_its_tenants the_log_may_be_as_long_as_a_page_and_longer;
     moments:
         a_snapshot_does_not_change a_snapshot_after_a_commit_sees_it r2_a_reader_sees_all_of_a_unit_or_nothing
         x14_tenants_never_meet a_fresh_store_is_ready_and_empty units_are_counted

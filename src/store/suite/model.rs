@@ -17,6 +17,9 @@ fn any_at() -> impl Strategy<Value = Address> {
     (0..5_u32, any::<bool>()).prop_map(|(number, group)| if group { team(number).at } else { user(number) })
 }
 
+/// A key that no other write has.
+const COUNTER: &[u8] = b"counter";
+
 fn any_name() -> impl Strategy<Value = String> {
     prop_oneof!["[ab]{0,2}", Just("a\0".to_owned())]
 }
@@ -53,6 +56,10 @@ fn any_given() -> impl Strategy<Value = Given> {
         (any_name(), any::<Option<bool>>()).prop_map(|(key, value)| {
             Given::Small(SPACE, key.into(), value.map(|value| vec![u8::from(value)]))
         }),
+        // Some of these keys hold small values that are no counters.
+        (any_name(), 0..5_u64).prop_map(|(key, max)| room(key.as_bytes(), max)),
+        (0..4_u64).prop_map(|max| room(COUNTER, max)),
+        prop::collection::vec(0..3_u8, 0..3).prop_map(|value| Given::Unused(display(&value))),
     ]
 }
 
@@ -70,6 +77,9 @@ fn any_write() -> impl Strategy<Value = Write> {
             key: key.into(),
             value: value.map(|value| vec![u8::from(value)]),
         }),
+        1 => (any_name(), -2..4_i64)
+            .prop_map(|(key, by)| Write::Add { space: SPACE, key: key.into(), by }),
+        1 => (-2..4_i64).prop_map(|by| Write::Add { space: SPACE, key: COUNTER.into(), by }),
     ]
 }
 
@@ -77,8 +87,13 @@ fn any_unit() -> impl Strategy<Value = (TenantId, Unit)> {
     let given = prop_oneof![3 => Just(vec![]), 1 => prop::collection::vec(any_given(), 1..2)];
     let writes = prop::collection::vec(any_write(), 0..4);
     let when = prop_oneof![9 => (0..1000_i64).prop_map(Some), 1 => Just(None)];
-    (1..3_u32, given, writes, when).prop_map(|(tenant, given, writes, when)| {
-        let log = when.map(|when| entry_at(second(when)));
+    let subject = prop::option::of(any_at());
+    (1..3_u32, given, writes, when, subject).prop_map(|(tenant, given, writes, when, subject)| {
+        let log = when.map(|when| {
+            let mut entry = entry_at(second(when));
+            entry.facts.subject = subject;
+            entry
+        });
         (TenantId::new(tenant), Unit { given, writes, log })
     })
 }
@@ -160,7 +175,8 @@ fn address(write: &Write) -> Option<Address> {
         Write::Put(record) => Some(record.at),
         Write::Delete(at) => Some(*at),
         // Index entries are no change of a record.
-        Write::Index { .. } | Write::Edge { .. } | Write::EraseValues(_) | Write::Small { .. } => None,
+        Write::Index { .. } | Write::Edge { .. } | Write::EraseValues(_) => None,
+        Write::Small { .. } | Write::Add { .. } => None,
     }
 }
 

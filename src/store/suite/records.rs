@@ -189,6 +189,14 @@ pub fn x19_what_a_connection_provisioned_is_counted_and_listed_apart(store: &dyn
     ok(store, unit().delete(user(5)));
     assert_eq!(shown(1, None, 0, 10), (0, vec![]));
     assert_eq!(shown(2, None, 0, 10), (2, [2, 3].map(id).to_vec()));
+    for kind in [KindId::USER, KindId::GROUP] {
+        for by in [1, 2, 3] {
+            let owned = Owned { kind, by: connection(by) };
+            let listed = see(store).owned_ids(T, owned, None, 0, 10).unwrap();
+            let is_owned = |id: &crate::ids::ResourceId| see(store).is_owned(T, owned, *id).unwrap();
+            assert_eq!((0..8).map(id).filter(is_owned).collect::<Vec<_>>(), listed);
+        }
+    }
 }
 
 pub fn p8_deep_pages_leave_out_exactly_what_they_should(store: &dyn Store) {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rosterd::ids::{Address, KindId, ResourceId, TenantId};
 use rosterd::store::memory::MemoryStore;
 use rosterd::store::{
-    Finding, Head, Health, IndexId, IndexRange, IndexRow, LogRow, Outcome, Owned, Seq, SmallRow, Snapshot,
-    Space, Store, StoreError, Stored, Touched, UniqueKey, UniqueRow, Unit,
+    Finding, Head, Health, IndexEntry, IndexId, IndexRange, IndexRow, LogRow, Outcome, Owned, Seq, SmallRow,
+    Snapshot, Space, Store, StoreError, Stored, Touched, UniqueKey, UniqueRow, Unit,
 };
 
 /// The memory store, and how often it was asked since the count was last taken. A list counts its rows as well.
@@ -89,6 +89,10 @@ impl Snapshot for Moment {
         self.rows(self.inner.index_range(tenant, range, limit))
     }
 
+    fn used_by(&self, tenant: TenantId, entry: &IndexEntry) -> Read<Option<Address>> {
+        self.one(self.inner.used_by(tenant, entry))
+    }
+
     fn count(&self, tenant: TenantId, kind: KindId) -> Read<u64> {
         self.one(self.inner.count(tenant, kind))
     }
@@ -126,6 +130,10 @@ impl Snapshot for Moment {
 
     fn owned(&self, tenant: TenantId, owned: Owned) -> Result<u64, StoreError> {
         self.one(self.inner.owned(tenant, owned))
+    }
+
+    fn is_owned(&self, tenant: TenantId, owned: Owned, id: ResourceId) -> Read<bool> {
+        self.one(self.inner.is_owned(tenant, owned, id))
     }
 
     fn owned_ids(
@@ -184,6 +192,26 @@ impl Snapshot for Moment {
 
     fn changes(&self, tenant: TenantId, after: Seq, limit: usize) -> Read<Vec<LogRow>> {
         self.rows(self.inner.changes(tenant, after, limit))
+    }
+
+    fn history_of(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Read<Vec<LogRow>> {
+        self.rows(self.inner.history_of(tenant, subject, before, limit))
+    }
+
+    fn history_since(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        after: Seq,
+        limit: usize,
+    ) -> Read<Vec<LogRow>> {
+        self.rows(self.inner.history_since(tenant, subject, after, limit))
     }
 
     fn head(&self, tenant: TenantId) -> Read<Head> {

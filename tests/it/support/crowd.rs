@@ -7,8 +7,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use rosterd::ids::{Address, KindId, ResourceId, TenantId};
 use rosterd::store::memory::MemoryStore;
 use rosterd::store::{
-    Finding, Head, Health, IndexId, IndexRange, IndexRow, LogRow, Outcome, Owned, Seq, SmallRow, Snapshot,
-    Space, Store, StoreError, Stored, Touched, UniqueKey, UniqueRow, Unit,
+    Finding, Head, Health, IndexEntry, IndexId, IndexRange, IndexRow, LogRow, Outcome, Owned, Seq, SmallRow,
+    Snapshot, Space, Store, StoreError, Stored, Touched, UniqueKey, UniqueRow, Unit,
 };
 
 /// What is seen of the reading.
@@ -158,6 +158,10 @@ impl Snapshot for Moment {
         self.inner.index_range(tenant, range, limit)
     }
 
+    fn used_by(&self, tenant: TenantId, entry: &IndexEntry) -> Result<Option<Address>, StoreError> {
+        self.inner.used_by(tenant, entry)
+    }
+
     fn count(&self, tenant: TenantId, kind: KindId) -> Result<u64, StoreError> {
         self.inner.count(tenant, kind)
     }
@@ -185,6 +189,10 @@ impl Snapshot for Moment {
 
     fn owned(&self, tenant: TenantId, owned: Owned) -> Result<u64, StoreError> {
         self.inner.owned(tenant, owned)
+    }
+
+    fn is_owned(&self, tenant: TenantId, owned: Owned, id: ResourceId) -> Result<bool, StoreError> {
+        self.inner.is_owned(tenant, owned, id)
     }
 
     fn owned_ids(
@@ -243,6 +251,26 @@ impl Snapshot for Moment {
 
     fn changes(&self, tenant: TenantId, after: Seq, limit: usize) -> Result<Vec<LogRow>, StoreError> {
         self.inner.changes(tenant, after, limit)
+    }
+
+    fn history_of(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        self.inner.history_of(tenant, subject, before, limit)
+    }
+
+    fn history_since(
+        &self,
+        tenant: TenantId,
+        subject: ResourceId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        self.inner.history_since(tenant, subject, after, limit)
     }
 
     fn head(&self, tenant: TenantId) -> Result<Head, StoreError> {

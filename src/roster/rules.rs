@@ -1,0 +1,153 @@
+//! What is written of a document: its record, and what the rules of its kind add.
+//!
+//! Every use case that writes a document comes through [`put`]: it is where the rules stand that hold whoever writes and however.
+
+use super::commit::Plan;
+use super::create::changes;
+use super::error::RosterError;
+use super::{Caller, Roster, person, references};
+use crate::ids::{Address, KindId, ResourceId};
+use crate::psa::kinds::{self, PARENT, PARENTS_MAX, Pool};
+use crate::scim::schema::Kind;
+use crate::scim::{Document, Refusal, Why};
+use crate::store::{Change, Given, Snapshot, Stored, Write};
+
+/// What the rules of a kind add to a document that is written.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    /// The facts they stand on.
+    pub given: Vec<Given>,
+    /// What else is written.
+    pub writes: Vec<Write>,
+    /// What the history says of it.
+    pub changes: Vec<Change>,
+    /// The segment of a person's standing; `None` where there is nothing to say.
+    pub standing: Option<String>,
+    /// What the history says beside.
+    pub remarks: Vec<String>,
+}
+
+/// A document as it is stored.
+#[derive(Clone, Copy)]
+pub(super) struct Before<'a> {
+    /// The record.
+    pub stored: &'a Stored,
+    /// Its document, as far as the caller sees it.
+    pub kept: &'a Document,
+}
+
+/// A document that is to be written.
+pub(super) struct Draft<'a> {
+    /// Its kind, as the caller sees it.
+    pub kind: &'a Kind,
+    /// Where it lives.
+    pub at: Address,
+    /// What is to stand there.
+    pub wanted: Document,
+    /// What stands there; `None` for what is new.
+    pub before: Option<Before<'a>>,
+    /// Whether it is written also where nothing differs.
+    pub anew: bool,
+}
+
+/// Adds to a plan what it takes to write a document: the record in front of everything else, what the kind's rules add, and what the history
+/// says. Returns whether there was anything to write.
+pub(super) fn put(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    mut draft: Draft<'_>,
+    plan: &mut Plan,
+) -> Result<bool, RosterError> {
+    let settled = settle(snapshot, caller, &mut draft)?;
+    let Draft { kind, at, wanted, before, anew } = draft;
+    let same = before.is_some_and(|before| *before.kept == wanted) && settled.changes.is_empty();
+    if same && !anew {
+        return Ok(false);
+    }
+    let record =
+        Roster::record(snapshot, caller, kind, at, &wanted, before.map(|before| before.stored), &settled)?;
+    let nothing = Document::default();
+    let mut told = changes(kind, before.map_or(&nothing, |before| before.kept), &wanted);
+    told.extend(settled.changes);
+    plan.changes.splice(0..0, told);
+    plan.writes.insert(0, Write::Put(Box::new(record)));
+    plan.writes.extend(settled.writes);
+    plan.given.extend(settled.given);
+    plan.remark_all(settled.remarks);
+    Ok(true)
+}
+
+/// Applies the rules of a kind to a document that is to be written.
+fn settle(snapshot: &dyn Snapshot, caller: &Caller, draft: &mut Draft<'_>) -> Result<Settled, RosterError> {
+    let &mut Draft { kind, at, ref wanted, before, .. } = draft;
+    match kind.id {
+        KindId::USER => return person::settle(snapshot, caller, draft),
+        KindId::GROUP => return Ok(Settled::default()),
+        _ => {}
+    }
+    kinds::check(kind.id, wanted)?;
+    let kept = before.map(|before| before.kept);
+    let mut settled =
+        Settled { given: references::check(snapshot, caller, kind, kept, wanted)?, ..Settled::default() };
+    match kind.id {
+        KindId::COST_CENTER => settled.given.extend(no_circle(snapshot, caller, at, wanted)?),
+        KindId::LICENSE_POOL => {
+            let max = Pool::of(wanted)?.seats.saturating_add(1);
+            let room = person::seats(at.id, max);
+            if snapshot.counter(caller.tenant, person::SEATS, at.id.as_bytes())? >= max {
+                let detail =
+                    "seats: expected no fewer than there are people who have one; lock some of them first";
+                return Err(RosterError::InUse(detail.to_owned()));
+            }
+            settled.given.push(room);
+        }
+        _ => {}
+    }
+    Ok(settled)
+}
+
+/// Refuses what a removal would leave dangling, and says on which facts it stands.
+pub(super) fn check_removal(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    at: Address,
+) -> Result<Vec<Given>, RosterError> {
+    match at.kind {
+        KindId::USER | KindId::GROUP => Ok(Vec::new()),
+        _ => references::refuse_if_named(snapshot, caller, at),
+    }
+}
+
+/// Refuses a parent that is below the cost centre itself, and says on which ancestors that stands: if one of them moves meanwhile, it is
+/// looked at again.
+fn no_circle(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    at: Address,
+    wanted: &Document,
+) -> Result<Vec<Given>, RosterError> {
+    let mut facts = Vec::new();
+    let mut next = parent_of(wanted);
+    while let Some(id) = next {
+        if id == at.id {
+            let detail =
+                "parent: expected a cost centre that is not below this one; the tree would have a circle";
+            return Err(Refusal::new(Why::InvalidValue, detail).into());
+        }
+        if facts.len() >= PARENTS_MAX {
+            let detail = format!("parent: expected at most {PARENTS_MAX} cost centres above one another");
+            return Err(Refusal::new(Why::InvalidValue, detail).into());
+        }
+        let parent = Address { kind: KindId::COST_CENTER, id };
+        let Some(stored) = snapshot.get(caller.tenant, parent)? else { break };
+        facts.push(Given::Version(parent, stored.version()));
+        let document = Document::from_segments(stored.segments().take(1))
+            .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
+        next = parent_of(&document);
+    }
+    Ok(facts)
+}
+
+fn parent_of(document: &Document) -> Option<ResourceId> {
+    ResourceId::parse(document.get(PARENT)?.get("value")?.as_str()?).ok()
+}
