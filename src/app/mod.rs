@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -48,6 +49,8 @@ use measure::Reloads;
 
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);
+/// How often entries of the history are looked for that have become too old for their values.
+const FORGET_EVERY: Duration = Duration::from_hours(1);
 
 /// Why the daemon did not start.
 #[derive(Debug, thiserror::Error)]
@@ -178,6 +181,8 @@ pub struct Daemon {
     reloader: Reloader,
     drain: Drain,
     listeners: JoinSet<()>,
+    /// How long the history keeps values; `None` for ever.
+    keeps: Option<SignedDuration>,
 }
 
 impl Daemon {
@@ -242,7 +247,18 @@ impl Daemon {
         listeners.spawn(serve(unix, front(socket_router, Door::Socket, &socket_limits), None));
         let reloader = Reloader { tls, limits, edge, metrics, reloads, rim: rim.clone() };
         reloader.show_certificate();
-        Self { public: public_at, admin: admin_at, socket, base_url, roster, reloader, drain, listeners }
+        let keeps = settings::keeps(config);
+        Self {
+            public: public_at,
+            admin: admin_at,
+            socket,
+            base_url,
+            roster,
+            reloader,
+            drain,
+            listeners,
+            keeps,
+        }
     }
 
     /// Returns the address of the public listener, with the port that the system chose.
@@ -284,13 +300,32 @@ impl Daemon {
     pub async fn finish(mut self) {
         let mut tick = interval(WRITE_DOWN_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut hour = interval(FORGET_EVERY);
+        hour.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 ended = self.listeners.join_next() => if ended.is_none() { break },
                 _ = tick.tick() => self.write_down().await,
+                _ = hour.tick() => self.forget(),
             }
         }
         self.write_down().await;
+    }
+
+    /// Erases what the history has kept long enough. Nobody waits for it: it may take a while, and goes on where it was broken off.
+    fn forget(&self) {
+        let Some(keeps) = self.keeps else { return };
+        let roster = Arc::clone(&self.roster);
+        tokio::task::spawn_blocking(move || {
+            let Ok(before) = roster.current_time().checked_sub(keeps) else { return };
+            match roster.forget_values_before(before, roster.request_id()) {
+                Ok(0) => {}
+                Ok(entries) => tracing::info!(entries, "values of old entries of the history were erased"),
+                Err(error) => {
+                    tracing::error!(%error, "values of old entries of the history could not be erased")
+                }
+            }
+        });
     }
 
     async fn write_down(&self) {

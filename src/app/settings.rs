@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use jiff::SignedDuration;
+
 use crate::config::Config;
 use crate::http::admin::COMMAND_WITHIN;
 use crate::http::edge::BodySizes;
@@ -44,6 +46,12 @@ pub(super) fn admin_limits(config: &Config) -> Limits {
 /// command line waits for it.
 pub(super) fn socket_limits(config: &Config) -> Limits {
     Limits { handler: COMMAND_WITHIN, ..admin_limits(config) }
+}
+
+/// How long the history keeps values; `None` for ever.
+pub(super) fn keeps(config: &Config) -> Option<SignedDuration> {
+    let days = i64::from(config.audit.retention_days);
+    (days > 0).then(|| SignedDuration::from_hours(days.saturating_mul(24)))
 }
 
 /// How large bodies may be.

@@ -27,7 +27,7 @@ impl Roster {
         let (mut erased, mut after, mut known) = (0_u64, Seq::ZERO, false);
         loop {
             let rows = self.store.snapshot()?.history_since(caller.tenant, person, after, ENTRIES_AT_ONCE)?;
-            let last = rows.last().map(|row| row.seq);
+            let last = rows.last().filter(|_| rows.len() == ENTRIES_AT_ONCE).map(|row| row.seq);
             let mut seqs = Vec::new();
             for row in &rows {
                 let facts = facts(row)?;

@@ -48,6 +48,7 @@ mod refusals;
 mod remove;
 mod repair;
 mod replace;
+mod retention;
 mod rows;
 mod rules;
 mod scan;

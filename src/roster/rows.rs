@@ -30,6 +30,8 @@ pub const CONNECTIONS: Space = Space(16);
 pub const TOKENS: Space = Space(17);
 /// Token id → when it was last used (text of an instant).
 pub const TOKEN_USE: Space = Space(18);
+/// One key: up to which entry of the history values were erased because of their age (a number).
+pub const RETAINED: Space = Space(64);
 /// Person id → [`AdministratorRow`].
 pub const ADMINISTRATORS: Space = Space(19);
 /// SHA-256 of an invitation's secret → [`InvitationRow`].

@@ -156,6 +156,13 @@ impl Engine {
         if length == 0 { Err(StoreError::Corrupt("the file is empty".into())) } else { Ok(()) }
     }
 
+    /// Moves the pages together. Nobody may hold a state.
+    fn squeeze(&mut self) -> Result<(), StoreError> {
+        let database = self.database.as_mut();
+        let database = database.ok_or_else(|| StoreError::Retry("the engine is not open".into()))?;
+        database.compact().map(drop).map_err(failed)
+    }
+
     fn state(&self) -> Result<Arc<dyn KvRead>, StoreError> {
         Ok(Arc::new(Open::of(self.database()?)?))
     }

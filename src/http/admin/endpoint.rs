@@ -146,12 +146,15 @@ impl Route {
             .tag(tag(path))
             .response(A::STATUS.as_str(), A::described(&mut schemas));
         for captured in captures(path) {
+            // A connection of this name is there always.
+            let example = (captured == "name").then(|| crate::roster::LOCAL_NAME.into());
             operation = operation.parameter(
                 ParameterBuilder::new()
                     .name(captured)
                     .parameter_in(ParameterIn::Path)
                     .required(Required::True)
                     .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
+                    .example(example)
                     .build(),
             );
         }

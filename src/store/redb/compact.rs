@@ -64,6 +64,8 @@ fn rewrite(mut old: Engine, mut new: Engine) -> Result<(u64, u64), StoreError> {
             at.push(0);
         }
     }
+    // What was written page after page left room behind.
+    unless_damaged(|| new.squeeze())?;
     let (ours, theirs) = (digest(from.as_ref())?, digest(new.state()?.as_ref())?);
     if ours != theirs {
         return Err(StoreError::Fatal(

@@ -23,7 +23,7 @@ fn made_and_deleted(app: &TestApp) -> String {
     body["externalId"] = "canary-external".into();
     body["favourite"] = "canary-shadow".into();
     let ada = app.post("/Users", &body).expect(201).id();
-    let crowd = app.post("/Groups", &group("crowd", &[])).expect(201).id();
+    let crowd = app.post("/Groups", &group("company", &[])).expect(201).id();
     let _ = app.patch(&format!("/Groups/{crowd}"), &add_members(&[&ada])).expect(204);
     let path = format!("/Users/{ada}");
     let _ = app.patch(&path, &replace("title", "canary-title of another kind")).expect(200);

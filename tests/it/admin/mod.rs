@@ -3,5 +3,6 @@
 mod api;
 mod audit;
 mod bound;
+mod docs;
 mod erase;
 mod support;
