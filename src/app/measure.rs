@@ -1,4 +1,4 @@
-//! The store's figures and those of reloads among the metrics.
+//! The store's figures, those of webhooks and those of reloads among the metrics.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,12 +10,14 @@ use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use crate::outbox::{Figures, Outbox};
 use crate::roster::Roster;
 use crate::store::State;
 
 /// Adds the figures to a registry.
-pub(super) fn register(registry: &mut Registry, roster: Arc<Roster>) -> Reloads {
+pub(super) fn register(registry: &mut Registry, roster: Arc<Roster>, outbox: Arc<Outbox>) -> Reloads {
     registry.register_collector(Box::new(StoreFigures(roster)));
+    registry.register_collector(Box::new(OutboxFigures(outbox)));
     let reloads = Reloads::default();
     registry.register(
         "rosterd_config_reloads",
@@ -70,6 +72,55 @@ impl Collector for StoreFigures {
         for used in self.0.leniencies_of_all() {
             let rule = [("rule", used.rule.as_str())];
             ConstCounter::new(used.requests).encode(family.encode_family(&rule)?)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct OutboxFigures(Arc<Outbox>);
+
+impl Collector for OutboxFigures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let figures = self.0.figures();
+        if figures.is_empty() {
+            return Ok(());
+        }
+        let mut family = encoder.encode_descriptor(
+            "rosterd_webhook_deliveries",
+            "Deliveries to webhooks by how they ended: delivered, failed (tried again), set_aside, gone",
+            None,
+            MetricType::Counter,
+        )?;
+        for hook in &figures {
+            let outcomes = [
+                ("delivered", hook.delivered),
+                ("failed", hook.failed),
+                ("set_aside", hook.set_aside),
+                ("gone", hook.gone),
+            ];
+            for (outcome, count) in outcomes {
+                let labels = [("webhook", hook.hook.as_str()), ("outcome", outcome)];
+                ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let gauges: [(&str, &str, fn(&Figures) -> u64); 4] = [
+            ("rosterd_webhook_behind", "Entries of the history that are not read or not delivered", |hook| {
+                hook.behind
+            }),
+            ("rosterd_webhook_oldest_seconds", "Age of the oldest event that waits", |hook| hook.oldest_s),
+            ("rosterd_webhook_set_aside", "Events that lie aside until an operator looks", |hook| hook.aside),
+            ("rosterd_webhook_off", "1 where the receiver has said that it is gone", |hook| {
+                u64::from(hook.off)
+            }),
+        ];
+        for (name, help, value) in gauges {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for hook in &figures {
+                let labels = [("webhook", hook.hook.as_str())];
+                let gauge = ConstGauge::new(i64::try_from(value(hook)).unwrap_or(i64::MAX));
+                gauge.encode(family.encode_family(&labels)?)?;
+            }
         }
         Ok(())
     }

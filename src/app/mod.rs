@@ -1,7 +1,7 @@
 //! The wiring: what is started in which order, and stopped in which.
 //!
 //! Start: the data folder is locked and the store opened; the roster stands on it; the listeners are bound ([`Doors`]); the first
-//! tenant is made where there is none ([`bootstrap`]); the listeners are served. Stop: nothing new is taken, what was begun is answered, what was only in memory is written
+//! tenant is made where there is none ([`bootstrap`]); the listeners are served, and webhooks delivered. Stop: nothing new is taken or delivered, what was begun is answered, what was only in memory is written
 //! down, the store is closed. `measure` shows the store's figures. Only this room knows all the others.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
@@ -23,7 +23,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Webhook};
 use crate::doctor::Doctor;
 use crate::http::body::Bodies;
 use crate::http::drain::Drain;
@@ -37,8 +37,10 @@ use crate::http::oauth::OAuth;
 use crate::http::router;
 use crate::http::serve::{Listener, serve};
 use crate::http::tls::{Tls, TlsError};
+use crate::ids::RequestId;
 use crate::jwt::Keyring;
 use crate::net::{Client, Resolver, RootsError, SystemResolver};
+use crate::outbox::{Bell, Feed, Hook, HookError, Outbox, Settings, Trial, try_out};
 use crate::requests::{Requests, SecretNames};
 use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
 use crate::store::redb::compact::{self, Compacted};
@@ -46,6 +48,7 @@ use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
 use crate::store::{State, Store};
 use measure::Reloads;
+pub use settings::policies;
 
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);
@@ -70,6 +73,9 @@ pub enum StartError {
     /// TLS for requests to others.
     #[error("no TLS for requests to others: {0}")]
     Outbound(#[from] rustls::Error),
+    /// A webhook.
+    #[error(transparent)]
+    Webhook(#[from] HookError),
     /// A listener.
     #[error("{key}: cannot listen on {place}: {why}; {}", remedy(why))]
     Listen {
@@ -120,6 +126,10 @@ pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError>
     let writer = WriterOptions { queue_max: config.store.queue_max, ..WriterOptions::default() };
     let store = open(&config.data.dir, &RedbOptions { cache_bytes: config.store.cache_bytes(), writer })?;
     let roster = roster_on(Arc::new(store), rim);
+    // Which tenants there are is looked at when they are served: the first is not made yet.
+    if let Err(error) = roster.set_policies(policies(config)) {
+        tracing::error!(%error, "the tenants could not be read");
+    }
     match roster.complete_indexes() {
         Ok(0) => {}
         Ok(records) => tracing::info!(records, "records of an earlier build were given index entries"),
@@ -140,6 +150,14 @@ pub fn roster_on(store: Arc<dyn Store>, rim: &Rim) -> Arc<Roster> {
     Arc::new(Roster::new(store, Arc::clone(&rim.clock), Arc::clone(&rim.chance)))
 }
 
+/// Delivers one event that is about nothing to a webhook, from this process.
+pub async fn try_webhook(config: &Config, hook: &Webhook, rim: &Rim) -> Result<Trial, StartError> {
+    let client = Client::new(settings::deliveries(config)?, Arc::clone(&rim.resolver))?;
+    let now = rim.clock.now();
+    let request = RequestId::new(rim.chance.uuid(now));
+    Ok(try_out(&client, &Hook::read(hook)?, request, now).await)
+}
+
 /// The listeners, bound and not served yet: whoever connects waits.
 #[derive(Debug)]
 pub struct Doors {
@@ -148,6 +166,8 @@ pub struct Doors {
     admin: (Listener, SocketAddr),
     socket: Listener,
     oauth: OAuth,
+    deliveries: Client,
+    webhooks: Settings,
 }
 
 impl Doors {
@@ -156,6 +176,8 @@ impl Doors {
         let client = Client::new(settings::outbound(config)?, Arc::clone(&rim.resolver))?;
         let keyring = Keyring::new(client, Arc::clone(&rim.chance));
         let oauth = OAuth::new(keyring, config.tokens.access_lifetime_minutes);
+        let deliveries = Client::new(settings::deliveries(config)?, Arc::clone(&rim.resolver))?;
+        let webhooks = settings::webhooks(config)?;
         let tls = settings::tls_files(config).map(|files| Tls::load(&files)).transpose()?;
         let public = bind("server.listen", config.server.listen).await?;
         let admin = bind("admin.listen", config.admin.listen).await?;
@@ -166,7 +188,7 @@ impl Doors {
             place,
             why,
         })?;
-        Ok(Self { tls, public, admin, socket, oauth })
+        Ok(Self { tls, public, admin, socket, oauth, deliveries, webhooks })
     }
 }
 
@@ -193,14 +215,23 @@ impl Daemon {
 
     /// Serves the roster behind doors that are open already, until the drain begins. Within a runtime.
     pub fn behind(doors: Doors, config: &Config, roster: Arc<Roster>, rim: &Rim) -> Self {
-        let Doors { tls, public: (public, public_at), admin: (admin, admin_at), socket: unix, oauth } = doors;
+        let Doors { tls, public: (public, public_at), admin: (admin, admin_at), socket: unix, oauth, .. } =
+            doors;
+        let (deliveries, webhooks) = (doors.deliveries, doors.webhooks);
         let limits = settings::limits(config);
         let socket = config.admin.socket_path(&config.data);
         let drain = Drain::new();
         let base_url = config.server.base_url(&config.tls, public_at);
         let base_path: Arc<str> = config.server.base_path.as_str().into();
+        let bell = Arc::new(Bell::default());
+        let rung = Arc::clone(&bell);
+        roster.watch(Arc::new(move |tenant, seq| rung.ring(tenant, seq)));
+        let times = (Arc::clone(&rim.clock), Arc::clone(&rim.chance));
+        let (kept, rings) = (Arc::clone(&roster), Arc::clone(&bell));
+        let outbox = Arc::new(Outbox::new(kept, rings, deliveries, times, base_url.clone()));
+        let feed = Arc::new(Feed::new(Arc::clone(&roster), bell, base_url.clone()));
         let mut registry = Registry::default();
-        let reloads = measure::register(&mut registry, Arc::clone(&roster));
+        let reloads = measure::register(&mut registry, Arc::clone(&roster), Arc::clone(&outbox));
         let metrics = Metrics::new(Inventory::new(&router::templates()), registry);
         let bodies = Bodies::new(&limits);
         let admin_limits = Arc::new(ArcSwap::from_pointee(settings::admin_limits(config)));
@@ -235,17 +266,35 @@ impl Daemon {
         let admin_router = router::admin_listener(
             edge.clone(),
             Arc::clone(&doctor),
+            Arc::clone(&feed),
             Arc::clone(&metrics),
             Arc::clone(&ready),
             drain.clone(),
         );
         let socket_router =
-            router::admin_socket(edge.clone(), doctor, Arc::clone(&metrics), ready, drain.clone());
+            router::admin_socket(edge.clone(), doctor, feed, Arc::clone(&metrics), ready, drain.clone());
         let mut listeners = JoinSet::new();
         listeners.spawn(serve(public, front(public_router, Door::Public, &limits), tls.clone()));
         listeners.spawn(serve(admin, front(admin_router, Door::Admin, &admin_limits), None));
         listeners.spawn(serve(unix, front(socket_router, Door::Socket, &socket_limits), None));
-        let reloader = Reloader { tls, limits, edge, metrics, reloads, rim: rim.clone() };
+        settings::hold_policies(&roster, config);
+        outbox.set(webhooks);
+        let (stopping, drained) = (Arc::clone(&outbox), drain.clone());
+        // What is committed from then on is delivered by the next process.
+        listeners.spawn(async move {
+            drained.begun().await;
+            stopping.begin_stop();
+        });
+        let reloader = Reloader {
+            tls,
+            limits,
+            edge,
+            metrics,
+            outbox,
+            reloads,
+            roster: Arc::clone(&roster),
+            rim: rim.clone(),
+        };
         reloader.show_certificate();
         let keeps = settings::keeps(config);
         Self {
@@ -309,6 +358,7 @@ impl Daemon {
                 _ = hour.tick() => self.forget(),
             }
         }
+        self.reloader.outbox.stop().await;
         self.write_down().await;
     }
 
@@ -343,24 +393,28 @@ pub struct Reloader {
     limits: Arc<ArcSwap<Limits>>,
     edge: Edge,
     metrics: Arc<Metrics>,
+    outbox: Arc<Outbox>,
     reloads: Reloads,
+    roster: Arc<Roster>,
     rim: Rim,
 }
 
 impl Reloader {
-    /// Takes over what may change without a restart. Certificate and key are read again in any case; a broken pair keeps the old one (R32),
-    /// and then nothing else is taken over either (R28).
-    pub fn apply(&self, config: &Config) -> Result<(), TlsError> {
-        let read = match (&self.tls, settings::tls_files(config)) {
-            (Some(tls), Some(files)) => tls.reload(&files),
-            _ => Ok(()),
+    /// Takes over what may change without a restart. Certificate and key, and the secrets of webhooks, are read again in any case; what is
+    /// broken keeps the old ones (R32), and then nothing else is taken over either (R28).
+    pub fn apply(&self, config: &Config) -> Result<(), StartError> {
+        let read = || -> Result<Settings, StartError> {
+            let webhooks = settings::webhooks(config)?;
+            if let (Some(tls), Some(files)) = (&self.tls, settings::tls_files(config)) {
+                tls.reload(&files)?;
+            }
+            Ok(webhooks)
         };
-        if read.is_err() {
-            self.failed();
-            return read;
-        }
+        let webhooks = read().inspect_err(|_| self.failed())?;
+        self.outbox.set(webhooks);
         self.limits.store(Arc::new(settings::limits(config)));
         self.edge.set_body_sizes(settings::body_sizes(config));
+        settings::hold_policies(&self.roster, config);
         self.edge.oauth().set_lifetime_minutes(config.tokens.access_lifetime_minutes);
         self.show_certificate();
         self.reloads.done.inc();

@@ -1,15 +1,25 @@
-//! From the configuration's words to the edge's.
+//! From the configuration's words to those of the edge and of the roster.
+
+mod rights;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::config::Config;
+use crate::config::webhooks::WEBHOOKS_MAX;
+use crate::config::{self, Config};
 use crate::http::admin::COMMAND_WITHIN;
 use crate::http::edge::BodySizes;
 use crate::http::limits::Limits;
 use crate::http::tls::TlsFiles;
-use crate::net::{Options, RootsError, read_roots};
+use crate::net::{AT_ONCE_MAX, Options, RootsError, read_roots};
+use crate::outbox::desk::{AT_ONCE_MAX as DELIVERIES_AT_ONCE_MAX, Pace};
+use crate::outbox::feed::WAIT_MAX;
+use crate::outbox::{Hook, HookError, Settings};
+use crate::psa::policy::{Deprovision, Policies, Policy, Rehire};
+use crate::roster::Roster;
 
 /// The bounds of a listener.
 pub(super) fn limits(config: &Config) -> Limits {
@@ -37,9 +47,15 @@ pub(super) fn limits(config: &Config) -> Limits {
 /// Connections to the admin listener and to the admin socket, each. Few, so that they never crowd out the public ones.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
 
+/// What reading changes takes beside waiting for them.
+const WAIT_MARGIN: Duration = Duration::from_secs(10);
+
 /// The bounds of the admin listener.
 pub(super) fn admin_limits(config: &Config) -> Limits {
-    Limits { connections_max: ADMIN_CONNECTIONS_MAX, ..limits(config) }
+    let limits = limits(config);
+    // Whoever waits for changes is answered at the end of that time, and not cut off before.
+    let handler = limits.handler.max(WAIT_MAX.saturating_add(WAIT_MARGIN));
+    Limits { connections_max: ADMIN_CONNECTIONS_MAX, handler, ..limits }
 }
 
 /// The bounds of the admin socket: an operator's command may read the whole store (`rosterd check`), so it may take as long as the
@@ -67,7 +83,67 @@ pub(super) fn outbound(config: &Config) -> Result<Options, RootsError> {
         connect: net.connect_timeout(),
         total: net.total_timeout(),
         roots: net.ca_file.as_deref().map_or(Ok(vec![]), read_roots)?,
+        at_once_max: AT_ONCE_MAX,
     })
+}
+
+/// What tenants have decided.
+pub fn policies(config: &Config) -> Policies {
+    let otherwise = config
+        .tenants
+        .iter()
+        .map(|(name, tenant)| (name.clone(), policy(&tenant.people, &tenant.permissions, &tenant.groups)));
+    Policies::new(policy(&config.people, &config.permissions, &config.groups), otherwise)
+}
+
+fn policy(people: &config::People, permissions: &config::Permissions, groups: &config::Groups) -> Policy {
+    Policy {
+        deprovision: match people.deprovision {
+            config::Deprovision::DeleteIfUnused => Deprovision::DeleteIfUnused,
+            config::Deprovision::Lock => Deprovision::Lock,
+            config::Deprovision::Delete => Deprovision::Delete,
+        },
+        rehire: match people.rehire {
+            config::Rehire::Resurrect => Rehire::Resurrect,
+            config::Rehire::New => Rehire::New,
+        },
+        time_zone: people.time_zone.clone(),
+        password_characters_min: people.password_characters_min,
+        catalogue: Arc::new(rights::catalogue(permissions)),
+        group_maps: rights::group_maps(groups),
+    }
+}
+
+/// Gives the roster what tenants have decided, and says which of those there are not.
+pub(super) fn hold_policies(roster: &Roster, config: &Config) {
+    match roster.set_policies(policies(config)) {
+        Ok(unknown) => {
+            for name in unknown {
+                tracing::warn!(
+                    tenant = name,
+                    "there are settings for a tenant that does not exist; they will hold when it is made"
+                );
+            }
+        }
+        Err(error) => tracing::error!(%error, "whether every tenant with settings exists could not be read"),
+    }
+}
+
+/// How webhooks are delivered to: as other requests, and as many at once as all webhooks together may have under way.
+pub(super) fn deliveries(config: &Config) -> Result<Options, RootsError> {
+    Ok(Options { at_once_max: WEBHOOKS_MAX.saturating_mul(DELIVERIES_AT_ONCE_MAX), ..outbound(config)? })
+}
+
+/// The webhooks. Reads their secrets.
+pub(super) fn webhooks(config: &Config) -> Result<Settings, HookError> {
+    let hooks = config.webhooks.iter().map(Hook::read).collect::<Result<_, _>>()?;
+    let outbox = &config.outbox;
+    let pace = Pace {
+        attempts_max: outbox.attempts_max,
+        first: outbox.retry_first(),
+        most: outbox.retry_longest().max(outbox.retry_first()),
+    };
+    Ok(Settings { hooks, pace })
 }
 
 /// Where certificate and key lie, when TLS is on.
@@ -79,7 +155,7 @@ pub(super) fn tls_files(config: &Config) -> Option<TlsFiles> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Environment, Sources};
+    use crate::config::{DEFAULTS, Environment, Sources};
 
     #[test]
     fn an_operators_command_has_the_time_that_the_command_line_gives_it() {
@@ -87,5 +163,26 @@ mod tests {
         assert_eq!(socket_limits(&config).handler, COMMAND_WITHIN);
         assert!(admin_limits(&config).handler < COMMAND_WITHIN);
         assert_eq!(socket_limits(&config).connections_max, ADMIN_CONNECTIONS_MAX);
+    }
+
+    #[test]
+    fn the_policy_without_settings_is_that_of_the_default_settings() {
+        assert!(DEFAULTS.contains("[people]"));
+        let config = Config::load(&Sources::new(Environment::default())).unwrap();
+        assert_eq!(**policies(&config).of("acme"), Policy::default());
+    }
+
+    #[test]
+    fn what_one_tenant_has_otherwise_is_its_policy() {
+        let sources = Sources::new(Environment::default())
+            .flag("a test", "people.rehire", "new")
+            .flag("a test", "tenants.acme.people.deprovision", "lock")
+            .flag("a test", "tenants.acme.people.time_zone", "Europe/Helsinki");
+        let policies = policies(&Config::load(&sources).unwrap());
+        let acme = policies.of("acme");
+        assert_eq!((acme.deprovision, acme.rehire), (Deprovision::Lock, Rehire::New));
+        assert_eq!(acme.time_zone.iana_name(), Some("Europe/Helsinki"));
+        let other = policies.of("other");
+        assert_eq!((other.deprovision, other.rehire), (Deprovision::DeleteIfUnused, Rehire::New));
     }
 }

@@ -23,6 +23,7 @@ pub mod table;
 pub mod tenant;
 pub mod token;
 pub mod version;
+pub mod webhook;
 
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -80,6 +81,9 @@ pub enum Command {
     /// People who administer a tenant.
     #[command(subcommand)]
     Admin(admin::AdminCommand),
+    /// Who is told of changes: the webhooks of the settings, and what could not be delivered.
+    #[command(subcommand)]
+    Webhook(webhook::WebhookCommand),
     /// Read everything in the store, and say what does not fit together.
     Check(check::CheckArgs),
     /// Erase what is left of a person who was deleted: the values in the history.
@@ -176,6 +180,7 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
         Command::Client(command) => client::run(command, world),
         Command::Schema(command) => schema::run(command, world),
         Command::Admin(command) => admin::run(command, world),
+        Command::Webhook(command) => webhook::run(command, world),
         Command::Check(args) => check::run(&args, world),
         Command::Erase(args) => erase::erase(args, world),
         Command::Compact(args) => erase::compact(&args, world),

@@ -19,9 +19,10 @@ use super::{Refused, World};
 use crate::app::{self, Rim};
 use crate::config::Config;
 use crate::doctor::{self, Doctor, Question};
-use crate::http::admin::{COMMAND_WITHIN, INSPECT_PATH, OPERATE_PATH};
+use crate::http::admin::{COMMAND_WITHIN, INSPECT_PATH, OPERATE_PATH, WEBHOOKS_PATH};
 use crate::http::layers::X_REQUEST_ID;
 use crate::http::panics;
+use crate::outbox;
 use crate::roster::{Command, Reply, Roster, RosterError};
 
 /// How long is waited for a daemon: a little longer than it gives itself, so that its own word comes first.
@@ -75,6 +76,16 @@ impl Operator {
                 doctor.ask(question, roster.request_id()).map_err(|error| explained(error, dir))
             }
             Self::Daemon(socket) => over(socket, INSPECT_PATH, &question),
+        }
+    }
+
+    /// Asks about webhooks, or orders something of one.
+    pub fn webhooks(&self, question: outbox::Question) -> Result<outbox::Answer> {
+        match self {
+            Self::Folder(dir, roster) => {
+                question.answer(roster, roster.request_id()).map_err(|error| explained(error, dir))
+            }
+            Self::Daemon(socket) => over(socket, WEBHOOKS_PATH, &question),
         }
     }
 }

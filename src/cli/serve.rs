@@ -166,7 +166,7 @@ fn reload(reloader: &Reloader, volume: &Volume, current: Config, sources: &Sourc
         }
     };
     if let Err(error) = reloader.apply(&applied.config) {
-        tracing::error!(%error, "the certificate cannot be used; the old settings stay");
+        tracing::error!(%error, "what the settings name cannot be used; the old settings stay");
         return current;
     }
     if let Err(error) = volume.set(applied.config.log.level.as_str()) {

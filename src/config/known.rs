@@ -2,10 +2,10 @@
 
 use figment::value::Dict;
 
-use super::layer::{Entry, Layer};
+use super::layer::{Entry, LISTS, Layer, TENANTS, tenant_key};
 use super::problem::{Place, Problem};
 use super::text::quoted;
-use super::{DEFAULTS, environment};
+use super::{DEFAULTS, environment, tenants};
 
 /// Most bytes of a key that is repeated whole, and compared with the keys that exist.
 const KEY_BYTES_MAX: usize = 100;
@@ -23,7 +23,16 @@ pub(super) fn take_unknown(layer: &mut Layer, known: &Layer) -> Vec<Problem> {
         if known.find(&entry.path).is_some() {
             return true;
         }
+        if entry.path.split('.').next() == Some(TENANTS) {
+            let problem = tenants::unknown(entry, known);
+            let is_known = problem.is_none() && tenant_key(&entry.path).is_some();
+            problems.extend(problem);
+            return is_known;
+        }
         let topic = entry.path.split('.').next().unwrap_or_default();
+        if LISTS.contains(&topic) && matches!(entry.place, Place::File { .. }) {
+            return true;
+        }
         let is_empty_topic = entry.path == topic && entry.value.as_dict().is_some_and(Dict::is_empty);
         if is_topic(known, topic) && is_empty_topic {
             return false;
@@ -48,7 +57,7 @@ fn is_topic(known: &Layer, name: &str) -> bool {
 }
 
 fn topics(known: &Layer) -> impl Iterator<Item = &str> {
-    known.entries.iter().filter_map(|entry| entry.path.split('.').next())
+    known.entries.iter().filter_map(|entry| entry.path.split('.').next()).chain(LISTS.iter().copied())
 }
 
 fn unknown_topic(entry: &Entry, topic: &str, known: &Layer) -> Problem {
@@ -68,7 +77,7 @@ fn unknown_key(entry: &Entry, known: &Layer) -> Problem {
     let as_variable = matches!(entry.place, Place::Variable(_));
     let (key, what) = match entry.place {
         Place::Variable(_) => (None, "no setting has this variable".to_owned()),
-        _ if is_topic(known, &entry.path) => {
+        _ if is_topic(known, &entry.path) && !LISTS.contains(&entry.path.as_str()) => {
             let what = format!("expected a topic: a line [{}] with its keys below", entry.path);
             return Problem { place: entry.place.clone(), key: Some(entry.path.clone()), what, remedy: None };
         }
@@ -83,7 +92,7 @@ fn unknown_key(entry: &Entry, known: &Layer) -> Problem {
 }
 
 /// Writes a key that a stranger to us chose: as it is if it looks like one, else quoted and cut (X61).
-fn shown(key: &str) -> String {
+pub(super) fn shown(key: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if key.len() <= KEY_BYTES_MAX && key.bytes().all(plain) { key.to_owned() } else { quoted(key) }
 }
@@ -94,7 +103,7 @@ pub(super) fn variable(key: &str) -> String {
 }
 
 /// Finds the key that was probably meant: one spelt alike, or the same name under another topic.
-fn meant<'k>(path: &str, known: &'k Layer) -> Option<&'k str> {
+pub(super) fn meant<'k>(path: &str, known: &'k Layer) -> Option<&'k str> {
     let keys = || known.entries.iter().map(|entry| entry.path.as_str());
     let last = path.rsplit('.').next().unwrap_or(path);
     let elsewhere = || {

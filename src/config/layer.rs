@@ -9,8 +9,13 @@ use toml_edit::{Document, Item, TableLike};
 
 use super::problem::{Place, Problem};
 
+/// Topics that are lists of tables. Only a file can hold them.
+pub(super) const LISTS: &[&str] = &["webhooks"];
 /// Most bytes of a configuration file.
 pub(super) const FILE_BYTES_MAX: usize = 1 << 20;
+
+/// The topic below which each tenant has topics of its own.
+pub(super) const TENANTS: &str = "tenants";
 
 /// One setting of a source.
 #[derive(Debug, Clone)]
@@ -57,6 +62,20 @@ impl Layer {
         self.entries.push(Entry { path, value, place });
     }
 
+    /// Returns what the source says of one tenant, as if it said it of all.
+    pub(super) fn of_tenant(&self, name: &str) -> Self {
+        let entries = self.entries.iter().filter_map(|entry| {
+            let path = tenant_key(&entry.path).filter(|(whose, _)| *whose == name)?.1;
+            Some(Entry { path: path.to_owned(), ..entry.clone() })
+        });
+        Self { entries: entries.collect() }
+    }
+
+    /// Names the tenants of which the source says something.
+    pub(super) fn tenants(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter_map(|entry| tenant_key(&entry.path)).map(|(name, _)| name)
+    }
+
     /// Finds a setting.
     pub(super) fn find(&self, path: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.path == path)
@@ -66,15 +85,56 @@ impl Layer {
         for (name, item) in table.iter() {
             let path = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
             let at = item_start(table, name, item);
+            if above.is_empty() && LISTS.contains(&name) {
+                self.add_list(name, item, place);
+                continue;
+            }
             match item.as_table_like() {
-                // Topics are one level deep: what lies deeper is one wrong value, not many.
-                Some(inner) if above.is_empty() && !inner.is_empty() => self.add_table(inner, &path, place),
+                // What lies deeper than keys do is one wrong value, not many.
+                Some(inner) if !inner.is_empty() && depth(&path) <= levels(&path) => {
+                    self.add_table(inner, &path, place);
+                }
                 _ => self.entries.push(Entry { path, value: value_of(item), place: place(at) }),
             }
         }
     }
 }
 
+impl Layer {
+    /// Adds each table of a list (`[[webhooks]]`) under its place in it, counted from 0.
+    fn add_list(&mut self, name: &str, item: &Item, place: &dyn Fn(Option<usize>) -> Place) {
+        let span = |span: Option<std::ops::Range<usize>>| place(span.map(|span| span.start));
+        let tables: Vec<(Value, Place)> = match (item.as_array_of_tables(), item.as_array()) {
+            (Some(tables), _) => {
+                let each =
+                    tables.iter().map(|table| (value_of(&Item::Table(table.clone())), span(table.span())));
+                each.collect()
+            }
+            (None, Some(items)) => items.iter().map(|item| (scalar_of(item), span(item.span()))).collect(),
+            (None, None) => vec![(value_of(item), span(item.span()))],
+        };
+        for (index, (value, place)) in tables.into_iter().enumerate() {
+            self.entries.push(Entry { path: format!("{name}.{index}"), value, place });
+        }
+    }
+}
+
+/// Returns how many levels of tables lie above a path's keys: the topic, and of a tenant its name and the topic below it.
+pub(super) fn levels(path: &str) -> usize {
+    let topic = path.split('.').next().unwrap_or(path);
+    if topic == TENANTS { 3 } else { 1 }
+}
+
+/// Splits the key of a setting of one tenant into the tenant's name and the key that it replaces.
+pub(super) fn tenant_key(path: &str) -> Option<(&str, &str)> {
+    path.strip_prefix(TENANTS)?.strip_prefix('.')?.split_once('.')
+}
+
+fn depth(path: &str) -> usize {
+    path.split('.').count()
+}
+
+/// The settings without those of single tenants, for figment.
 impl Provider for Layer {
     fn metadata(&self) -> Metadata {
         Metadata::named("settings")
@@ -82,8 +142,15 @@ impl Provider for Layer {
 
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
         let mut topics = Dict::new();
-        for entry in &self.entries {
+        for entry in self.entries.iter().filter(|entry| levels(&entry.path) == 1) {
             let (topic, key) = entry.path.split_once('.').unwrap_or((entry.path.as_str(), ""));
+            if LISTS.contains(&topic) {
+                let slot = topics.entry(topic.to_owned()).or_insert_with(|| Value::from(Vec::<Value>::new()));
+                if let Value::Array(_, items) = slot {
+                    items.push(entry.value.clone());
+                }
+                continue;
+            }
             let slot = topics.entry(topic.to_owned()).or_insert_with(|| Value::from(Dict::new()));
             if let Value::Dict(_, keys) = slot {
                 keys.insert(key.to_owned(), entry.value.clone());
@@ -112,7 +179,13 @@ fn value_of(item: &Item) -> Value {
     }
     match item {
         Item::Value(value) => scalar_of(value),
-        Item::ArrayOfTables(_) => Value::from(Vec::<Value>::new()),
+        Item::ArrayOfTables(tables) => {
+            let tables = tables.iter().map(|table| {
+                let inner = table.iter().map(|(name, item)| (name.to_owned(), value_of(item)));
+                Value::from(inner.collect::<Dict>())
+            });
+            Value::from(tables.collect::<Vec<_>>())
+        }
         Item::None | Item::Table(_) => Value::from(Dict::new()),
     }
 }

@@ -12,10 +12,10 @@ use figment::Figment;
 use figment::error::{Actual, Kind};
 
 use super::findings::{Finding, Findings};
-use super::layer::{FILE_BYTES_MAX, Layer};
+use super::layer::{FILE_BYTES_MAX, Layer, tenant_key};
 use super::problem::{ConfigErrors, Place, Problem};
 use super::text::quoted;
-use super::{Config, Environment, environment, known};
+use super::{Config, Environment, environment, known, permissions, tenants, webhooks};
 
 /// Where settings are read from.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +60,10 @@ impl Config {
     pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
         let mut problems = Vec::new();
         let layers = read_layers(sources, &mut problems)?;
-        let config = type_values(&layers, &mut problems);
+        let mut config = type_values(&layers, &mut problems);
+        if let Some(config) = config.as_mut() {
+            config.tenants = tenants::type_values(&layers, &mut problems);
+        }
         if let Some(config) = config.as_ref() {
             let mut found = Findings::default();
             config.check(&mut found);
@@ -81,12 +84,25 @@ impl Config {
         self.audit.check(found);
         self.tokens.check(found);
         self.net.check(found);
+        self.outbox.check(found);
+        webhooks::check(&self.webhooks, found);
+        self.people.check("", found);
+        self.permissions.check("", found);
+        self.groups.check("", &self.permissions, found);
+        if !found.0.is_empty() {
+            // What is wrong for everybody would be said of each tenant too.
+            return;
+        }
+        for (name, tenant) in &self.tenants {
+            tenant.check(name, found);
+        }
     }
 
     pub(super) fn check_together(&self, found: &mut Findings) {
         self.tls.check_together(found);
         self.server.check_together(&self.tls, found);
         self.admin.check_together(&self.server, found);
+        webhooks::check_together(&self.webhooks, &self.net, found);
     }
 }
 
@@ -103,13 +119,13 @@ fn read_layers(sources: &Sources, problems: &mut Vec<Problem>) -> Result<Vec<Lay
     let mut variables = Layer::default();
     for (name, value) in sources.environment.settings() {
         let path = key_of_variable(name);
-        let default = defaults.find(&path).map(|entry| &entry.value);
+        let default = defaults.find(known_key(&path)).map(|entry| &entry.value);
         variables.add_text(path, value, default, Place::Variable(name.to_owned()));
     }
     layers.push(variables);
     let mut flags = Layer::default();
     for Flag { name, key, value } in &sources.flags {
-        let default = defaults.find(key).map(|entry| &entry.value);
+        let default = defaults.find(known_key(key)).map(|entry| &entry.value);
         flags.add_text(key.clone(), value, default, Place::Flag(name.clone()));
     }
     layers.push(flags);
@@ -117,6 +133,11 @@ fn read_layers(sources: &Sources, problems: &mut Vec<Problem>) -> Result<Vec<Lay
         problems.extend(known::take_unknown(layer, &defaults));
     }
     Ok(layers)
+}
+
+/// Returns the key whose default a setting has: a tenant's is that of all.
+fn known_key(path: &str) -> &str {
+    tenant_key(path).map_or(path, |(_, key)| key)
 }
 
 /// Returns the key of a variable: `ROSTERD_SERVER__LISTEN` is `server.listen`. One that is not in capitals is no key.
@@ -160,38 +181,72 @@ fn read_file(path: &Path) -> Result<Layer, Problem> {
 
 /// Gives every value its type. A value that has not got it is noted, and replaced by its default to get on.
 fn type_values(layers: &[Layer], problems: &mut Vec<Problem>) -> Option<Config> {
-    let mut figment = layers.iter().fold(Figment::new(), |under, layer| under.merge(layer));
-    let defaults = layers.first()?;
-    let mut replaced: Vec<String> = Vec::new();
+    let beneath = permissions::beneath(layers.iter()).map_err(|problem| problems.push(problem)).ok()?;
+    let mut above = layers.to_vec();
     loop {
-        let error = match figment.extract::<Config>() {
+        let error = match laid_over(&above, &beneath).extract::<Config>() {
             Ok(config) => return Some(config),
             Err(error) => error,
         };
-        let key = error.path.iter().take(2).cloned().collect::<Vec<_>>().join(".");
+        let key = key_of(&error);
         problems.push(Problem {
             place: place_of(&key, layers),
             key: Some(key.clone()),
-            what: expected_and_found(&error.kind),
+            what: what_of(&error),
             remedy: None,
         });
         // A default that is wrong itself, or an error without a key: only a mistake in `default.toml` leads here.
-        let default = defaults.find(&key).filter(|_| !replaced.contains(&key))?;
-        figment = figment.merge(Layer { entries: vec![default.clone()] });
-        replaced.push(key);
+        if !take_out(&mut above, &key) {
+            return None;
+        }
     }
 }
 
+/// Lays layers over each other, with what lies between the defaults and the others.
+pub(super) fn laid_over(layers: &[Layer], beneath: &[Layer]) -> Figment {
+    let (defaults, above) = layers.split_at(usize::from(!layers.is_empty()));
+    defaults.iter().chain(beneath).chain(above).fold(Figment::new(), |under, layer| under.merge(layer))
+}
+
+/// Takes a key out of all layers but the defaults. Tells whether it was there.
+pub(super) fn take_out(layers: &mut [Layer], key: &str) -> bool {
+    let mut was_there = false;
+    for layer in layers.iter_mut().skip(1) {
+        let before = layer.entries.len();
+        layer.entries.retain(|entry| entry.path != key);
+        was_there |= layer.entries.len() < before;
+    }
+    was_there
+}
+
+/// Returns the setting in which an error lies.
+pub(super) fn key_of(error: &figment::Error) -> String {
+    error.path.iter().take(2).cloned().collect::<Vec<_>>().join(".")
+}
+
+/// Says what is wrong, with the place inside the setting where it has places.
+pub(super) fn what_of(error: &figment::Error) -> String {
+    let said = expected_and_found(&error.kind);
+    let inside = error.path.iter().skip(2).cloned().collect::<Vec<_>>().join(".");
+    if inside.is_empty() { said } else { format!("{}: {said}", known::shown(&inside)) }
+}
+
 /// Returns where a key's value was written: in the highest layer that has it.
-fn place_of(key: &str, layers: &[Layer]) -> Place {
-    let entry = layers.iter().rev().find_map(|layer| layer.find(key));
+pub(super) fn place_of(key: &str, layers: &[Layer]) -> Place {
+    let whole = || layers.iter().rev().find_map(|layer| layer.find(key));
+    // Of a table in a list only the table has a place.
+    let part = || {
+        let (table, _) = key.rsplit_once('.')?;
+        layers.iter().rev().find_map(|layer| layer.find(table))
+    };
+    let entry = whole().or_else(part);
     entry.map_or(Place::Default, |entry| entry.place.clone())
 }
 
 fn placed(finding: Finding, layers: &[Layer]) -> Problem {
     Problem {
-        place: place_of(finding.key, layers),
-        key: Some(finding.key.to_owned()),
+        place: place_of(&finding.key, layers),
+        key: Some(finding.key.into_owned()),
         what: finding.what,
         remedy: finding.remedy,
     }
@@ -208,6 +263,10 @@ fn expected_and_found(kind: &Kind) -> String {
             let wanted: Vec<String> = wanted.iter().map(|word| format!("{word:?}")).collect();
             format!("expected {}, found {}", wanted.join(" or "), quoted(found))
         }
+        Kind::UnknownField(found, wanted) => {
+            format!("unknown key {}, expected one of: {}", quoted(found), wanted.join(", "))
+        }
+        Kind::MissingField(name) => format!("expected the key {name}, which is not there"),
         other => other.to_string(),
     }
 }

@@ -1,7 +1,7 @@
 //! The settings of an installation: where they come from, what they mean, and what is wrong with them.
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
-//! `audit`, `tokens`, `net`: one struct each), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
+//! `audit`, `tokens`, `net`, `people`, `permissions` with its presets, `outbox`: one struct each; `webhooks`: a list of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
 //! [`surroundings`] (what only the file system can tell), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
@@ -19,6 +19,9 @@ mod layer;
 pub mod load;
 pub mod log;
 pub mod net;
+pub mod outbox;
+pub mod people;
+pub mod permissions;
 pub mod problem;
 pub mod public_url;
 pub mod reference;
@@ -27,10 +30,14 @@ pub mod secret;
 pub mod server;
 pub mod store;
 pub mod surroundings;
+pub mod tenants;
 mod text;
 pub mod tls;
 pub mod tokens;
 pub mod trusted;
+pub mod webhooks;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,15 +49,20 @@ pub use environment::Environment;
 pub use load::Sources;
 pub use log::{Format, Level, Log};
 pub use net::{Net, Permit};
+pub use outbox::Outbox;
+pub use people::{Deprovision, People, Rehire};
+pub use permissions::{Groups, PermissionLevel, PermissionScope, Permissions, Preset};
 pub use problem::{ConfigErrors, Place, Problem};
 pub use public_url::PublicUrl;
 pub use reference::reference;
 pub use reload::{Applied, Reload};
 pub use server::Server;
 pub use store::{Engine, Store};
+pub use tenants::Tenant;
 pub use tls::Tls;
 pub use tokens::Tokens;
 pub use trusted::Network;
+pub use webhooks::{From as WebhookFrom, Webhook};
 
 /// Every setting, with its comment and its default.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -77,4 +89,18 @@ pub struct Config {
     pub tokens: Tokens,
     /// Outbound requests.
     pub net: Net,
+    /// What becomes of people.
+    pub people: People,
+    /// The rights that there are.
+    pub permissions: Permissions,
+    /// What groups give.
+    pub groups: Groups,
+    /// What single tenants have otherwise, by their name: everything that can be otherwise, with what holds for them.
+    #[serde(default)]
+    pub tenants: BTreeMap<String, Tenant>,
+    /// How deliveries to webhooks are tried again.
+    pub outbox: Outbox,
+    /// Who is told of changes.
+    #[serde(default)]
+    pub webhooks: Vec<Webhook>,
 }

@@ -3,16 +3,32 @@
 //! A pure comparison: it names what changed and what of that takes effect without a restart. Reading the candidate, swapping and
 //! logging are the caller's. A key belongs into [`WITHOUT_RESTART`] only if its users look it up each time they need it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use figment::value::Value;
 
 use super::findings::Findings;
+use super::layer::{LISTS, levels};
 use super::{Config, ConfigErrors, Place, Problem};
 
-/// The keys that take effect at a reload (those of TLS while it stays on). All others need a restart.
+/// The keys that take effect at a reload (those of TLS while it stays on), and with them what a tenant has otherwise. All others
+/// need a restart.
 pub const WITHOUT_RESTART: &[&str] = &[
+    "groups.map",
     "log.level",
+    "outbox.attempts_max",
+    "outbox.retry_first_ms",
+    "outbox.retry_longest_ms",
+    "people.deprovision",
+    "people.password_characters_min",
+    "people.rehire",
+    "people.time_zone",
+    "permissions.bundles",
+    "permissions.catalogue",
+    "permissions.classes",
+    "permissions.deny",
+    "permissions.kinds",
+    "permissions.preset",
     "server.body_bytes_large_max",
     "server.body_bytes_max",
     "server.body_bytes_per_s_min",
@@ -58,10 +74,12 @@ impl Reload<'_> {
         config.check_mixed()?;
         let held = flatten(&config);
         let mut applied = Applied { config, now: Vec::new(), at_restart: Vec::new() };
-        for (key, value) in new.into_iter().filter(|(key, value)| old.get(key) != Some(value)) {
-            let takes_effect = held.get(&key) == Some(&value);
+        // A tenant's key may be gone, or be there for the first time.
+        let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+        for key in keys.into_iter().filter(|key| old.get(*key) != new.get(*key)) {
+            let takes_effect = held.get(key) == new.get(key);
             let keys = if takes_effect { &mut applied.now } else { &mut applied.at_restart };
-            keys.push(key);
+            keys.push(key.clone());
         }
         Ok(applied)
     }
@@ -87,6 +105,12 @@ impl Config {
             config.tls = candidate.tls;
         }
         config.tokens = candidate.tokens;
+        config.people = candidate.people;
+        config.permissions = candidate.permissions;
+        config.groups = candidate.groups;
+        config.tenants = candidate.tenants;
+        config.outbox = candidate.outbox;
+        config.webhooks = candidate.webhooks;
         config
     }
 
@@ -100,7 +124,7 @@ impl Config {
         }
         let problems = found.0.into_iter().map(|finding| Problem {
             place: Place::Reload,
-            key: Some(finding.key.to_owned()),
+            key: Some(finding.key.into_owned()),
             what: finding.what,
             remedy: Some("restart instead: some of the changes cannot take effect before".to_owned()),
         });
@@ -113,9 +137,24 @@ pub(super) fn flatten(config: &Config) -> BTreeMap<String, Value> {
     let mut flat = BTreeMap::new();
     let topics = Value::serialize(config).ok().and_then(Value::into_dict).unwrap_or_default();
     for (topic, keys) in topics {
-        for (key, value) in keys.into_dict().unwrap_or_default() {
-            flat.insert(format!("{topic}.{key}"), value);
+        if LISTS.contains(&topic.as_str()) {
+            // A list is one value: which of its tables changed does not matter.
+            flat.insert(topic, keys);
+            continue;
         }
+        flatten_below(&topic, keys, levels(&topic), &mut flat);
     }
     flat
+}
+
+/// Writes what lies `levels` below a table as one value per key.
+fn flatten_below(above: &str, table: Value, levels: usize, flat: &mut BTreeMap<String, Value>) {
+    for (key, value) in table.into_dict().unwrap_or_default() {
+        let path = format!("{above}.{key}");
+        if levels > 1 {
+            flatten_below(&path, value, levels.saturating_sub(1), flat);
+        } else {
+            flat.insert(path, value);
+        }
+    }
 }

@@ -32,6 +32,18 @@ pub fn look(config: &Config) -> Result<Vec<Warning>, ConfigErrors> {
     if let Some(roots) = &config.net.ca_file {
         look_at_file("net.ca_file", roots, &mut problems);
     }
+    for hook in &config.webhooks {
+        for file in &hook.secret_files {
+            let key = format!("webhooks.{}.secret_files", hook.name);
+            look_at_file(&key, file, &mut problems);
+            if let Some(mode) = fs::metadata(file).ok().as_ref().and_then(open_to_others) {
+                warnings.push(format!(
+                    "{key}: expected {} to be readable by its owner only, found mode {mode:04o}; run chmod 600",
+                    file.display()
+                ));
+            }
+        }
+    }
     look_at_data_folder(&config.data.dir, &mut problems, &mut warnings);
     if problems.is_empty() { Ok(warnings) } else { Err(ConfigErrors::new(problems)) }
 }

@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serializer};
 
 /// Most characters of a wrong value that a message repeats.
@@ -31,6 +32,18 @@ impl Text for SocketAddr {
 
     fn show(&self) -> String {
         self.to_string()
+    }
+}
+
+impl Text for TimeZone {
+    fn parse(text: &str) -> Result<Self, String> {
+        Self::get(text).map_err(|_| {
+            format!("expected the name of a time zone such as Europe/Helsinki or UTC, found {}", quoted(text))
+        })
+    }
+
+    fn show(&self) -> String {
+        self.iana_name().unwrap_or_default().to_owned()
     }
 }
 

@@ -40,6 +40,11 @@ pub(super) fn advice(rule: &str) -> &'static str {
         "unknown-members" => "assign the missing people to the application too: a group's members are sent by the id that their own creation was answered with",
         "shadow-full" => "take what nobody here needs out of the mapping",
         "part-behind-brackets" | "value-without-quotes" => "nothing needs to change: Entra writes filters like this",
+        "filter-spacing" | "filter-literal" => "nothing needs to change; under the profile strict such filters are refused",
+        "sort-ignored" => "sort by an attribute that has an order, such as userName or displayName, ascending or descending",
+        "groups-off" => "give the connection's token the scope groups:read, or switch groups off in the provider",
+        "tag-spelling" => "send If-Match and If-None-Match as the ETag came: W/\"17\"",
+        "media-type" => "send Content-Type: application/scim+json, in UTF-8",
         "login-kept" => "nothing: the provider's next change of login or mail takes effect",
         _ => UNKNOWN,
     }

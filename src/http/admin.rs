@@ -2,7 +2,7 @@
 //!
 //! The API: [`list`] (every endpoint, one line each), [`endpoint`] (the frame around a handler, and what a handler answers with), [`ask`] (who
 //! asks for what, and that they may), [`query`], [`page`], [`openapi`] (the description); then a file for each topic: `tenants`,
-//! [`connections`] with [`report`], `tokens`, `clients`, `schemas`, [`audit`], `users`. On the admin listener a token of the connection
+//! [`connections`] with [`report`], `tokens`, `clients`, `schemas`, [`audit`], `changes`, `users`. On the admin listener a token of the connection
 //! `local` says for whom it is.
 //!
 //! This file: the commands, by which the command line speaks to a running daemon. On the socket no credential is asked for: only the owner of the
@@ -10,6 +10,7 @@
 
 pub mod ask;
 pub mod audit;
+mod changes;
 mod clients;
 pub mod connections;
 pub mod endpoint;
@@ -37,6 +38,7 @@ use super::body::read_body;
 use super::edge::Edge;
 use super::problem::Problem;
 use crate::doctor::{Doctor, Question};
+use crate::outbox;
 use crate::roster::{Command, Reply, RosterError};
 use crate::scim::{Refusal, Why};
 
@@ -45,6 +47,9 @@ pub const OPERATE_PATH: &str = "/admin/v1/operate";
 
 /// Where it sends its questions.
 pub const INSPECT_PATH: &str = "/admin/v1/inspect";
+
+/// Where it sends what it asks about webhooks.
+pub const WEBHOOKS_PATH: &str = "/admin/v1/webhooks";
 
 /// How long a command may take. A check of a large store takes a while.
 pub const COMMAND_WITHIN: Duration = Duration::from_mins(10);
@@ -84,6 +89,17 @@ pub async fn inspect(
 ) -> Result<Response, Problem> {
     let question: Question = read(&edge, request).await?;
     let reply = edge.wait(move |_| doctor.ask(question, arrival.request_id)).await?;
+    Ok(super::scim::reply::json(StatusCode::OK, serde_json::to_vec(&reply).unwrap_or_default()))
+}
+
+/// Answers what an operator asks about webhooks, and takes orders for them.
+pub async fn webhooks(
+    State(edge): State<Edge>,
+    arrival: Arrival,
+    request: Request,
+) -> Result<Response, Problem> {
+    let question: outbox::Question = read(&edge, request).await?;
+    let reply = edge.wait(move |roster| question.answer(roster, arrival.request_id)).await?;
     Ok(super::scim::reply::json(StatusCode::OK, serde_json::to_vec(&reply).unwrap_or_default()))
 }
 

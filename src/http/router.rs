@@ -16,6 +16,7 @@ use super::metrics::{Door, Metrics};
 use super::oauth::{self, TOKEN_PATH};
 use super::scim::{bulk, discovery, list, resource};
 use crate::doctor::Doctor;
+use crate::outbox::Feed;
 
 /// The templates of the public listener.
 pub const PUBLIC: [&str; 37] = [
@@ -59,7 +60,7 @@ pub const PUBLIC: [&str; 37] = [
 ];
 
 /// The templates that the admin listener and the admin socket add, beside the endpoints of the API (`admin::list`).
-pub const ADMIN: [&str; 3] = ["/metrics", "/admin/v1/operate", "/admin/v1/inspect"];
+pub const ADMIN: [&str; 4] = ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks"];
 
 /// Lists every template of every listener.
 pub fn templates() -> Vec<&'static str> {
@@ -96,11 +97,12 @@ pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
 pub fn admin_listener(
     edge: Edge,
     doctor: Arc<Doctor>,
+    feed: Arc<Feed>,
     metrics: Arc<Metrics>,
     ready: AskReadiness,
     drain: Drain,
 ) -> Router {
-    api(edge, doctor, Door::Admin).merge(probes(metrics, ready, drain))
+    api(edge, doctor, feed, drain.clone(), Door::Admin).merge(probes(metrics, ready, drain))
 }
 
 fn probes(metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) -> Router {
@@ -108,8 +110,8 @@ fn probes(metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) -> Router {
 }
 
 /// Serves the endpoints of the API that a door has.
-fn api(edge: Edge, doctor: Arc<Doctor>, door: Door) -> Router {
-    let frame = Frame { edge, doctor, document: admin::openapi::bytes(door) };
+fn api(edge: Edge, doctor: Arc<Doctor>, feed: Arc<Feed>, drain: Drain, door: Door) -> Router {
+    let frame = Frame { edge, doctor, feed, drain, document: admin::openapi::bytes(door) };
     let endpoints = admin::list::endpoints(door).into_iter();
     endpoints
         .fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.service))
@@ -120,6 +122,7 @@ fn api(edge: Edge, doctor: Arc<Doctor>, door: Door) -> Router {
 pub fn admin_socket(
     edge: Edge,
     doctor: Arc<Doctor>,
+    feed: Arc<Feed>,
     metrics: Arc<Metrics>,
     ready: AskReadiness,
     drain: Drain,
@@ -128,8 +131,9 @@ pub fn admin_socket(
         .route("/admin/v1/operate", post(admin::operate))
         .route("/admin/v1/inspect", post(admin::inspect))
         .layer(Extension(Arc::clone(&doctor)))
+        .route("/admin/v1/webhooks", post(admin::webhooks))
         .layer(DefaultBodyLimit::disable())
         .with_state(edge.clone())
-        .merge(api(edge, doctor, Door::Socket))
+        .merge(api(edge, doctor, feed, drain.clone(), Door::Socket))
         .merge(probes(metrics, ready, drain))
 }

@@ -119,7 +119,12 @@ impl Lowering<'_> {
         if urn::same(text.trim(), "schemas") {
             return self.read_only(op, "schemas");
         }
-        match (path::parse(text, self.kind)?, value) {
+        let (target, notes) = path::parse_noted(text, self.kind)?;
+        if self.coercion.profile.holds_filters_to_the_grammar() {
+            Filter::by_the_grammar(&notes)?;
+        }
+        self.coercion.notes.merge(&notes);
+        match (target, value) {
             (Target::Unknown, value) => self.unknown(text, value),
             (Target::Core, Some(Value::Object(attributes))) => {
                 self.coercion.notes.add(Rule::CoreAsContainer);

@@ -89,6 +89,15 @@ pub enum GroupsOff {
     Empty,
 }
 
+/// How filters must be written, those in the paths of a PATCH as well (S71).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filters {
+    /// By the grammar of RFC 7644 §3.4.2.2.
+    Grammar,
+    /// As they have been seen: a part behind its brackets, texts without quotes, values of a wrong but obvious type, blanks anywhere.
+    Seen,
+}
+
 /// The leniencies of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Profile {
@@ -119,6 +128,8 @@ pub struct Profile {
     pub remove_without_path: RemoveWithoutPath,
     /// See [`GroupsOff`].
     pub groups_off: GroupsOff,
+    /// See [`Filters`].
+    pub filters: Filters,
 }
 
 /// Safe for every identity provider at once: the default.
@@ -136,6 +147,7 @@ pub const AUTO: Profile = Profile {
     group_names: GroupNames::Unique,
     remove_without_path: RemoveWithoutPath::Listed,
     groups_off: GroupsOff::Empty,
+    filters: Filters::Seen,
 };
 
 /// The RFC and nothing beside it.
@@ -153,6 +165,7 @@ pub const STRICT: Profile = Profile {
     group_names: GroupNames::Free,
     remove_without_path: RemoveWithoutPath::Refuse,
     groups_off: GroupsOff::Forbidden,
+    filters: Filters::Grammar,
 };
 
 impl Profile {
@@ -187,6 +200,11 @@ impl Profile {
     /// Tells whether a path to an attribute that nobody knows is refused rather than ignored (S33, S84).
     pub fn refuses_unknown_paths(&self) -> bool {
         self.unknown != Unknown::Keep
+    }
+
+    /// Tells whether filters beyond the grammar are refused.
+    pub fn holds_filters_to_the_grammar(&self) -> bool {
+        self.filters == Filters::Grammar
     }
 
     /// Finds a profile by name.

@@ -67,7 +67,7 @@ impl Keyring {
     #[cfg(test)]
     pub fn that_reaches_nobody(chance: Arc<dyn Chance>) -> Self {
         let (connect, total) = (Duration::ZERO, Duration::ZERO);
-        let options = crate::net::Options { allow: vec![], connect, total, roots: vec![] };
+        let options = crate::net::Options { allow: vec![], connect, total, roots: vec![], at_once_max: 16 };
         Self::new(Client::new(options, Arc::new(crate::net::SystemResolver)).unwrap(), chance)
     }
 

@@ -93,14 +93,17 @@ fn place_v6(address: Ipv6Addr) -> Place {
 /// A network that is named opens what lies in it. A host that is named opens what is inside the house, and never the special places: a
 /// name is as good as whoever answers for it.
 pub fn may_reach(address: IpAddr, host: &str, port: u16, allow: &[Permit]) -> bool {
-    let place = place(address);
-    place == Place::Public
-        || allow.iter().any(|permit| match permit {
-            Permit::Network(network) => network_holds(network, address),
-            Permit::Host { name, port: at } => {
-                place == Place::Inside && *at == port && name.eq_ignore_ascii_case(host)
-            }
-        })
+    place(address) == Place::Public || is_permitted(address, host, port, allow)
+}
+
+/// Tells whether the operator has named where a request goes. Only there anything is sent without TLS.
+pub fn is_permitted(address: IpAddr, host: &str, port: u16, allow: &[Permit]) -> bool {
+    allow.iter().any(|permit| match permit {
+        Permit::Network(network) => network_holds(network, address),
+        Permit::Host { name, port: at } => {
+            place(address) == Place::Inside && *at == port && name.eq_ignore_ascii_case(host)
+        }
+    })
 }
 
 fn network_holds(network: &Network, address: IpAddr) -> bool {

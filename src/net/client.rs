@@ -1,6 +1,6 @@
-//! One GET to somewhere else, and nothing that an answer could make larger, longer or lead astray (R24, X52).
+//! One request to somewhere else, and nothing that an answer could make larger, longer or lead astray (R24, X52).
 //!
-//! The name is looked up once, every address it has is checked, and the connection goes to one of these. No redirect is followed, no
+//! A GET fetches what a URL names; a POST delivers, and of its answer only status and Retry-After are looked at. The name is looked up once, every address it has is checked, and the connection goes to one of these. No redirect is followed, no
 //! compression undone, no proxy used, no connection kept: what is fetched here is fetched now and then.
 
 use std::fmt;
@@ -10,29 +10,30 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body as _, Bytes};
 use hyper::client::conn::http1;
-use hyper::header::{self, HeaderValue};
-use hyper::{Request, Response, StatusCode, Uri};
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::address::may_reach;
+use super::address::{is_permitted, may_reach};
 use super::resolve::Resolver;
 use crate::config::Permit;
 
 /// Longest URL.
 pub const URL_CHARACTERS_MAX: usize = 2048;
-/// Requests under way at once; further ones wait within their time.
-const AT_ONCE_MAX: usize = 16;
+/// Requests under way at once, unless a client is made for more; further ones wait within their time.
+pub const AT_ONCE_MAX: usize = 16;
 /// Addresses of one host that are tried.
 const ADDRESSES_TRIED_MAX: usize = 4;
 /// What is read of an answer's head.
@@ -50,6 +51,10 @@ pub struct HttpsUrl {
 impl HttpsUrl {
     /// Reads a URL, or says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, NetError> {
+        Self::read(text, "https", 443)
+    }
+
+    fn read(text: &str, scheme: &str, port: u16) -> Result<Self, NetError> {
         let refused = |why: &'static str| NetError::Url(why);
         if text.len() > URL_CHARACTERS_MAX {
             return Err(refused("it is longer than 2048 characters"));
@@ -60,14 +65,14 @@ impl HttpsUrl {
             ));
         }
         let uri: Uri = text.parse().map_err(|_| refused("it is no URL"))?;
-        if uri.scheme_str() != Some("https") {
+        if uri.scheme_str() != Some(scheme) {
             return Err(refused("it does not begin with https://"));
         }
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| refused("it names no host"))?;
         // Not the library's own reading, which takes a port that is none for no port.
         let authority = uri.authority().map_or("", hyper::http::uri::Authority::as_str);
         let port = match authority.strip_prefix(host).unwrap_or(":") {
-            "" => 443,
+            "" => port,
             rest => rest
                 .strip_prefix(':')
                 .and_then(|port| port.parse::<u16>().ok())
@@ -89,6 +94,36 @@ impl fmt::Display for HttpsUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// Where something is delivered to: an https URL, or an http URL of a place that `net.allow` names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DeliveryUrl {
+    at: HttpsUrl,
+    plain: bool,
+}
+
+impl DeliveryUrl {
+    /// Reads a URL, or says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, NetError> {
+        let plain = text.starts_with("http://");
+        let at = if plain { HttpsUrl::read(text, "http", 80)? } else { HttpsUrl::parse(text)? };
+        Ok(Self { at, plain })
+    }
+
+    /// Returns the URL as it was written.
+    pub fn as_str(&self) -> &str {
+        self.at.as_str()
+    }
+}
+
+/// How a delivery was answered. What else the answer holds is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// The status.
+    pub status: StatusCode,
+    /// The field Retry-After, as it was written.
+    pub retry_after: Option<String>,
 }
 
 /// Why nothing was fetched. For the log; a caller's own client is told nothing of it.
@@ -134,6 +169,8 @@ pub struct Options {
     pub total: Duration,
     /// Roots that are trusted beside those that browsers trust.
     pub roots: Vec<CertificateDer<'static>>,
+    /// How many may be under way at once.
+    pub at_once_max: usize,
 }
 
 /// Why a file of roots was not taken.
@@ -195,7 +232,7 @@ impl Client {
             allow: options.allow,
             connect: options.connect,
             total: options.total,
-            places: Semaphore::new(AT_ONCE_MAX),
+            places: Semaphore::new(options.at_once_max),
         })
     }
 
@@ -204,34 +241,55 @@ impl Client {
         let whole = async {
             // The semaphore is never closed; without a place the request goes on all the same.
             let _place = self.places.acquire().await.ok();
-            let stream = timeout(self.connect, self.reach(url))
-                .await
-                .map_err(|_| NetError::TooSlow(self.connect))??;
-            let response = ask(stream, url).await?;
-            read(response, bytes_max).await
+            let stream = self.in_time(self.reach(url)).await?;
+            let request = request(Method::GET, url, HeaderMap::new(), Bytes::new(), 443)?;
+            read(ask(stream, request).await?, bytes_max).await
         };
         timeout(self.total, whole).await.map_err(|_| NetError::TooSlow(self.total))?
+    }
+
+    /// Delivers a body, and says how it was answered, whatever the status. Fields beside those of every request are the caller's.
+    pub async fn post(
+        &self,
+        url: &DeliveryUrl,
+        fields: HeaderMap,
+        body: Bytes,
+    ) -> Result<Delivered, NetError> {
+        let whole = async {
+            let _place = self.places.acquire().await.ok();
+            let default_port = if url.plain { 80 } else { 443 };
+            let request = request(Method::POST, &url.at, fields, body, default_port)?;
+            let (response, _line) = if url.plain {
+                let found = self.in_time(async {
+                    let may = |address| is_permitted(address, &url.at.host, url.at.port, &self.allow);
+                    connect(&url.at, self.addresses(&url.at, may).await?).await
+                });
+                ask(found.await?, request).await?
+            } else {
+                ask(self.in_time(self.reach(&url.at)).await?, request).await?
+            };
+            let retry_after = response.headers().get(header::RETRY_AFTER);
+            let retry_after = retry_after.and_then(|field| field.to_str().ok()).map(str::to_owned);
+            Ok(Delivered { status: response.status(), retry_after })
+        };
+        timeout(self.total, whole).await.map_err(|_| NetError::TooSlow(self.total))?
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {
+        timeout(self.connect, work).await.map_err(|_| NetError::TooSlow(self.connect))?
     }
 
     /// Finds where the host may be spoken to, and speaks TLS there.
     async fn reach(&self, url: &HttpsUrl) -> Result<TlsStream<TcpStream>, NetError> {
         let name = ServerName::try_from(url.host.clone())
             .map_err(|_| NetError::Url("its host is neither a name nor an address"))?;
-        let mut last = io::Error::from(io::ErrorKind::NotFound);
-        for address in self.addresses(url).await?.into_iter().take(ADDRESSES_TRIED_MAX) {
-            // The address that was checked, not the name: nobody is asked a second time.
-            match TcpStream::connect(SocketAddr::new(address, url.port)).await {
-                Ok(stream) => {
-                    return self.tls.connect(name, stream).await.map_err(NetError::Connect);
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(NetError::Connect(last))
+        let may = |address| may_reach(address, &url.host, url.port, &self.allow);
+        let stream = connect(url, self.addresses(url, may).await?).await?;
+        self.tls.connect(name, stream).await.map_err(NetError::Connect)
     }
 
     /// Looks the host up. One address that must not be spoken to spoils the rest: no honest name has such company.
-    async fn addresses(&self, url: &HttpsUrl) -> Result<Vec<IpAddr>, NetError> {
+    async fn addresses(&self, url: &HttpsUrl, may: impl Fn(IpAddr) -> bool) -> Result<Vec<IpAddr>, NetError> {
         let addresses = match url.host.parse::<IpAddr>() {
             Ok(address) => vec![address],
             Err(_) => {
@@ -242,7 +300,7 @@ impl Client {
         if addresses.is_empty() {
             return Err(NetError::Resolve("it has none".to_owned()));
         }
-        match addresses.iter().find(|address| !may_reach(**address, &url.host, url.port, &self.allow)) {
+        match addresses.iter().find(|address| !may(**address)) {
             Some(forbidden) => Err(NetError::Forbidden(*forbidden)),
             None => Ok(addresses),
         }
@@ -258,9 +316,47 @@ impl Drop for Line {
     }
 }
 
-async fn ask(
-    stream: TlsStream<TcpStream>,
+/// Connects to the first address that answers.
+async fn connect(url: &HttpsUrl, addresses: Vec<IpAddr>) -> Result<TcpStream, NetError> {
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in addresses.into_iter().take(ADDRESSES_TRIED_MAX) {
+        // The address that was checked, not the name: nobody is asked a second time.
+        match TcpStream::connect(SocketAddr::new(address, url.port)).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(NetError::Connect(last))
+}
+
+fn request(
+    method: Method,
     url: &HttpsUrl,
+    fields: HeaderMap,
+    body: Bytes,
+    default_port: u16,
+) -> Result<Request<Full<Bytes>>, NetError> {
+    let bare = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() };
+    let host = if url.port == default_port { bare } else { format!("{bare}:{}", url.port) };
+    let unsendable = || NetError::Url("its host or path cannot be sent");
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = url.target.parse().map_err(|_| unsendable())?;
+    *request.headers_mut() = fields;
+    let own = [
+        (header::HOST, HeaderValue::from_str(&host).map_err(|_| unsendable())?),
+        (header::ACCEPT, HeaderValue::from_static("application/json")),
+        (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+        (header::CONNECTION, HeaderValue::from_static("close")),
+        (header::USER_AGENT, HeaderValue::from_static("rosterd")),
+    ];
+    request.headers_mut().extend(own);
+    Ok(request)
+}
+
+async fn ask<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    request: Request<Full<Bytes>>,
 ) -> Result<(Response<hyper::body::Incoming>, Line), NetError> {
     let broken = |error: hyper::Error| NetError::Broken(error.to_string());
     let (mut sender, connection) = http1::Builder::new()
@@ -272,20 +368,6 @@ async fn ask(
         // What went wrong comes to whoever reads the answer.
         let _ = connection.await;
     }));
-    let host = match (url.host.contains(':'), url.port) {
-        (false, 443) => url.host.clone(),
-        (false, port) => format!("{}:{port}", url.host),
-        (true, 443) => format!("[{}]", url.host),
-        (true, port) => format!("[{}]:{port}", url.host),
-    };
-    let request = Request::get(&url.target)
-        .header(header::HOST, host)
-        .header(header::ACCEPT, HeaderValue::from_static("application/json"))
-        .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
-        .header(header::CONNECTION, HeaderValue::from_static("close"))
-        .header(header::USER_AGENT, HeaderValue::from_static("rosterd"))
-        .body(Empty::<Bytes>::new())
-        .map_err(|_| NetError::Url("its host or path cannot be sent"))?;
     let response = sender.send_request(request).await.map_err(broken)?;
     Ok((response, line))
 }
@@ -332,6 +414,18 @@ mod tests {
         }
         std::fs::remove_file(&file).unwrap();
         assert!(read_roots(&file).is_err());
+    }
+
+    #[test]
+    fn x52_deliveries_go_by_https_or_http_and_nothing_else() {
+        for good in ["https://hooks.example/in", "http://127.0.0.1:9000/in?x=1"] {
+            assert_eq!(DeliveryUrl::parse(good).unwrap().as_str(), good);
+        }
+        for wrong in
+            ["ftp://hooks.example/", "HTTP://hooks.example/", "http://me@hooks.example/", "http:///in", ""]
+        {
+            assert!(DeliveryUrl::parse(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

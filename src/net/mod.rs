@@ -11,5 +11,7 @@ pub mod address;
 pub mod client;
 pub mod resolve;
 
-pub use client::{Client, HttpsUrl, NetError, Options, RootsError, read_roots};
+pub use client::{
+    AT_ONCE_MAX, Client, Delivered, DeliveryUrl, HttpsUrl, NetError, Options, RootsError, read_roots,
+};
 pub use resolve::{Resolver, SystemResolver};

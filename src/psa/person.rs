@@ -211,12 +211,12 @@ fn settle_proxies(wanted: &Attributes, id: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The entries of a history, each with its place.
+type Placed<'a> = Vec<(String, &'a mut Map<String, Value>)>;
+
 /// Puts the entries of a history in the order of their days, the last of those with one day alone, without what is computed. Returns
 /// them with their places.
-fn in_order<'a>(
-    wanted: &'a mut Attributes,
-    name: &str,
-) -> Result<Option<Vec<(String, &'a mut Map<String, Value>)>>, Refusal> {
+fn in_order<'a>(wanted: &'a mut Attributes, name: &str) -> Result<Option<Placed<'a>>, Refusal> {
     let Some(Value::Array(elements)) = wanted.get_mut(name) else { return Ok(None) };
     let mut dated: Vec<(Day, Value)> = Vec::with_capacity(elements.len());
     for (number, mut element) in std::mem::take(elements).into_iter().enumerate() {

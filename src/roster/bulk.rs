@@ -24,6 +24,7 @@ use crate::ids::{Address, ResourceId};
 use crate::scim::bulk::order::Step;
 use crate::scim::bulk::refs::Meaning;
 use crate::scim::bulk::{BulkError, Method, OPERATIONS_MAX, Operation, Request, Task, Whom};
+use crate::scim::note::{Notes, Rule};
 use crate::scim::{Kind, Refusal, Why, urn};
 use crate::store::Seq;
 
@@ -76,6 +77,15 @@ impl Roster {
             let detail = format!("expected {} in schemas", urn::BULK_REQUEST);
             return Err(Refusal::new(Why::InvalidSyntax, detail).into());
         }
+        let mut notes = Notes::new();
+        if !request.names_its_schema {
+            notes.add(Rule::SchemasMissing);
+        }
+        let versions = request.operations.iter().filter_map(|one| one.task.as_ref().ok()?.version.as_deref());
+        if versions.into_iter().any(|list| !Precondition::is_as_given_out(list)) {
+            notes.add(Rule::TagSpelling);
+        }
+        self.took(caller, &notes);
         let steps = request.steps();
         let mut work = Work {
             roster: self,

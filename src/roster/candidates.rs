@@ -4,6 +4,8 @@
 //! unites it when every operand found something. The answer holds every match. It says whether it holds nothing else; where it may,
 //! whoever asked reads the records. That nothing was found out (`None`) is always right, and slow.
 
+mod changed;
+
 use super::error::RosterError;
 use super::known::{knows, only_known};
 use super::{Caller, LOCAL, index, keyed};
@@ -184,6 +186,7 @@ impl Planner<'_> {
         let sub = path.sub.as_deref();
         match (op, value) {
             (op, Literal::Text(text)) if path.is_sub("meta", "lastModified") => match eval::instant(text) {
+                Some(at) if self.kind.id == KindId::GROUP => self.group_changed(op, at),
                 Some(at) => self.ordered(path, op, &SortKey::of_instant(at)),
                 None => Ok(None),
             },

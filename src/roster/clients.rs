@@ -364,7 +364,8 @@ impl Roster {
         let snapshot = self.store.snapshot()?;
         let at = Self::client_at(snapshot.as_ref(), client)?.ok_or_else(refused)?;
         let sight = self.sight(snapshot.as_ref(), at.tenant, super::LOCAL, Scopes::of(Scope::ALL))?;
-        Ok((self.at_hand(at.tenant, request, Actor::Cli, sight), client))
+        let policy = self.policy(snapshot.as_ref(), at.tenant)?;
+        Ok((self.at_hand(at.tenant, request, Actor::Cli, sight, policy), client))
     }
 
     /// Finds where a client's row would lie.

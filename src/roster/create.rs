@@ -11,7 +11,7 @@ use super::rules::{Draft, Settled, put};
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{View, view};
-use super::{Caller, Roster, adopt, index, references};
+use super::{Caller, Roster, adopt, index, person, references};
 use crate::idp::normalise;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::urn::STANDING;
@@ -141,8 +141,9 @@ impl Roster {
         if let Some(before) = before {
             caller.sight.keep_unseen(snapshot, caller.tenant, kind, before, &mut segments)?;
         }
-        if let Some(json) = &settled.standing {
-            segments.push(Segment { urn: STANDING.to_owned(), json: json.clone() });
+        segments.retain(|segment| settled.segments.iter().all(|(urn, _)| *urn != segment.urn));
+        for (urn, json) in &settled.segments {
+            segments.extend(json.clone().map(|json| Segment { urn: urn.clone(), json }));
         }
         caller.sight.refuse_closed(before, &segments)?;
         keys.index.extend(Self::named(caller, kind, document, &segments)?);
@@ -213,6 +214,10 @@ pub(super) fn changes(kind: &Kind, old: &Document, new: &Document) -> Vec<Change
     };
     Document::diff(old, new)
         .into_iter()
-        .map(|Difference { name, old, new }| Change { money: is_money(&name), ..Change::of(name, old, new) })
+        .map(|Difference { name, old, new }| Change {
+            money: is_money(&name),
+            from: person::effective_from(&name, old.as_ref(), new.as_ref()),
+            ..Change::of(name, old, new)
+        })
         .collect()
 }

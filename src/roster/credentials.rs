@@ -1,8 +1,8 @@
 //! Bearer tokens: made once, kept as a hash, looked up on every request.
 //!
 //! A token's hash leads through the system tenant to the tenant's own row, and that row alone decides: revoking is one unit, and an
-//! orphaned pointer opens nothing. What was looked up is remembered in memory; any change of any token or schema empties that memory
-//! before the change is acknowledged.
+//! orphaned pointer opens nothing. What was looked up is remembered in memory; any change of any token, schema or policy empties
+//! that memory before the change is acknowledged.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -24,6 +24,7 @@ use super::{LOCAL, Roster, bound};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
 use crate::ids::{ConnectionId, RequestId, ResourceId, TenantId, TokenId};
+use crate::psa::policy::Policy;
 use crate::store::{Action, Actor, Change, Given, Snapshot, Unit, Write};
 
 /// What begins every token that is made here, so that secret scanners know it.
@@ -94,6 +95,7 @@ pub(super) struct Credential {
     profile: &'static Profile,
     options: ConnectionOptions,
     sight: Arc<Sight>,
+    policy: Arc<Policy>,
     expires: Option<Timestamp>,
     /// Second of the last request.
     used: AtomicI64,
@@ -105,11 +107,11 @@ impl Credential {
         connection: ConnectionId,
         who: Actor,
         scopes: Scopes,
-        Manner { profile, options, sight }: Manner,
+        Manner { profile, options, sight, policy }: Manner,
         expires: Option<Timestamp>,
     ) -> Self {
         let used = AtomicI64::new(0);
-        Self { tenant, connection, who, scopes, profile, options, sight, expires, used }
+        Self { tenant, connection, who, scopes, profile, options, sight, policy, expires, used }
     }
 }
 
@@ -118,6 +120,7 @@ pub(super) struct Manner {
     profile: &'static Profile,
     options: ConnectionOptions,
     sight: Arc<Sight>,
+    policy: Arc<Policy>,
 }
 
 /// The credentials that were looked up since the last change of any token or schema.
@@ -204,6 +207,7 @@ impl Roster {
             profile: credential.profile,
             options: credential.options,
             sight: Arc::clone(&credential.sight),
+            policy: Arc::clone(&credential.policy),
             led: None,
         }))
     }
@@ -240,7 +244,7 @@ impl Roster {
         Ok(Some(Credential::new(tenant, connection, who, token.scopes, manner, token.expires)))
     }
 
-    /// Returns the policies of a connection, what it may beyond the ordinary, and what it sees.
+    /// Returns the policies of a connection, what it may beyond the ordinary, what it sees, and what its tenant has decided.
     pub(super) fn manner_of(
         &self,
         snapshot: &dyn Snapshot,
@@ -253,7 +257,8 @@ impl Roster {
             Some(row) => (Profile::by_name(&row.profile).unwrap_or(&AUTO), row.options),
             None => (&AUTO, ConnectionOptions::default()),
         };
-        Ok(Manner { profile, options, sight: self.sight(snapshot, tenant, connection, scopes)? })
+        let sight = self.sight(snapshot, tenant, connection, scopes)?;
+        Ok(Manner { profile, options, sight, policy: self.policy(snapshot, tenant)? })
     }
 
     /// Looks every credential up anew from now on: what one may do has changed.

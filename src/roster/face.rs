@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::error::RosterError;
+use super::rows::SEATS;
 use super::{Caller, person};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::urn;
@@ -32,7 +33,7 @@ pub(super) fn face(
     match at.kind {
         KindId::USER => person::show(snapshot, caller, stored, &mut document)?,
         KindId::LICENSE_POOL => {
-            let used = snapshot.counter(caller.tenant, person::SEATS, at.id.as_bytes())?;
+            let used = snapshot.counter(caller.tenant, SEATS, at.id.as_bytes())?;
             document.set(None, "used", Some(used.into()));
         }
         _ => {}

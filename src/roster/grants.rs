@@ -4,6 +4,8 @@
 //! its own, ends with the client in one unit, and the row never holds more than so many. Whoever is nobody is looked for as long
 //! as whoever is somebody.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -302,6 +304,7 @@ impl Roster {
             options: ConnectionOptions::default(),
             // It reads and writes no resource.
             sight: self.schemas.standard(Eyes::of_credential(at.connection, Scopes::default())),
+            policy: Arc::clone(self.policies.all().everybody()),
             led: None,
         }
     }

@@ -44,13 +44,17 @@ pub const DEPARTED_EXTERNAL_ID: IndexId = IndexId(9);
 pub const ORDER_USER_NAME: IndexId = IndexId(128);
 /// Resources in order of `displayName`.
 pub const ORDER_DISPLAY_NAME: IndexId = IndexId(129);
-/// People in order of `meta.lastModified`. Groups have none: theirs moves with their members, and a membership change that wrote a place
-/// in an order would cost more than the membership. It moves with every change of a person, so that its entries are not counted: to leave
+/// People in order of `meta.lastModified`. Groups have no such order: theirs moves with their members, and a membership change that wrote a
+/// place in an order would cost more than the membership. It moves with every change of a person, so that its entries are not counted: to leave
 /// some out they are read over.
 pub const ORDER_MODIFIED: IndexId = IndexId(32);
 
+/// Groups by when their documents last changed. With the store's list of groups by when their edges did ([`Snapshot::touched_since`]) it says which
+/// groups changed after a moment. It is in no order that anybody asks for.
+pub const GROUP_MODIFIED: IndexId = IndexId(33);
+
 /// Which indexes of order there are; greater when one is added.
-pub const ORDERS_VERSION: u32 = 1;
+pub const ORDERS_VERSION: u32 = 2;
 
 /// Longest value that is kept as it is.
 const PLAIN_BYTES_MAX: usize = 512;
@@ -101,7 +105,7 @@ pub fn keys(
     Ok(keys)
 }
 
-/// Computes the entries of a record in the indexes of order.
+/// Computes the entries of a record in the indexes of order, and in what is kept like them.
 pub fn orders(kind: &Kind, document: &Document, modified: Timestamp) -> Vec<IndexEntry> {
     let mut entries = Vec::new();
     for (index, name) in [(ORDER_USER_NAME, "userName"), (ORDER_DISPLAY_NAME, "displayName")] {
@@ -111,16 +115,21 @@ pub fn orders(kind: &Kind, document: &Document, modified: Timestamp) -> Vec<Inde
             entries.push(IndexEntry { index, value });
         }
     }
-    if kind.id == KindId::USER {
+    let modified_in = match kind.id {
+        KindId::USER => Some(ORDER_MODIFIED),
+        KindId::GROUP => Some(GROUP_MODIFIED),
+        _ => None,
+    };
+    entries.extend(modified_in.map(|index| {
         let value = SortKey::of_instant(modified).as_bytes().to_vec();
-        entries.push(IndexEntry { index: ORDER_MODIFIED, value });
-    }
+        IndexEntry { index, value }
+    }));
     entries
 }
 
-/// Tells whether an index is one of order.
+/// Tells whether an index is one of those.
 pub const fn is_order(index: IndexId) -> bool {
-    matches!(index, ORDER_USER_NAME | ORDER_DISPLAY_NAME | ORDER_MODIFIED)
+    matches!(index, ORDER_USER_NAME | ORDER_DISPLAY_NAME | ORDER_MODIFIED | GROUP_MODIFIED)
 }
 
 /// Says which index holds a kind in the order of an attribute.

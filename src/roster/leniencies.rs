@@ -25,6 +25,10 @@ pub struct Used {
 
 type Counts = [AtomicU64; RULES];
 
+fn none_yet() -> Arc<Counts> {
+    Arc::new(std::array::from_fn(|_| AtomicU64::new(0)))
+}
+
 /// The counts of all connections.
 #[derive(Debug, Default)]
 pub(super) struct Leniencies(RwLock<HashMap<(TenantId, ConnectionId), Arc<Counts>>>);
@@ -39,7 +43,7 @@ impl Leniencies {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         let counts = known.or_else(|| {
             let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            (all.len() < CONNECTIONS_MAX).then(|| Arc::clone(all.entry(key).or_default()))
+            (all.len() < CONNECTIONS_MAX).then(|| Arc::clone(all.entry(key).or_insert_with(none_yet)))
         });
         for rule in notes.rules() {
             if let Some(count) = counts.as_ref().and_then(|counts| counts.get(rule.place())) {
@@ -74,7 +78,7 @@ impl Roster {
         self.leniencies.of(caller.tenant, connection.id)
     }
 
-    /// Counts what the reading of a caller's filter needed.
+    /// Counts what the reading of a caller's request needed beside what it writes.
     pub fn took(&self, caller: &Caller, notes: &Notes) {
         self.leniencies.count(caller, notes);
     }

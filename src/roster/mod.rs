@@ -4,7 +4,7 @@
 //! `grants` (of those that fetch their tokens by themselves), `commit` (how an answer becomes durable), `led` (which changes a request led to),
 //! `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
 //! `patch`, `remove`, `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, with `members` (edges), `index` (under which
-//! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `shadow` (what
+//! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `policies` (what its tenant has decided), `shadow` (what
 //! none of them knows); `tenants`, `admins` and `schemas` for the operator, `operate` for the operator's commands as plain data.
 //!
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
@@ -37,10 +37,12 @@ mod known;
 mod led;
 mod leniencies;
 mod members;
+mod money;
 mod operate;
 mod patch;
 mod permits;
 mod person;
+mod policies;
 mod query;
 mod reclaim;
 mod references;
@@ -85,13 +87,14 @@ pub use grants::{
 };
 pub use led::Led;
 pub use leniencies::Used;
+pub use money::is_money;
 pub use operate::{AuditRow, Command, NewSecret, Of, Reply};
 pub use permits::{Deed, Permit};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start, Views};
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
 pub use schemas::{SCHEMAS_PER_TENANT_MAX, SchemaDone, SchemaView, check_schema};
 pub use scope::{Caller, ConnectionOptions, Scope, Scopes};
-pub use shadow::{SHADOW_ATTRIBUTES_MAX, SHADOW_BYTES_MAX};
+pub use shadow::{SHADOW, SHADOW_ATTRIBUTES_MAX, SHADOW_BYTES_MAX};
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
 pub use trail::{Stretch, Trail, Wanted};
 pub use view::{Precondition, View};
@@ -101,7 +104,7 @@ use crate::clock::Clock;
 use crate::ids::{ConnectionId, RequestId, TenantId};
 pub use crate::scim::custom::DOCUMENT_BYTES_MAX as SCHEMA_BYTES_MAX;
 use crate::scim::schema::Kinds;
-use crate::store::{PAGE_ROWS_MAX, SmallRow, Snapshot, Space, Store};
+use crate::store::{PAGE_ROWS_MAX, SmallRow, Snapshot, Space, Store, Watched, Watcher};
 
 /// The built-in connection of every tenant, through which its own administrators work.
 pub const LOCAL: ConnectionId = ConnectionId::from_bytes([0; 16]);
@@ -111,9 +114,12 @@ pub const LOCAL_NAME: &str = "local";
 /// A firm's people, and everything one may do with them. Shared by every thread.
 pub struct Roster {
     store: Arc<dyn Store>,
+    /// The same store, for whoever wants to be told of commits.
+    watched: Arc<Watched>,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     schemas: sight::Schemas,
+    policies: policies::Held,
     credentials: credentials::Credentials,
     ended: ended::Ended,
     refusals: refusals::Refusals,
@@ -134,11 +140,14 @@ impl fmt::Debug for Roster {
 impl Roster {
     /// Opens the roster that a store holds.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
+        let watched = Arc::new(Watched::new(store));
         Self {
-            store,
+            store: Arc::clone(&watched) as Arc<dyn Store>,
+            watched,
             clock,
             chance,
             schemas: sight::Schemas::default(),
+            policies: policies::Held::default(),
             credentials: credentials::Credentials::default(),
             ended: ended::Ended::default(),
             refusals: refusals::Refusals::default(),
@@ -158,6 +167,11 @@ impl Roster {
     /// Returns the store, for health and checks.
     pub fn store(&self) -> &dyn Store {
         self.store.as_ref()
+    }
+
+    /// Has somebody told of every commit that a history grew by.
+    pub fn watch(&self, watcher: Watcher) {
+        self.watched.watch(watcher);
     }
 
     /// Reads the clock, to the millisecond: finer digits would tell nobody anything.

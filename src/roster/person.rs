@@ -1,40 +1,102 @@
-//! The rules of a person.
+//! The rules of a person that need the store (sections 1 and 2 of the domain).
+//!
+//! [`settle`] stands where every write of a person comes through: whoever writes, by whatever protocol, the locks, the seat, the schedule and
+//! the rules of the PSA extension come out the same, and in one unit. `seats` counts licences, `guard` keeps the last administrator and the
+//! owner, `lower` turns what an identity provider says by the flat extension into the extension itself, `show` computes what is shown.
+
+mod guard;
+mod lower;
+mod seats;
+mod show;
 
 use std::borrow::Cow;
 
-use super::Caller;
+use serde_json::{Map, Value};
+
+pub(super) use guard::guard;
+pub(super) use seats::room;
+pub(super) use show::show;
+
 use super::error::RosterError;
-use super::references;
-use super::rules::{Draft, Settled};
-use crate::ids::ResourceId;
+use super::rows::{DUE, EPOCHS, HOLDS, SIGN_INS};
+use super::rules::{Before, Draft, Settled};
+use super::{Caller, LOCAL, references};
+use crate::ids::{Address, KindId, ResourceId};
+use crate::psa::calendar::Zone;
+use crate::psa::locks::Authority;
+use crate::psa::person::{self, Around, RATES, differs_from};
+use crate::psa::standing::{Standing, Writer};
+use crate::psa::urn;
 use crate::scim::Document;
-use crate::store::{Given, Snapshot, Space, Stored};
+use crate::scim::doc::Difference;
+use crate::scim::schema::{Kind, MONEY};
+use crate::store::{Actor, Change, Snapshot, Stored, Write};
 
-/// Pool id → how many people have one of its seats.
-pub(super) const SEATS: Space = Space(72);
-
-/// The fact that a pool has fewer seats taken than this.
-pub(super) fn seats(pool: ResourceId, max: u64) -> Given {
-    Given::Room { space: SEATS, key: pool.as_bytes().to_vec(), max }
+/// The authority in whose name a caller locks.
+pub(super) fn authority(caller: &Caller) -> Authority {
+    match (caller.who, caller.connection == LOCAL) {
+        (Actor::System, _) => Authority::Schedule,
+        (_, true) => Authority::Admin,
+        (_, false) => Authority::Idp,
+    }
 }
 
-/// What a person is to the caller who changes them: active as far as the caller's own authority goes.
+/// Who a caller is, where it is kept beside an attribute.
+fn writer(caller: &Caller) -> Writer {
+    if caller.connection == LOCAL { Writer::Admin } else { Writer::Idp }
+}
+
+/// Who a caller is, in a word.
+pub(super) fn actor(who: Actor) -> String {
+    match who {
+        Actor::Token(id) => format!("token:{id}"),
+        Actor::Bound { person, .. } => format!("user:{person}"),
+        Actor::Client(id) => format!("client:{id}"),
+        Actor::Cli => "cli".to_owned(),
+        Actor::System => "system".to_owned(),
+    }
+}
+
+/// Reads where a person stands. Somebody who is not active, of whom nothing else is kept, was locked by whose the record is.
+pub(super) fn standing(stored: &Stored, active: bool) -> Result<Standing, RosterError> {
+    let json = stored.segments().find(|(id, _)| *id == urn::STANDING).map(|(_, json)| json);
+    let mut standing =
+        Standing::read(json).map_err(|error| RosterError::Broken(format!("{}: {error}", stored.at().id)))?;
+    if !active && !standing.locks.is_locked() {
+        let by = if stored.connection() == Some(LOCAL) { Authority::Admin } else { Authority::Idp };
+        standing.lock(by, true, stored.modified(), "unknown", None);
+    }
+    Ok(standing)
+}
+
+/// What a person is to the caller who changes them: active as far as the caller's own authority goes. So `active: true` lets go of the
+/// caller's own lock, and repeats what is there already where it has none.
 pub(super) fn as_met<'a>(
-    _caller: &Caller,
-    _stored: &Stored,
+    caller: &Caller,
+    stored: &Stored,
     met: Cow<'a, Document>,
 ) -> Result<Cow<'a, Document>, RosterError> {
-    Ok(met)
+    if stored.at().kind != KindId::USER || met.is_active() {
+        return Ok(met);
+    }
+    let standing = standing(stored, false)?;
+    if standing.locks.by(authority(caller)).is_some() {
+        return Ok(met);
+    }
+    let mut met = met.into_owned();
+    met.set(None, "active", Some(true.into()));
+    Ok(Cow::Owned(met))
 }
 
-/// Shows what is computed of a person.
-pub(super) fn show(
-    _snapshot: &dyn Snapshot,
-    _caller: &Caller,
-    _stored: &Stored,
-    _document: &mut Document,
-) -> Result<(), RosterError> {
-    Ok(())
+/// Reads the PSA attributes of a record, money among them, whoever asks.
+pub(super) fn attributes(stored: &Stored) -> Result<Map<String, Value>, RosterError> {
+    let mut all = Map::new();
+    for (id, json) in stored.segments().filter(|(id, _)| id.strip_suffix(MONEY).unwrap_or(id) == urn::USER) {
+        let part: Map<String, Value> = serde_json::from_str(json)
+            .map_err(|error| RosterError::Broken(format!("the segment {id}: {error}")))?;
+        all.extend(part);
+    }
+    Ok(all)
 }
 
 /// Applies the rules of a person to a document that is to be written.
@@ -43,7 +105,257 @@ pub(super) fn settle(
     caller: &Caller,
     draft: &mut Draft<'_>,
 ) -> Result<Settled, RosterError> {
-    let kept = draft.before.map(|before| before.kept);
-    let given = references::check(snapshot, caller, draft.kind, kept, &draft.wanted)?;
-    Ok(Settled { given, ..Settled::default() })
+    let &mut Draft { kind, at, before, .. } = draft;
+    let kept = before.map(|before| before.kept);
+    let mut settled = Settled {
+        given: references::check(snapshot, caller, kind, kept, &draft.wanted)?,
+        ..Settled::default()
+    };
+    let old = before.map_or_else(|| Ok(Map::new()), |before| attributes(before.stored))?;
+    let was = before.map_or_else(
+        || Ok(Standing::default()),
+        |Before { stored, kept }| standing(stored, kept.is_active()),
+    )?;
+    let mut now = was.clone();
+    let mut psa = wanted_attributes(kind, &draft.wanted, &old);
+    lower::lower(snapshot, caller, draft, &old, &was, &mut psa, &mut settled)?;
+    if psa != old {
+        let company = company(snapshot, caller, &psa)?;
+        let around = Around {
+            used: psa.get("kind") != old.get("kind") && is_used(snapshot, caller, at.id)?,
+            base_currency: company.as_ref().and_then(|company| company.text("baseCurrency")),
+            id: &at.id.to_string(),
+        };
+        person::settle(&mut psa, &old, around).map_err(|refusal| refusal.within(urn::USER))?;
+    }
+    now.lock(authority(caller), !draft.wanted.is_active(), caller.now, &actor(caller.who), None);
+    let zone = zone(snapshot, caller, &draft.wanted, &psa)?;
+    schedule(snapshot, caller, at, &psa, &zone, &mut now, &mut settled)?;
+    seats::settle(snapshot, caller, &old, &psa, (&was, before.is_some()), &mut now, &mut settled)?;
+    if now.locks.is_locked() && before.is_some() && !was.locks.is_locked() {
+        settled.given.extend(guard(snapshot, caller, at.id, "locked")?);
+        settled.writes.push(Write::Add { space: EPOCHS, key: at.id.as_bytes().to_vec(), by: 1 });
+    }
+    if was.locks.is_locked() && !now.locks.is_locked() {
+        now.activated = Some(caller.now);
+    }
+    if draft.wanted.is_active() == now.locks.is_locked() {
+        draft.wanted.set(None, "active", Some((!now.locks.is_locked()).into()));
+    }
+    write_back(kind, &mut draft.wanted, &old, &psa, &mut settled);
+    tell(&was, &now, &mut settled);
+    note_writers(caller, draft, &old, &psa, &mut now);
+    let json = now.write().map_err(|error| RosterError::Broken(error.to_string()))?;
+    settled.segments.push((urn::STANDING.to_owned(), json));
+    Ok(settled)
+}
+
+/// What a document says of the PSA attributes, with what its writer does not see as it was.
+fn wanted_attributes(kind: &Kind, wanted: &Document, old: &Map<String, Value>) -> Map<String, Value> {
+    let Some(schema) = kind.extension(urn::USER) else { return old.clone() };
+    let mut all = wanted.extension(urn::USER).cloned().unwrap_or_default();
+    for (name, value) in old.iter().filter(|(name, _)| schema.attribute(name).is_none()) {
+        all.insert(name.clone(), value.clone());
+    }
+    for link in ["company", "client", "license", "userTypes", "proxies"] {
+        for element in elements_mut(all.get_mut(link)) {
+            // Computed, and sent back by whoever read them.
+            element.shift_remove("$ref");
+            element.shift_remove("display");
+        }
+    }
+    all
+}
+
+fn elements_mut(value: Option<&mut Value>) -> impl Iterator<Item = &mut Map<String, Value>> {
+    let elements = match value {
+        Some(Value::Array(elements)) => elements.as_mut_slice(),
+        Some(one) => std::slice::from_mut(one),
+        None => &mut [],
+    };
+    elements.iter_mut().filter_map(Value::as_object_mut)
+}
+
+/// Puts the settled attributes where they are written: into the document as far as its writer sees them, and into segments of their own.
+fn write_back(
+    kind: &Kind,
+    wanted: &mut Document,
+    old: &Map<String, Value>,
+    psa: &Map<String, Value>,
+    settled: &mut Settled,
+) {
+    let schema = kind.extension(urn::USER);
+    let seen = |name: &str| schema.is_some_and(|schema| schema.attribute(name).is_some());
+    if schema.is_some() {
+        let before: Vec<String> =
+            wanted.extension(urn::USER).into_iter().flat_map(Map::keys).cloned().collect();
+        for name in before.iter().filter(|name| !psa.contains_key(*name)) {
+            wanted.set(Some(urn::USER), name, None);
+        }
+        for (name, value) in psa.iter().filter(|(name, _)| seen(name)) {
+            wanted.set(Some(urn::USER), name, Some(value.clone()));
+        }
+    }
+    if psa == old {
+        return;
+    }
+    let is_money = |name: &str| RATES.contains(&name);
+    let (money, plain): (Map<_, _>, Map<_, _>) =
+        psa.clone().into_iter().partition(|(name, _)| is_money(name));
+    for (id, part) in [(urn::USER.to_owned(), plain), (format!("{}{MONEY}", urn::USER), money)] {
+        let json = (!part.is_empty()).then(|| Value::Object(part).to_string());
+        settled.segments.push((id, json));
+    }
+    // What the writer does not see, the difference of its documents does not tell.
+    for name in
+        old.keys().chain(psa.keys().filter(|name| !old.contains_key(*name))).filter(|name| !seen(name))
+    {
+        if old.get(name) != psa.get(name) {
+            let attribute = format!("{}:{name}", urn::USER);
+            let change = Change::of(attribute, old.get(name).cloned(), psa.get(name).cloned());
+            settled.changes.push(Change { money: is_money(name), ..change });
+        }
+    }
+}
+
+/// Has the history say who locked and who let go.
+fn tell(was: &Standing, now: &Standing, settled: &mut Settled) {
+    let holders = |standing: &Standing| -> Value {
+        standing.locks.iter().map(|lock| Value::from(lock.authority.as_str())).collect::<Vec<_>>().into()
+    };
+    let (old, new) = (holders(was), holders(now));
+    if old != new {
+        settled.changes.push(Change::of(format!("{}:lifecycle.locks", urn::USER), Some(old), Some(new)));
+    }
+}
+
+/// Notes who wrote what changes, where that is not whose the record is.
+fn note_writers(
+    caller: &Caller,
+    draft: &Draft<'_>,
+    old: &Map<String, Value>,
+    psa: &Map<String, Value>,
+    standing: &mut Standing,
+) {
+    let Some(before) = draft.before else { return };
+    let owner = if before.stored.connection() == Some(LOCAL) { Writer::Admin } else { Writer::Idp };
+    let me = writer(caller);
+    for Difference { name, new, .. } in Document::diff(before.kept, &draft.wanted) {
+        // It follows from the locks, which say whose they are.
+        if name != "active" {
+            standing.wrote(&name, new.is_some().then_some(&me), &owner);
+        }
+    }
+    for name in old.keys().chain(psa.keys()).filter(|name| old.get(*name) != psa.get(*name)) {
+        standing.wrote(&format!("{}:{name}", urn::USER), psa.contains_key(name).then_some(&me), &owner);
+    }
+}
+
+/// Says from which day on the value in force differs, of an attribute that is a history by dates (H13).
+pub(super) fn effective_from(name: &str, old: Option<&Value>, new: Option<&Value>) -> Option<String> {
+    let name = name.strip_prefix(urn::USER)?.strip_prefix(':')?;
+    (RATES.contains(&name) || name == "employments")
+        .then(|| differs_from(old, new).map(|day| day.to_string()))
+        .flatten()
+}
+
+/// Tells whether a person has ever signed in, or a program has records of them.
+pub(super) fn is_used(snapshot: &dyn Snapshot, caller: &Caller, id: ResourceId) -> Result<bool, RosterError> {
+    Ok(snapshot.small(caller.tenant, SIGN_INS, id.as_bytes())?.is_some()
+        || !snapshot.small_range(caller.tenant, HOLDS, id.as_bytes(), None, 1)?.is_empty())
+}
+
+/// Reads the company that employs a person.
+fn company(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    psa: &Map<String, Value>,
+) -> Result<Option<Document>, RosterError> {
+    linked(snapshot, caller, KindId::COMPANY, psa.get("company"))
+}
+
+/// Reads the resource that a link leads to.
+fn linked(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    kind: KindId,
+    link: Option<&Value>,
+) -> Result<Option<Document>, RosterError> {
+    let Some(id) = link_id(link) else { return Ok(None) };
+    let Some(stored) = snapshot.get(caller.tenant, Address { kind, id })? else { return Ok(None) };
+    let document = Document::from_segments(stored.segments().take(1))
+        .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
+    Ok(Some(document))
+}
+
+/// Reads the id that a link leads to.
+fn link_id(link: Option<&Value>) -> Option<ResourceId> {
+    ResourceId::parse(link?.get("value")?.as_str()?).ok()
+}
+
+/// Finds the time zone of a person: their own, else the company's, else the tenant's (P13).
+pub(super) fn zone(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    document: &Document,
+    psa: &Map<String, Value>,
+) -> Result<Zone, RosterError> {
+    if let Some(zone) = document.text("timezone").and_then(|name| Zone::parse(name).ok()) {
+        return Ok(zone);
+    }
+    let company = company(snapshot, caller, psa)?;
+    let of_company = company.as_ref().and_then(|company| Zone::parse(company.text("timeZone")?).ok());
+    let of_tenant = || caller.policy.time_zone.iana_name().and_then(|name| Zone::parse(name).ok());
+    Ok(of_company.or_else(of_tenant).unwrap_or(Zone::UTC))
+}
+
+/// Has the schedule hold its lock or let go of it, and writes down when it has to be looked at again (P11, R15). Whoever must not be locked
+/// is not locked by it.
+fn schedule(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    at: Address,
+    psa: &Map<String, Value>,
+    zone: &Zone,
+    standing: &mut Standing,
+    settled: &mut Settled,
+) -> Result<(), RosterError> {
+    let due = if psa.contains_key("schedule") {
+        let planned =
+            person::schedule(psa).map_err(|refusal| refusal.within(urn::USER))?.standing(zone, caller.now);
+        let mut locked = planned.locked;
+        if locked && !standing.locks.is_locked() {
+            match guard(snapshot, caller, at.id, "locked") {
+                Err(RosterError::InUse(why)) => {
+                    settled.remarks.push(format!("the schedule did not lock the person: {why}"));
+                    locked = false;
+                }
+                Err(other) => return Err(other),
+                Ok(_) => {}
+            }
+        }
+        standing.lock(Authority::Schedule, locked, caller.now, "schedule", None);
+        planned.next
+    } else {
+        standing.locks.release(Authority::Schedule);
+        None
+    };
+    if standing.due != due {
+        for (instant, there) in [(standing.due, false), (due, true)] {
+            let Some(instant) = instant else { continue };
+            let value = there.then(Vec::new);
+            settled.writes.push(Write::Small { space: DUE, key: due_key(instant, at.id), value });
+        }
+    }
+    standing.due = due;
+    standing.zone = due.map(|_| zone.name().to_owned());
+    Ok(())
+}
+
+/// The key under which a schedule that is due at an instant is found.
+pub(super) fn due_key(instant: jiff::Timestamp, id: ResourceId) -> Vec<u8> {
+    // Nothing is due before 1970.
+    let mut key = u64::try_from(instant.as_millisecond()).unwrap_or(0).to_be_bytes().to_vec();
+    key.extend(id.as_bytes());
+    key
 }

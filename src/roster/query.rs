@@ -21,6 +21,7 @@ use crate::idp::profile::GroupsOff;
 use crate::ids::{Address, KindId};
 use crate::scim::attr::AttrPath;
 use crate::scim::filter::Filter;
+use crate::scim::note::{Notes, Rule};
 use crate::scim::schema::Kind;
 use crate::scim::{Refusal, SortOrder, Why};
 use crate::store::Snapshot;
@@ -174,6 +175,7 @@ impl Roster {
             lenient && part.kind.id == KindId::GROUP && !caller.may(Scope::GroupsRead)
         };
         if query.parts.iter().any(off) && caller.may(Scope::UsersRead) {
+            self.took(caller, &Notes::of(Rule::GroupsOff));
             let start_index = match query.start {
                 Start::Index(index) => Some(index),
                 Start::Cursor(_) => None,

@@ -14,7 +14,7 @@ use super::rows::{
     TenantRow, TokenPointer, TokensRow,
 };
 use super::{Roster, commit::hex, index};
-use crate::ids::{Address, ClientId, ResourceId, TenantId};
+use crate::ids::{Address, ClientId, KindId, ResourceId, TenantId};
 use crate::scim::{Document, Kind};
 use crate::store::{Given, Outcome, SmallRow, Snapshot, Unit, Write};
 
@@ -124,7 +124,8 @@ fn missing_entries(
     let before = stored.to_record()?.index;
     let mut entries: Vec<_> = before.iter().filter(|entry| !index::is_order(entry.index)).cloned().collect();
     entries.extend(index::orders(kind, &document, stored.modified()));
-    let missing = entries != before;
+    // Whether a group is in the store's list of those whose edges changed, its record does not say; to write it there again does no harm.
+    let missing = entries != before || at.kind == KindId::GROUP;
     Ok(missing.then(|| (Given::Version(at, stored.version()), Write::Index { at, index: entries })))
 }
 

@@ -47,6 +47,18 @@ pub const ASSERTIONS: Space = Space(33);
 pub const SCHEMAS: Space = Space(24);
 /// Folded URN, 0, version (4 bytes, big-endian) → [`SchemaVersionRow`]. No version is ever forgotten.
 pub const SCHEMA_VERSIONS: Space = Space(25);
+/// Person id → how often everything that they had signed in with was ended at once (a counter): what carries an older number is dead.
+pub const EPOCHS: Space = Space(48);
+/// Person id → [`SignInRow`]: when they last signed in.
+pub const SIGN_INS: Space = Space(49);
+/// Person id, name of a program → what records of the person the program has.
+pub const HOLDS: Space = Space(50);
+/// Millisecond (8 bytes, big-endian), person id → nothing: when the person's schedule has to be looked at.
+pub const DUE: Space = Space(52);
+/// One key: the id of the person whose account it is.
+pub const OWNER: Space = Space(53);
+/// Pool id → how many people have one of its seats (a counter).
+pub const SEATS: Space = Space(72);
 /// [`GENERATION`] and [`FENCE`] → a number.
 pub const SCHEMA_STATE: Space = Space(26);
 /// How often the tenant's schemas have changed, or who sees them. Absent while there never was one.
@@ -203,6 +215,15 @@ pub struct InvitationRow {
     pub person: ResourceId,
     /// When it stops working.
     pub expires: Timestamp,
+}
+
+/// When a person last signed in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInRow {
+    /// When.
+    pub at: Timestamp,
+    /// How: `oidc`, `password`, `magic-link`, or what the program that reports it calls it.
+    pub method: String,
 }
 
 /// A schema of a tenant's own.

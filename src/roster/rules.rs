@@ -5,6 +5,7 @@
 use super::commit::Plan;
 use super::create::changes;
 use super::error::RosterError;
+use super::rows::SEATS;
 use super::{Caller, Roster, person, references};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::kinds::{self, PARENT, PARENTS_MAX, Pool};
@@ -21,8 +22,8 @@ pub(super) struct Settled {
     pub writes: Vec<Write>,
     /// What the history says of it.
     pub changes: Vec<Change>,
-    /// The segment of a person's standing; `None` where there is nothing to say.
-    pub standing: Option<String>,
+    /// Segments that the rules have written, in place of whatever stood there; `None` where there is to be none.
+    pub segments: Vec<(String, Option<String>)>,
     /// What the history says beside.
     pub remarks: Vec<String>,
 }
@@ -93,8 +94,8 @@ fn settle(snapshot: &dyn Snapshot, caller: &Caller, draft: &mut Draft<'_>) -> Re
         KindId::COST_CENTER => settled.given.extend(no_circle(snapshot, caller, at, wanted)?),
         KindId::LICENSE_POOL => {
             let max = Pool::of(wanted)?.seats.saturating_add(1);
-            let room = person::seats(at.id, max);
-            if snapshot.counter(caller.tenant, person::SEATS, at.id.as_bytes())? >= max {
+            let room = person::room(at.id, max);
+            if snapshot.counter(caller.tenant, SEATS, at.id.as_bytes())? >= max {
                 let detail =
                     "seats: expected no fewer than there are people who have one; lock some of them first";
                 return Err(RosterError::InUse(detail.to_owned()));

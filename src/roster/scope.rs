@@ -12,6 +12,8 @@ use super::led::Led;
 use super::sight::Sight;
 use crate::idp::Profile;
 use crate::ids::{ConnectionId, KindId, RequestId, ResourceId, TenantId};
+use crate::psa::permission::{Asked, Permit};
+use crate::psa::policy::Policy;
 use crate::scim::{Kind, Kinds};
 use crate::store::{Actor, Seq, Stored};
 
@@ -179,6 +181,7 @@ pub struct Caller {
     pub(super) led: Option<Arc<Led>>,
     pub(super) sight: Arc<Sight>,
     pub(super) options: ConnectionOptions,
+    pub(super) policy: Arc<Policy>,
 }
 
 /// What an operator allows a connection beyond the ordinary.
@@ -197,6 +200,19 @@ impl Caller {
     /// Refuses unless the credential has the scope.
     pub fn needs(&self, scope: Scope) -> Result<(), RosterError> {
         if self.scopes.has(scope) { Ok(()) } else { Err(RosterError::Forbidden { needs: scope.name() }) }
+    }
+
+    /// Gives the right that a handler demands, by the scope `admin`. Of a person it is the
+    /// evaluation that gives rights ([`crate::psa::permission::Effective::permit`]).
+    pub fn permit<P: Asked>(&self) -> Result<Permit<P>, RosterError> {
+        if self.person().is_some() {
+            return Err(RosterError::NotAllowed {
+                needs: "a permission",
+                detail: "this token acts as a person: what they may do is not for the scope to say"
+                    .to_owned(),
+            });
+        }
+        self.needs(Scope::Admin).map(|()| Permit::by_scope())
     }
 
     /// Tells whether the credential has the scope.
@@ -277,6 +293,11 @@ impl Caller {
     #[must_use]
     pub fn kind(&self, kind: &Arc<Kind>) -> Arc<Kind> {
         Arc::clone(self.kinds().by_id(kind.id).unwrap_or(kind))
+    }
+
+    /// Returns what the caller's tenant has decided.
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
     }
 
     /// Returns the policies of the caller's connection.

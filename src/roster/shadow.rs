@@ -19,7 +19,7 @@ pub const SHADOW_ATTRIBUTES_MAX: usize = 200;
 /// Most bytes that they take as JSON, names included.
 pub const SHADOW_BYTES_MAX: usize = 32 * 1024;
 /// What the history calls a change of it. The names are a stranger's, so they stand among the values, which can be erased.
-const SHADOW: &str = "shadow";
+pub const SHADOW: &str = "shadow";
 
 /// What a request means for what was kept before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,6 @@ use super::scope::{Scope, Scopes};
 use super::{LOCAL, Roster, all_small};
 use crate::ids::{ConnectionId, KindId, TenantId};
 use crate::psa::kinds;
-use crate::psa::urn::STANDING;
 use crate::scim::Kinds;
 use crate::scim::custom::Definition;
 use crate::scim::schema::{Kind, Schema};
@@ -244,7 +243,7 @@ impl Sight {
         before: &Stored,
         segments: &mut Vec<Segment>,
     ) -> Result<(), RosterError> {
-        for (id, json) in before.segments().skip(1).filter(|(id, _)| !kind.sees(id) && *id != STANDING) {
+        for (id, json) in before.segments().skip(1).filter(|(id, _)| !kind.sees(id)) {
             if self.whole.custom(kind.id, id).is_none()
                 && snapshot.small(tenant, SCHEMA_STATE, GENERATION)? != self.whole.generation
             {

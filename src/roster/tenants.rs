@@ -14,6 +14,7 @@ use super::{LOCAL, LOCAL_NAME, Roster, index};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
 use crate::ids::{ConnectionId, RequestId, TenantId};
+use crate::psa::policy::Policy;
 use crate::store::{Action, Actor, Change, Given, Snapshot, Write};
 
 /// Longest name of a tenant or a connection.
@@ -66,12 +67,13 @@ impl Roster {
         };
         let row: TenantRow = rows::decode(&bytes)?;
         let sight = self.sight(snapshot.as_ref(), row.number, LOCAL, Scopes::of(Scope::ALL))?;
-        Ok(self.at_hand(row.number, request, Actor::Cli, sight))
+        Ok(self.at_hand(row.number, request, Actor::Cli, sight, self.policy_of(tenant)))
     }
 
     /// Acts as the operator on what lies above the tenants.
     pub fn operator_above_tenants(&self, request: RequestId) -> Caller {
-        self.at_hand(TenantId::SYSTEM, request, Actor::Cli, self.schemas.standard(Eyes::OPEN))
+        let policy = Arc::clone(self.policies.all().everybody());
+        self.at_hand(TenantId::SYSTEM, request, Actor::Cli, self.schemas.standard(Eyes::OPEN), policy)
     }
 
     pub(super) fn at_hand(
@@ -80,11 +82,12 @@ impl Roster {
         request: RequestId,
         who: Actor,
         sight: Arc<Sight>,
+        policy: Arc<Policy>,
     ) -> Caller {
         let scopes = Scopes::of(Scope::ALL);
         let (now, options) = (self.now(), ConnectionOptions::default());
         let (profile, led) = (&AUTO, None);
-        Caller { tenant, connection: LOCAL, scopes, who, request, now, profile, options, sight, led }
+        Caller { tenant, connection: LOCAL, scopes, who, request, now, profile, options, sight, policy, led }
     }
 
     /// Makes a tenant.

@@ -8,15 +8,11 @@ use jiff::Timestamp;
 use super::Roster;
 use super::commit::hex;
 use super::error::RosterError;
+use super::money::is_money;
 use super::permits::{Deed, Permit};
 use super::scope::{Caller, Scope};
 use crate::ids::ResourceId;
-use crate::psa::urn;
 use crate::store::{Action, Change, Facts, LogRow, Seq, Values};
-
-/// Attributes of money in the PSA extension, which nobody sees without the scope. Their names are known here as well, because an entry whose values
-/// were erased says no more which of its attributes were of money.
-const MONEY: [&str; 2] = ["costRates", "billingRates"];
 
 /// An entry of the history, as far as its reader may see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,6 +106,7 @@ impl Trail {
             Some(values.changes)
         };
         if !sees_money {
+            // By name as well: an entry whose values were erased says no more which of its attributes were of money.
             let hidden = |change: &Change| change.money || is_money(&change.attribute);
             let of_money: Vec<String> = changes
                 .iter()
@@ -124,36 +121,5 @@ impl Trail {
         }
         let (link, values_digest) = (hex(&row.link.0), hex(&row.values_digest));
         Ok(Self { seq: row.seq, link, values_digest, facts, changes })
-    }
-}
-
-/// Tells whether an attribute is one of money, or a part of one.
-fn is_money(attribute: &str) -> bool {
-    let Some((urn, rest)) = attribute.split_at_checked(urn::USER.len()) else { return false };
-    let Some(name) = rest.strip_prefix(':').filter(|_| urn.eq_ignore_ascii_case(urn::USER)) else {
-        return false;
-    };
-    let name = name.split(['.', '[']).next().unwrap_or_default();
-    MONEY.iter().any(|money| name.eq_ignore_ascii_case(money))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn x60_what_is_of_money_is_told_by_its_name_and_nothing_else_is() {
-        let urn = "urn:rosterd:scim:schemas:extension:psa:1.0:User";
-        for (name, money) in [
-            ("costRates", false),
-            (&*format!("{urn}:costRates"), true),
-            (&*format!("{urn}:COSTRATES"), true),
-            (&*format!("{urn}:billingRates.amount"), true),
-            (&*format!("{urn}:costRates[startDate eq \"2026-01-01\"]"), true),
-            (&*format!("{urn}:costRatesNote"), false),
-            (&*format!("{urn}:kind"), false),
-        ] {
-            assert_eq!(is_money(name), money, "{name}");
-        }
     }
 }

@@ -66,6 +66,15 @@ impl Precondition {
         if tags.iter().any(|tag| tag == "*") { Self::Exists } else { Self::AnyOf(tags) }
     }
 
+    /// Tells whether each tag of a list is spelled as it was given out, `W/"17"`, or the list is `*`.
+    pub fn is_as_given_out(list: &str) -> bool {
+        let as_given = |tag: &str| {
+            let opaque = tag.trim().strip_prefix("W/\"").and_then(|tag| tag.strip_suffix('"'));
+            opaque.is_some_and(|opaque| !opaque.contains('"'))
+        };
+        list.trim() == "*" || list.split(',').all(as_given)
+    }
+
     /// Reads an entity tag down to what stands between the quotes.
     pub fn opaque(tag: &str) -> String {
         let tag = tag.trim();

@@ -17,8 +17,8 @@ use std::fmt;
 use serde_json::Number;
 
 use super::attr::AttrPath;
-use super::error::Refusal;
-use super::note::Notes;
+use super::error::{Refusal, Why};
+use super::note::{Notes, Rule};
 use super::schema::Kind;
 pub use eval::{Computed, Subject};
 pub use parse::{FILTER_BYTES_MAX, FILTER_DEPTH_MAX, FILTER_TERMS_MAX};
@@ -124,6 +124,23 @@ impl Filter {
     /// Does the same, and says which forms beyond the grammar it took (S71).
     pub fn parse_noted(text: &str, kind: &Kind, others: &[&Kind]) -> Result<(Self, Notes), Refusal> {
         parse::filter(text, kind, others)
+    }
+
+    /// Refuses the forms beyond the grammar that the reading of a filter took.
+    pub fn by_the_grammar(notes: &Notes) -> Result<(), Refusal> {
+        let expected = match notes.rules().first() {
+            None => return Ok(()),
+            Some(Rule::PartBehindBrackets) => {
+                "all conditions within the brackets: emails[type eq \"work\" and value eq \"ada@example.com\"]"
+            }
+            Some(Rule::ValueWithoutQuotes) => "a text in quotes: externalId eq \"701984\"",
+            Some(Rule::LiteralCoerced) => {
+                "a value of the attribute's own type: true or false, a number, or a text in quotes"
+            }
+            Some(Rule::FilterSpacing) => "one space around operators and before values, and none elsewhere",
+            Some(_) => "the grammar of RFC 7644 §3.4.2.2",
+        };
+        Err(Refusal::new(Why::InvalidFilter, format!("expected {expected}")))
     }
 
     /// Tells whether a resource matches.

@@ -66,10 +66,22 @@ pub enum Rule {
     LoginKept,
     /// Unknown attributes were more or larger than is kept of one resource; the rest was dropped.
     ShadowFull,
+    /// A filter had blanks where the grammar has none, or none where it has one (S71).
+    FilterSpacing,
+    /// A filter compared with a value of another type than the attribute's: `primary eq "True"`, `externalId eq 7` (D-K15).
+    LiteralCoerced,
+    /// `sortBy` named nothing that has an order, or `sortOrder` was neither word; the list came without (S84).
+    SortIgnored,
+    /// A list of groups was empty because the credential may not read groups (D-E1).
+    GroupsOff,
+    /// An entity tag came in another spelling than it was given out: without quotes, without `W/` (S153).
+    TagSpelling,
+    /// A body came without a media type, or said to be in another encoding than UTF-8 (S2).
+    MediaType,
 }
 
 /// How many rules there are.
-pub const RULES: usize = 29;
+pub const RULES: usize = 35;
 
 impl Rule {
     /// Every rule there is.
@@ -103,6 +115,12 @@ impl Rule {
         Self::ValueWithoutQuotes,
         Self::LoginKept,
         Self::ShadowFull,
+        Self::FilterSpacing,
+        Self::LiteralCoerced,
+        Self::SortIgnored,
+        Self::GroupsOff,
+        Self::TagSpelling,
+        Self::MediaType,
     ];
 
     /// Finds a rule by its name.
@@ -147,6 +165,12 @@ impl Rule {
             Self::ValueWithoutQuotes => "value-without-quotes",
             Self::LoginKept => "login-kept",
             Self::ShadowFull => "shadow-full",
+            Self::FilterSpacing => "filter-spacing",
+            Self::LiteralCoerced => "filter-literal",
+            Self::SortIgnored => "sort-ignored",
+            Self::GroupsOff => "groups-off",
+            Self::TagSpelling => "tag-spelling",
+            Self::MediaType => "media-type",
         }
     }
 
@@ -204,6 +228,22 @@ impl Rule {
             Self::ShadowFull => {
                 "more unknown attributes were sent than are kept of one resource; the rest was dropped"
             }
+            Self::FilterSpacing => "a filter had blanks too many or too few, and was understood all the same",
+            Self::LiteralCoerced => {
+                "a filter compared with a value of another type (\"True\" for true), which was read as one of the right type"
+            }
+            Self::SortIgnored => {
+                "a list was to be sorted in a way that nobody knows, and came in another order"
+            }
+            Self::GroupsOff => {
+                "groups were asked for with a credential that may not read groups; the list was empty"
+            }
+            Self::TagSpelling => {
+                "a version came back in another spelling than it was given out, and was understood all the same"
+            }
+            Self::MediaType => {
+                "a body did not say that it was JSON, or named another encoding than UTF-8, and was read as JSON in UTF-8"
+            }
         }
     }
 }
@@ -235,6 +275,13 @@ impl Notes {
     /// Starts without any.
     pub const fn new() -> Self {
         Self { notes: Vec::new(), about: String::new() }
+    }
+
+    /// Notes a single rule, about the request as a whole.
+    pub fn of(rule: Rule) -> Self {
+        let mut notes = Self::new();
+        notes.add(rule);
+        notes
     }
 
     /// Says which attribute the notes that follow are about.

@@ -7,6 +7,7 @@ use super::attr::{AttrPath, Resolved, is_name, resolve};
 use super::error::{Refusal, Why};
 use super::filter::Filter;
 use super::filter::parse::{FILTER_BYTES_MAX, bracketed};
+use super::note::Notes;
 use super::schema::{Kind, Type};
 
 /// What an operation changes, in canonical spelling.
@@ -60,6 +61,11 @@ impl fmt::Display for Path {
 
 /// Parses a path. Bad syntax is refused as invalidPath, a bad filter in it as invalidFilter (S115).
 pub fn parse(text: &str, kind: &Kind) -> Result<Target, Refusal> {
+    parse_noted(text, kind).map(|(target, _)| target)
+}
+
+/// Does the same, and says which forms beyond the grammar the filter in it took (S71).
+pub fn parse_noted(text: &str, kind: &Kind) -> Result<(Target, Notes), Refusal> {
     if text.len() > FILTER_BYTES_MAX {
         return Err(refusal(format!(
             "expected a path of at most {FILTER_BYTES_MAX} bytes, found {}",
@@ -68,7 +74,7 @@ pub fn parse(text: &str, kind: &Kind) -> Result<Target, Refusal> {
     }
     let text = text.trim_matches([' ', '\t']);
     match text.split_once('[') {
-        None => plain(text, kind),
+        None => plain(text, kind).map(|target| (target, Notes::new())),
         Some((head, rest)) => filtered(head.trim_end_matches([' ', '\t']), rest, kind),
     }
 }
@@ -88,12 +94,12 @@ fn plain(text: &str, kind: &Kind) -> Result<Target, Refusal> {
 }
 
 /// `attr[filter]` or `attr[filter].sub`.
-fn filtered(head: &str, rest: &str, kind: &Kind) -> Result<Target, Refusal> {
+fn filtered(head: &str, rest: &str, kind: &Kind) -> Result<(Target, Notes), Refusal> {
     let Resolved::Attribute { extension, attribute, sub: None } = resolve(head, kind) else {
         // What is in the brackets cannot be understood without the attribute; the text must look like a path all the same.
         let closed = rest.trim_end().ends_with(|last: char| last == ']' || last.is_ascii_alphanumeric());
         return if is_well_formed(head) && rest.contains(']') && closed {
-            Ok(Target::Unknown)
+            Ok((Target::Unknown, Notes::new()))
         } else {
             Err(refusal("expected an attribute before the brackets, and brackets that are closed"))
         };
@@ -104,17 +110,17 @@ fn filtered(head: &str, rest: &str, kind: &Kind) -> Result<Target, Refusal> {
             attribute.name
         )));
     }
-    let (filter, tail) = bracketed(rest, attribute)?;
+    let (filter, tail, notes) = bracketed(rest, attribute)?;
     let sub = match tail.strip_prefix('.') {
         None if tail.is_empty() => None,
         Some(name) if is_name(name) => match attribute.sub(name) {
             Some(sub) => Some(sub.name.clone()),
-            None => return Ok(Target::Unknown),
+            None => return Ok((Target::Unknown, notes)),
         },
         _ => return Err(refusal("expected nothing, or a dot and a sub-attribute, behind the brackets")),
     };
     let attr = AttrPath { extension: extension.map(str::to_owned), name: attribute.name.clone(), sub };
-    Ok(Target::Known(Path::Attribute { attr, filter: Some(filter) }))
+    Ok((Target::Known(Path::Attribute { attr, filter: Some(filter) }), notes))
 }
 
 /// Tells whether a text that means nothing here could mean something elsewhere: names joined by dots, behind a URN.

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 /// The layout that this build writes. 2: records have entries in indexes of order (`roster::index`), which builds that know 1 would not
 /// write; a folder of format 1 is labelled anew when it is opened, and gets them. 3: entries of the history are found by their subject
-/// ([`WITH_SUBJECTS`]); a folder of an earlier format gets that before it is labelled anew.
+/// ([`WITH_SUBJECTS`]), and groups are listed by when they changed; a folder of an earlier format gets that before it is labelled anew.
 const FORMAT: u32 = 3;
 /// From this format on each entry of the history that has a subject has a row that says so (`kv::upgrade`).
-pub(super) const WITH_SUBJECTS: u32 = 3;
+pub const WITH_SUBJECTS: u32 = 3;
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// More than a holder's line or a format's number takes.

@@ -95,6 +95,10 @@ pub enum Action {
     SchemaTake,
     /// A schema was removed.
     SchemaRemove,
+    /// What a webhook had set aside is to be delivered again.
+    WebhookReplay,
+    /// Something that a webhook had set aside is not to be delivered any more.
+    WebhookDiscard,
 }
 
 /// One attribute's change. `old` and `new` are absent where the value is secret, or did not exist.
@@ -117,6 +121,9 @@ pub struct Change {
     /// Whether it is for those only who may see money: value and name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub money: bool,
+    /// Of a history by dates: the first day on which what holds is no longer what it was, as in `2026-03-01` (H13).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
 }
 
 impl Change {

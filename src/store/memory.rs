@@ -12,8 +12,8 @@ use super::codec;
 use super::unit::{count_on, counter};
 use super::{
     Entry, Finding, Given, Head, Health, IndexEntry, IndexId, IndexRange, IndexRow, KEY_BYTES_MAX, LogRow,
-    Outcome, Owned, PAGE_ROWS_MAX, Record, Seq, SmallRow, Snapshot, Space, State, Store, StoreError, Stored,
-    Touched, UniqueKey, UniqueRow, Unit, Write,
+    Outcome, Owned, PAGE_ROWS_MAX, Quarter, Record, Seq, SmallRow, Snapshot, Space, State, Store, StoreError,
+    Stored, Touched, TouchedRow, UniqueKey, UniqueRow, Unit, Write,
 };
 use crate::ids::{Address, KindId, ResourceId, TenantId};
 
@@ -424,6 +424,22 @@ impl Snapshot for Moment {
         Ok(self.of(tenant, |data| {
             let count = data.edges.iter().filter(|edge| edge.0 == group).count() as u64;
             data.touched.get(&group).map(|&(seq, at)| Touched { seq, at, count })
+        }))
+    }
+
+    fn touched_since(
+        &self,
+        tenant: TenantId,
+        from: Quarter,
+        after: Option<TouchedRow>,
+        limit: usize,
+    ) -> Result<Vec<TouchedRow>, StoreError> {
+        Ok(self.of(tenant, |data| {
+            let rows =
+                data.touched.iter().map(|(&group, (_, at))| TouchedRow { quarter: Quarter::of(*at), group });
+            let wanted: BTreeSet<_> =
+                rows.filter(|row| row.quarter >= from && after.is_none_or(|after| *row > after)).collect();
+            page(wanted.into_iter(), limit)
         }))
     }
 

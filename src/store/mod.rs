@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`mod@unit`] (what is written at once), [`log`] (a tenant's history), this file (the traits),
 //! [`codec`] (bytes of a record), [`seal`] (checksums), [`kv`] (the contract over an ordered key-value engine: the one place
-//! that knows the key layout, and `kv::check` for everything held twice), [`writer`] (group commit), `redb` (the embedded
+//! that knows the key layout, and `kv::check` for everything held twice), [`writer`] (group commit), `watched` (who is told of commits), `redb` (the embedded
 //! default) and [`folder`] (its place on disk). For tests: `memory` (a simple second opinion), `suite` (what every store must
 //! pass), `failpoints` (faults on demand).
 //!
@@ -37,6 +37,7 @@ pub mod seal;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
 pub mod unit;
+mod watched;
 pub mod writer;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ use jiff::Timestamp;
 pub use codec::Stored;
 pub use log::{Action, Actor, Change, Entry, Facts, Link, LogRow, Values};
 pub use unit::{Given, IndexEntry, IndexId, Outcome, Record, Segment, Seq, Space, UniqueKey, Unit, Write};
+pub use watched::{Watched, Watcher};
 
 use crate::ids::{Address, ConnectionId, KindId, ResourceId, TenantId};
 
@@ -179,6 +181,16 @@ pub trait Snapshot: Send + Sync {
     /// Says when a group's edges last changed, and how many there are; `None` when it never had one.
     fn touched(&self, tenant: TenantId, group: ResourceId) -> Result<Option<Touched>, StoreError>;
 
+    /// Lists the groups whose edges last changed in a quarter of an hour or in a later one, in order of (quarter, id), from just after
+    /// `after`.
+    fn touched_since(
+        &self,
+        tenant: TenantId,
+        from: Quarter,
+        after: Option<TouchedRow>,
+        limit: usize,
+    ) -> Result<Vec<TouchedRow>, StoreError>;
+
     /// Reads a small value.
     fn small(&self, tenant: TenantId, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
@@ -300,6 +312,29 @@ pub struct Touched {
     pub at: Timestamp,
     /// How many members there are.
     pub count: u64,
+}
+
+/// A quarter of an hour. The list of groups by when their edges last changed is no finer, so that of many changes of a group within one the
+/// first alone has to move it there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Quarter(pub u64);
+
+impl Quarter {
+    const SECONDS: i64 = 15 * 60;
+
+    /// The quarter in which a moment lies. Numbers sort as time does, before 1970 as well.
+    pub fn of(at: Timestamp) -> Self {
+        Self(at.as_second().div_euclid(Self::SECONDS).cast_unsigned() ^ (1 << 63))
+    }
+}
+
+/// A group, and when its edges last changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TouchedRow {
+    /// The quarter of an hour of [`Touched::at`].
+    pub quarter: Quarter,
+    /// Which group.
+    pub group: ResourceId,
 }
 
 /// Where a tenant's history stands.

@@ -24,15 +24,34 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("audit", &["roster", "store", "ids"]),
     ("net", &["config"]),
     ("jwt", &["net", "chance"]),
+    ("outbox", &["net", "config", "roster", "store", "scim", "ids", "clock", "chance"]),
     ("requests", &["roster", "scim", "ids"]),
     ("doctor", &["requests", "roster", "store", "idp", "scim", "ids"]),
-    ("http", &["doctor", "requests", "jwt", "roster", "store", "scim", "ids", "clock", "chance"]),
+    ("http", &["doctor", "requests", "outbox", "jwt", "roster", "store", "scim", "ids", "clock", "chance"]),
     ("demo", &[]),
     ("bench", &["roster", "store", "ids", "clock", "chance"]),
-    ("app", &["http", "doctor", "requests", "jwt", "net", "config", "roster", "store", "clock", "chance"]),
+    (
+        "app",
+        &[
+            "http", "doctor", "requests", "outbox", "jwt", "net", "config", "roster", "store", "psa", "ids",
+            "clock", "chance",
+        ],
+    ),
     (
         "cli",
-        &["app", "http", "demo", "bench", "audit", "doctor", "requests", "config", "telemetry", "roster"],
+        &[
+            "app",
+            "http",
+            "demo",
+            "bench",
+            "audit",
+            "doctor",
+            "requests",
+            "outbox",
+            "config",
+            "telemetry",
+            "roster",
+        ],
     ),
 ];
 
@@ -239,7 +258,7 @@ fn x67_what_could_panic_or_overflow_is_denied_where_requests_pass() {
         assert!(manifest.lines().any(|found| found == line), "Cargo.toml lacks `{line}`");
     }
     // The suite runs clippy with -D warnings, so that a warning is a refusal.
-    for room in ["http", "idp", "jwt", "net", "psa", "roster", "scim"] {
+    for room in ["http", "idp", "jwt", "net", "outbox", "psa", "roster", "scim"] {
         let map = sources().into_iter().find(|source| source.path == format!("{room}/mod.rs")).unwrap();
         let lint = "warn(clippy::arithmetic_side_effects)";
         assert!(map.text.contains(lint), "{}: expected `{lint}` at its head", map.path);

@@ -20,6 +20,7 @@ mod edge;
 mod gates;
 mod lists;
 mod oauth;
+mod outbox;
 mod process;
 mod roster;
 mod rows;

@@ -21,9 +21,11 @@ use crate::doctor::Doctor;
 use crate::http::arrival::Arrival;
 use crate::http::auth::{self, Hold};
 use crate::http::body::read_body;
+use crate::http::drain::Drain;
 use crate::http::edge::Edge;
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
+use crate::outbox::Feed;
 use crate::roster::{Caller, Deed, Permit, Roster, RosterError};
 use crate::scim::error::quoted;
 
@@ -78,6 +80,11 @@ impl Ask {
     /// Returns who answers questions about connections.
     pub fn doctor(&self) -> Arc<Doctor> {
         Arc::clone(&self.frame.doctor)
+    }
+
+    /// Returns who reads the feed of changes, and what says that the daemon stops.
+    pub fn feed(&self) -> (Arc<Feed>, Drain) {
+        (Arc::clone(&self.frame.feed), self.frame.drain.clone())
     }
 
     /// Returns the description of the API behind this door.

@@ -27,8 +27,10 @@ use utoipa::{PartialSchema, ToSchema};
 use super::ask::{self, Ask};
 use super::query::Parameter;
 use crate::doctor::Doctor;
+use crate::http::drain::Drain;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
+use crate::outbox::Feed;
 use crate::roster::Deed;
 
 /// What every handler is given, beside the request.
@@ -38,6 +40,10 @@ pub struct Frame {
     pub edge: Edge,
     /// Who answers questions about connections.
     pub doctor: Arc<Doctor>,
+    /// Who reads the feed of changes.
+    pub feed: Arc<Feed>,
+    /// What says that the daemon stops.
+    pub drain: Drain,
     /// The document of this door, as it is sent.
     pub document: Bytes,
 }

@@ -3,7 +3,7 @@
 use axum::http::Method;
 
 use super::endpoint::{Endpoint, route};
-use super::{audit, clients, connections, openapi, schemas, tenants, tokens, users};
+use super::{audit, changes, clients, connections, openapi, schemas, tenants, tokens, users};
 use crate::http::admin::query::PAGED;
 use crate::http::metrics::Door;
 use crate::roster::Deed::{
@@ -62,6 +62,8 @@ fn all() -> Vec<Endpoint> {
 
         get("/admin/v1/audit", SeeHistory, "listAudit", "Lists the history, oldest first.").query(&audit::LISTED).to(audit::list),
         get("/admin/v1/audit/export", SeeHistory, "exportAudit", "Exports the history, one JSON object a line, oldest first.").query(&audit::EXPORTED).to(audit::export),
+
+        get("/admin/v1/changes", SeeHistory, "listChanges", "Reads the feed of changes after a number, and waits for the next.").query(&changes::ASKED).to(changes::read),
 
         post("/admin/v1/users/{id}/erase", ErasePeople, "eraseUser", "Erases what is left of a person who was deleted.").to(users::erase),
     ]

@@ -42,7 +42,9 @@ pub async fn post(
     edge.read(&bearer.caller, |_, caller| caller.needs(Scope::Bulk))?;
     let bytes_max = edge.body_sizes().large;
     let body =
-        json::read_up_to(&edge, bytes_max, request).await.map_err(|problem| match problem.status() {
+        json::read_up_to(&edge, &bearer.caller, bytes_max, request).await.map_err(|problem| match problem
+            .status()
+        {
             StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!("the body may have at most {bytes_max} bytes (maxPayloadSize)"),

@@ -38,6 +38,13 @@ fn if_match(headers: &HeaderMap) -> Precondition {
     }
 }
 
+/// Tells whether all tags come as they were given out; others are understood as well.
+pub fn are_as_given_out(headers: &HeaderMap) -> bool {
+    let fields = [IF_MATCH, IF_NONE_MATCH];
+    let mut lists = fields.iter().flat_map(|name| headers.get_all(name));
+    lists.all(|list| list.to_str().is_ok_and(Precondition::is_as_given_out))
+}
+
 /// Reads a list of tags down to what stands between the quotes.
 fn tags(headers: &HeaderMap, name: &HeaderName) -> Option<Vec<String>> {
     let mut values = headers.get_all(name).iter().peekable();

@@ -10,38 +10,54 @@ use crate::http::body::read_body;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
 use crate::ids::KindId;
-use crate::scim::{self, Kind};
+use crate::roster::Caller;
+use crate::scim::note::Notes;
+use crate::scim::{self, Kind, Rule};
 
 /// Reads a body as JSON. Groups may be large, everything else is small (X30).
-pub async fn read(edge: &Edge, kind: &Kind, request: Request) -> Result<Value, Problem> {
+pub async fn read(edge: &Edge, caller: &Caller, kind: &Kind, request: Request) -> Result<Value, Problem> {
     let sizes = edge.body_sizes();
     let bytes_max = if kind.id == KindId::GROUP { sizes.large } else { sizes.usual };
-    read_up_to(edge, bytes_max, request).await
+    read_up_to(edge, caller, bytes_max, request).await
 }
 
 /// Reads a body that is a message and no resource.
-pub async fn read_message(edge: &Edge, request: Request) -> Result<Value, Problem> {
-    read_up_to(edge, edge.body_sizes().usual, request).await
+pub async fn read_message(edge: &Edge, caller: &Caller, request: Request) -> Result<Value, Problem> {
+    read_up_to(edge, caller, edge.body_sizes().usual, request).await
 }
 
 /// Reads a body of at most so many bytes as JSON.
-pub async fn read_up_to(edge: &Edge, bytes_max: u64, request: Request) -> Result<Value, Problem> {
-    check_media_type(request.headers())?;
+pub async fn read_up_to(
+    edge: &Edge,
+    caller: &Caller,
+    bytes_max: u64,
+    request: Request,
+) -> Result<Value, Problem> {
+    let is_named = check_media_type(request.headers())?;
     let trace = request.extensions().get::<Arrival>().and_then(|arrival| arrival.trace().cloned());
     let bytes = read_body(request.into_body(), bytes_max, edge.bodies()).await?;
     if let Some(trace) = trace {
         trace.sent(&bytes);
     }
-    Ok(scim::json::parse(&bytes)?)
+    let value = scim::json::parse(&bytes)?;
+    if !is_named {
+        edge.roster().took(caller, &Notes::of(Rule::MediaType));
+    }
+    Ok(value)
 }
 
-/// Takes JSON under either of its names, whatever the parameters, and a body without a name (S2).
-fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(()) };
-    let name =
-        value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+/// Takes JSON under either of its names, whatever the parameters, and a body without a name (S2). Tells whether it is named as it should be: JSON,
+/// and in no other encoding than UTF-8.
+fn check_media_type(headers: &HeaderMap) -> Result<bool, Problem> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(false) };
+    let mut parts = value.to_str().unwrap_or_default().split(';').map(str::trim);
+    let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let charset =
+        parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.eq_ignore_ascii_case("charset"));
+    let is_utf8 = charset.is_none_or(|(_, charset)| charset.trim_matches('"').eq_ignore_ascii_case("utf-8"));
     match name.as_str() {
-        "" | "application/scim+json" | "application/json" => Ok(()),
+        "" => Ok(false),
+        "application/scim+json" | "application/json" => Ok(is_utf8),
         _ => Err(Problem::unsupported_media(
             "Content-Type: expected application/scim+json or application/json",
         )),

@@ -14,7 +14,8 @@ use crate::http::auth::Bearer;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
 use crate::roster::{Caller, Part, Query, Roster, RosterError, Scope};
-use crate::scim::{Filter, Kind, Refusal, Why, sort};
+use crate::scim::note::Notes;
+use crate::scim::{Filter, Kind, Refusal, Rule, Why, sort};
 
 /// Which kinds a query is about.
 enum Reach {
@@ -32,7 +33,7 @@ pub async fn get(
     request: Request,
 ) -> Result<Response, Problem> {
     let kind = bearer.caller.kind(&kind);
-    answer(edge, bearer, Reach::Kind(kind), Parameters::decode(request.uri().query())).await
+    answer(edge, bearer, Reach::Kind(kind), Parameters::decode(request.uri().query()), Notes::new()).await
 }
 
 /// Does the same for parameters in the body, where no log sees them (S87).
@@ -43,8 +44,8 @@ pub async fn search(
     request: Request,
 ) -> Result<Response, Problem> {
     let kind = bearer.caller.kind(&kind);
-    let parameters = message(&edge, &bearer, request).await?;
-    answer(edge, bearer, Reach::Kind(kind), parameters).await
+    let (parameters, notes) = message(&edge, &bearer, request).await?;
+    answer(edge, bearer, Reach::Kind(kind), parameters, notes).await
 }
 
 /// Lists resources of every kind that the token may read (S88).
@@ -55,7 +56,7 @@ pub async fn get_all(
 ) -> Result<Response, Problem> {
     let parameters = Parameters::decode(request.uri().query());
     let kinds = readable(&edge, &bearer.caller)?;
-    answer(edge, bearer, Reach::Across(kinds), parameters).await
+    answer(edge, bearer, Reach::Across(kinds), parameters, Notes::new()).await
 }
 
 /// Does the same for parameters in the body.
@@ -65,12 +66,12 @@ pub async fn search_all(
     request: Request,
 ) -> Result<Response, Problem> {
     let kinds = readable(&edge, &bearer.caller)?;
-    let parameters = message(&edge, &bearer, request).await?;
-    answer(edge, bearer, Reach::Across(kinds), parameters).await
+    let (parameters, notes) = message(&edge, &bearer, request).await?;
+    answer(edge, bearer, Reach::Across(kinds), parameters, notes).await
 }
 
-async fn message(edge: &Edge, bearer: &Bearer, request: Request) -> Result<Parameters, Problem> {
-    let body = json::read_message(edge, request).await?;
+async fn message(edge: &Edge, bearer: &Bearer, request: Request) -> Result<(Parameters, Notes), Problem> {
+    let body = json::read_message(edge, &bearer.caller, request).await?;
     Ok(Parameters::from_message(body, bearer.caller.profile().requires_schemas())?)
 }
 
@@ -92,7 +93,9 @@ async fn answer(
     bearer: Bearer,
     reach: Reach,
     parameters: Parameters,
+    mut notes: Notes,
 ) -> Result<Response, Problem> {
+    let grammar = bearer.caller.profile().holds_filters_to_the_grammar();
     let strict = bearer.caller.profile().refuses_unknown_paths();
     let seen = bearer.caller.kinds().clone();
     let all: Vec<&Kind> = seen.iter().map(AsRef::as_ref).collect();
@@ -105,8 +108,11 @@ async fn answer(
     for kind in kinds {
         let filter = parameters.filter.as_deref();
         let read = |filter| {
-            let (filter, notes) = Filter::parse_noted(filter, &kind, others)?;
-            edge.roster().took(&bearer.caller, &notes);
+            let (filter, needed) = Filter::parse_noted(filter, &kind, others)?;
+            if grammar {
+                Filter::by_the_grammar(&needed)?;
+            }
+            notes.merge(&needed);
             filter.locate(edge.base_url(), &kind, &seen)
         };
         let filter = filter.map(read).transpose()?;
@@ -116,13 +122,23 @@ async fn answer(
         wanted.push((kind, shown));
     }
     let order = if parts.iter().any(|part| part.sort_by.is_some()) {
-        Some(parameters.sort_order(strict)?)
-    } else if strict && parameters.sort_by.as_deref().is_some_and(|path| !path.trim().is_empty()) {
-        let detail = "sortBy: expected an attribute that has an order, such as userName or name.familyName";
-        return Err(Refusal::new(Why::InvalidPath, detail).into());
+        let (order, is_known) = parameters.sort_order(strict)?;
+        if !is_known {
+            notes.add(Rule::SortIgnored);
+        }
+        Some(order)
+    } else if parameters.sort_by.as_deref().is_some_and(|path| !path.trim().is_empty()) {
+        if strict {
+            let detail =
+                "sortBy: expected an attribute that has an order, such as userName or name.familyName";
+            return Err(Refusal::new(Why::InvalidPath, detail).into());
+        }
+        notes.add(Rule::SortIgnored);
+        None
     } else {
         None
     };
+    edge.roster().took(&bearer.caller, &notes);
     let query = Query { parts, order, start: parameters.start()?, count: parameters.count()? };
     let quick = Roster::is_quick(&bearer.caller, &query);
     let of = edge.clone();

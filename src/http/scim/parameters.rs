@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::roster::Start;
 use crate::scim::error::quoted;
-use crate::scim::{Refusal, SortOrder, Why, urn};
+use crate::scim::note::Notes;
+use crate::scim::{Refusal, Rule, SortOrder, Why, urn};
 
 /// The parameters that the engine knows, as they were sent.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,12 +39,13 @@ impl Parameters {
     }
 
     /// Reads a SearchRequest. Values stand there as JSON: lists of names for the projection, numbers for the page. Where the
-    /// schema is required, so are those types; else texts do as well.
-    pub fn from_message(body: Value, strict: bool) -> Result<Self, Refusal> {
+    /// schema is required, so are those types; else texts do as well, and the notes say that they had to.
+    pub fn from_message(body: Value, strict: bool) -> Result<(Self, Notes), Refusal> {
         let Value::Object(message) = body else {
             return Err(syntax("expected a SearchRequest: a JSON object"));
         };
         let mut parameters = Self::default();
+        let mut notes = Notes::new();
         let mut named = false;
         for (name, value) in message {
             if urn::same(&name, "schemas") {
@@ -56,7 +58,14 @@ impl Parameters {
             *slot = match value {
                 Value::Null => None,
                 Value::Number(number) if numeric => Some(number.to_string()),
-                Value::String(text) if !strict || !(list || numeric) => Some(text),
+                Value::String(text) if !strict || !(list || numeric) => {
+                    if list {
+                        notes.add(Rule::SingleAsList);
+                    } else if numeric {
+                        notes.add(Rule::StringAsNumber);
+                    }
+                    Some(text)
+                }
                 Value::Array(names) if list => Some(comma_list(&name, names)?),
                 _ => {
                     let expected = if list {
@@ -73,10 +82,13 @@ impl Parameters {
                 }
             };
         }
-        if strict && !named {
-            return Err(syntax(format!("expected {} in schemas", urn::SEARCH_REQUEST)));
+        if !named {
+            if strict {
+                return Err(syntax(format!("expected {} in schemas", urn::SEARCH_REQUEST)));
+            }
+            notes.add(Rule::SchemasMissing);
         }
-        Ok(parameters)
+        Ok((parameters, notes))
     }
 
     fn slot(&mut self, name: &str) -> Option<&mut Option<String>> {
@@ -93,17 +105,18 @@ impl Parameters {
         })
     }
 
-    /// Reads `sortOrder`: ascending where it is absent. A word that is neither is refused where `strict`, else ascending.
-    pub fn sort_order(&self, strict: bool) -> Result<SortOrder, Refusal> {
+    /// Reads `sortOrder`: ascending where it is absent. A word that is neither is refused where `strict`, else ascending. Says beside it whether
+    /// the word was known.
+    pub fn sort_order(&self, strict: bool) -> Result<(SortOrder, bool), Refusal> {
         let Some(text) = self.sort_order.as_deref().filter(|text| !text.trim().is_empty()) else {
-            return Ok(SortOrder::default());
+            return Ok((SortOrder::default(), true));
         };
         match SortOrder::parse(text) {
-            Some(order) => Ok(order),
+            Some(order) => Ok((order, true)),
             None if strict => {
                 Err(Refusal::new(Why::InvalidValue, "sortOrder: expected ascending or descending"))
             }
-            None => Ok(SortOrder::default()),
+            None => Ok((SortOrder::default(), false)),
         }
     }
 
@@ -208,14 +221,16 @@ mod tests {
         });
         let url = "attributes=userName,name.givenName&filter=title+pr&sortBy=userName&sortOrder=Descending&startIndex=3&count=7";
         for strict in [true, false] {
-            assert_eq!(Parameters::from_message(message.clone(), strict), Ok(Parameters::decode(Some(url))));
+            let expected = Ok((Parameters::decode(Some(url)), Notes::new()));
+            assert_eq!(Parameters::from_message(message.clone(), strict), expected);
         }
     }
 
     #[test]
     fn s87_a_search_request_is_read_leniently_unless_the_profile_is_strict() {
         let sloppy = json!({ "attributes": "userName", "startIndex": "3", "excludedAttributes": null, "filter": null });
-        let read = Parameters::from_message(sloppy.clone(), false).unwrap();
+        let (read, notes) = Parameters::from_message(sloppy.clone(), false).unwrap();
+        assert_eq!(notes.rules(), [Rule::SingleAsList, Rule::StringAsNumber, Rule::SchemasMissing]);
         assert_eq!(read, Parameters::decode(Some("attributes=userName&startIndex=3")));
         assert_eq!(
             Parameters::from_message(sloppy, true).map_err(|refusal| refusal.why),
@@ -233,7 +248,7 @@ mod tests {
             let read = Parameters::from_message(wrong, false);
             assert_eq!(read.map_err(|refusal| refusal.why), Err(Why::InvalidValue));
         }
-        assert!(Parameters::from_message(json!({ "count": 1.5 }), false).unwrap().count().is_err());
+        assert!(Parameters::from_message(json!({ "count": 1.5 }), false).unwrap().0.count().is_err());
     }
 
     #[test]

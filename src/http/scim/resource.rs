@@ -3,7 +3,7 @@
 //! Each handler parses, hands over to the roster, and renders what comes back.
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
 use super::reply::{self, Shown, Wanted};
@@ -13,7 +13,9 @@ use crate::http::auth::Bearer;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
 use crate::ids::KindId;
-use crate::roster::{Caller, Edges, Roster};
+use crate::roster::{Caller, Edges, Precondition, Roster};
+use crate::scim::Rule;
+use crate::scim::note::Notes;
 
 /// Reads a resource.
 pub async fn get(
@@ -24,6 +26,7 @@ pub async fn get(
 ) -> Result<Response, Problem> {
     let kind = bearer.caller.kind(&kind);
     let wanted = Wanted::of(&kind, request.uri())?;
+    count_tags(&edge, &bearer, request.headers());
     let known = etag::if_none_match(request.headers());
     let edges = wanted.edges();
     let of = edge.clone();
@@ -52,7 +55,7 @@ pub async fn post(
 ) -> Result<Response, Problem> {
     let kind = bearer.caller.kind(&kind);
     let wanted = Wanted::of(&kind, request.uri())?;
-    let body = json::read(&edge, &kind, request).await?;
+    let body = json::read(&edge, &bearer.caller, &kind, request).await?;
     let of = edge.clone();
     let shown = edge
         .run(bearer.caller, move |roster, caller| {
@@ -72,8 +75,8 @@ pub async fn put(
 ) -> Result<Response, Problem> {
     let kind = bearer.caller.kind(&kind);
     let wanted = Wanted::of(&kind, request.uri())?;
-    let given = etag::precondition(request.headers());
-    let body = json::read(&edge, &kind, request).await?;
+    let given = given(&edge, &bearer, request.headers());
+    let body = json::read(&edge, &bearer.caller, &kind, request).await?;
     let of = edge.clone();
     let shown = edge
         .run(bearer.caller, move |roster, caller| {
@@ -94,8 +97,8 @@ pub async fn patch(
     let kind = bearer.caller.kind(&kind);
     let wanted = Wanted::of(&kind, request.uri())?;
     let bare = address.kind == KindId::GROUP && !wanted.was_asked_for();
-    let given = etag::precondition(request.headers());
-    let body = json::read(&edge, &kind, request).await?;
+    let given = given(&edge, &bearer, request.headers());
+    let body = json::read(&edge, &bearer.caller, &kind, request).await?;
     let of = edge.clone();
     let changed = edge
         .run(bearer.caller, move |roster, caller| {
@@ -121,7 +124,19 @@ pub async fn delete(
     request: Request,
 ) -> Result<Response, Problem> {
     let kind = bearer.caller.kind(&kind);
-    let given = etag::precondition(request.headers());
+    let given = given(&edge, &bearer, request.headers());
     edge.run(bearer.caller, move |roster, caller| roster.remove(caller, &kind, address, &given)).await?;
     Ok(reply::no_content(None))
+}
+
+/// Reads what a write expects.
+fn given(edge: &Edge, bearer: &Bearer, headers: &HeaderMap) -> Precondition {
+    count_tags(edge, bearer, headers);
+    etag::precondition(headers)
+}
+
+fn count_tags(edge: &Edge, bearer: &Bearer, headers: &HeaderMap) {
+    if !etag::are_as_given_out(headers) {
+        edge.roster().took(&bearer.caller, &Notes::of(Rule::TagSpelling));
+    }
 }

@@ -1,5 +1,6 @@
 //! The planner against a look at every record, and the bounds of a scan.
 
+mod changed;
 mod order;
 mod own;
 

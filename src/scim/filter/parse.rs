@@ -27,6 +27,7 @@ pub(super) fn filter(text: &str, kind: &Kind, others: &[&Kind]) -> Result<(Filte
     let filter = parser.alternatives()?;
     parser.scanner.blanks();
     if parser.scanner.is_at_end() {
+        parser.note_spacing(text);
         Ok((filter, parser.notes))
     } else {
         Err(parser.scanner.unexpected("the end of the filter"))
@@ -34,13 +35,20 @@ pub(super) fn filter(text: &str, kind: &Kind, others: &[&Kind]) -> Result<(Filte
 }
 
 /// Parses the filter that begins `text`, up to the bracket that closes it, on the elements of an attribute. Returns the
-/// filter and what follows the bracket.
-pub(crate) fn bracketed<'t>(text: &'t str, attribute: &Attribute) -> Result<(Filter, &'t str), Refusal> {
+/// filter, what follows the bracket, and which forms beyond the grammar were met.
+pub(crate) fn bracketed<'t>(
+    text: &'t str,
+    attribute: &Attribute,
+) -> Result<(Filter, &'t str, Notes), Refusal> {
     let mut parser = Parser::new(text, Scope::Element(attribute))?;
     parser.depth = 1;
     let filter = parser.alternatives()?;
     parser.close(b']', "]")?;
-    Ok((filter, parser.scanner.rest()))
+    let rest = parser.scanner.rest();
+    // Without the bracket.
+    let within = text.len().saturating_sub(rest.len()).saturating_sub(1);
+    parser.note_spacing(text.get(..within).unwrap_or_default());
+    Ok((filter, rest, parser.notes))
 }
 
 /// Makes a refusal of a filter.
@@ -82,6 +90,12 @@ impl<'t, 'k> Parser<'t, 'k> {
             )));
         }
         Ok(Self { scanner: Scanner::new(text), scope, depth: 0, terms: 0, notes: Notes::new() })
+    }
+
+    fn note_spacing(&mut self, text: &str) {
+        if !scan::is_spaced_by_the_grammar(text) {
+            self.notes.add(Rule::FilterSpacing);
+        }
     }
 
     /// Goes one level deeper, or says that it is deep enough.
@@ -217,7 +231,11 @@ impl<'t, 'k> Parser<'t, 'k> {
         if matches!(value, Literal::Text(_)) && !is_quoted {
             self.notes.add(Rule::ValueWithoutQuotes);
         }
+        let sent = std::mem::discriminant(&value);
         let value = literal::fit(value, op, comparable(known.attribute), &known.path)?;
+        if std::mem::discriminant(&value) != sent {
+            self.notes.add(Rule::LiteralCoerced);
+        }
         Ok(Filter::Compare { path: known.path, op, value })
     }
 

@@ -13,7 +13,7 @@ use crate::ids::{Address, ConnectionId, KindId, ResourceId, TenantId};
 use crate::store::codec::{self, Stored};
 use crate::store::log::{Entry, LogRow};
 use crate::store::unit::{self, Given, IndexEntry, IndexId, Record, Seq, Space, Unit, Write};
-use crate::store::{Head, KEY_BYTES_MAX, Owned, StoreError, Touched};
+use crate::store::{Head, KEY_BYTES_MAX, Owned, Quarter, StoreError, Touched, TouchedRow};
 
 /// What became of a unit that was applied to a batch.
 pub(crate) enum Applied {
@@ -176,7 +176,7 @@ impl Applying<'_> {
         ON
     }
 
-    /// Writes a record again with other index entries; its version stays.
+    /// Writes a record again with other index entries; its version stays. What an earlier build did not write beside it is written as well.
     fn index_again(&mut self, at: Address, index: &[IndexEntry]) -> Step {
         let Some(old) = read::get(&self.draft, self.tenant, at)? else { return ON };
         self.entries(at, old.index().collect(), index)?;
@@ -184,6 +184,11 @@ impl Applying<'_> {
             && !rows::exists(&self.draft, &keys::owned(self.tenant, Owned { kind: at.kind, by }, at.id))?
         {
             self.own(at, None, Some(by))?;
+        }
+        if at.kind == KindId::GROUP
+            && let Some(touched) = read::touched(&self.draft, self.tenant, at.id)?
+        {
+            self.draft.put(when(self.tenant, at.id, touched.at), rows::NOTHING);
         }
         let record = Record { index: index.to_vec(), ..old.to_record()? };
         let bytes = codec::encode(self.tenant, old.version(), &record);
@@ -241,7 +246,10 @@ impl Applying<'_> {
             for member in read::all_members(&self.draft, self.tenant, at.id)? {
                 self.cut(at.id, member);
             }
-            self.draft.remove(keys::touched(self.tenant, at.id));
+            if let Some(touched) = read::touched(&self.draft, self.tenant, at.id)? {
+                self.draft.remove(when(self.tenant, at.id, touched.at));
+                self.draft.remove(keys::touched(self.tenant, at.id));
+            }
         }
         for group in read::all_groups_of(&self.draft, self.tenant, at)? {
             self.cut(group, at);
@@ -284,6 +292,15 @@ impl Applying<'_> {
         let before = read::touched(&self.draft, self.tenant, group)?;
         let (at, count) = before.map_or((self.when, 0), |it| (it.at.max(self.when), it.count));
         let count = changed(count, change, "members of a group")?;
+        // In the same quarter of an hour it is there already.
+        let there = before.map(|it| when(self.tenant, group, it.at));
+        let key = when(self.tenant, group, at);
+        if there.as_ref() != Some(&key) {
+            if let Some(there) = there {
+                self.draft.remove(there);
+            }
+            self.draft.put(key, rows::NOTHING);
+        }
         let touched = Touched { seq: self.seq, at, count };
         self.draft.put(keys::touched(self.tenant, group), &rows::touched(&touched));
         Ok(())
@@ -342,6 +359,11 @@ impl Applying<'_> {
     fn index_key(&self, at: Address, index: IndexId, value: &[u8]) -> Vec<u8> {
         keys::index_entry(self.tenant, at.kind, index, value, at.id)
     }
+}
+
+/// Where a group stands in the list of those by when their edges changed.
+fn when(tenant: TenantId, group: ResourceId, at: Timestamp) -> Vec<u8> {
+    keys::when(tenant, TouchedRow { quarter: Quarter::of(at), group })
 }
 
 /// Adds to a kept count, which neither sinks below nothing nor overflows unless it is damaged.

@@ -13,7 +13,7 @@ use crate::store::codec::Stored;
 use crate::store::log::{Link, LogRow};
 use crate::store::seal::unseal;
 use crate::store::unit::{IndexId, Seq};
-use crate::store::{Finding, Head, Owned, StoreError, Touched};
+use crate::store::{Finding, Head, Owned, Quarter, StoreError, Touched};
 
 /// Most findings that are listed; a store that has more has been looked at enough.
 const FINDINGS_MAX: usize = 1000;
@@ -45,6 +45,7 @@ struct Seen {
     edges: BTreeMap<ResourceId, u64>,
     backward: u64,
     touched: BTreeMap<ResourceId, Touched>,
+    whens: u64,
     unique: (u64, u64),
     index: (u64, u64),
     /// Entries of the history that have a subject, and rows that say so.
@@ -243,6 +244,14 @@ impl Check<'_> {
                 }
                 _ => None,
             },
+            drawer::WHEN => keys::parse_when(tail).map(|row| {
+                let seen = self.of(tenant);
+                seen.whens += 1;
+                let kept = seen.touched.get(&row.group).map(|touched| Quarter::of(touched.at));
+                let elsewhere =
+                    || format!("group {} is listed under a time when it was not touched", row.group);
+                (kept != Some(row.quarter)).then(elsewhere)
+            }),
             drawer::SMALL => (!tail.is_empty()).then_some(None),
             drawer::LOG => match keys::parse_seq(tail).and_then(|seq| rows::open_log(seq, value)) {
                 Some(row) => Some(self.log(tenant, &row).or(self.subject(tenant, &row)?)),
@@ -381,6 +390,7 @@ impl Seen {
         differ("unique keys", self.unique.1, self.unique.0);
         differ("index entries", self.index.1, self.index.0);
         differ("entries in histories of resources", self.about.1, self.about.0);
+        differ("groups by time", self.whens, self.touched.len() as u64);
         differ("edges known to members", self.backward, self.edges.values().sum());
         let groups: BTreeSet<_> = self.edges.keys().chain(self.touched.keys()).collect();
         for group in groups {

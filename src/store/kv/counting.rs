@@ -14,6 +14,7 @@ use crate::store::{Finding, Health, Outcome, Snapshot, State, Store, StoreError,
 pub(crate) struct Reads {
     documents: AtomicU64,
     small: AtomicU64,
+    written: AtomicU64,
 }
 
 impl Reads {
@@ -83,6 +84,7 @@ impl Counting {
     fn take(&mut self, changes: &Changes) {
         for table in [Table::Documents, Table::Small] {
             for (key, value) in changes.of(table) {
+                self.read.written.fetch_add(1, Ordering::Relaxed);
                 let key = (number(table), key.to_vec());
                 match value {
                     Some(value) => self.rows.insert(key, value.into()),
@@ -133,6 +135,16 @@ impl CountingStore {
     /// Returns what counts.
     pub(crate) fn reads(&self) -> Arc<Reads> {
         Arc::clone(&self.0.lock().unwrap().read)
+    }
+
+    /// Returns how many rows were written or removed so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.reads().written.load(Ordering::Relaxed)
+    }
+
+    /// Takes the list of groups by when their edges changed, which builds before format 3 did not write.
+    pub(crate) fn forget_when_groups_were_touched(&self) {
+        Arc::make_mut(&mut self.0.lock().unwrap()).rows.retain(|(_, key), _| key.get(4) != Some(&b'w'));
     }
 }
 

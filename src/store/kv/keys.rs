@@ -15,6 +15,7 @@
 //! | `m` members | group ‖ member's kind ‖ id | nothing |
 //! | `g` groups | member's kind ‖ id ‖ group | nothing |
 //! | `t` touched | group | seq, time, number of members |
+//! | `w` when | quarter of an hour ‖ group | nothing: the groups by when their edges last changed |
 //! | `s` small | space ‖ key | as given |
 //! | `l` log | seq | entry |
 //! | `a` about | id ‖ seq | nothing; one for each entry of the log that has a subject |
@@ -24,8 +25,8 @@
 //! 0 0, which keeps the order of (value, id).
 
 use crate::ids::{Address, ConnectionId, KindId, ResourceId, TenantId};
-use crate::store::Owned;
 use crate::store::unit::{IndexId, Seq, Space};
+use crate::store::{Owned, Quarter, TouchedRow};
 
 /// Which table a key belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(super) mod drawer {
     pub(crate) const MEMBERS: u8 = b'm';
     pub(crate) const GROUPS: u8 = b'g';
     pub(crate) const TOUCHED: u8 = b't';
+    /// After `t`, so that a pass over the table meets what it stands for first.
+    pub(crate) const WHEN: u8 = b'w';
     pub(crate) const SMALL: u8 = b's';
     pub(crate) const LOG: u8 = b'l';
     pub(crate) const ABOUT: u8 = b'a';
@@ -230,6 +233,23 @@ pub(super) fn touched(tenant: TenantId, group: ResourceId) -> Vec<u8> {
     key
 }
 
+/// Where the groups begin whose edges last changed in a quarter of an hour or later.
+pub(super) fn when_from(tenant: TenantId, quarter: Quarter) -> Vec<u8> {
+    let mut key = begin(tenant, drawer::WHEN, 24);
+    key.extend_from_slice(&quarter.0.to_be_bytes());
+    key
+}
+
+pub(super) fn whens(tenant: TenantId) -> Vec<u8> {
+    begin(tenant, drawer::WHEN, 0)
+}
+
+pub(super) fn when(tenant: TenantId, row: TouchedRow) -> Vec<u8> {
+    let mut key = when_from(tenant, row.quarter);
+    key.extend_from_slice(row.group.as_bytes());
+    key
+}
+
 pub(super) fn small(tenant: TenantId, space: Space, rest: &[u8]) -> Vec<u8> {
     let mut key = begin(tenant, drawer::SMALL, 1 + rest.len());
     key.push(space.0);
@@ -337,6 +357,12 @@ pub(super) fn parse_member(tail: &[u8]) -> Option<(ResourceId, Address)> {
 pub(super) fn parse_group(tail: &[u8]) -> Option<(Address, ResourceId)> {
     let (member, group) = tail.split_last_chunk::<16>()?;
     Some((parse_address(member)?, ResourceId::from_bytes(*group)))
+}
+
+/// Reads when a group's edges changed.
+pub(super) fn parse_when(tail: &[u8]) -> Option<TouchedRow> {
+    let (quarter, group) = tail.split_first_chunk()?;
+    Some(TouchedRow { quarter: Quarter(u64::from_be_bytes(*quarter)), group: parse_id(group)? })
 }
 
 /// Reads a number of the history.

@@ -17,6 +17,8 @@ mod draft;
 pub mod keys;
 mod read;
 mod rows;
+/// For engines that outlive their process.
+#[cfg(feature = "redb")]
 mod upgrade;
 
 use std::ops::ControlFlow;
@@ -28,6 +30,7 @@ pub use read::KvSnapshot;
 
 pub(crate) use apply::{Applied, apply};
 pub(crate) use draft::Batch;
+#[cfg(feature = "redb")]
 pub(super) use upgrade::note_subjects;
 
 use super::unit::{Outcome, Unit};

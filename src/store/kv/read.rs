@@ -13,7 +13,8 @@ use crate::store::log::LogRow;
 use crate::store::seal::unseal;
 use crate::store::unit::{IndexEntry, IndexId, Seq, Space, UniqueKey};
 use crate::store::{
-    Head, IndexRange, IndexRow, Owned, PAGE_ROWS_MAX, SmallRow, Snapshot, StoreError, Touched, UniqueRow,
+    Head, IndexRange, IndexRow, Owned, PAGE_ROWS_MAX, Quarter, SmallRow, Snapshot, StoreError, Touched,
+    TouchedRow, UniqueRow,
 };
 
 /// Reads a record.
@@ -374,6 +375,18 @@ impl Snapshot for KvSnapshot {
 
     fn touched(&self, tenant: TenantId, group: ResourceId) -> Result<Option<Touched>, StoreError> {
         touched(self.state(), tenant, group)
+    }
+
+    fn touched_since(
+        &self,
+        tenant: TenantId,
+        from: Quarter,
+        after: Option<TouchedRow>,
+        limit: usize,
+    ) -> Result<Vec<TouchedRow>, StoreError> {
+        let mut page = Stretch::page(keys::whens(tenant), after.map(|row| keys::when(tenant, row)), limit);
+        page.from = page.from.max(keys::when_from(tenant, from));
+        page.collect(self.state(), |tail, _| keys::parse_when(tail))
     }
 
     fn small(&self, tenant: TenantId, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::fixture::*;
 use crate::ids::{Address, ResourceId};
-use crate::store::{Given, Seq, Store, Touched};
+use crate::store::{Given, Quarter, Seq, Store, Touched, TouchedRow};
 
 fn members(store: &dyn Store, group: u32) -> Vec<Address> {
     see(store).members(T, id(group), None, 100).unwrap()
@@ -164,6 +164,36 @@ pub fn the_touched_time_never_goes_back(store: &dyn Store) {
     ok(store, unit().add(11, user(1)).at(second(9000)));
     let seq = ok(store, unit().add(11, user(2)).at(second(10)));
     assert_eq!(touched(store, 11), Some(Touched { seq, at: second(9000), count: 2 }));
+}
+
+pub fn groups_are_listed_by_the_quarter_of_an_hour_in_which_they_were_touched(store: &dyn Store) {
+    people_and_teams(store);
+    ok(store, put(&team(13)));
+    let since = |at: i64| -> Vec<ResourceId> {
+        let rows = see(store).touched_since(T, Quarter::of(second(at)), None, 100).unwrap();
+        rows.into_iter().map(|row| row.group).collect()
+    };
+    assert_eq!(since(-90_000), []);
+    ok(store, unit().add(12, user(1)).add(13, user(2)).at(second(-5)));
+    ok(store, unit().add(11, user(1)).add(11, user(2)).at(second(950)));
+    assert_eq!(since(-90_000), [12, 13, 11].map(id), "in order of time, then of id");
+    assert_eq!(since(-900), [12, 13, 11].map(id), "the whole quarter");
+    assert_eq!(since(0), [id(11)]);
+    assert_eq!(since(1799), [id(11)]);
+    assert_eq!(since(1800), []);
+    // A clock that was set back moves nobody back; a member that is removed altogether moves its groups on.
+    ok(store, unit().remove(11, user(2)).at(second(10)));
+    assert_eq!(since(900), [id(11)]);
+    ok(store, unit().delete(user(1)).at(second(4000)));
+    assert_eq!(since(3600), [11, 12].map(id));
+    assert_eq!(since(-90_000), [13, 11, 12].map(id));
+    ok(store, unit().delete(team(12).at));
+    assert_eq!(since(-90_000), [13, 11].map(id));
+    let first = see(store).touched_since(T, Quarter::of(second(-5)), None, 1).unwrap();
+    assert_eq!(first, [TouchedRow { quarter: Quarter::of(second(-5)), group: id(13) }]);
+    let rest = see(store).touched_since(T, Quarter::of(second(-5)), Some(first[0]), 9).unwrap();
+    assert_eq!(rest, [TouchedRow { quarter: Quarter::of(second(4000)), group: id(11) }]);
+    assert_eq!(see(store).touched_since(T, Quarter::of(second(5000)), Some(first[0]), 9).unwrap(), []);
 }
 
 pub fn an_emptied_group_remembers_that_it_was_touched(store: &dyn Store) {

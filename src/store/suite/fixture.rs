@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::ids::{Address, ConnectionId, RequestId, ResourceId, TenantId};
 use crate::store::{
-    Action, Actor, Entry, Facts, Given, IndexEntry, IndexId, IndexRange, Outcome, Owned, Record, Segment,
-    Seq, Snapshot, Space, Store, UniqueKey, Unit, Values, Write,
+    Action, Actor, Entry, Facts, Given, IndexEntry, IndexId, IndexRange, Outcome, Owned, Quarter, Record,
+    Segment, Seq, Snapshot, Space, Store, UniqueKey, Unit, Values, Write,
 };
 
 /// The tenant of most cases.
@@ -256,6 +256,7 @@ pub fn everything(snapshot: &dyn Snapshot, tenant: TenantId) -> String {
             assert_eq!(back, ids);
             note(&ids);
         }
+        note(&snapshot.touched_since(tenant, Quarter(0), None, 10_000).unwrap());
         for index in [0, 1, 2, 3, ORDER.0] {
             let range = IndexRange::all(kind, IndexId(index));
             let mut forward = snapshot.index_range(tenant, &range, 10_000).unwrap();

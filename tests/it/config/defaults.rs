@@ -95,8 +95,10 @@ fn numbers_with_a_dimension_name_it() {
         "bytes_in_flight_max",
         "_per_s_min",
         "_per_s_max",
+        "_characters_min",
     ];
     let counts = [
+        "outbox.attempts_max",
         "server.connections_max",
         "server.requests_in_flight_max",
         "server.requests_in_flight_per_tenant_max",

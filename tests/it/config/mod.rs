@@ -5,6 +5,7 @@ mod defaults;
 mod load;
 mod reload;
 mod surroundings;
+mod tenants;
 
 use std::path::PathBuf;
 

@@ -76,6 +76,9 @@ fn another_value(key: &str, default: &toml_edit::Item) -> String {
         ("server.trusted_proxies" | "net.allow", _) => "[\"10.0.0.1\"]".to_owned(),
         ("log.format", _) => "\"json\"".to_owned(),
         ("log.level", _) => "\"warn\"".to_owned(),
+        ("people.deprovision", _) => "\"lock\"".to_owned(),
+        ("people.rehire", _) => "\"new\"".to_owned(),
+        ("people.time_zone", _) => "\"Europe/Helsinki\"".to_owned(),
         _ => "\"other\"".to_owned(),
     }
 }

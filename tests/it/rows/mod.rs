@@ -18,6 +18,7 @@ mod folder;
 mod idempotence;
 mod large;
 mod laws;
+mod leniencies;
 mod mutations;
 mod names;
 mod nesting;

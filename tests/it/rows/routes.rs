@@ -289,11 +289,13 @@ const DOCUMENTED_PUBLIC: [&str; 19] = [
     "/scim/v2/Users/.search",
     "/scim/v2/Users/{id}",
 ];
-const DOCUMENTED_ADMIN: [&str; 3] = ["/admin/v1/inspect", "/admin/v1/operate", "/metrics"];
+const DOCUMENTED_ADMIN: [&str; 4] =
+    ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks"];
 /// The administrators' API, on the admin listener and the socket.
-const DOCUMENTED_API: [&str; 18] = [
+const DOCUMENTED_API: [&str; 19] = [
     "/admin/v1/audit",
     "/admin/v1/audit/export",
+    "/admin/v1/changes",
     "/admin/v1/clients",
     "/admin/v1/clients/{id}",
     "/admin/v1/clients/{id}/federation",
@@ -359,11 +361,14 @@ fn x71_x73_the_admin_listener_serves_probes_metrics_and_the_api_and_no_commands(
         ("/livez", 200),
         ("/readyz", 200),
         ("/metrics", 200),
+        // For tokens with the scope audit.
+        ("/admin/v1/changes", 403),
         ("/admin/v1/operate", 404),
         ("/admin/v1/inspect", 404),
         ("/admin/v1/tenants", 404),
         // Listed, for whoever has a token of an administrator.
         ("/admin/v1/connections", 403),
+        ("/admin/v1/webhooks", 404),
         ("/scim/v2/Users", 404),
         ("/debug/pprof", 404),
     ] {

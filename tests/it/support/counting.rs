@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rosterd::ids::{Address, KindId, ResourceId, TenantId};
 use rosterd::store::memory::MemoryStore;
 use rosterd::store::{
-    Finding, Head, Health, IndexEntry, IndexId, IndexRange, IndexRow, LogRow, Outcome, Owned, Seq, SmallRow,
-    Snapshot, Space, Store, StoreError, Stored, Touched, UniqueKey, UniqueRow, Unit,
+    Finding, Head, Health, IndexEntry, IndexId, IndexRange, IndexRow, LogRow, Outcome, Owned, Quarter, Seq,
+    SmallRow, Snapshot, Space, Store, StoreError, Stored, Touched, TouchedRow, UniqueKey, UniqueRow, Unit,
 };
 
 /// The memory store, and how often it was asked since the count was last taken. A list counts its rows as well.
@@ -173,6 +173,16 @@ impl Snapshot for Moment {
 
     fn touched(&self, tenant: TenantId, group: ResourceId) -> Read<Option<Touched>> {
         self.one(self.inner.touched(tenant, group))
+    }
+
+    fn touched_since(
+        &self,
+        tenant: TenantId,
+        from: Quarter,
+        after: Option<TouchedRow>,
+        limit: usize,
+    ) -> Result<Vec<TouchedRow>, StoreError> {
+        self.rows(self.inner.touched_since(tenant, from, after, limit))
     }
 
     fn small(&self, tenant: TenantId, space: Space, key: &[u8]) -> Read<Option<Vec<u8>>> {

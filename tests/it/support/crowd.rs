@@ -7,8 +7,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use rosterd::ids::{Address, KindId, ResourceId, TenantId};
 use rosterd::store::memory::MemoryStore;
 use rosterd::store::{
-    Finding, Head, Health, IndexEntry, IndexId, IndexRange, IndexRow, LogRow, Outcome, Owned, Seq, SmallRow,
-    Snapshot, Space, Store, StoreError, Stored, Touched, UniqueKey, UniqueRow, Unit,
+    Finding, Head, Health, IndexEntry, IndexId, IndexRange, IndexRow, LogRow, Outcome, Owned, Quarter, Seq,
+    SmallRow, Snapshot, Space, Store, StoreError, Stored, Touched, TouchedRow, UniqueKey, UniqueRow, Unit,
 };
 
 /// What is seen of the reading.
@@ -232,6 +232,16 @@ impl Snapshot for Moment {
 
     fn touched(&self, tenant: TenantId, group: ResourceId) -> Result<Option<Touched>, StoreError> {
         self.inner.touched(tenant, group)
+    }
+
+    fn touched_since(
+        &self,
+        tenant: TenantId,
+        from: Quarter,
+        after: Option<TouchedRow>,
+        limit: usize,
+    ) -> Result<Vec<TouchedRow>, StoreError> {
+        self.inner.touched_since(tenant, from, after, limit)
     }
 
     fn small(&self, tenant: TenantId, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

@@ -166,7 +166,7 @@ fn is_walked(roster: &Roster, caller: &Caller, query: &Query) -> bool {
 }
 
 /// Takes from every record of the tenant what an earlier build did not write.
-fn as_an_earlier_build_wrote_it(roster: &Roster, caller: &Caller) {
+pub(super) fn as_an_earlier_build_wrote_it(roster: &Roster, caller: &Caller) {
     let snapshot = roster.store.snapshot().unwrap();
     let mut unit = Unit { given: vec![], writes: vec![], log: None };
     for kind in roster.kinds().iter() {

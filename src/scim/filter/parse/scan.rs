@@ -157,6 +157,51 @@ impl<'t> Scanner<'t> {
     }
 }
 
+/// Tells whether a filter that makes sense has its blanks as the grammar has them (RFC 7644 §3.4.2.2): one space around operators and before
+/// values, none elsewhere. A space between `not` and its parenthesis is neither here nor there.
+pub(super) fn is_spaced_by_the_grammar(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut before: Option<u8> = None;
+    let mut quoted = false;
+    let mut escaped = false;
+    for (at, &byte) in bytes.iter().enumerate() {
+        let next = bytes.get(at.saturating_add(1)).copied();
+        if quoted {
+            quoted = escaped || byte != b'"';
+            escaped = byte == b'\\' && !escaped;
+            if !quoted && !matches!(next, None | Some(b' ' | b')' | b']')) {
+                return false;
+            }
+        } else {
+            let is_sound = match byte {
+                b'\t' => false,
+                b' ' => {
+                    !matches!(before, None | Some(b' ' | b'(' | b'['))
+                        && !matches!(next, None | Some(b')' | b']'))
+                }
+                b'"' => before == Some(b' '),
+                b')' | b']' => matches!(next, None | Some(b' ' | b')' | b']' | b'.')),
+                b'(' => match before {
+                    None | Some(b' ' | b'(' | b'[') => true,
+                    Some(_) => text.get(..at).is_some_and(ends_with_not),
+                },
+                _ => true,
+            };
+            if !is_sound {
+                return false;
+            }
+            quoted = byte == b'"';
+        }
+        before = Some(byte);
+    }
+    true
+}
+
+fn ends_with_not(text: &str) -> bool {
+    let word = text.rsplit(|byte: char| !byte.is_ascii_alphabetic()).next();
+    word.is_some_and(|word| word.eq_ignore_ascii_case("not"))
+}
+
 /// Reads a JSON number.
 fn number(word: &str) -> Option<Number> {
     if !word.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
@@ -165,5 +210,42 @@ fn number(word: &str) -> Option<Number> {
     match crate::scim::json::parse(word.as_bytes()) {
         Ok(Value::Number(number)) => Some(number),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s71_blanks_are_where_the_grammar_has_them_or_they_are_not() {
+        for sound in [
+            r#"userName eq "a  b\t""#,
+            r#"title pr and not (userName eq "a")"#,
+            r#"not(title pr) or (userName eq "x" and title pr)"#,
+            "((title pr))",
+            r#"emails[type eq "work" and value co "(\"x"].value eq "x""#,
+            r#"emails[not(type eq "work")]"#,
+            "externalId eq jyoung",
+        ] {
+            assert!(is_spaced_by_the_grammar(sound), "{sound}");
+        }
+        for loose in [
+            " title pr",
+            "title pr ",
+            "title  pr",
+            "title\tpr",
+            r#"userName eq"a""#,
+            r#"userName eq "a"and title pr"#,
+            "( title pr)",
+            "(title pr )",
+            "(title pr)and(name.givenName pr)",
+            "title pr and(name.givenName pr)",
+            r#"emails[ type eq "work"]"#,
+            r#"emails[type eq "work" ]"#,
+            "not  (title pr)",
+        ] {
+            assert!(!is_spaced_by_the_grammar(loose), "{loose}");
+        }
     }
 }

@@ -1,0 +1,193 @@
+//! All webhooks of the daemon: start, reload, stop, and their figures.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::Bell;
+use super::desk::Pace;
+use super::hook::Hook;
+use super::worker::{Counted, Shared, Worker};
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::ids::TenantId;
+use crate::net::Client;
+use crate::roster::Roster;
+
+/// How long after a defect the task of a webhook is begun anew.
+const BEGIN_ANEW_AFTER: Duration = Duration::from_secs(5);
+
+/// What the settings say of webhooks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The webhooks.
+    pub hooks: Vec<Hook>,
+    /// How deliveries are tried again.
+    pub pace: Pace,
+}
+
+/// Delivers changes to webhooks.
+pub struct Outbox {
+    shared: Arc<Shared>,
+    tasks: Mutex<Tasks>,
+}
+
+#[derive(Default)]
+struct Tasks {
+    running: BTreeMap<String, Running>,
+    /// Of webhooks that are not in the settings any more.
+    ending: BTreeMap<String, Running>,
+}
+
+struct Running {
+    hook: Hook,
+    pace: Pace,
+    counted: Arc<Counted>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+/// How a webhook is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figures {
+    /// Its name.
+    pub hook: String,
+    /// Deliveries that the receiver took, since the start.
+    pub delivered: u64,
+    /// Deliveries that failed.
+    pub failed: u64,
+    /// Events that were set aside since the start.
+    pub set_aside: u64,
+    /// Times that the receiver said it was gone.
+    pub gone: u64,
+    /// Entries of the history that are not settled: not read yet, or waiting.
+    pub behind: u64,
+    /// Events that lie aside.
+    pub aside: u64,
+    /// Age in seconds of the oldest event that waits; 0 where none does.
+    pub oldest_s: u64,
+    /// Whether it is switched off.
+    pub off: bool,
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Outbox")
+    }
+}
+
+impl Outbox {
+    /// Makes an outbox that delivers nothing yet. The roster's commits must ring the bell.
+    pub fn new(
+        roster: Arc<Roster>,
+        bell: Arc<Bell>,
+        client: Client,
+        (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>),
+        base_url: String,
+    ) -> Self {
+        let shared = Arc::new(Shared { roster, bell, client, clock, chance, base_url });
+        Self { shared, tasks: Mutex::default() }
+    }
+
+    /// Takes over settings: begins what is new, ends what is gone, and begins anew what has changed, secrets included. Within a runtime.
+    pub fn set(&self, settings: Settings) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut tasks.running);
+        for hook in settings.hooks {
+            let old = before.remove(&hook.name).or_else(|| tasks.ending.remove(&hook.name));
+            let same = |old: &Running| {
+                old.hook == hook
+                    && old.pace == settings.pace
+                    && !*old.stop.borrow()
+                    && !old.task.is_finished()
+            };
+            let one = match old {
+                Some(old) if same(&old) => old,
+                old => self.begin(hook, settings.pace, old),
+            };
+            tasks.running.insert(one.hook.name.clone(), one);
+        }
+        tasks.ending.retain(|_, old| !old.task.is_finished());
+        for (name, gone) in before {
+            gone.stop.send_replace(true);
+            tasks.ending.insert(name, gone);
+        }
+    }
+
+    fn begin(&self, hook: Hook, pace: Pace, old: Option<Running>) -> Running {
+        let (stop, stopped) = watch::channel(false);
+        let counted = old.as_ref().map_or_else(Arc::default, |old| Arc::clone(&old.counted));
+        let worker = Worker {
+            shared: Arc::clone(&self.shared),
+            hook: Arc::new(hook.clone()),
+            pace,
+            counted: Arc::clone(&counted),
+            stop: stopped,
+        };
+        let task = tokio::spawn(async move {
+            if let Some(old) = old {
+                // Two tasks must never deliver for one name.
+                old.stop.send_replace(true);
+                let _ = old.task.await;
+            }
+            while let Err(error) = tokio::spawn(worker.clone().run()).await {
+                tracing::error!(webhook = %worker.hook.name, %error, "the task of a webhook broke down; it is begun anew");
+                tokio::time::sleep(BEGIN_ANEW_AFTER).await;
+            }
+        });
+        Running { hook, pace, counted, stop, task }
+    }
+
+    /// Has every webhook end what is under way, and begin nothing more.
+    pub fn begin_stop(&self) {
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        for one in tasks.running.values() {
+            one.stop.send_replace(true);
+        }
+    }
+
+    /// Stops, and waits until how far each has come is written down.
+    pub async fn stop(&self) {
+        self.begin_stop();
+        let ended = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for one in ended.running.into_values().chain(ended.ending.into_values()) {
+            if one.task.await.is_err() {
+                tracing::error!(webhook = %one.hook.name, "the task of a webhook broke down");
+            }
+        }
+    }
+
+    /// Says how each webhook is doing.
+    pub fn figures(&self) -> Vec<Figures> {
+        let snapshot = self.shared.roster.store().snapshot().ok();
+        let now = self.shared.clock.now().as_millisecond();
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let each = tasks.running.iter().map(|(name, one)| {
+            let get = |figure: &std::sync::atomic::AtomicU64| figure.load(Ordering::Relaxed);
+            let counted = &one.counted;
+            let tenant = counted.tenant.load(Ordering::Relaxed);
+            let head = snapshot.as_ref().filter(|_| tenant > 0);
+            let head = head.and_then(|snapshot| snapshot.head(TenantId::new(tenant)).ok());
+            let unread = head.map_or(0, |head| head.seq.0.saturating_sub(get(&counted.read)));
+            let oldest = counted.oldest.load(Ordering::Relaxed);
+            let age = if oldest == 0 { 0 } else { now.saturating_sub(oldest).max(0) };
+            Figures {
+                hook: name.clone(),
+                delivered: get(&counted.delivered),
+                failed: get(&counted.failed),
+                set_aside: get(&counted.set_aside),
+                gone: get(&counted.gone),
+                behind: unread.saturating_add(get(&counted.waiting)),
+                aside: get(&counted.aside),
+                oldest_s: u64::try_from(age).unwrap_or(0).checked_div(1000).unwrap_or(0),
+                off: counted.off.load(Ordering::Relaxed),
+            }
+        });
+        each.collect()
+    }
+}

@@ -1,0 +1,246 @@
+//! What a tenant has decided: one value for each tenant, made of the settings and replaced as a whole when they are read again.
+//!
+//! Plain data. Knows nothing of where it was written, nor who acts on it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::catalogue::{Catalogue, Level};
+use super::permission::HeldType;
+use crate::scim::fold::same;
+
+/// What one tenant has decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// What a DELETE does to somebody who may be erased.
+    pub deprovision: Deprovision,
+    /// What creating somebody with the `externalId` of a departed person does.
+    pub rehire: Rehire,
+    /// The time zone of those who have none of their own.
+    pub time_zone: TimeZone,
+    /// Fewest characters of a password (row T04).
+    pub password_characters_min: usize,
+    /// The permissions that there are, with what bounds and bundles them.
+    pub catalogue: Arc<Catalogue>,
+    /// What groups give to their members.
+    pub group_maps: Vec<GroupMap>,
+}
+
+/// What a group of one connection gives to its members.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GroupMap {
+    /// The connection whose group it is, by name. A group of another one that is called the same is another group (row X21).
+    pub connection: String,
+    /// Which of its groups.
+    pub group: GroupName,
+    /// The bundle that it gives.
+    pub bundle: Option<String>,
+    /// The user types that it gives, by `displayName` or `externalId`.
+    pub user_types: Vec<String>,
+    /// What it gives beside them.
+    pub grants: Vec<MappedGrant>,
+    /// Marked as privileged by whoever wrote it; see [`GroupMap::is_privileged`].
+    pub privileged: bool,
+    /// Whether an identity provider may make, rename and fill the group although it is privileged (row X20).
+    pub provisioned: bool,
+}
+
+/// How a group is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupName {
+    /// By its `displayName`, in any case.
+    Display(String),
+    /// By the `externalId` that its connection gave it.
+    External(String),
+}
+
+/// What a mapped group gives, with the cost centre as the settings name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MappedGrant {
+    /// The permission's key.
+    pub permission: String,
+    /// How far it goes.
+    pub level: Level,
+    /// Where, by `code`, `externalId` or `displayName` of the cost centre; everywhere if it is left out.
+    pub cost_center: Option<String>,
+}
+
+impl Default for GroupName {
+    fn default() -> Self {
+        Self::Display(String::new())
+    }
+}
+
+impl GroupMap {
+    /// Tells whether it is about a group: of the connection by that name, called so.
+    pub fn is_about(&self, connection: &str, display: Option<&str>, external: Option<&str>) -> bool {
+        self.connection == connection
+            && match &self.group {
+                GroupName::Display(name) => display.is_some_and(|display| same(name, display)),
+                GroupName::External(name) => external == Some(name.as_str()),
+            }
+    }
+
+    /// Tells whether being a member gives power over others' rights, as far as bundle and grants say, or because it is marked.
+    /// Of user types whoever reads them must ask [`Policy::is_privileged_type`].
+    pub fn is_privileged(&self, catalogue: &Catalogue) -> bool {
+        self.privileged
+            || self.bundle.as_ref().is_some_and(|bundle| catalogue.is_privileged_bundle(bundle))
+            || self.grants.iter().any(|grant| catalogue.is_privileged(&grant.permission, grant.level))
+    }
+}
+
+impl Policy {
+    /// Returns what a group gives: every map that is about it.
+    pub fn maps_of<'p>(
+        &'p self,
+        connection: &'p str,
+        display: Option<&'p str>,
+        external: Option<&'p str>,
+    ) -> impl Iterator<Item = &'p GroupMap> {
+        self.group_maps.iter().filter(move |map| map.is_about(connection, display, external))
+    }
+
+    /// Tells whether a user type gives power over others' rights (row X20).
+    pub fn is_privileged_type(&self, held: &HeldType) -> bool {
+        let bundles = [&held.role, &held.access_level].into_iter().flatten();
+        bundles.into_iter().any(|bundle| self.catalogue.is_privileged_bundle(bundle))
+            || held.grants.iter().any(|grant| self.catalogue.is_privileged(&grant.permission, grant.level))
+    }
+
+    /// Tells whether an identity provider must keep its hands off a group: neither make it, nor rename into it, nor fill it (rows X20,
+    /// X21). `privileged_type` answers for the user types that a map names; it is asked only if nothing else decides.
+    pub fn is_closed_to_scim(
+        &self,
+        connection: &str,
+        display: Option<&str>,
+        external: Option<&str>,
+        mut privileged_type: impl FnMut(&str) -> bool,
+    ) -> bool {
+        self.maps_of(connection, display, external).any(|map| {
+            !map.provisioned
+                && (map.is_privileged(&self.catalogue)
+                    || map.user_types.iter().any(|name| privileged_type(name)))
+        })
+    }
+}
+
+/// What a DELETE does to somebody who has never signed in and on whom no hold rests. The others are locked in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Deprovision {
+    /// Erases who was never used, locks the others.
+    #[default]
+    DeleteIfUnused,
+    /// Locks.
+    Lock,
+    /// Erases.
+    Delete,
+}
+
+/// What creating somebody with the `externalId` of a departed person does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Rehire {
+    /// Brings that person back, with id and history.
+    #[default]
+    Resurrect,
+    /// Makes another person.
+    New,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            deprovision: Deprovision::default(),
+            rehire: Rehire::default(),
+            time_zone: TimeZone::UTC,
+            password_characters_min: 12,
+            catalogue: Arc::new(Catalogue::default()),
+            group_maps: Vec::new(),
+        }
+    }
+}
+
+/// What every tenant has decided: what holds for all, and by name those who have it otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct Policies {
+    everybody: Arc<Policy>,
+    otherwise: BTreeMap<String, Arc<Policy>>,
+}
+
+impl Policies {
+    /// Collects what holds for everybody and for single tenants, by name.
+    pub fn new(everybody: Policy, otherwise: impl IntoIterator<Item = (String, Policy)>) -> Self {
+        let otherwise = otherwise.into_iter().map(|(name, policy)| (name, Arc::new(policy)));
+        Self { everybody: Arc::new(everybody), otherwise: otherwise.collect() }
+    }
+
+    /// Returns what a tenant has decided.
+    pub fn of(&self, tenant: &str) -> &Arc<Policy> {
+        self.otherwise.get(tenant).unwrap_or(&self.everybody)
+    }
+
+    /// Returns what holds where nothing else was decided.
+    pub const fn everybody(&self) -> &Arc<Policy> {
+        &self.everybody
+    }
+
+    /// Names the tenants that have it otherwise.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.otherwise.keys().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_that_decided_nothing_has_what_holds_for_everybody() {
+        let locked = Policy { deprovision: Deprovision::Lock, ..Policy::default() };
+        let policies = Policies::new(Policy::default(), [("acme".to_owned(), locked)]);
+        assert_eq!(policies.of("acme").deprovision, Deprovision::Lock);
+        assert_eq!(policies.of("acm").deprovision, Deprovision::DeleteIfUnused);
+        assert_eq!(policies.names().collect::<Vec<_>>(), ["acme"]);
+    }
+
+    fn map(name: GroupName) -> GroupMap {
+        GroupMap { connection: "okta".to_owned(), group: name, ..GroupMap::default() }
+    }
+
+    #[test]
+    fn x21_a_group_of_another_connection_that_is_called_the_same_is_another_group() {
+        let named = map(GroupName::Display("Administrators".to_owned()));
+        assert!(named.is_about("okta", Some("ADMINISTRATORS"), None));
+        assert!(!named.is_about("entra", Some("Administrators"), None));
+        assert!(!named.is_about("okta", Some("Administrators 2"), Some("Administrators")));
+        let by_id = map(GroupName::External("00g1".to_owned()));
+        assert!(by_id.is_about("okta", Some("anything"), Some("00g1")));
+        assert!(!by_id.is_about("okta", Some("00g1"), Some("00G1")));
+    }
+
+    #[test]
+    fn x20_a_privileged_group_is_closed_to_scim_unless_its_map_says_otherwise() {
+        let grants = |permission: &str| {
+            vec![MappedGrant { permission: permission.to_owned(), level: Level::All, cost_center: None }]
+        };
+        let named = || map(GroupName::Display("Admins".to_owned()));
+        let closed = |map: GroupMap, of_type: bool| {
+            let policy = Policy { group_maps: vec![map], ..Policy::default() };
+            policy.is_closed_to_scim("okta", Some("admins"), None, |_| of_type)
+        };
+        assert!(!closed(named(), true));
+        assert!(closed(GroupMap { privileged: true, ..named() }, false));
+        assert!(closed(GroupMap { grants: grants("users.update"), ..named() }, false));
+        assert!(closed(GroupMap { grants: grants("kinds.update"), ..named() }, false));
+        assert!(!closed(GroupMap { grants: grants("users.view"), ..named() }, false));
+        let typed = || GroupMap { user_types: vec!["Boss".to_owned()], ..named() };
+        assert!(closed(typed(), true));
+        assert!(!closed(typed(), false));
+        assert!(!closed(GroupMap { provisioned: true, privileged: true, ..typed() }, true));
+        let elsewhere =
+            Policy { group_maps: vec![GroupMap { privileged: true, ..named() }], ..Policy::default() };
+        assert!(!elsewhere.is_closed_to_scim("entra", Some("admins"), None, |_| true));
+    }
+}

@@ -1,0 +1,47 @@
+//! Nobody locks, removes or demotes the last administrator, or the owner of the account: no identity provider, no schedule, no person (X13, S196).
+
+use super::super::error::RosterError;
+use super::super::rows::{ADMINISTRATORS, OWNER};
+use super::super::{Caller, all_small};
+use super::standing;
+use crate::ids::{Address, ResourceId};
+use crate::scim::Document;
+use crate::store::{Given, Snapshot};
+
+/// Refuses where the person must stay what they are, and says on which facts it stands that they need not. `what` is what would become of
+/// them, in a word.
+pub(in crate::roster) fn guard(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    id: ResourceId,
+    what: &str,
+) -> Result<Vec<Given>, RosterError> {
+    let owner = snapshot.small(caller.tenant, OWNER, &[])?;
+    if owner.as_deref() == Some(id.as_bytes().as_slice()) {
+        return Err(RosterError::InUse(format!(
+            "the owner of the account cannot be {what}; transfer the account to somebody else first"
+        )));
+    }
+    let mut facts = vec![Given::Small(OWNER, Vec::new(), owner)];
+    if snapshot.small(caller.tenant, ADMINISTRATORS, id.as_bytes())?.is_none() {
+        return Ok(facts);
+    }
+    for row in all_small(snapshot, caller.tenant, ADMINISTRATORS)? {
+        let Ok(other) = <[u8; 16]>::try_from(row.key.as_slice()).map(ResourceId::from_bytes) else {
+            continue;
+        };
+        let at = Address::user(other);
+        let Some(stored) = snapshot.get(caller.tenant, at)?.filter(|_| other != id) else { continue };
+        let document = Document::from_segments(stored.segments().take(1))
+            .map_err(|error| RosterError::Broken(format!("{other}: {error}")))?;
+        if document.is_active() && !standing(&stored, true)?.locks.is_locked() {
+            // Two who remove each other at a time: one of them is too late.
+            facts.push(Given::Version(at, stored.version()));
+            facts.push(Given::Small(ADMINISTRATORS, row.key, Some(row.value)));
+            return Ok(facts);
+        }
+    }
+    Err(RosterError::InUse(format!(
+        "the last administrator cannot be {what}; make somebody else an administrator first (rosterd admin create)"
+    )))
+}

@@ -1,0 +1,103 @@
+//! What one tenant has otherwise: laid over what holds for everybody, checked like it, taken over by a reload.
+
+use rosterd::config::{Config, Deprovision, Rehire, Reload, Sources};
+
+use super::{Written, problems};
+
+#[test]
+fn a_key_that_a_tenant_leaves_out_means_what_holds_for_everybody() {
+    let file = Written::toml(
+        "[people]\nrehire = \"new\"\n[tenants.acme.people]\ndeprovision = \"lock\"\n[tenants.beta]\n",
+    );
+    let config = file.load().unwrap();
+    let acme = &config.tenants["acme"].people;
+    assert_eq!((acme.deprovision, acme.rehire), (Deprovision::Lock, Rehire::New));
+    assert_eq!(config.people.deprovision, Deprovision::DeleteIfUnused);
+    assert!(!config.tenants.contains_key("beta"), "nothing is otherwise there");
+}
+
+#[test]
+fn a_tenants_settings_come_from_variables_and_flags_too() {
+    let config = Written::toml("[tenants.acme]\npeople = { password_characters_min = 9, rehire = \"new\" }")
+        .variable("ROSTERD_TENANTS__ACME__PEOPLE__PASSWORD_CHARACTERS_MIN", "10")
+        .flag("--test", "tenants.acme.people.rehire", "resurrect")
+        .load()
+        .unwrap();
+    let acme = &config.tenants["acme"].people;
+    assert_eq!((acme.password_characters_min, acme.rehire), (10, Rehire::Resurrect));
+}
+
+#[test]
+fn r29_what_is_wrong_with_a_tenants_settings_is_named_with_its_line() {
+    let text = "\
+[tenants.acme.people]
+deprovison = \"lock\"
+rehire = \"maybe\"
+time_zone = \"Mars/Olympus\"
+password_characters_min = 7
+[tenants.Acme.people]
+rehire = \"new\"
+[tenants.acme.server]
+listen = \"127.0.0.1:1\"
+[tenants.beta]
+people = 5
+";
+    assert_eq!(
+        problems(text),
+        [
+            "rosterd.toml:2: tenants.acme.people.deprovison: unknown key; \
+             did you mean tenants.acme.people.deprovision?",
+            "rosterd.toml:9: tenants.acme.server.listen: a tenant cannot have this otherwise; \
+             expected one of: people",
+            "rosterd.toml:7: tenants.Acme.people.rehire: no tenant can have this name; \
+             expected 1 to 63 lower-case letters, digits and inner hyphens",
+            "rosterd.toml:11: tenants.beta.people: unknown key; `rosterd config reference` lists the keys",
+            "rosterd.toml:3: tenants.acme.people.rehire: expected \"resurrect\" or \"new\", found \"maybe\"",
+            "rosterd.toml:4: tenants.acme.people.time_zone: expected the name of a time zone such as \
+             Europe/Helsinki or UTC, found \"Mars/Olympus\"",
+            "rosterd.toml:5: tenants.acme.people.password_characters_min: expected 8 to 128, found 7",
+        ]
+    );
+    assert_eq!(
+        problems("tenants = 5"),
+        ["rosterd.toml:1: tenants: expected a tenant's name and a topic; \
+          write [tenants.NAME.people] with its keys below"]
+    );
+}
+
+#[test]
+fn what_is_wrong_for_everybody_is_said_once() {
+    let tenant = "[tenants.acme.people]\nrehire = \"new\"\n";
+    assert_eq!(
+        problems(&format!("people.deprovision = \"shred\"\n{tenant}")),
+        ["rosterd.toml:1: people.deprovision: expected \"delete-if-unused\" or \"lock\" or \"delete\", \
+          found \"shred\""]
+    );
+    assert_eq!(
+        problems(&format!("people.password_characters_min = 1\n{tenant}")),
+        ["rosterd.toml:1: people.password_characters_min: expected 8 to 128, found 1"]
+    );
+}
+
+#[test]
+fn what_show_prints_of_tenants_means_the_same() {
+    let file = Written::toml("[tenants.acme.people]\ndeprovision = \"lock\"\n");
+    let config = file.load().unwrap();
+    let shown = config.to_toml();
+    assert!(shown.contains("\n[tenants.acme.people]\ndeprovision = \"lock\"\n"), "{shown}");
+    assert_eq!(Written::toml(&shown).load().unwrap(), config);
+}
+
+#[test]
+fn r28_a_tenants_settings_take_effect_at_a_reload() {
+    let before = Config::load(&Sources::default()).unwrap();
+    let candidate = Written::toml("[tenants.acme.people]\ndeprovision = \"lock\"\n").load();
+    let applied = Reload { current: &before, candidate: candidate.clone() }.apply().unwrap();
+    assert_eq!(applied.config, candidate.clone().unwrap());
+    assert!(applied.now.contains(&"tenants.acme.people.deprovision".to_owned()), "{:?}", applied.now);
+    assert_eq!(applied.at_restart, Vec::<String>::new());
+    // And back: what is no longer otherwise is as it is for everybody.
+    let applied = Reload { current: &candidate.unwrap(), candidate: Ok(before.clone()) }.apply().unwrap();
+    assert_eq!(applied.config, before);
+    assert!(applied.now.contains(&"tenants.acme.people.deprovision".to_owned()), "{:?}", applied.now);
+}
