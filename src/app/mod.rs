@@ -372,7 +372,7 @@ impl Daemon {
                 Ok(0) => {}
                 Ok(entries) => tracing::info!(entries, "values of old entries of the history were erased"),
                 Err(error) => {
-                    tracing::error!(%error, "values of old entries of the history could not be erased")
+                    tracing::error!(%error, "values of old entries of the history could not be erased");
                 }
             }
         });

@@ -125,7 +125,7 @@ impl Entry {
     fn of(trail: Trail, kinds: &Kinds) -> Self {
         let Trail { seq, link, values_digest, facts, changes } = trail;
         let subject = facts.subject.map(|at| Subject {
-            kind: kinds.by_id(at.kind).map_or_else(|| at.kind.0.to_string(), |kind| kind.name.to_string()),
+            kind: kinds.by_id(at.kind).map_or_else(|| at.kind.0.to_string(), |kind| kind.name.clone()),
             id: at.id,
         });
         Self {

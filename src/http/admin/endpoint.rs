@@ -88,6 +88,7 @@ pub const fn route(
 
 impl Route {
     /// Says which parameters the query may have.
+    #[must_use]
     pub fn query(self, query: &'static [Parameter]) -> Self {
         Self { query, ..self }
     }

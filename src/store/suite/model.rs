@@ -65,7 +65,7 @@ fn any_given() -> impl Strategy<Value = Given> {
 
 fn any_write() -> impl Strategy<Value = Write> {
     prop_oneof![
-        4 => any_record().prop_map(|record| Write::Put(Box::new(record))),
+        5 => any_record().prop_map(|record| Write::Put(Box::new(record))),
         1 => any_at().prop_map(Write::Delete),
         1 => (any_at(), prop::collection::vec(prop::collection::vec(0..3_u8, 0..3), 0..3))
             .prop_map(|(at, values)| Write::Index { at, index: entries(values) }),
