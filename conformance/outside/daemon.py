@@ -29,6 +29,7 @@ class Daemon:
         self._said = Path(self._home.name) / "said.txt"
         self._process: subprocess.Popen[bytes] | None = None
         self.base_url = ""
+        self.admin_url = ""
 
     def __enter__(self) -> "Daemon":
         token_file = Path(self._home.name) / "token"
@@ -40,8 +41,8 @@ class Daemon:
                 command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env={}
             )
         try:
-            self.base_url, admin = self._until_it_says_where()
-            self._until_ready(admin)
+            self.base_url, self.admin_url = self._until_it_says_where()
+            self._until_ready(self.admin_url)
         except BaseException:
             self._stop()
             raise
@@ -68,6 +69,14 @@ class Daemon:
             return TOKEN
         self.cli("connection", "create", profile, "--tenant", "main", "--profile", profile)
         return self.cli("token", "create", "--tenant", "main", "--connection", profile).strip()
+
+    def admin_token(self) -> str:
+        """Returns a token of an administrator who may see everything, of a tenant in which there is something to see."""
+        self.cli("admin", "create", "ada@acme.test", "--tenant", "main")
+        self.cli("connection", "create", "okta", "--tenant", "main", "--profile", "okta")
+        self.cli("client", "create", "--tenant", "main", "--connection", "okta")
+        scopes = "admin,audit,financials,users:read"
+        return self.cli("token", "create", "--tenant", "main", "--connection", "local", "--scopes", scopes).strip()
 
     def cli(self, *arguments: str) -> str:
         """Runs another command of the program on the same folder, and returns what it prints."""

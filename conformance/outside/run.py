@@ -17,6 +17,8 @@ from daemon import Broken, Daemon
 
 HERE = Path(__file__).parent
 PROFILES = ("auto", "strict")
+# What stands in the place of a profile where a suite is run as an administrator.
+ADMIN = "admin"
 
 
 @dataclass
@@ -46,7 +48,7 @@ def read_exceptions() -> list[KnownFinding]:
     for entry in entries:
         if not (entry.check and entry.says and entry.why and entry.profiles):
             sys.exit(f"exceptions.toml: check, says, why and profiles must all be given: {entry}")
-        if entry.tool not in suites.ALL or not set(entry.profiles) <= set(PROFILES):
+        if entry.tool not in (*suites.ALL, *suites.ADMIN) or not set(entry.profiles) <= {*PROFILES, ADMIN}:
             sys.exit(f"exceptions.toml: unknown tool or profile: {entry}")
     return entries
 
@@ -55,7 +57,10 @@ def run(program: Path, tool: str, profile: str, exceptions: list[KnownFinding]) 
     """Runs one suite on a daemon of its own, and returns what nobody explains."""
     try:
         with Daemon(program) as daemon:
-            outcome = suites.ALL[tool](daemon.base_url, daemon.token(profile))
+            if profile == ADMIN:
+                outcome = suites.ADMIN[tool](daemon.admin_url, daemon.admin_token())
+            else:
+                outcome = suites.ALL[tool](daemon.base_url, daemon.token(profile))
     except (Broken, suites.Unreadable) as error:
         return [f"{tool} ({profile}): {error}"]
     unexplained = []
@@ -82,12 +87,16 @@ def main() -> int:
     program = Path(os.environ.get("ROSTERD", HERE.parent.parent / "target/debug/rosterd")).resolve()
     if not program.exists():
         sys.exit(f"expected the built daemon at {program}: cargo build")
-    tools = sys.argv[1:] or list(suites.ALL)
-    if unknown := set(tools) - set(suites.ALL):
-        sys.exit(f"unknown suite {', '.join(sorted(unknown))}; there are {', '.join(suites.ALL)}")
+    known = [*suites.ALL, *suites.ADMIN]
+    tools = sys.argv[1:] or known
+    if unknown := set(tools) - set(known):
+        sys.exit(f"unknown suite {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     exceptions = read_exceptions()
     unexplained = [
-        line for tool in tools for profile in PROFILES for line in run(program, tool, profile, exceptions)
+        line
+        for tool in tools
+        for profile in ((ADMIN,) if tool in suites.ADMIN else PROFILES)
+        for line in run(program, tool, profile, exceptions)
     ]
     for line in unexplained:
         print(f"!! {line}", file=sys.stderr)

@@ -12,6 +12,12 @@ HERE = Path(__file__).parent
 # Where the suites were installed: beside the Python that runs this.
 TOOLS = Path(sys.executable).parent
 SUITE_S_MAX = 300
+SCHEMATHESIS_CHECKS = [
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+]
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,36 @@ def client(base_url: str, token: str) -> Outcome:
         return _pytest_report(report.read_text(), done.stdout)
 
 
+def schemathesis(admin_url: str, token: str) -> Outcome:
+    """`schemathesis run` against the admin API's own description: no answer may be a failure of the server, and every answer must be
+    one that the description names, in status, media type and form."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.json"
+        command = ["schemathesis", "--no-color", "run", f"{admin_url}/admin/v1/openapi.json", f"--header=Authorization: Bearer {token}"]
+        command += [f"--checks={','.join(SCHEMATHESIS_CHECKS)}", "--phases=examples,coverage,fuzzing", "--max-examples=25"]
+        command += ["--generation-deterministic", "--seed=1", "--max-time=60", "--continue-on-failure"]
+        command += ["--output-sanitize=true", "--report=json", f"--report-json-path={report}"]
+        done = _run(command, {})
+        if done.returncode not in (0, 1) or not report.exists():
+            raise Unreadable(f"schemathesis ended with {done.returncode}:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+        return _schemathesis_report(json.loads(report.read_text()), done)
+
+
+def _schemathesis_report(report: dict, done: subprocess.CompletedProcess[str]) -> Outcome:
+    operations, cases = report["operations"], report["test_cases"]
+    # A token that was revoked on the way, or a description that was not understood, would look like success.
+    if report["errors"] or operations["tested"] != operations["selected"] or not cases["generated"]:
+        raise Unreadable(f"schemathesis did not get through:\n{done.stdout[-4000:]}")
+    if "Unresolvable references" in done.stdout or "repeatedly returned 401" in done.stdout:
+        raise Unreadable(f"schemathesis could not use what it found:\n{done.stdout[-4000:]}")
+    findings = [
+        Finding(failure["title"], operation) for failure in report["failures"] for operation in failure["operations"]
+    ]
+    if any(not finding.says.startswith("TRACE ") for finding in findings):
+        print(done.stdout)
+    return Outcome(findings, cases["generated"])
+
+
 def _pytest_report(report: str, printed: str) -> Outcome:
     # Written a moment ago by our own pytest: nothing a stranger could have put there.
     from xml.etree import ElementTree
@@ -122,4 +158,7 @@ def _run(command: list[str], variables: dict[str, str]) -> subprocess.CompletedP
     )
 
 
+# Through the public door, with the token of a connection.
 ALL = {"scim2": scim2, "scim-sanity": scim_sanity, "client": client}
+# Through the admin listener, with a token of an administrator.
+ADMIN = {"schemathesis": schemathesis}

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -42,6 +43,7 @@ use crate::net::{Client, Resolver, RootsError, SystemResolver};
 use crate::outbox::{Bell, Feed, Hook, HookError, Outbox, Settings, Trial, try_out};
 use crate::requests::{Requests, SecretNames};
 use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
+use crate::store::redb::compact::{self, Compacted};
 use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
 use crate::store::{State, Store};
@@ -50,6 +52,8 @@ pub use settings::policies;
 
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);
+/// How often entries of the history are looked for that have become too old for their values.
+const FORGET_EVERY: Duration = Duration::from_hours(1);
 
 /// Why the daemon did not start.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +139,12 @@ pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError>
     Ok(roster)
 }
 
+/// Writes the store that the configuration names anew, without what was erased. Nobody may have the data folder open.
+pub fn compact(config: &Config) -> Result<Compacted, OpenError> {
+    let options = RedbOptions { cache_bytes: config.store.cache_bytes(), ..RedbOptions::default() };
+    compact::compact(&config.data.dir, &options)
+}
+
 /// Puts a roster on a store.
 pub fn roster_on(store: Arc<dyn Store>, rim: &Rim) -> Arc<Roster> {
     Arc::new(Roster::new(store, Arc::clone(&rim.clock), Arc::clone(&rim.chance)))
@@ -193,6 +203,8 @@ pub struct Daemon {
     reloader: Reloader,
     drain: Drain,
     listeners: JoinSet<()>,
+    /// How long the history keeps values; `None` for ever.
+    keeps: Option<SignedDuration>,
 }
 
 impl Daemon {
@@ -211,7 +223,6 @@ impl Daemon {
         let drain = Drain::new();
         let base_url = config.server.base_url(&config.tls, public_at);
         let base_path: Arc<str> = config.server.base_path.as_str().into();
-        let templates: Vec<&'static str> = router::PUBLIC.into_iter().chain(router::ADMIN).collect();
         let bell = Arc::new(Bell::default());
         let rung = Arc::clone(&bell);
         roster.watch(Arc::new(move |tenant, seq| rung.ring(tenant, seq)));
@@ -221,7 +232,7 @@ impl Daemon {
         let feed = Arc::new(Feed::new(Arc::clone(&roster), bell, base_url.clone()));
         let mut registry = Registry::default();
         let reloads = measure::register(&mut registry, Arc::clone(&roster), Arc::clone(&outbox));
-        let metrics = Metrics::new(Inventory::new(&templates), registry);
+        let metrics = Metrics::new(Inventory::new(&router::templates()), registry);
         let bodies = Bodies::new(&limits);
         let admin_limits = Arc::new(ArcSwap::from_pointee(settings::admin_limits(config)));
         let socket_limits = Arc::new(ArcSwap::from_pointee(settings::socket_limits(config)));
@@ -251,14 +262,15 @@ impl Daemon {
             })
         };
         let public_router = router::public(edge.clone(), Arc::clone(&ready), drain.clone());
+        let doctor = Arc::new(Doctor::new(Arc::clone(&roster), Arc::clone(&requests), base_url.clone()));
         let admin_router = router::admin_listener(
             edge.clone(),
+            Arc::clone(&doctor),
             Arc::clone(&feed),
             Arc::clone(&metrics),
             Arc::clone(&ready),
             drain.clone(),
         );
-        let doctor = Arc::new(Doctor::new(Arc::clone(&roster), Arc::clone(&requests), base_url.clone()));
         let socket_router =
             router::admin_socket(edge.clone(), doctor, feed, Arc::clone(&metrics), ready, drain.clone());
         let mut listeners = JoinSet::new();
@@ -284,7 +296,18 @@ impl Daemon {
             rim: rim.clone(),
         };
         reloader.show_certificate();
-        Self { public: public_at, admin: admin_at, socket, base_url, roster, reloader, drain, listeners }
+        let keeps = settings::keeps(config);
+        Self {
+            public: public_at,
+            admin: admin_at,
+            socket,
+            base_url,
+            roster,
+            reloader,
+            drain,
+            listeners,
+            keeps,
+        }
     }
 
     /// Returns the address of the public listener, with the port that the system chose.
@@ -326,14 +349,33 @@ impl Daemon {
     pub async fn finish(mut self) {
         let mut tick = interval(WRITE_DOWN_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut hour = interval(FORGET_EVERY);
+        hour.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 ended = self.listeners.join_next() => if ended.is_none() { break },
                 _ = tick.tick() => self.write_down().await,
+                _ = hour.tick() => self.forget(),
             }
         }
         self.reloader.outbox.stop().await;
         self.write_down().await;
+    }
+
+    /// Erases what the history has kept long enough. Nobody waits for it: it may take a while, and goes on where it was broken off.
+    fn forget(&self) {
+        let Some(keeps) = self.keeps else { return };
+        let roster = Arc::clone(&self.roster);
+        tokio::task::spawn_blocking(move || {
+            let Ok(before) = roster.current_time().checked_sub(keeps) else { return };
+            match roster.forget_values_before(before, roster.request_id()) {
+                Ok(0) => {}
+                Ok(entries) => tracing::info!(entries, "values of old entries of the history were erased"),
+                Err(error) => {
+                    tracing::error!(%error, "values of old entries of the history could not be erased");
+                }
+            }
+        });
     }
 
     async fn write_down(&self) {

@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use crate::config::webhooks::WEBHOOKS_MAX;
 use crate::config::{self, Config};
 use crate::http::admin::COMMAND_WITHIN;
@@ -60,6 +62,12 @@ pub(super) fn admin_limits(config: &Config) -> Limits {
 /// command line waits for it.
 pub(super) fn socket_limits(config: &Config) -> Limits {
     Limits { handler: COMMAND_WITHIN, ..admin_limits(config) }
+}
+
+/// How long the history keeps values; `None` for ever.
+pub(super) fn keeps(config: &Config) -> Option<SignedDuration> {
+    let days = i64::from(config.audit.retention_days);
+    (days > 0).then(|| SignedDuration::from_hours(days.saturating_mul(24)))
 }
 
 /// How large bodies may be.

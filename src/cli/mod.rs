@@ -13,6 +13,7 @@ pub mod config;
 pub mod connection;
 pub mod demo;
 pub mod doctor;
+pub mod erase;
 pub mod operator;
 pub mod schema;
 mod seclude;
@@ -85,6 +86,10 @@ pub enum Command {
     Webhook(webhook::WebhookCommand),
     /// Read everything in the store, and say what does not fit together.
     Check(check::CheckArgs),
+    /// Erase what is left of a person who was deleted: the values in the history.
+    Erase(erase::EraseArgs),
+    /// Write the store's file anew, without what was erased or removed. Needs a daemon that is stopped.
+    Compact(erase::CompactArgs),
     /// The record of who changed what.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -177,6 +182,8 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
         Command::Admin(command) => admin::run(command, world),
         Command::Webhook(command) => webhook::run(command, world),
         Command::Check(args) => check::run(&args, world),
+        Command::Erase(args) => erase::erase(args, world),
+        Command::Compact(args) => erase::compact(&args, world),
         Command::Audit(command) => audit::run(command, world),
         Command::Bench(args) => bench::run(&args, world),
         Command::BenchReference(command) => bench::run_reference(&command, world),
@@ -216,6 +223,8 @@ mod tests {
         sound::<serve::ServeArgs>("serve");
         sound::<demo::DemoArgs>("demo");
         sound::<check::CheckArgs>("check");
+        sound::<erase::EraseArgs>("erase");
+        sound::<erase::CompactArgs>("compact");
         tenant::TenantCommand::augment_subcommands(clap::Command::new("tenant")).debug_assert();
         connection::ConnectionCommand::augment_subcommands(clap::Command::new("connection")).debug_assert();
         token::TokenCommand::augment_subcommands(clap::Command::new("token")).debug_assert();

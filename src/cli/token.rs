@@ -43,6 +43,9 @@ pub struct TokenCreateArgs {
     /// What it may do, with commas [default: users:read,users:write,groups:read,groups:write,bulk].
     #[arg(long, value_name = "SCOPES", value_delimiter = ',')]
     pub scopes: Vec<String>,
+    /// The person as whom it acts: an id or a userName. Only for the connection local.
+    #[arg(long, value_name = "PERSON")]
+    pub person: Option<String>,
     /// Days until it expires: overrides tokens.lifetime_days.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub days: Option<u32>,
@@ -109,7 +112,8 @@ fn create(args: TokenCreateArgs, world: &mut World<'_>) -> Result<()> {
     let config = Config::load(&args.settings.sources(world.environment.clone())).map_err(Refused)?;
     let days = Some(args.days.unwrap_or(config.tokens.lifetime_days));
     let (tenant, connection, scopes) = (args.tenant, args.connection, args.scopes);
-    let command = Command::TokenCreate { tenant, connection, scopes, days, secret: None };
+    let person = args.person;
+    let command = Command::TokenCreate { tenant, connection, scopes, days, secret: None, person };
     let Reply::Token { id, secret, expires } = Operator::reach(&args.settings, world)?.ask(command)? else {
         return Err(unexpected());
     };

@@ -81,6 +81,7 @@ impl Config {
     fn check(&self, found: &mut Findings) {
         self.server.check(found);
         self.store.check(found);
+        self.audit.check(found);
         self.tokens.check(found);
         self.net.check(found);
         self.outbox.check(found);

@@ -1,7 +1,7 @@
 //! The settings of an installation: where they come from, what they mean, and what is wrong with them.
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
-//! `tokens`, `net`, `people`, `permissions` with its presets, `outbox`: one struct each; `webhooks`: a list of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
+//! `audit`, `tokens`, `net`, `people`, `permissions` with its presets, `outbox`: one struct each; `webhooks`: a list of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
 //! [`surroundings`] (what only the file system can tell), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
@@ -9,6 +9,7 @@
 //! `config/default.toml`, and, when it needs no restart, its name in [`reload`].
 
 pub mod admin;
+pub mod audit;
 pub mod base_path;
 pub mod data;
 pub mod environment;
@@ -41,6 +42,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use admin::Admin;
+pub use audit::Audit;
 pub use base_path::BasePath;
 pub use data::Data;
 pub use environment::Environment;
@@ -81,6 +83,8 @@ pub struct Config {
     pub store: Store,
     /// The log.
     pub log: Log,
+    /// The history.
+    pub audit: Audit,
     /// Bearer tokens.
     pub tokens: Tokens,
     /// Outbound requests.

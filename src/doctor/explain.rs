@@ -156,6 +156,7 @@ impl Doctor {
 fn who(actor: Actor) -> String {
     match actor {
         Actor::Token(token) => format!("token {token}"),
+        Actor::Bound { token, person } => format!("the person {person}, by the token {token}"),
         Actor::Client(client) => format!("client {client}"),
         Actor::Cli => "an operator, through the command line".to_owned(),
         Actor::System => "the daemon itself".to_owned(),

@@ -52,6 +52,16 @@ pub(super) fn connection(
     }
 }
 
+/// Finds a connection of the caller's tenant.
+pub(super) fn of_caller(roster: &Roster, caller: &Caller, name: &str) -> Result<Found, RosterError> {
+    let connection = roster.connections(caller)?.into_iter().find(|connection| connection.name == name);
+    let Some(connection) = connection else {
+        let name = name.chars().take(80).collect::<String>();
+        return Err(RosterError::Unknown(format!("no connection is named \"{}\"", name.escape_debug())));
+    };
+    Ok(Found { tenant: roster.tenant_name(caller)?, caller: caller.clone(), connection })
+}
+
 /// Finds a tenant: the one that is named, or the only one.
 pub(super) fn tenant(
     roster: &Roster,

@@ -30,9 +30,9 @@ pub use explain::Explanation;
 pub use report::{Finding, Level, Report};
 pub use view::RequestView;
 
-use crate::ids::RequestId;
+use crate::ids::{ConnectionId, RequestId};
 use crate::requests::{Requests, SecretNames};
-use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
+use crate::roster::{Caller, Roster, RosterError, TOKEN_PREFIX};
 
 /// One thing that is asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -138,6 +138,34 @@ impl Doctor {
                 let (_, caller) = find::tenant(&self.roster, tenant.as_deref(), request)?;
                 self.explain(&caller, change).map(|explanation| Reply::Explained(Box::new(explanation)))
             }
+        }
+    }
+
+    /// Examines a connection of the caller's tenant.
+    pub fn report(&self, caller: &Caller, connection: &str) -> Result<Report, RosterError> {
+        self.examine(&find::of_caller(&self.roster, caller, connection)?)
+    }
+
+    /// Shows what a connection of the caller's tenant asked after a number of its log, oldest first.
+    pub fn seen(
+        &self,
+        caller: &Caller,
+        connection: ConnectionId,
+        after: u64,
+        failed: bool,
+        limit: usize,
+        bodies: bool,
+    ) -> Vec<RequestView> {
+        let entries = self.requests.as_ref().map(|log| log.entries((caller.tenant(), connection)));
+        let entries = entries.into_iter().flatten();
+        let wanted = entries.filter(|entry| entry.number > after && (!failed || entry.failed()));
+        wanted.take(limit).map(|entry| RequestView::of(&entry, bodies)).collect()
+    }
+
+    /// Forgets what the connections of the caller's tenant asked: who is named in it cannot be told from texts.
+    pub fn forget_requests(&self, caller: &Caller) {
+        if let Some(requests) = &self.requests {
+            requests.forget(caller.tenant());
         }
     }
 }

@@ -1,6 +1,28 @@
-//! The operator's commands over the admin socket: the command line speaks to a running daemon through it.
+//! The administrators' API, `/admin/v1`, and the operator's commands over the admin socket.
 //!
-//! No credential is asked for: only the owner of the data folder can open the socket, and could as well open the folder.
+//! The API: [`list`] (every endpoint, one line each), [`endpoint`] (the frame around a handler, and what a handler answers with), [`ask`] (who
+//! asks for what, and that they may), [`query`], [`page`], [`openapi`] (the description); then a file for each topic: `tenants`,
+//! [`connections`] with [`report`], `tokens`, `clients`, `schemas`, [`audit`], `changes`, `users`. On the admin listener a token of the connection
+//! `local` says for whom it is.
+//!
+//! This file: the commands, by which the command line speaks to a running daemon. On the socket no credential is asked for: only the owner of the
+//! data folder can open it, and could as well open the folder.
+
+pub mod ask;
+pub mod audit;
+mod changes;
+mod clients;
+pub mod connections;
+pub mod endpoint;
+pub mod list;
+pub mod openapi;
+pub mod page;
+pub mod query;
+pub mod report;
+mod schemas;
+mod tenants;
+mod tokens;
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,11 +57,23 @@ pub const COMMAND_WITHIN: Duration = Duration::from_mins(10);
 /// Does what an operator asks for.
 pub async fn operate(
     State(edge): State<Edge>,
+    Extension(doctor): Extension<Arc<Doctor>>,
     arrival: Arrival,
     request: Request,
 ) -> Result<Response, Problem> {
     let command: Command = read(&edge, request).await?;
-    let mut reply = edge.wait(move |roster| roster.operate(command, arrival.request_id)).await?;
+    let id = arrival.request_id;
+    let done = edge.wait(move |roster| {
+        let erases = match &command {
+            Command::Erase { tenant, .. } => Some(roster.operator(tenant, id)?),
+            _ => None,
+        };
+        let done = roster.operate(command, id)?;
+        // Whoever is named in what came in cannot be told from texts, so all of the tenant's goes.
+        erases.into_iter().for_each(|caller| doctor.forget_requests(&caller));
+        Ok(done)
+    });
+    let mut reply = done.await?;
     if let Reply::Client { base_url, .. } = &mut reply {
         *base_url = Some(edge.base_url().to_owned());
     }
@@ -118,6 +152,9 @@ impl From<RosterError> for Problem {
             RosterError::NotFound => Self::not_found(),
             RosterError::Stale { .. } => Self::precondition_failed(),
             RosterError::Forbidden { .. } | RosterError::Closed(_) => Self::forbidden(error.to_string()),
+            RosterError::NotAllowed { detail, .. } => Self::forbidden(detail),
+            RosterError::Unknown(detail) => Self::new(StatusCode::NOT_FOUND, detail),
+            RosterError::Malformed(detail) => Self::bad_request(detail),
             RosterError::Unfit(detail) | RosterError::InUse(detail) => {
                 Self::new(StatusCode::CONFLICT, detail)
             }

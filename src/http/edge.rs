@@ -93,7 +93,7 @@ impl Edge {
         work: impl FnOnce(&Roster, &Caller) -> Result<T, RosterError>,
     ) -> Result<T, Problem> {
         work(&self.0.roster, caller).map_err(|error| {
-            if let RosterError::Forbidden { needs } = error {
+            if let Some(needs) = error.lacks() {
                 // Nobody waits for it: the answer is no in any case.
                 tokio::spawn(self.clone().note_refusal(caller.clone(), needs));
             }
@@ -109,7 +109,7 @@ impl Edge {
     {
         self.wait(move |roster| {
             let done = work(roster, &caller);
-            if let Err(RosterError::Forbidden { needs }) = done {
+            if let Some(needs) = done.as_ref().err().and_then(RosterError::lacks) {
                 roster.refused(&caller, needs)?;
             }
             done

@@ -8,7 +8,7 @@
 //! [`inventory`] (which route a path belongs to), [`metrics`], [`health`], [`tls`], [`drain`].
 //!
 //! What stands behind that: [`router`] (every route), [`auth`] (who is asking), [`edge`] (how a handler hands work to the
-//! roster), [`scim`] (the handlers of RFC 7644), [`oauth`] (access tokens for clients), [`admin`] (the command line's socket), [`changes`] (the feed).
+//! roster), [`scim`] (the handlers of RFC 7644), [`oauth`] (access tokens for clients), [`admin`] (the command line's socket).
 //!
 //! Types of this room never enter the roster, and the roster carries no status code.
 
@@ -19,7 +19,6 @@ pub mod admin;
 pub mod arrival;
 pub mod auth;
 pub mod body;
-pub mod changes;
 pub mod drain;
 pub mod edge;
 pub mod health;

@@ -9,11 +9,11 @@ use axum::{Extension, Router};
 
 use super::access::{self, EVALUATION, EVALUATIONS};
 use super::admin;
-use super::changes;
+use super::admin::endpoint::Frame;
 use super::drain::Drain;
 use super::edge::Edge;
 use super::health::{self, AskReadiness};
-use super::metrics::Metrics;
+use super::metrics::{Door, Metrics};
 use super::oauth::{self, TOKEN_PATH};
 use super::scim::{bulk, discovery, list, resource};
 use crate::doctor::Doctor;
@@ -62,9 +62,13 @@ pub const PUBLIC: [&str; 39] = [
     "/scim/v2/LicensePools/{id}",
 ];
 
-/// The templates that the admin listener and the admin socket add.
-pub const ADMIN: [&str; 5] =
-    ["/metrics", "/admin/v1/changes", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks"];
+/// The templates that the admin listener and the admin socket add, beside the endpoints of the API (`admin::list`).
+pub const ADMIN: [&str; 4] = ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks"];
+
+/// Lists every template of every listener.
+pub fn templates() -> Vec<&'static str> {
+    PUBLIC.into_iter().chain(ADMIN).chain(admin::list::paths()).collect()
+}
 
 /// Serves the public listener.
 pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
@@ -94,21 +98,29 @@ pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
     scim.fallback(admin::nothing_here).with_state(edge).merge(health::router(ready, drain))
 }
 
-/// Serves the admin listener: probes and metrics, and the feed to those with a token. What changes things needs the socket.
+/// Serves the admin listener: probes, metrics, and the API for whoever has a token of an administrator. Commands need the socket.
 pub fn admin_listener(
     edge: Edge,
+    doctor: Arc<Doctor>,
     feed: Arc<Feed>,
     metrics: Arc<Metrics>,
     ready: AskReadiness,
     drain: Drain,
 ) -> Router {
-    Router::new()
-        .route("/admin/v1/changes", get(changes::changes))
-        .layer(Extension(feed))
-        .layer(Extension(drain.clone()))
-        .with_state(edge)
-        .merge(health::router(ready, drain))
-        .route("/metrics", get(async move || metrics.page()))
+    api(edge, doctor, feed, drain.clone(), Door::Admin).merge(probes(metrics, ready, drain))
+}
+
+fn probes(metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) -> Router {
+    health::router(ready, drain).route("/metrics", get(async move || metrics.page()))
+}
+
+/// Serves the endpoints of the API that a door has.
+fn api(edge: Edge, doctor: Arc<Doctor>, feed: Arc<Feed>, drain: Drain, door: Door) -> Router {
+    let frame = Frame { edge, doctor, feed, drain, document: admin::openapi::bytes(door) };
+    let endpoints = admin::list::endpoints(door).into_iter();
+    endpoints
+        .fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.service))
+        .with_state(frame)
 }
 
 /// Serves the admin socket, which only the owner of the data folder can open.
@@ -122,9 +134,11 @@ pub fn admin_socket(
 ) -> Router {
     Router::new()
         .route("/admin/v1/operate", post(admin::operate))
-        .route("/admin/v1/inspect", post(admin::inspect).layer(Extension(doctor)))
+        .route("/admin/v1/inspect", post(admin::inspect))
+        .layer(Extension(Arc::clone(&doctor)))
         .route("/admin/v1/webhooks", post(admin::webhooks))
         .layer(DefaultBodyLimit::disable())
         .with_state(edge.clone())
-        .merge(admin_listener(edge, feed, metrics, ready, drain))
+        .merge(api(edge, doctor, feed, drain.clone(), Door::Socket))
+        .merge(probes(metrics, ready, drain))
 }

@@ -137,6 +137,17 @@ impl Requests {
         self.known(who).map(|shelf| shelf.open().overview()).unwrap_or_default()
     }
 
+    /// Forgets what all connections of a tenant asked; what comes from now on is remembered again.
+    pub fn forget(&self, tenant: TenantId) {
+        let mut books = self.books.write().unwrap_or_else(PoisonError::into_inner);
+        books.retain(|(of, _), shelf| {
+            if *of == tenant {
+                self.bytes.fetch_sub(shelf.open().close(), Ordering::Relaxed);
+            }
+            *of != tenant
+        });
+    }
+
     fn known(&self, who: Who) -> Option<Arc<Shelf>> {
         self.books.read().unwrap_or_else(PoisonError::into_inner).get(&who).cloned()
     }

@@ -251,7 +251,7 @@ impl Roster {
         let at = self.client_of(caller, client)?;
         self.change_client(caller, Action::SecretRevoke, at, |row| {
             let Some(found) = row.secrets.iter().position(|known| known.id == secret) else {
-                return Err(RosterError::Unfit(format!(
+                return Err(RosterError::Unknown(format!(
                     "client {client} has no live secret {secret}; rosterd client list shows them"
                 )));
             };
@@ -286,7 +286,7 @@ impl Roster {
             let told = |row: &FederationRow| json!({ "client": client, "federation": row });
             Ok(Change::of("federation", before.as_ref().map(told), Some(told(&after))))
         });
-        if fresh && matches!(done, Err(RosterError::Unfit(_))) {
+        if fresh && matches!(done, Err(RosterError::Unfit(_) | RosterError::Unknown(_))) {
             self.remove_pointer(FEDERATION_POINTERS, &key)?;
         }
         done?;
@@ -359,7 +359,7 @@ impl Roster {
         request: RequestId,
     ) -> Result<(Caller, ClientId), RosterError> {
         let refused =
-            || RosterError::Unfit("no client has this id; rosterd client list shows them".to_owned());
+            || RosterError::Unknown("no client has this id; rosterd client list shows them".to_owned());
         let client = ClientId::parse(client).map_err(|_| refused())?;
         let snapshot = self.store.snapshot()?;
         let at = Self::client_at(snapshot.as_ref(), client)?.ok_or_else(refused)?;
@@ -514,7 +514,7 @@ pub(super) fn holds_federation(
 }
 
 fn unknown(client: ClientId) -> RosterError {
-    RosterError::Unfit(format!("no client has the id {client}; rosterd client list shows them"))
+    RosterError::Unknown(format!("no client has the id {client}; rosterd client list shows them"))
 }
 
 /// Says what the history says of a client: what it may do, and never by what it proves itself.
@@ -529,7 +529,7 @@ fn told(id: ClientId, row: &ClientRow) -> Value {
 
 /// Refuses what could never be matched, or not safely.
 fn check_federation(pinned: &Federation) -> Result<FederationRow, RosterError> {
-    let refused = |what: String| Err(RosterError::Unfit(what));
+    let refused = |what: String| Err(RosterError::Malformed(what));
     let named = std::iter::once(("issuer", &pinned.issuer))
         .chain([("subject", &pinned.subject)])
         .chain(pinned.audiences.iter().map(|audience| ("audience", audience)));

@@ -195,7 +195,7 @@ impl Roster {
     /// Writes to the history that a request was refused for lack of a right (X58). Of a client that does not stop asking, not each.
     pub fn refused(&self, caller: &Caller, needs: &'static str) -> Result<(), RosterError> {
         let left_out = match caller.who {
-            Actor::Token(token) => {
+            Actor::Token(token) | Actor::Bound { token, .. } => {
                 self.refusals.count(*token.as_bytes(), caller.now, REFUSALS_PER_MINUTE_MAX)
             }
             Actor::Client(client) => {

@@ -20,10 +20,10 @@ use super::rows::{
 };
 use super::scope::{Caller, ConnectionOptions, Scopes};
 use super::sight::Sight;
-use super::{LOCAL, Roster};
+use super::{LOCAL, Roster, bound};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
-use crate::ids::{ConnectionId, RequestId, TenantId, TokenId};
+use crate::ids::{ConnectionId, RequestId, ResourceId, TenantId, TokenId};
 use crate::psa::policy::Policy;
 use crate::store::{Action, Actor, Change, Given, Snapshot, Unit, Write};
 
@@ -33,8 +33,12 @@ pub const TOKEN_PREFIX: &str = "rost_";
 pub const TOKEN_CHARACTERS_MIN: usize = 32;
 /// The longest token that is looked up at all.
 pub const TOKEN_CHARACTERS_MAX: usize = 1024;
-/// How many live tokens a connection may have: one in use, and one to rotate to (X3).
+/// How many live tokens a connection may have: one in use, and one to rotate to (X3). A person may have as many that are bound to them.
 pub const TOKENS_PER_CONNECTION_MAX: usize = 2;
+/// How many the built-in connection may have that are bound to nobody: each program of the administrators has its own.
+pub const TOKENS_OF_LOCAL_MAX: usize = 32;
+/// How many tokens of a connection may be bound to people. They lie in one row.
+pub const TOKENS_BOUND_MAX: usize = 500;
 /// How many credentials are remembered.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -46,6 +50,19 @@ pub struct Issued {
     pub secret: Zeroizing<String>,
     /// When it stops working.
     pub expires: Option<Timestamp>,
+}
+
+/// What token is wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NewToken<'a> {
+    /// What it may do.
+    pub scopes: Scopes,
+    /// How long it lives; `None` for ever.
+    pub lifetime: Option<SignedDuration>,
+    /// The operator's own, instead of a random one.
+    pub brought: Option<&'a str>,
+    /// As whom it acts: an id or a userName.
+    pub person: Option<&'a str>,
 }
 
 /// A live token as it is listed.
@@ -63,6 +80,9 @@ pub struct TokenView {
     pub expires: Option<Timestamp>,
     /// When it was last used, to the minute.
     pub last_used: Option<Timestamp>,
+    /// As whom it acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<ResourceId>,
 }
 
 /// A credential as it was looked up.
@@ -170,6 +190,12 @@ impl Roster {
         if credential.expires.is_some_and(|end| now >= end) {
             return Ok(None);
         }
+        // Looked at each time: who was locked or removed a moment ago is out.
+        if let Some(person) = credential.who.person()
+            && !bound::may_come_in(self.store.snapshot()?.as_ref(), credential.tenant, person)?
+        {
+            return Ok(None);
+        }
         credential.used.store(now.as_second(), Ordering::Relaxed);
         Ok(Some(Caller {
             tenant: credential.tenant,
@@ -211,7 +237,10 @@ impl Roster {
             return Ok(None);
         };
         let manner = self.manner_of(snapshot, tenant, connection, &row.connection, token.scopes)?;
-        let who = Actor::Token(token.id);
+        let who = match token.person {
+            Some(person) => Actor::Bound { token: token.id, person },
+            None => Actor::Token(token.id),
+        };
         Ok(Some(Credential::new(tenant, connection, who, token.scopes, manner, token.expires)))
     }
 
@@ -237,7 +266,7 @@ impl Roster {
         drop(self.credentials.forget_all());
     }
 
-    /// Makes a token for a connection, random or (`brought`) the operator's own.
+    /// Makes a token for a connection that acts as nobody but itself, random or (`brought`) the operator's own.
     pub fn create_token(
         &self,
         caller: &Caller,
@@ -246,7 +275,20 @@ impl Roster {
         lifetime: Option<SignedDuration>,
         brought: Option<&str>,
     ) -> Result<Issued, RosterError> {
+        self.issue_token(caller, connection, NewToken { scopes, lifetime, brought, person: None })
+    }
+
+    /// Makes a token for a connection.
+    pub fn issue_token(
+        &self,
+        caller: &Caller,
+        connection: &str,
+        wanted: NewToken<'_>,
+    ) -> Result<Issued, RosterError> {
+        let NewToken { scopes, lifetime, brought, person } = wanted;
         let id = self.connection_id(caller, connection)?;
+        let person = person.map(|named| self.person_to_bind(caller, id, named)).transpose()?;
+        bound::refuse_more_than_one_has(caller, id, scopes, person)?;
         let secret = match brought {
             Some(text) => Zeroizing::new(check_brought(text)?.to_owned()),
             None => Zeroizing::new(format!("{TOKEN_PREFIX}{}", hex(&self.chance.secret()))),
@@ -266,6 +308,7 @@ impl Roster {
             scopes,
             created: caller.now,
             expires,
+            person,
         };
         let _making = self.making_tokens.lock().unwrap_or_else(PoisonError::into_inner);
         self.point(hash, caller.tenant, id)?;
@@ -276,16 +319,12 @@ impl Roster {
                 None => Vec::new(),
             };
             tokens.retain(|token| token.expires.is_none_or(|end| end > caller.now));
-            if tokens.len() >= TOKENS_PER_CONNECTION_MAX {
-                return Err(RosterError::Unfit(format!(
-                    "connection \"{connection}\" has {TOKENS_PER_CONNECTION_MAX} live tokens already; revoke one first (rosterd token list, rosterd token revoke ID)"
-                )));
-            }
+            bound::refuse_one_too_many(connection, id, person, &tokens)?;
             tokens.push(row.clone());
             let after = rows::encode(&TokensRow { connection: connection.to_owned(), tokens })?;
             Ok((Some(tokens_plan(id, before, after, None, Some(told(connection, &row)))), ()))
         });
-        if let Err(RosterError::Unfit(_)) = made {
+        if matches!(made, Err(RosterError::Unfit(_))) {
             // Nothing was written that the pointer could lead to.
             self.unpoint(hash.to_vec())?;
         }
@@ -347,7 +386,7 @@ impl Roster {
                 let plan = tokens_plan(connection, Some(before), after, old, None);
                 return Ok((Some(plan), (connection, ended.hash)));
             }
-            Err(RosterError::Unfit(format!(
+            Err(RosterError::Unknown(format!(
                 "no live token has the id {token}; rosterd token list shows them"
             )))
         })
@@ -381,6 +420,7 @@ impl Roster {
                     created: token.created,
                     expires: token.expires,
                     last_used,
+                    person: token.person,
                 });
             }
         }
@@ -397,7 +437,7 @@ impl Roster {
             let second = credential.used.load(Ordering::Relaxed);
             let Some(at) = Timestamp::from_second(second).ok().filter(|_| second > 0) else { continue };
             let key = match credential.who {
-                Actor::Token(token) => token.as_bytes().to_vec(),
+                Actor::Token(token) | Actor::Bound { token, .. } => token.as_bytes().to_vec(),
                 Actor::Client(client) => client.as_bytes().to_vec(),
                 Actor::Cli | Actor::System => continue,
             };
@@ -425,7 +465,7 @@ impl Roster {
         let row: Option<ConnectionRow> =
             Self::connection_row(self.store.snapshot()?.as_ref(), caller.tenant, name)?;
         row.map(|row| row.id).ok_or_else(|| {
-            RosterError::Unfit(format!("no connection is named \"{name}\"; rosterd connection list shows them, rosterd connection create {name} makes it"))
+            RosterError::Unknown(format!("no connection is named \"{name}\"; rosterd connection list shows them, rosterd connection create {name} makes it"))
         })
     }
 }
@@ -451,7 +491,11 @@ fn all_tokens(
 
 /// Says what the history says of a token: what it opens, and never what it is.
 fn told(connection: &str, token: &TokenRow) -> serde_json::Value {
-    serde_json::json!({ "id": token.id, "connection": connection, "scopes": token.scopes, "expires": token.expires })
+    let mut told = serde_json::json!({ "id": token.id, "connection": connection, "scopes": token.scopes, "expires": token.expires });
+    if let (Some(person), Some(told)) = (token.person, told.as_object_mut()) {
+        told.insert("person".to_owned(), person.to_string().into());
+    }
+    told
 }
 
 fn tokens_plan(
@@ -474,12 +518,12 @@ fn tokens_plan(
 fn check_brought(text: &str) -> Result<&str, RosterError> {
     let length = text.chars().count();
     if !(TOKEN_CHARACTERS_MIN..=TOKEN_CHARACTERS_MAX).contains(&length) {
-        return Err(RosterError::Unfit(format!(
+        return Err(RosterError::Malformed(format!(
             "the token has {length} characters; expected {TOKEN_CHARACTERS_MIN} to {TOKEN_CHARACTERS_MAX} random ones (openssl rand -hex 32 makes some)"
         )));
     }
     if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)) {
-        return Err(RosterError::Unfit(
+        return Err(RosterError::Malformed(
             "the token holds characters that an Authorization header cannot carry; expected letters, digits and -._~+/= only (RFC 6750 section 2.1)".to_owned(),
         ));
     }
@@ -553,7 +597,8 @@ mod tests {
         roster.create_tenant("acme", request).unwrap();
         let caller = roster.operator("acme", request).unwrap();
         let mine = "k".repeat(TOKEN_CHARACTERS_MIN);
-        let make = |brought| roster.create_token(&caller, "local", Scopes::idp(), None, brought);
+        roster.create_connection(&caller, "okta", "auto", ConnectionOptions::default()).unwrap();
+        let make = |brought| roster.create_token(&caller, "okta", Scopes::idp(), None, brought);
         let first = make(None).unwrap();
         make(None).unwrap();
         assert!(matches!(make(Some(&mine)), Err(RosterError::Unfit(_))));

@@ -32,6 +32,20 @@ pub enum RosterError {
     /// It is for administrators only, whatever the credential's scopes. Says what, and what would open it.
     #[error("{0}")]
     Closed(String),
+    /// The caller may not do this, whatever its scopes. Says why and what would help.
+    #[error("{detail}")]
+    NotAllowed {
+        /// What is missing, in a word for the history.
+        needs: &'static str,
+        /// The sentence for the caller.
+        detail: String,
+    },
+    /// What was named is not there. Says which names there are, or what lists them. For administrators, who may know.
+    #[error("{0}")]
+    Unknown(String),
+    /// What was given has not the form that it must have. Says what was expected and what was found.
+    #[error("{0}")]
+    Malformed(String),
     /// What does not fit what is there: an operator's command, or an operation that needs another one which failed. Says what was
     /// expected and what to do.
     #[error("{0}")]
@@ -54,6 +68,16 @@ pub enum RosterError {
     /// Something a person must look at. The text is for the log only.
     #[error("internal error")]
     Broken(String),
+}
+
+impl RosterError {
+    /// Says which right the caller lacked, where that is why: the history notes it (X58).
+    pub const fn lacks(&self) -> Option<&'static str> {
+        match self {
+            Self::Forbidden { needs } | Self::NotAllowed { needs, .. } => Some(needs),
+            _ => None,
+        }
+    }
 }
 
 impl From<Refusal> for RosterError {

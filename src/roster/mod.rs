@@ -14,6 +14,7 @@
 
 mod admins;
 mod adopt;
+mod bound;
 mod bulk;
 mod candidates;
 mod clients;
@@ -23,6 +24,7 @@ mod credentials;
 mod cursor;
 mod edges;
 mod ended;
+mod erase;
 mod error;
 mod face;
 mod found;
@@ -38,6 +40,7 @@ mod members;
 mod money;
 mod operate;
 mod patch;
+mod permits;
 mod person;
 mod policies;
 mod query;
@@ -47,6 +50,7 @@ mod refusals;
 mod remove;
 mod repair;
 mod replace;
+mod retention;
 mod rights;
 mod rows;
 mod rules;
@@ -56,6 +60,7 @@ mod scope;
 mod shadow;
 mod sight;
 mod tenants;
+mod trail;
 mod view;
 
 use std::fmt;
@@ -70,7 +75,10 @@ pub use clients::{
     Federation, IssuedSecret, SECRET_PREFIX, SECRETS_PER_CLIENT_MAX, Schemes, SecretView,
 };
 pub use commit::{hex, unhex};
-pub use credentials::{Issued, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_PER_CONNECTION_MAX, TokenView};
+pub use credentials::{
+    Issued, NewToken, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_BOUND_MAX, TOKENS_OF_LOCAL_MAX,
+    TOKENS_PER_CONNECTION_MAX, TokenView,
+};
 pub use cursor::CURSOR_SECONDS_MAX;
 pub use edges::{Edges, MEMBERS_PAGE_ROWS, Member, MemberFace, Members};
 pub use error::RosterError;
@@ -82,6 +90,7 @@ pub use led::Led;
 pub use leniencies::Used;
 pub use money::is_money;
 pub use operate::{AuditRow, Command, NewSecret, Of, Reply};
+pub use permits::{Deed, Permit};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start, Views};
 pub use rights::Rights;
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
@@ -89,6 +98,7 @@ pub use schemas::{SCHEMAS_PER_TENANT_MAX, SchemaDone, SchemaView, check_schema};
 pub use scope::{Caller, ConnectionOptions, Scope, Scopes};
 pub use shadow::{SHADOW, SHADOW_ATTRIBUTES_MAX, SHADOW_BYTES_MAX};
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
+pub use trail::{Stretch, Trail, Wanted};
 pub use view::{Precondition, View};
 
 use crate::chance::Chance;

@@ -8,8 +8,8 @@ use super::error::RosterError;
 use super::schemas::SchemaDone;
 use super::scope::{Scope, Scopes};
 use super::{
-    Caller, ClientKind, ClientView, ConnectionChange, ConnectionOptions, ConnectionView, Federation,
-    IssuedSecret, Roster, SchemaView, TenantView, TokenView,
+    Caller, ClientKind, ClientView, ConnectionChange, ConnectionOptions, ConnectionView, Deed, Federation,
+    IssuedSecret, NewToken, Roster, SchemaView, TenantView, TokenView,
 };
 use crate::ids::{ClientId, ConnectionId, RequestId, ResourceId, TenantId, TokenId};
 use crate::store::{LogRow, Seq};
@@ -69,6 +69,9 @@ pub enum Command {
         /// The operator's own token, instead of a random one.
         #[serde(default)]
         secret: Option<String>,
+        /// As whom it acts: an id or a userName.
+        #[serde(default)]
+        person: Option<String>,
     },
     /// Lists live tokens.
     TokenList {
@@ -197,6 +200,13 @@ pub enum Command {
         /// How many rows at most. Fewer come where they are large; none when there are no more.
         limit: usize,
     },
+    /// Erases what is left of a person who was deleted.
+    Erase {
+        /// Whose.
+        tenant: String,
+        /// Who, by id.
+        person: String,
+    },
     /// Cross-checks everything that the store holds twice.
     Check,
 }
@@ -284,6 +294,11 @@ pub enum Reply {
     Audit {
         /// Oldest first.
         rows: Vec<AuditRow>,
+    },
+    /// What is left of a person was erased.
+    Erased {
+        /// How many entries of the history had values.
+        entries: u64,
     },
     /// What the cross-check found; empty when everything fits.
     Checked {
@@ -373,11 +388,15 @@ impl Roster {
             Command::ConnectionList { tenant } => {
                 Ok(Reply::Connections { connections: self.of_each(tenant, request, Self::connections)? })
             }
-            Command::TokenCreate { tenant, connection, scopes, days, secret } => {
+            Command::TokenCreate { tenant, connection, scopes, days, secret, person } => {
                 let caller = self.operator(&tenant, request)?;
-                let scopes = scopes_named(&scopes)?;
-                let issued =
-                    self.create_token(&caller, &connection, scopes, days.map(whole_days), secret.as_deref())?;
+                let wanted = NewToken {
+                    scopes: scopes_named(&scopes)?,
+                    lifetime: days.map(whole_days),
+                    brought: secret.as_deref(),
+                    person: person.as_deref(),
+                };
+                let issued = self.issue_token(&caller, &connection, wanted)?;
                 Ok(Reply::Token { id: issued.id, secret: issued.secret.to_string(), expires: issued.expires })
             }
             Command::TokenList { tenant } => {
@@ -385,7 +404,9 @@ impl Roster {
             }
             Command::TokenRevoke { id } => {
                 let unknown = || {
-                    RosterError::Unfit("no live token has this id; rosterd token list shows them".to_owned())
+                    RosterError::Unknown(
+                        "no live token has this id; rosterd token list shows them".to_owned(),
+                    )
                 };
                 let id = TokenId::parse(&id).map_err(|_| unknown())?;
                 let all = self.of_each(None, request, Self::tokens)?;
@@ -461,6 +482,16 @@ impl Roster {
                     None => TenantId::SYSTEM,
                 };
                 Ok(Reply::Audit { rows: self.audit_page(tenant, Seq(after), limit)? })
+            }
+            Command::Erase { tenant, person } => {
+                let caller = self.operator(&tenant, request)?;
+                let person = ResourceId::parse(&person).map_err(|error| {
+                    RosterError::Malformed(format!(
+                        "{error}; rosterd audit export shows the ids of those who were deleted"
+                    ))
+                })?;
+                let permit = self.may(&caller, Deed::ErasePeople)?;
+                Ok(Reply::Erased { entries: self.erase(&caller, permit, person)? })
             }
             Command::Check => {
                 let orphaned = self.remove_orphaned_pointers()?;

@@ -34,10 +34,18 @@ pub struct Rights {
     pub effective: Arc<Effective>,
 }
 
+/// A person's rights, with the moment and the policy for which they were computed.
+#[derive(Debug)]
+struct Kept {
+    seq: Seq,
+    policy: Arc<Policy>,
+    rights: Rights,
+}
+
 /// What was computed.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
-    people: Mutex<HashMap<(TenantId, ResourceId), (Seq, Arc<Policy>, Rights)>>,
+    people: Mutex<HashMap<(TenantId, ResourceId), Kept>>,
     trees: Mutex<HashMap<TenantId, (Seq, Arc<CostCenters>)>>,
 }
 
@@ -49,11 +57,11 @@ impl Roster {
         let key = (caller.tenant, id);
         {
             let known = self.rights.people.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((at, policy, rights)) = known.get(&key)
-                && *at == seq
-                && Arc::ptr_eq(policy, &caller.policy)
+            if let Some(kept) = known.get(&key)
+                && kept.seq == seq
+                && Arc::ptr_eq(&kept.policy, &caller.policy)
             {
-                return Ok(Some(rights.clone()));
+                return Ok(Some(kept.rights.clone()));
             }
         }
         let Some(stored) = snapshot.get(caller.tenant, Address::user(id))? else { return Ok(None) };
@@ -65,7 +73,7 @@ impl Roster {
         if known.len() >= REMEMBERED_MAX {
             known.clear();
         }
-        known.insert(key, (seq, Arc::clone(&caller.policy), rights.clone()));
+        known.insert(key, Kept { seq, policy: Arc::clone(&caller.policy), rights: rights.clone() });
         Ok(Some(rights))
     }
 

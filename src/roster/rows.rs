@@ -30,6 +30,8 @@ pub const CONNECTIONS: Space = Space(16);
 pub const TOKENS: Space = Space(17);
 /// Token id → when it was last used (text of an instant).
 pub const TOKEN_USE: Space = Space(18);
+/// One key: up to which entry of the history values were erased because of their age (a number).
+pub const RETAINED: Space = Space(64);
 /// Person id → [`AdministratorRow`].
 pub const ADMINISTRATORS: Space = Space(19);
 /// SHA-256 of an invitation's secret → [`InvitationRow`].
@@ -118,6 +120,9 @@ pub struct TokenRow {
     pub created: Timestamp,
     /// When it stops working; `None` only where the operator asked for that.
     pub expires: Option<Timestamp>,
+    /// As whom it acts; `None` where it acts as nobody but itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<ResourceId>,
 }
 
 /// Which client an issuer's subject stands for. Worth nothing by itself: the client's own row decides.

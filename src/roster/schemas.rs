@@ -196,7 +196,7 @@ impl Roster {
         let found = version_row(snapshot.as_ref(), caller.tenant, &id, version)?;
         found.map(|found| found.document).ok_or_else(|| {
             match last_version(snapshot.as_ref(), caller.tenant, &id) {
-                Ok(last) if last > 0 => RosterError::Unfit(format!(
+                Ok(last) if last > 0 => RosterError::Unknown(format!(
                     "the schema {id} has no version {version}; the last is {last}"
                 )),
                 Ok(_) => unknown(&id),
@@ -245,7 +245,7 @@ fn told(old: Option<Value>, new: Option<Value>) -> Change {
 
 fn unknown(id: &str) -> RosterError {
     let id: String = id.chars().take(crate::scim::custom::URN_BYTES_MAX).collect();
-    RosterError::Unfit(format!(
+    RosterError::Unknown(format!(
         "the tenant has no schema \"{}\"; rosterd schema list shows them, rosterd schema add makes one",
         id.escape_debug()
     ))

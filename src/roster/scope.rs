@@ -11,7 +11,7 @@ use super::error::RosterError;
 use super::led::Led;
 use super::sight::Sight;
 use crate::idp::Profile;
-use crate::ids::{ConnectionId, KindId, RequestId, TenantId};
+use crate::ids::{ConnectionId, KindId, RequestId, ResourceId, TenantId};
 use crate::psa::permission::{Asked, Permit};
 use crate::psa::policy::Policy;
 use crate::scim::{Kind, Kinds};
@@ -92,7 +92,7 @@ impl Scope {
     pub fn parse(name: &str) -> Result<Self, RosterError> {
         Self::ALL.into_iter().find(|scope| scope.name() == name).ok_or_else(|| {
             let known = Self::ALL.map(Self::name).join(", ");
-            RosterError::Unfit(format!("unknown scope \"{name}\"; expected one of: {known}"))
+            RosterError::Malformed(format!("unknown scope \"{name}\"; expected one of: {known}"))
         })
     }
 
@@ -202,9 +202,16 @@ impl Caller {
         if self.scopes.has(scope) { Ok(()) } else { Err(RosterError::Forbidden { needs: scope.name() }) }
     }
 
-    /// Gives the right that a handler demands, by the scope `admin`. Credentials are bound to no person here: of a person it is the
+    /// Gives the right that a handler demands, by the scope `admin`. Of a person it is the
     /// evaluation that gives rights ([`crate::psa::permission::Effective::permit`]).
     pub fn permit<P: Asked>(&self) -> Result<Permit<P>, RosterError> {
+        if self.person().is_some() {
+            return Err(RosterError::NotAllowed {
+                needs: "a permission",
+                detail: "this token acts as a person: what they may do is not for the scope to say"
+                    .to_owned(),
+            });
+        }
         self.needs(Scope::Admin).map(|()| Permit::by_scope())
     }
 
@@ -250,6 +257,16 @@ impl Caller {
     /// Returns the connection, for counting its requests and for what is kept of them in memory.
     pub const fn connection(&self) -> ConnectionId {
         self.connection
+    }
+
+    /// Returns the person as whom the caller acts, where its token is bound to one.
+    pub const fn person(&self) -> Option<ResourceId> {
+        self.who.person()
+    }
+
+    /// Returns who it is, as the history names it.
+    pub const fn actor(&self) -> Actor {
+        self.who
     }
 
     /// Returns when the request came, by the daemon's clock.

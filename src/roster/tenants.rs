@@ -61,7 +61,7 @@ impl Roster {
     pub fn operator(&self, tenant: &str, request: RequestId) -> Result<Caller, RosterError> {
         let snapshot = self.store.snapshot()?;
         let Some(bytes) = snapshot.small(TenantId::SYSTEM, TENANTS, tenant.as_bytes())? else {
-            return Err(RosterError::Unfit(format!(
+            return Err(RosterError::Unknown(format!(
                 "no tenant is named \"{tenant}\"; rosterd tenant list shows them, rosterd tenant create {tenant} makes it"
             )));
         };
@@ -70,8 +70,8 @@ impl Roster {
         Ok(self.at_hand(row.number, request, Actor::Cli, sight, self.policy_of(tenant)))
     }
 
-    /// Acts on what lies above the tenants.
-    fn above_tenants(&self, request: RequestId) -> Caller {
+    /// Acts as the operator on what lies above the tenants.
+    pub fn operator_above_tenants(&self, request: RequestId) -> Caller {
         let policy = Arc::clone(self.policies.all().everybody());
         self.at_hand(TenantId::SYSTEM, request, Actor::Cli, self.schemas.standard(Eyes::OPEN), policy)
     }
@@ -93,7 +93,7 @@ impl Roster {
     /// Makes a tenant.
     pub fn create_tenant(&self, name: &str, request: RequestId) -> Result<(), RosterError> {
         check_name("tenant", name, "system")?;
-        let caller = self.above_tenants(request);
+        let caller = self.operator_above_tenants(request);
         self.carry_out(&caller, Action::TenantCreate, |snapshot| {
             let key = name.as_bytes().to_vec();
             if snapshot.small(TenantId::SYSTEM, TENANTS, &key)?.is_some() {
@@ -134,6 +134,17 @@ impl Roster {
                 Ok(TenantView { name: String::from_utf8_lossy(&row.key).into_owned(), created })
             })
             .collect()
+    }
+
+    /// Returns the name of the caller's tenant.
+    pub fn tenant_name(&self, caller: &Caller) -> Result<String, RosterError> {
+        for row in super::all_small(self.store.snapshot()?.as_ref(), TenantId::SYSTEM, TENANTS)? {
+            let TenantRow { number, .. } = rows::decode(&row.value)?;
+            if number == caller.tenant {
+                return Ok(String::from_utf8_lossy(&row.key).into_owned());
+            }
+        }
+        Err(RosterError::Broken(format!("the tenant {} has no row", caller.tenant)))
     }
 
     /// Makes a connection for an IdP.
@@ -193,7 +204,7 @@ impl Roster {
         let changed = self.carry_out(caller, Action::ConnectionChange, |snapshot| {
             let key = name.as_bytes().to_vec();
             let bytes = snapshot.small(caller.tenant, CONNECTIONS, &key)?.ok_or_else(|| {
-                RosterError::Unfit(format!(
+                RosterError::Unknown(format!(
                     "no connection is named \"{name}\"; rosterd connection list shows them"
                 ))
             })?;
@@ -263,7 +274,7 @@ fn check_profile(name: &str) -> Result<(), RosterError> {
         return Ok(());
     }
     let known = Profile::ALL.iter().map(|profile| profile.name).collect::<Vec<_>>().join(", ");
-    Err(RosterError::Unfit(format!("unknown profile \"{name}\"; expected one of: {known}")))
+    Err(RosterError::Malformed(format!("unknown profile \"{name}\"; expected one of: {known}")))
 }
 
 /// Refuses a name that could not stand in a URL, a file name or a metric's label.
@@ -273,7 +284,7 @@ fn check_name(what: &str, name: &str, reserved: &str) -> Result<(), RosterError>
         && !name.ends_with('-')
         && (1..=NAME_CHARACTERS_MAX).contains(&name.len());
     if !shape {
-        return Err(RosterError::Unfit(format!(
+        return Err(RosterError::Malformed(format!(
             "\"{}\" is no name for a {what}; expected 1 to {NAME_CHARACTERS_MAX} lower-case letters, digits and inner hyphens",
             name.chars().take(NAME_CHARACTERS_MAX).collect::<String>().escape_debug()
         )));

@@ -10,7 +10,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::unit::Seq;
-use crate::ids::{Address, ClientId, ConnectionId, RequestId, TokenId};
+use crate::ids::{Address, ClientId, ConnectionId, RequestId, ResourceId, TokenId};
 
 /// Who did it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,12 +18,29 @@ use crate::ids::{Address, ClientId, ConnectionId, RequestId, TokenId};
 pub enum Actor {
     /// A bearer token.
     Token(TokenId),
+    /// A person, by a bearer token that is bound to them.
+    Bound {
+        /// The token.
+        token: TokenId,
+        /// The person.
+        person: ResourceId,
+    },
     /// A client of a connection, by an access token or by its secret.
     Client(ClientId),
     /// Somebody who may read the data folder, through the command line.
     Cli,
     /// The daemon itself: first start, schedules, repairs.
     System,
+}
+
+impl Actor {
+    /// Returns the person who did it, where a person did.
+    pub const fn person(self) -> Option<ResourceId> {
+        match self {
+            Self::Bound { person, .. } => Some(person),
+            Self::Token(_) | Self::Client(_) | Self::Cli | Self::System => None,
+        }
+    }
 }
 
 /// What was done, as a verb of the domain.
@@ -52,6 +69,8 @@ pub enum Action {
     TokenCreate,
     /// A token was revoked.
     TokenRevoke,
+    /// What the history had of a person's attributes was erased.
+    Erase,
     /// An administrator was made.
     AdminCreate,
     /// A client was made.

@@ -92,7 +92,7 @@ fn refuse_what_is_never_allowed(unit: &Unit) -> Result<(), StoreError> {
         }
         Write::Small { key, .. } | Write::Add { key, .. } => key.len() > KEY_BYTES_MAX,
         Write::Index { index, .. } => index.iter().any(|entry| entry.value.len() > KEY_BYTES_MAX),
-        Write::Delete(_) | Write::Edge { .. } => false,
+        Write::Delete(_) | Write::Edge { .. } | Write::EraseValues(_) => false,
     });
     if too_long {
         return Err(StoreError::Invalid("a key is too long".into()));
@@ -186,6 +186,11 @@ impl Tenant {
                     if self.edges.contains(&(*group, *member)) {
                         Arc::make_mut(&mut self.edges).remove(&(*group, *member));
                         self.touch(*group, now);
+                    }
+                }
+                Write::EraseValues(seq) => {
+                    if let Some(row) = Arc::make_mut(&mut self.log).iter_mut().find(|row| row.seq == *seq) {
+                        *row = Arc::new(LogRow { values: vec![], ..LogRow::clone(row) });
                     }
                 }
                 Write::Small { space, key, value } => self.put_small(*space, key, value.clone()),

@@ -11,6 +11,7 @@
 //! did not flip the byte are not referenced, and a flipped byte that was not flushed is written and flushed anew by the
 //! reopening, before any page that it freed can be used again.
 
+pub mod compact;
 mod disk;
 
 use std::fs::{File, OpenOptions};
@@ -153,6 +154,13 @@ impl Engine {
     fn must_not_be_empty(&self) -> Result<(), StoreError> {
         let length = self.file(false)?.metadata().map_err(redb::Error::Io).map_err(failed)?.len();
         if length == 0 { Err(StoreError::Corrupt("the file is empty".into())) } else { Ok(()) }
+    }
+
+    /// Moves the pages together. Nobody may hold a state.
+    fn squeeze(&mut self) -> Result<(), StoreError> {
+        let database = self.database.as_mut();
+        let database = database.ok_or_else(|| StoreError::Retry("the engine is not open".into()))?;
+        database.compact().map(drop).map_err(failed)
     }
 
     fn state(&self) -> Result<Arc<dyn KvRead>, StoreError> {

@@ -144,6 +144,9 @@ pub enum Write {
         /// True to add, false to remove.
         add: bool,
     },
+    /// Erases the values of an entry of the history; its facts and its link stay (X63). An entry that is not there, or was erased
+    /// already, is left alone. Needs a log entry: erasing is told.
+    EraseValues(Seq),
     /// Writes a small value (`None` removes it): tokens, names, invitations, later sessions.
     Small {
         /// The drawer.

@@ -418,6 +418,8 @@ fn weight(unit: &Unit) -> usize {
         // The document is written again, which is not seen from here.
         Write::Index { index, .. } => 1024 + index.iter().map(|entry| entry.value.len() + 48).sum::<usize>(),
         Write::Edge { .. } => 128,
+        // The facts are written again, which is not seen from here.
+        Write::EraseValues(_) => 512,
         Write::Small { key, value, .. } => 16 + key.len() + value.as_ref().map_or(0, Vec::len),
         Write::Add { key, .. } => 24 + key.len(),
     });

@@ -10,6 +10,8 @@
     reason = "a test that meets the unexpected fails; clippy knows #[test] functions, but not the helpers beside them"
 )]
 
+mod access;
+mod admin;
 mod architecture;
 mod cli;
 mod config;
@@ -21,7 +23,6 @@ mod lists;
 mod oauth;
 mod outbox;
 mod process;
-mod rights;
 mod roster;
 mod rows;
 mod schemas;

@@ -70,7 +70,7 @@ fn validate(unit: &Unit) -> Result<(), StoreError> {
                 record.unique.iter().try_for_each(|key| key_fits(&key.value, "a unique key"))?;
                 record.index.iter().try_for_each(|entry| key_fits(&entry.value, "an index value"))?;
             }
-            Write::Delete(_) | Write::Edge { .. } => {}
+            Write::Delete(_) | Write::Edge { .. } | Write::EraseValues(_) => {}
         }
     }
     Ok(())
@@ -121,6 +121,7 @@ impl Applying<'_> {
                 Write::Index { at, index } => self.index_again(*at, index),
                 Write::Edge { group, member, add: true } => self.add_edge(*group, *member),
                 Write::Edge { group, member, add: false } => self.remove_edge(*group, *member),
+                Write::EraseValues(seq) => self.erase(*seq),
                 Write::Small { space, key, value } => self.small(*space, key, value.as_deref()),
                 Write::Add { space, key, by } => {
                     let before = read::small(&self.draft, self.tenant, *space, key)?;
@@ -333,6 +334,14 @@ impl Applying<'_> {
             self.draft.put(keys::owned_count(self.tenant, owned), &count.to_le_bytes());
         }
         Ok(())
+    }
+
+    fn erase(&mut self, seq: Seq) -> Step {
+        let key = keys::log(self.tenant, seq);
+        if let Some(row) = rows::read(&self.draft, &key, |value| rows::open_log(seq, value))? {
+            self.draft.put(key, &rows::log(&LogRow { values: vec![], ..row }));
+        }
+        ON
     }
 
     fn chain(&mut self, head: Head, entry: &Entry) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use super::fixture::*;
 use crate::ids::{Address, KindId};
 use crate::store::{
-    Change, Given, Head, Link, LogRow, Outcome, PAGE_ROWS_MAX, Record, Seq, Store, StoreError,
+    Change, Given, Head, Link, LogRow, Outcome, PAGE_ROWS_MAX, Record, Seq, Store, StoreError, Write,
 };
 
 fn rows(store: &dyn Store) -> Vec<LogRow> {
@@ -54,6 +54,27 @@ pub fn x59_the_chain_verifies(store: &dyn Store) {
     let rows = rows(store);
     assert_eq!(rows.len(), 20);
     verify(&rows);
+}
+
+pub fn x63_erased_values_are_gone_and_the_chain_still_verifies(store: &dyn Store) {
+    for number in 1..=5 {
+        ok(store, put(&person(number, &format!("p{number}"))));
+    }
+    let before = rows(store);
+    assert!(before.iter().all(|row| !row.values.is_empty()));
+    // One that is there, one that is not, and the unit's own, which is not there yet.
+    let erase = [2, 77, 6].into_iter().fold(unit(), |unit, seq| unit.write(Write::EraseValues(Seq(seq))));
+    ok(store, erase);
+    ok(store, unit().write(Write::EraseValues(Seq(2))));
+    let after = rows(store);
+    verify(&after);
+    assert!(after[1].values.is_empty());
+    assert_eq!((&after[1].facts, after[1].link), (&before[1].facts, before[1].link));
+    assert!(after.iter().enumerate().all(|(at, row)| at == 1 || !row.values.is_empty()));
+    assert!(matches!(
+        store.commit(T, crate::store::Unit { log: None, ..unit().write(Write::EraseValues(Seq(1))) }),
+        Err(StoreError::Invalid(_))
+    ));
 }
 
 pub fn a_lost_unit_takes_no_number(store: &dyn Store) {

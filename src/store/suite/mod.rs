@@ -118,7 +118,7 @@ suite! {
         a_lost_unit_counts_nothing a_long_key_of_a_counter_is_refused;
     history:
         numbers_are_gap_free_from_one r2_numbers_are_gap_free_under_threads x59_the_chain_verifies
-        a_lost_unit_takes_no_number changes_page_after_a_number the_head_is_the_last_row
+        x63_erased_values_are_gone_and_the_chain_still_verifies a_lost_unit_takes_no_number changes_page_after_a_number the_head_is_the_last_row
         x58_an_entry_is_kept_byte_for_byte histories_are_per_tenant
         a_change_of_records_without_a_log_entry_is_refused a_unit_that_only_logs_takes_a_number
         x58_the_history_of_a_resource_is_read_from_both_ends a_resource_keeps_its_history_in_another_kind_and_removed

@@ -65,12 +65,13 @@ fn any_given() -> impl Strategy<Value = Given> {
 
 fn any_write() -> impl Strategy<Value = Write> {
     prop_oneof![
-        4 => any_record().prop_map(|record| Write::Put(Box::new(record))),
+        5 => any_record().prop_map(|record| Write::Put(Box::new(record))),
         1 => any_at().prop_map(Write::Delete),
         1 => (any_at(), prop::collection::vec(prop::collection::vec(0..3_u8, 0..3), 0..3))
             .prop_map(|(at, values)| Write::Index { at, index: entries(values) }),
         4 => (0..5_u32, any_at(), prop::bool::weighted(0.7))
             .prop_map(|(group, member, add)| Write::Edge { group: id(group), member, add }),
+        1 => (0..6_u64).prop_map(|seq| Write::EraseValues(Seq(seq))),
         1 => (any_name(), any::<Option<bool>>()).prop_map(|(key, value)| Write::Small {
             space: SPACE,
             key: key.into(),
@@ -174,7 +175,8 @@ fn address(write: &Write) -> Option<Address> {
         Write::Put(record) => Some(record.at),
         Write::Delete(at) => Some(*at),
         // Index entries are no change of a record.
-        Write::Index { .. } | Write::Edge { .. } | Write::Small { .. } | Write::Add { .. } => None,
+        Write::Index { .. } | Write::Edge { .. } | Write::EraseValues(_) => None,
+        Write::Small { .. } | Write::Add { .. } => None,
     }
 }
 

@@ -402,8 +402,10 @@ fn guides() -> Vec<(String, String)> {
     let mut guides: Vec<(String, String)> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        // That one is about schemas, whoever the provider is.
-        .filter(|path| !path.ends_with("schemas.md"))
+        // Those are about schemas, the API and webhooks, whoever the provider is.
+        .filter(|path| {
+            !["schemas.md", "admin-api.md", "webhooks.md"].iter().any(|other| path.ends_with(other))
+        })
         .map(|path| {
             (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap())
         })

@@ -12,9 +12,7 @@ use crate::support::{Client, Request, TestApp, TestDaemon};
 
 /// A client of the admin listener with these scopes.
 fn reader(app: &TestApp, scopes: &[&str]) -> Client {
-    let connection = format!("reader-{}", scopes.len());
-    app.connection(FIRST_TENANT, &connection, "auto");
-    let (client, _) = app.issue(FIRST_TENANT, &connection, scopes);
+    let (client, _) = app.issue(FIRST_TENANT, "local", scopes);
     Client::new(app.daemon().admin(), client.token())
 }
 

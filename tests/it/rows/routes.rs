@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rosterd::app::bootstrap::FIRST_TENANT;
-use rosterd::http::router::{ADMIN, PUBLIC};
+use rosterd::http::router::{ADMIN, PUBLIC, templates};
 use rosterd::roster::Scope;
 use serde_json::json;
 
@@ -289,19 +289,44 @@ const DOCUMENTED_PUBLIC: [&str; 19] = [
     "/scim/v2/Users/.search",
     "/scim/v2/Users/{id}",
 ];
-const DOCUMENTED_ADMIN: [&str; 5] =
-    ["/metrics", "/admin/v1/changes", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks"];
+const DOCUMENTED_ADMIN: [&str; 4] =
+    ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks"];
+/// The administrators' API, on the admin listener and the socket.
+const DOCUMENTED_API: [&str; 19] = [
+    "/admin/v1/audit",
+    "/admin/v1/audit/export",
+    "/admin/v1/changes",
+    "/admin/v1/clients",
+    "/admin/v1/clients/{id}",
+    "/admin/v1/clients/{id}/federation",
+    "/admin/v1/clients/{id}/secrets",
+    "/admin/v1/clients/{id}/secrets/{secret}",
+    "/admin/v1/connections",
+    "/admin/v1/connections/{name}",
+    "/admin/v1/connections/{name}/report",
+    "/admin/v1/connections/{name}/requests",
+    "/admin/v1/openapi.json",
+    "/admin/v1/schemas",
+    "/admin/v1/schemas/{id}",
+    "/admin/v1/tenants",
+    "/admin/v1/tokens",
+    "/admin/v1/tokens/{id}",
+    "/admin/v1/users/{id}/erase",
+];
 
 #[test]
 fn x73_the_router_serves_the_documented_list_and_nothing_else() {
     assert_eq!(BTreeSet::from(PUBLIC), BTreeSet::from(DOCUMENTED_PUBLIC));
     assert_eq!(BTreeSet::from(ADMIN), BTreeSet::from(DOCUMENTED_ADMIN));
+    let listed: BTreeSet<_> = templates().into_iter().collect();
+    let api: BTreeSet<_> = DOCUMENTED_API.into_iter().collect();
+    assert_eq!(listed, PUBLIC.into_iter().chain(ADMIN).chain(api).collect());
     let app = TestApp::start();
     let mut field = Field { app: &app, made: 0 };
     for route in PUBLIC {
         assert_ne!(field.send(&app, "GET", route).status, 404, "{route} is listed and not served");
     }
-    for route in ADMIN {
+    for route in ADMIN.into_iter().chain(DOCUMENTED_API) {
         let _ = app.send(&Request::new("GET", route)).expect(404);
         let _ = app.send(&Request::new("POST", route).json(&json!({ "command": "tenant-list" }))).expect(404);
     }
@@ -329,7 +354,7 @@ fn x73_the_router_serves_the_documented_list_and_nothing_else() {
 }
 
 #[test]
-fn x71_x73_the_admin_listener_serves_probes_and_metrics_only() {
+fn x71_x73_the_admin_listener_serves_probes_metrics_and_the_api_and_no_commands() {
     let app = TestApp::start();
     let admin = Client::new(app.daemon().admin(), app.token());
     for (path, status) in [
@@ -339,6 +364,10 @@ fn x71_x73_the_admin_listener_serves_probes_and_metrics_only() {
         // For tokens with the scope audit.
         ("/admin/v1/changes", 403),
         ("/admin/v1/operate", 404),
+        ("/admin/v1/inspect", 404),
+        ("/admin/v1/tenants", 404),
+        // Listed, for whoever has a token of an administrator.
+        ("/admin/v1/connections", 403),
         ("/admin/v1/webhooks", 404),
         ("/scim/v2/Users", 404),
         ("/debug/pprof", 404),

@@ -18,6 +18,7 @@ fn x3_two_tokens_work_side_by_side_and_a_third_is_refused() {
             scopes: vec![],
             days: Some(1),
             secret: None,
+            person: None,
         };
         let roster = app.roster();
         let refused = roster.operate(third, roster.request_id()).unwrap_err();

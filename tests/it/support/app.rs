@@ -187,6 +187,7 @@ impl TestApp {
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
             days: Some(30),
             secret: None,
+            person: None,
         });
         let Reply::Token { id, secret, .. } = reply else { panic!("{reply:?}") };
         (self.client.with(&secret), id.to_string())
@@ -194,6 +195,11 @@ impl TestApp {
 
     /// Stops the daemon as SIGTERM does, and starts it again on the same folder. Only on a store that remembers.
     pub fn restart(&mut self) {
+        self.restart_after(|_| {});
+    }
+
+    /// The same, with something done to the folder while nobody holds it.
+    pub fn restart_after(&mut self, between: impl FnOnce(&Path)) {
         assert_eq!(self.engine, Engine::Redb, "the memory store forgets");
         let before = Arc::clone(self.daemon().roster());
         self.stop();
@@ -204,6 +210,7 @@ impl TestApp {
             std::thread::yield_now();
         }
         drop(before);
+        between(self.folder.path());
         let roster = open_roster(&self.config, &self.rim).unwrap();
         let daemon = self.runtime.block_on(Daemon::start(&self.config, roster, &self.rim)).unwrap();
         self.client = Client::new(daemon.public(), self.client.token());

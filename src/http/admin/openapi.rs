@@ -1,0 +1,67 @@
+//! The API's own description (OpenAPI 3.1), made from the list of endpoints, for each door the one that is true there.
+
+use axum::http::Method;
+use bytes::Bytes;
+use utoipa::openapi::path::{HttpMethod, PathItem, PathItemBuilder, PathsBuilder};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
+
+use super::ask::Ask;
+use super::endpoint::{Endpoint, Object};
+use super::list;
+use super::query;
+use crate::http::metrics::Door;
+use crate::http::problem::Problem;
+
+const ABOUT: &str = "What administrators do with a rosterd: connections, tokens, the history, people. Lists are paged: `next` of an \
+answer is `after` of the next request, and null at the end. Errors are problem documents (RFC 9457).";
+const BEARER: &str = "token";
+
+/// Describes the API as it is behind a door.
+pub fn document(door: Door) -> OpenApi {
+    let mut paths = PathsBuilder::new();
+    let mut components = ComponentsBuilder::new();
+    for endpoint in list::endpoints(door) {
+        let Endpoint { method, path, mut operation, schemas, .. } = endpoint;
+        if door == Door::Socket {
+            operation.parameters.get_or_insert_default().push(query::tenant_described().into());
+        }
+        paths = paths.path(path, item(&method, operation));
+        components = components.schemas_from_iter(schemas);
+    }
+    let info = InfoBuilder::new().title("rosterd admin API").version("1").description(Some(ABOUT)).build();
+    let mut document = OpenApiBuilder::new().info(info);
+    if door != Door::Socket {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "A token of the connection local: rosterd token create --connection local --scopes admin",
+            ))
+            .build();
+        components = components.security_scheme(BEARER, SecurityScheme::Http(scheme));
+        document = document.security(Some([SecurityRequirement::new(BEARER, Vec::<String>::new())]));
+    }
+    document.paths(paths.build()).components(Some(components.build())).build()
+}
+
+fn item(method: &Method, operation: utoipa::openapi::path::Operation) -> PathItem {
+    let method = match *method {
+        Method::POST => HttpMethod::Post,
+        Method::PUT => HttpMethod::Put,
+        Method::PATCH => HttpMethod::Patch,
+        Method::DELETE => HttpMethod::Delete,
+        _ => HttpMethod::Get,
+    };
+    PathItemBuilder::new().operation(method, operation).build()
+}
+
+/// Writes the description of a door as it is sent.
+pub fn bytes(door: Door) -> Bytes {
+    // A document of plain texts always serialises.
+    serde_json::to_vec(&document(door)).unwrap_or_default().into()
+}
+
+/// Shows the description.
+pub async fn show(ask: Ask) -> Result<Object, Problem> {
+    Ok(Object(ask.document()))
+}

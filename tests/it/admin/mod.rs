@@ -1,0 +1,8 @@
+//! The admin API, from outside: by TCP with a token of an administrator, and by the socket.
+
+mod api;
+mod audit;
+mod bound;
+mod docs;
+mod erase;
+mod support;
