@@ -3,7 +3,7 @@
 //! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `ended` (who still comes with a revoked one), `clients` and
 //! `grants` (of those that fetch their tokens by themselves), `commit` (how an answer becomes durable), `led` (which changes a request led to),
 //! `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
-//! `patch`, `remove`, `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, with `members` (edges), `index` (under which
+//! `patch`, `remove` (with `depart`, `rehire`), `locks`, `holds`, `owner`, `due` (of people), `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, with `members` (edges), `index` (under which
 //! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `policies` (what its tenant has decided), `shadow` (what
 //! none of them knows); `tenants`, `admins` and `schemas` for the operator, `operate` for the operator's commands as plain data.
 //!
@@ -21,12 +21,15 @@ mod commit;
 mod create;
 mod credentials;
 mod cursor;
+mod depart;
+mod due;
 mod edges;
 mod ended;
 mod error;
 mod face;
 mod found;
 mod grants;
+mod holds;
 #[cfg(any(test, feature = "testing"))]
 pub mod hostile;
 mod index;
@@ -34,8 +37,10 @@ mod keyed;
 mod known;
 mod led;
 mod leniencies;
+mod locks;
 mod members;
 mod operate;
+mod owner;
 mod patch;
 mod person;
 mod policies;
@@ -43,6 +48,7 @@ mod query;
 mod reclaim;
 mod references;
 mod refusals;
+mod rehire;
 mod remove;
 mod repair;
 mod replace;
@@ -76,8 +82,10 @@ pub use grants::{
     ACCESS_PER_CLIENT_MAX, ACCESS_PREFIX, ASSERTIONS_PER_CLIENT_MAX, Candidate, Denied, Granted, Known, Once,
     Proven, Shown,
 };
+pub use holds::{HOLDS_PER_PERSON_MAX, Hold, WORD_CHARACTERS_MAX};
 pub use led::Led;
 pub use leniencies::Used;
+pub use locks::{REASON_CHARACTERS_MAX, refuse_oneself};
 pub use operate::{AuditRow, Command, NewSecret, Of, Reply};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start, Views};
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
