@@ -16,6 +16,7 @@ mod admins;
 mod adopt;
 mod bulk;
 mod candidates;
+mod census;
 mod clients;
 mod commit;
 mod create;
@@ -76,6 +77,7 @@ pub use clients::{
 pub use commit::{hex, unhex};
 pub use credentials::{Issued, TOKEN_CHARACTERS_MIN, TOKEN_PREFIX, TOKENS_PER_CONNECTION_MAX, TokenView};
 pub use cursor::CURSOR_SECONDS_MAX;
+pub use due::{Look, Looked};
 pub use edges::{Edges, MEMBERS_PAGE_ROWS, Member, MemberFace, Members};
 pub use error::RosterError;
 pub use grants::{
