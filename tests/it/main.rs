@@ -19,6 +19,7 @@ mod edge;
 mod gates;
 mod lists;
 mod oauth;
+mod people;
 mod process;
 mod roster;
 mod rows;
