@@ -38,7 +38,7 @@ pub(super) async fn keep(roster: Arc<Roster>, drain: Drain) {
             }
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
-                tracing::warn!(?error, "schedules could not be looked at; they are again shortly")
+                tracing::warn!(?error, "schedules could not be looked at; they are again shortly");
             }
             Err(_) => tracing::error!("looking at schedules failed; they are looked at again shortly"),
         }

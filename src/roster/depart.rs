@@ -49,17 +49,16 @@ impl Roster {
         given: &Precondition,
     ) -> Result<(), RosterError> {
         caller.needs(Scope::UsersWrite)?;
-        let kind = self.people(caller)?;
+        let kind = people(caller)?;
         let job = departure(caller, kind, Address::user(id), given, Used::Refused);
         self.carry_out_job(caller, job).map(drop)
     }
+}
 
-    /// Returns the kind of people, as the caller sees it.
-    pub(super) fn people<'a>(&self, caller: &'a Caller) -> Result<&'a Kind, RosterError> {
-        let kind = caller.kinds().by_id(KindId::USER);
-        kind.map(AsRef::as_ref)
-            .ok_or_else(|| RosterError::Broken("the kind User is not registered".to_owned()))
-    }
+/// Returns the kind of people, as the caller sees it.
+pub(super) fn people(caller: &Caller) -> Result<&Kind, RosterError> {
+    let kind = caller.kinds().by_id(KindId::USER);
+    kind.map(AsRef::as_ref).ok_or_else(|| RosterError::Broken("the kind User is not registered".to_owned()))
 }
 
 /// Makes the rule that removes a person.

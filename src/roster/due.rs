@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::commit::Plan;
 use super::error::RosterError;
+use super::locks::plan_act;
 use super::person::standing;
 use super::rows::{self, DUE, TENANTS, TenantRow};
 use super::rules::Act;
@@ -110,24 +111,25 @@ impl Roster {
     /// Looks at one person. Returns whether anything was written.
     fn look_at(&self, caller: &Caller, key: &[u8], id: ResourceId) -> Result<bool, RosterError> {
         self.carry_out(caller, Action::Schedule, |snapshot| {
-            let mut plan = Plan::default();
-            if let Some(orphan) = orphan(snapshot, caller, key, id)? {
-                return Ok((orphan, false));
+            let Some(value) = snapshot.small(caller.tenant, DUE, key)? else { return Ok((None, false)) };
+            if let Some(removal) = orphan(snapshot, caller, key, value, id)? {
+                return Ok((Some(removal), false));
             }
-            let changed = self.plan_act(snapshot, caller, id, Act::Look, &mut plan)?;
+            let mut plan = Plan::default();
+            let changed = plan_act(snapshot, caller, id, Act::Look, &mut plan)?;
             Ok((changed.then_some(plan), changed))
         })
     }
 }
 
-/// Removes a row of which the person knows nothing: `Some(None)` where it has gone by itself, `None` where it is the person's.
+/// Removes a row of which the person knows nothing; `None` where it is the person's.
 fn orphan(
     snapshot: &dyn Snapshot,
     caller: &Caller,
     key: &[u8],
+    value: Vec<u8>,
     id: ResourceId,
-) -> Result<Option<Option<Plan>>, RosterError> {
-    let Some(value) = snapshot.small(caller.tenant, DUE, key)? else { return Ok(Some(None)) };
+) -> Result<Option<Plan>, RosterError> {
     let at = Address::user(id);
     let fact = match snapshot.get(caller.tenant, at)? {
         None => Given::Absent(at),
@@ -145,7 +147,7 @@ fn orphan(
         unlogged: true,
         ..Plan::default()
     };
-    Ok(Some(Some(plan)))
+    Ok(Some(plan))
 }
 
 /// Reads when somebody is due, and who.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::commit::Plan;
 use super::error::RosterError;
-use super::locks::{REASON_CHARACTERS_MAX, has_been, line, of_the_firm};
+use super::locks::{REASON_CHARACTERS_MAX, has_been, line, of_the_firm, plan_act};
 use super::person::{actor, standing, usage};
 use super::rows::{self, HOLDS, HoldRow, HoldsRow, SIGN_INS, SignInRow};
 use super::rules::Act;
@@ -133,7 +133,7 @@ impl Roster {
             let row = SignInRow { at, method: method.to_owned() };
             let mut plan = Plan { subject: Some(person), ..Plan::default() };
             if standing(&stored, true)?.invited.is_some() {
-                self.plan_act(snapshot, caller, id, Act::Came(at), &mut plan)?;
+                plan_act(snapshot, caller, id, Act::Came(at), &mut plan)?;
             }
             plan.given.extend([Given::Exists(person), Given::Small(SIGN_INS, key.clone(), old)]);
             plan.writes.push(Write::Small { space: SIGN_INS, key, value: Some(rows::encode(&row)?) });

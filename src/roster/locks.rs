@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::commit::Plan;
+use super::depart::people;
 use super::error::RosterError;
 use super::person::standing;
 use super::rules::{Act, Before, Draft, put_as};
@@ -53,7 +54,7 @@ impl Roster {
     pub fn locks(&self, caller: &Caller, id: ResourceId) -> Result<Locks, RosterError> {
         caller.needs(Scope::UsersRead)?;
         let snapshot = self.store.snapshot()?;
-        let kind = self.people(caller)?;
+        let kind = people(caller)?;
         let at = Address::user(id);
         let (stored, kept, _) = Self::found(snapshot.as_ref(), caller, kind, at, &Precondition::None)?;
         Ok(standing(&stored, kept.is_active())?.locks)
@@ -70,29 +71,28 @@ impl Roster {
         of_the_firm(caller, Scope::UsersWrite)?;
         self.carry_out(caller, action, |snapshot| {
             let mut plan = Plan::default();
-            let changed = self.plan_act(snapshot, caller, id, act, &mut plan)?;
+            let changed = plan_act(snapshot, caller, id, act, &mut plan)?;
             Ok((changed.then_some(plan), ()))
         })
     }
+}
 
-    /// Adds to a plan what it takes to change where a person stands. Returns whether there was anything to change.
-    pub(super) fn plan_act(
-        &self,
-        snapshot: &dyn Snapshot,
-        caller: &Caller,
-        id: ResourceId,
-        act: Act<'_>,
-        plan: &mut Plan,
-    ) -> Result<bool, RosterError> {
-        let kind = self.people(caller)?;
-        let at = Address::user(id);
-        let (stored, kept, given) = Self::found(snapshot, caller, kind, at, &Precondition::None)?;
-        plan.given.extend(given);
-        plan.subject = Some(at);
-        let before = Before { stored: &stored, kept: &kept };
-        let draft = Draft { kind, at, wanted: kept.clone(), before: Some(before), anew: false };
-        put_as(snapshot, caller, draft, act, plan)
-    }
+/// Adds to a plan what it takes to change where a person stands. Returns whether there was anything to change.
+pub(super) fn plan_act(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    id: ResourceId,
+    act: Act<'_>,
+    plan: &mut Plan,
+) -> Result<bool, RosterError> {
+    let kind = people(caller)?;
+    let at = Address::user(id);
+    let (stored, kept, given) = Roster::found(snapshot, caller, kind, at, &Precondition::None)?;
+    plan.given.extend(given);
+    plan.subject = Some(at);
+    let before = Before { stored: &stored, kept: &kept };
+    let draft = Draft { kind, at, wanted: kept.clone(), before: Some(before), anew: false };
+    put_as(snapshot, caller, draft, act, plan)
 }
 
 /// Refuses what nobody may do to themselves: lock, demote or remove (T11, T12). `acting` is the person who asks; `None` for programs.
