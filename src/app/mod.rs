@@ -2,12 +2,13 @@
 //!
 //! Start: the data folder is locked and the store opened; the roster stands on it; the listeners are bound ([`Doors`]); the first
 //! tenant is made where there is none ([`bootstrap`]); the listeners are served, and webhooks delivered. Stop: nothing new is taken or delivered, what was begun is answered, what was only in memory is written
-//! down, the store is closed. `measure` shows the store's figures. Only this room knows all the others.
+//! down, the store is closed. `schedules` has what is due looked at; `measure` shows the store's figures. Only this room knows all the others.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod bootstrap;
 mod measure;
+mod schedules;
 mod settings;
 
 use std::net::SocketAddr;
@@ -351,6 +352,7 @@ impl Daemon {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut hour = interval(FORGET_EVERY);
         hour.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let schedules = tokio::spawn(schedules::keep(Arc::clone(&self.roster), self.drain.clone()));
         loop {
             tokio::select! {
                 ended = self.listeners.join_next() => if ended.is_none() { break },
@@ -359,6 +361,9 @@ impl Daemon {
             }
         }
         self.reloader.outbox.stop().await;
+        if schedules.await.is_err() {
+            tracing::error!("the task that looks at schedules failed");
+        }
         self.write_down().await;
     }
 

@@ -10,8 +10,8 @@ use crate::roster::{Command, Reply};
 
 /// Read everything in the store, and say what does not fit together.
 ///
-/// Cross-checks whatever is held twice: records and their indexes, unique names, members and groups, counts, the history's
-/// numbers and hashes.
+/// Cross-checks whatever is held twice: records and their indexes, unique names, members and groups, counts, seats
+/// and the people who have them, schedules and when they are due, the history's numbers and hashes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

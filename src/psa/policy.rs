@@ -127,15 +127,15 @@ impl Policy {
     }
 }
 
-/// What a DELETE does to somebody who has never signed in and on whom no hold rests. The others are locked in any case.
+/// What a DELETE does to a person. On whom a hold rests departs in any case: locked, and out of the view of SCIM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Deprovision {
-    /// Erases who was never used, locks the others.
+    /// Erases who was never used; the others depart.
     #[default]
     DeleteIfUnused,
-    /// Locks.
+    /// Everybody departs.
     Lock,
-    /// Erases.
+    /// Erases also who has signed in.
     Delete,
 }
 

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::commit::{Plan, hex};
 use super::error::RosterError;
+use super::owner::own_if_nobodys;
 use super::rows::{self, ADMINISTRATORS, AdministratorRow, INVITATIONS, InvitationRow};
 use super::rules::{Draft, put};
 use super::{Caller, Roster};
@@ -73,6 +74,7 @@ impl Roster {
             };
             let draft = Draft { kind, at, wanted: document.clone(), before: None, anew: true };
             put(snapshot, caller, draft, &mut plan)?;
+            own_if_nobodys(snapshot, caller, at.id, &mut plan)?;
             Ok((Some(plan), ()))
         })?;
         Ok(Invitation { person: at.id, secret, expires })

@@ -52,6 +52,9 @@ impl Roster {
         if let Some(at) = self.reclaimable(caller, kind, &document)? {
             return Ok((at, Self::reclamation(caller, kind, at, incoming, document)));
         }
+        if let Some(departed) = self.rehirable(caller, kind, &document)? {
+            return Ok(Self::rehiring(caller, kind, departed, incoming, document));
+        }
         let at = Address { kind: kind.id, id: ResourceId::new(self.chance.uuid(caller.now)) };
         let rule = move |snapshot: &dyn Snapshot| {
             let mut plan = Plan {

@@ -37,7 +37,6 @@ pub const REFERENCE: IndexId = IndexId(7);
 /// `displayName` of one of the firm's own kinds, unique in the kind.
 pub const KIND_NAME: IndexId = IndexId(8);
 /// Departed people by the `externalId` that a connection gave them.
-#[allow(dead_code)] // TEMP
 pub const DEPARTED_EXTERNAL_ID: IndexId = IndexId(9);
 
 /// People in order of `userName`.
@@ -192,6 +191,13 @@ pub fn reference(to: Address) -> IndexEntry {
     let mut value = vec![to.kind.0];
     value.extend(to.id.as_bytes());
     IndexEntry { index: REFERENCE, value }
+}
+
+/// The entry of a departed person whom a connection knew by an `externalId`.
+pub fn departed(connection: ConnectionId, external: &str) -> IndexEntry {
+    let mut value = connection.as_bytes().to_vec();
+    value.extend(short(external.as_bytes().to_vec()));
+    IndexEntry { index: DEPARTED_EXTERNAL_ID, value }
 }
 
 /// The index value of an attribute that is compared without regard to case.

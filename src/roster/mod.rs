@@ -3,7 +3,7 @@
 //! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `ended` (who still comes with a revoked one), `clients` and
 //! `grants` (of those that fetch their tokens by themselves), `commit` (how an answer becomes durable), `led` (which changes a request led to),
 //! `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
-//! `patch`, `remove`, `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, with `members` (edges), `index` (under which
+//! `patch`, `remove` (with `depart`, `rehire`), `locks`, `holds`, `owner`, `due` (of people), `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, with `members` (edges), `index` (under which
 //! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `policies` (what its tenant has decided), `shadow` (what
 //! none of them knows); `tenants`, `admins` and `schemas` for the operator, `operate` for the operator's commands as plain data.
 //!
@@ -17,11 +17,14 @@ mod adopt;
 mod bound;
 mod bulk;
 mod candidates;
+mod census;
 mod clients;
 mod commit;
 mod create;
 mod credentials;
 mod cursor;
+mod depart;
+mod due;
 mod edges;
 mod ended;
 mod erase;
@@ -29,6 +32,7 @@ mod error;
 mod face;
 mod found;
 mod grants;
+mod holds;
 #[cfg(any(test, feature = "testing"))]
 pub mod hostile;
 mod index;
@@ -36,9 +40,11 @@ mod keyed;
 mod known;
 mod led;
 mod leniencies;
+mod locks;
 mod members;
 mod money;
 mod operate;
+mod owner;
 mod patch;
 mod permits;
 mod person;
@@ -47,6 +53,7 @@ mod query;
 mod reclaim;
 mod references;
 mod refusals;
+mod rehire;
 mod remove;
 mod repair;
 mod replace;
@@ -80,14 +87,17 @@ pub use credentials::{
     TOKENS_PER_CONNECTION_MAX, TokenView,
 };
 pub use cursor::CURSOR_SECONDS_MAX;
+pub use due::{Look, Looked};
 pub use edges::{Edges, MEMBERS_PAGE_ROWS, Member, MemberFace, Members};
 pub use error::RosterError;
 pub use grants::{
     ACCESS_PER_CLIENT_MAX, ACCESS_PREFIX, ASSERTIONS_PER_CLIENT_MAX, Candidate, Denied, Granted, Known, Once,
     Proven, Shown,
 };
+pub use holds::{HOLDS_PER_PERSON_MAX, Hold, WORD_CHARACTERS_MAX};
 pub use led::Led;
 pub use leniencies::Used;
+pub use locks::{REASON_CHARACTERS_MAX, refuse_oneself};
 pub use money::is_money;
 pub use operate::{AuditRow, Command, NewSecret, Of, Reply};
 pub use permits::{Deed, Permit};

@@ -495,7 +495,8 @@ impl Roster {
             }
             Command::Check => {
                 let orphaned = self.remove_orphaned_pointers()?;
-                let findings = self.store.check(&mut |rows| tracing::debug!(rows, "checking"))?;
+                let mut findings = self.store.check(&mut |rows| tracing::debug!(rows, "checking"))?;
+                findings.extend(self.check_people()?);
                 let sentence =
                     |finding: crate::store::Finding| format!("{}: {}", finding.tenant, finding.what);
                 Ok(Reply::Checked { findings: findings.into_iter().map(sentence).collect(), orphaned })

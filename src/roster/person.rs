@@ -14,12 +14,14 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 pub(super) use guard::guard;
-pub(super) use seats::room;
+use seats::Seat;
+use seats::had_seat;
+pub(super) use seats::{free, room, seat_of};
 pub(super) use show::show;
 
 use super::error::RosterError;
-use super::rows::{DUE, EPOCHS, HOLDS, SIGN_INS};
-use super::rules::{Before, Draft, Settled};
+use super::rows::{self, DUE, EPOCHS, HOLDS, HoldsRow, SIGN_INS, SignInRow};
+use super::rules::{Act, Before, Draft, Settled};
 use super::{Caller, LOCAL, references};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::calendar::Zone;
@@ -30,7 +32,7 @@ use crate::psa::urn;
 use crate::scim::Document;
 use crate::scim::doc::Difference;
 use crate::scim::schema::{Kind, MONEY};
-use crate::store::{Actor, Change, Snapshot, Stored, Write};
+use crate::store::{Actor, Change, Given, Snapshot, Stored, Write};
 
 /// The authority in whose name a caller locks.
 pub(super) fn authority(caller: &Caller) -> Authority {
@@ -104,6 +106,7 @@ pub(super) fn settle(
     snapshot: &dyn Snapshot,
     caller: &Caller,
     draft: &mut Draft<'_>,
+    act: Act<'_>,
 ) -> Result<Settled, RosterError> {
     let &mut Draft { kind, at, before, .. } = draft;
     let kept = before.map(|before| before.kept);
@@ -121,17 +124,27 @@ pub(super) fn settle(
     lower::lower(snapshot, caller, draft, &old, &was, &mut psa, &mut settled)?;
     if psa != old {
         let company = company(snapshot, caller, &psa)?;
+        let mut used = false;
+        if psa.get("kind") != old.get("kind") {
+            let usage = usage(snapshot, caller, at.id)?;
+            used = usage.is_used();
+            settled.given.extend(usage.facts);
+        }
         let around = Around {
-            used: psa.get("kind") != old.get("kind") && is_used(snapshot, caller, at.id)?,
+            used,
             base_currency: company.as_ref().and_then(|company| company.text("baseCurrency")),
             id: &at.id.to_string(),
         };
         person::settle(&mut psa, &old, around).map_err(|refusal| refusal.within(urn::USER))?;
     }
-    now.lock(authority(caller), !draft.wanted.is_active(), caller.now, &actor(caller.who), None);
+    do_act(caller, draft.wanted.is_active(), act, &mut now);
     let zone = zone(snapshot, caller, &draft.wanted, &psa)?;
+    if matches!(act, Act::Return) && psa.get("schedule") == old.get("schedule") {
+        leave_old_schedule(caller, &zone, &mut psa, &mut settled)?;
+    }
     schedule(snapshot, caller, at, &psa, &zone, &mut now, &mut settled)?;
-    seats::settle(snapshot, caller, &old, &psa, (&was, before.is_some()), &mut now, &mut settled)?;
+    let seat = Seat { had: had_seat(before.is_some(), &was, &old), was: &was, old: &old, waits: waits(act) };
+    seats::settle(snapshot, caller, seat, &psa, &mut now, &mut settled)?;
     if now.locks.is_locked() && before.is_some() && !was.locks.is_locked() {
         settled.given.extend(guard(snapshot, caller, at.id, "locked")?);
         settled.writes.push(Write::Add { space: EPOCHS, key: at.id.as_bytes().to_vec(), by: 1 });
@@ -148,6 +161,53 @@ pub(super) fn settle(
     let json = now.write().map_err(|error| RosterError::Broken(error.to_string()))?;
     settled.segments.push((urn::STANDING.to_owned(), json));
     Ok(settled)
+}
+
+/// Does to the locks what a write wants of them.
+fn do_act(caller: &Caller, active: bool, act: Act<'_>, now: &mut Standing) {
+    let by = actor(caller.who);
+    match act {
+        Act::Said => {
+            now.lock(authority(caller), !active, caller.now, &by, None);
+        }
+        Act::Return => {
+            now.departed = None;
+            now.lock(authority(caller), !active, caller.now, &by, None);
+        }
+        Act::Lock(authority, reason) => {
+            now.lock(authority, true, caller.now, &by, reason);
+        }
+        Act::Unlock(authority) => {
+            now.locks.release(authority);
+        }
+        Act::Came(at) => {
+            if now.invited.take().is_some() {
+                now.activated = Some(at);
+            }
+        }
+        Act::Look => {}
+    }
+}
+
+/// Tells whether nobody is there who could be told that no seat is left.
+const fn waits(act: Act<'_>) -> bool {
+    matches!(act, Act::Look)
+}
+
+/// Leaves a schedule behind that kept somebody out when they were here before, and of which nothing is to come: it is not about this time.
+fn leave_old_schedule(
+    caller: &Caller,
+    zone: &Zone,
+    psa: &mut Map<String, Value>,
+    settled: &mut Settled,
+) -> Result<(), RosterError> {
+    let schedule = person::schedule(psa).map_err(|refusal| refusal.within(urn::USER))?;
+    let standing = schedule.standing(zone, caller.now);
+    if standing.locked && standing.next.is_none() {
+        psa.shift_remove("schedule");
+        settled.remarks.push("the schedule of the time before was left behind".to_owned());
+    }
+    Ok(())
 }
 
 /// What a document says of the PSA attributes, with what its writer does not see as it was.
@@ -219,13 +279,22 @@ fn write_back(
 }
 
 /// Has the history say who locked and who let go.
-fn tell(was: &Standing, now: &Standing, settled: &mut Settled) {
+pub(super) fn tell(was: &Standing, now: &Standing, settled: &mut Settled) {
     let holders = |standing: &Standing| -> Value {
         standing.locks.iter().map(|lock| Value::from(lock.authority.as_str())).collect::<Vec<_>>().into()
     };
     let (old, new) = (holders(was), holders(now));
     if old != new {
         settled.changes.push(Change::of(format!("{}:lifecycle.locks", urn::USER), Some(old), Some(new)));
+    }
+    let state = |standing: &Standing| -> Option<Value> {
+        if standing.departed.is_some() {
+            return Some("departed".into());
+        }
+        standing.invited.is_some().then(|| "invited".into())
+    };
+    if state(was) != state(now) {
+        settled.changes.push(Change::of(format!("{}:lifecycle.state", urn::USER), state(was), state(now)));
     }
 }
 
@@ -259,10 +328,32 @@ pub(super) fn effective_from(name: &str, old: Option<&Value>, new: Option<&Value
         .flatten()
 }
 
-/// Tells whether a person has ever signed in, or a program has records of them.
-pub(super) fn is_used(snapshot: &dyn Snapshot, caller: &Caller, id: ResourceId) -> Result<bool, RosterError> {
-    Ok(snapshot.small(caller.tenant, SIGN_INS, id.as_bytes())?.is_some()
-        || !snapshot.small_range(caller.tenant, HOLDS, id.as_bytes(), None, 1)?.is_empty())
+/// What keeps a person from being erased.
+pub(super) struct Usage {
+    /// When they last signed in.
+    pub signed_in: Option<SignInRow>,
+    /// Which programs have records of them.
+    pub holds: HoldsRow,
+    /// The facts that this stands on.
+    pub facts: Vec<Given>,
+}
+
+impl Usage {
+    pub(super) fn is_used(&self) -> bool {
+        self.signed_in.is_some() || !self.holds.holds.is_empty()
+    }
+}
+
+/// Finds out whether a person has ever signed in, and which programs have records of them.
+pub(super) fn usage(snapshot: &dyn Snapshot, caller: &Caller, id: ResourceId) -> Result<Usage, RosterError> {
+    let key = id.as_bytes().to_vec();
+    let signed_in = snapshot.small(caller.tenant, SIGN_INS, &key)?;
+    let holds = snapshot.small(caller.tenant, HOLDS, &key)?;
+    Ok(Usage {
+        signed_in: signed_in.as_deref().map(rows::decode).transpose()?,
+        holds: holds.as_deref().map(rows::decode).transpose()?.unwrap_or_default(),
+        facts: vec![Given::Small(SIGN_INS, key.clone(), signed_in), Given::Small(HOLDS, key, holds)],
+    })
 }
 
 /// Reads the company that employs a person.

@@ -1,7 +1,8 @@
-//! DELETE: a resource is no more (RFC 7644 §3.6).
+//! DELETE: a resource is no more (RFC 7644 §3.6). What becomes of people is for `depart` to say.
 
 use super::commit::{Job, Plan};
 use super::create::changes;
+use super::depart::{Used, departure};
 use super::edges::{all_members, groups_with};
 use super::error::RosterError;
 use super::members::as_read;
@@ -36,6 +37,9 @@ impl Roster {
         given: &'a Precondition,
     ) -> Result<Job<'a>, RosterError> {
         caller.needs(Scope::writes(kind.id))?;
+        if at.kind == KindId::USER {
+            return Ok(departure(caller, kind, at, given, Used::AsDecided));
+        }
         let rule = move |snapshot: &dyn Snapshot| {
             // The history shows all that is lost, also what this connection does not see.
             let whole = caller.sight.whole_kind(kind);

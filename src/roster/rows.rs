@@ -2,6 +2,8 @@
 //!
 //! Rows are JSON, so that a later version can add a field. Drawer numbers never change their meaning.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -51,7 +53,7 @@ pub const SCHEMA_VERSIONS: Space = Space(25);
 pub const EPOCHS: Space = Space(48);
 /// Person id → [`SignInRow`]: when they last signed in.
 pub const SIGN_INS: Space = Space(49);
-/// Person id, name of a program → what records of the person the program has.
+/// Person id → [`HoldsRow`]: which programs have records of the person.
 pub const HOLDS: Space = Space(50);
 /// Millisecond (8 bytes, big-endian), person id → nothing: when the person's schedule has to be looked at.
 pub const DUE: Space = Space(52);
@@ -224,6 +226,26 @@ pub struct SignInRow {
     pub at: Timestamp,
     /// How: `oidc`, `password`, `magic-link`, or what the program that reports it calls it.
     pub method: String,
+}
+
+/// Which programs have records of a person. One row for all, so that an erasure can stand on there being none.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HoldsRow {
+    /// By the program's name.
+    pub holds: BTreeMap<String, HoldRow>,
+}
+
+/// What records one program has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldRow {
+    /// What kind of records, in the program's words.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+    /// Since when.
+    pub since: Timestamp,
+    /// Who said so, in the history's words.
+    pub by: String,
 }
 
 /// A schema of a tenant's own.

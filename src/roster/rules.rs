@@ -2,6 +2,8 @@
 //!
 //! Every use case that writes a document comes through [`put`]: it is where the rules stand that hold whoever writes and however.
 
+use jiff::Timestamp;
+
 use super::commit::Plan;
 use super::create::changes;
 use super::error::RosterError;
@@ -9,6 +11,7 @@ use super::rows::SEATS;
 use super::{Caller, LOCAL, Roster, person, references, rights};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::kinds::{self, PARENT, PARENTS_MAX, Pool};
+use crate::psa::locks::Authority;
 use crate::scim::schema::Kind;
 use crate::scim::{Document, Refusal, Why};
 use crate::store::{Change, Given, Snapshot, Stored, Write};
@@ -51,17 +54,47 @@ pub(super) struct Draft<'a> {
     pub anew: bool,
 }
 
+/// What a write wants of where a person stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Act<'a> {
+    /// What `active` says, in the name of whoever writes.
+    Said,
+    /// Somebody who had departed comes back, as the document says.
+    Return,
+    /// An authority locks, and says why.
+    Lock(Authority, Option<&'a str>),
+    /// An authority lets go of its lock.
+    Unlock(Authority),
+    /// They signed in then.
+    Came(Timestamp),
+    /// Nothing: time has passed.
+    Look,
+}
+
 /// Adds to a plan what it takes to write a document: the record in front of everything else, what the kind's rules add, and what the history
 /// says. Returns whether there was anything to write.
 pub(super) fn put(
     snapshot: &dyn Snapshot,
     caller: &Caller,
-    mut draft: Draft<'_>,
+    draft: Draft<'_>,
     plan: &mut Plan,
 ) -> Result<bool, RosterError> {
-    let settled = settle(snapshot, caller, &mut draft)?;
+    put_as(snapshot, caller, draft, Act::Said, plan)
+}
+
+/// The same for who wants something of a person's standing that no document says.
+pub(super) fn put_as(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    mut draft: Draft<'_>,
+    act: Act<'_>,
+    plan: &mut Plan,
+) -> Result<bool, RosterError> {
+    let settled = settle(snapshot, caller, &mut draft, act)?;
     let Draft { kind, at, wanted, before, anew } = draft;
-    let same = before.is_some_and(|before| *before.kept == wanted) && settled.changes.is_empty();
+    let same = before.is_some_and(|before| *before.kept == wanted)
+        && settled.changes.is_empty()
+        && settled.writes.is_empty();
     if same && !anew {
         return Ok(false);
     }
@@ -79,10 +112,15 @@ pub(super) fn put(
 }
 
 /// Applies the rules of a kind to a document that is to be written.
-fn settle(snapshot: &dyn Snapshot, caller: &Caller, draft: &mut Draft<'_>) -> Result<Settled, RosterError> {
+fn settle(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    draft: &mut Draft<'_>,
+    act: Act<'_>,
+) -> Result<Settled, RosterError> {
     let &mut Draft { kind, at, ref wanted, before, .. } = draft;
     match kind.id {
-        KindId::USER => return person::settle(snapshot, caller, draft),
+        KindId::USER => return person::settle(snapshot, caller, draft, act),
         KindId::GROUP => {
             refuse_closed(snapshot, caller, before, wanted)?;
             return Ok(Settled::default());

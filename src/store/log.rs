@@ -55,8 +55,22 @@ pub enum Action {
     Patch,
     /// An inactive person was restored by a POST.
     Reclaim,
-    /// A resource was removed.
+    /// A resource was removed, or a person departed: nobody is served it any more.
     Delete,
+    /// Somebody who had departed came back.
+    Rehire,
+    /// A person was locked.
+    Lock,
+    /// A lock on a person was taken back.
+    Unlock,
+    /// A person's schedule had its effect.
+    Schedule,
+    /// A program said that it has records of a person.
+    Hold,
+    /// A program said that it has none any more.
+    HoldRelease,
+    /// A person signed in.
+    SignIn,
     /// A request was refused for lack of a right.
     Refuse,
     /// A tenant came to be.
@@ -73,6 +87,12 @@ pub enum Action {
     Erase,
     /// An administrator was made.
     AdminCreate,
+    /// A person became an administrator.
+    AdminMake,
+    /// An administrator became a person like others.
+    AdminUnmake,
+    /// The account got another owner.
+    OwnerTransfer,
     /// A client was made.
     ClientCreate,
     /// A client was revoked, with all that it had been given.

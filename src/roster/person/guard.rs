@@ -24,6 +24,8 @@ pub(in crate::roster) fn guard(
     }
     let mut facts = vec![Given::Small(OWNER, Vec::new(), owner)];
     if snapshot.small(caller.tenant, ADMINISTRATORS, id.as_bytes())?.is_none() {
+        // Who becomes one meanwhile is looked at again.
+        facts.push(Given::Small(ADMINISTRATORS, id.as_bytes().to_vec(), None));
         return Ok(facts);
     }
     for row in all_small(snapshot, caller.tenant, ADMINISTRATORS)? {

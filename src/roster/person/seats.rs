@@ -1,6 +1,7 @@
 //! Licences: whoever has a licence and is not locked has a seat (H17).
 //!
-//! Seats are counted by the store, so that any number of people can be let in at a time and none gets a seat that is not there.
+//! Seats are counted by the store, so that any number of people can be let in at a time and none gets a seat that is not there. A person whom anybody else locks does not wait for a seat:
+//! whether there is one is asked when they are let in.
 
 use serde_json::{Map, Value};
 
@@ -21,25 +22,52 @@ pub(in crate::roster) fn room(pool: ResourceId, max: u64) -> Given {
     Given::Room { space: SEATS, key: pool.as_bytes().to_vec(), max }
 }
 
+/// The seat that a person of whom this is known has.
+pub(in crate::roster) fn seat_of(standing: &Standing, attributes: &Map<String, Value>) -> Option<ResourceId> {
+    link_id(attributes.get("license")).filter(|_| !standing.locks.is_locked())
+}
+
+/// The seat that they had before a write, if they were there at all.
+pub(in crate::roster) fn had_seat(
+    there: bool,
+    was: &Standing,
+    old: &Map<String, Value>,
+) -> Option<ResourceId> {
+    seat_of(was, old).filter(|_| there)
+}
+
+/// What is known of a person's seat before a write.
+#[derive(Clone, Copy)]
+pub(super) struct Seat<'a> {
+    /// Which they had.
+    pub had: Option<ResourceId>,
+    /// How they stood.
+    pub was: &'a Standing,
+    /// What their attributes were.
+    pub old: &'a Map<String, Value>,
+    /// Whether nobody is there who could be told that none is left.
+    pub waits: bool,
+}
+
 /// Gives the person a seat, or takes theirs, as locks and licence have it now; where none is left, refuses or locks as the pool has it.
-/// `was` is how they stood, and whether they were there at all.
+/// Who waited for a seat before goes on waiting, whatever the pool has.
 pub(super) fn settle(
     snapshot: &dyn Snapshot,
     caller: &Caller,
-    old: &Map<String, Value>,
+    seat: Seat<'_>,
     psa: &Map<String, Value>,
-    was: (&Standing, bool),
     now: &mut Standing,
     settled: &mut Settled,
 ) -> Result<(), RosterError> {
-    let had = link_id(old.get("license")).filter(|_| was.1 && !was.0.locks.is_locked());
     let licence = link_id(psa.get("license"));
     let others = now.locks.iter().any(|lock| lock.authority != Authority::License);
     let wants = licence.filter(|_| !others);
-    if had != wants
+    if seat.had != wants
         && let Some(pool) = wants
     {
-        if take(snapshot, caller, pool, settled)? {
+        let waited =
+            seat.was.locks.by(Authority::License).is_some() && link_id(seat.old.get("license")) == licence;
+        if take(snapshot, caller, pool, seat.waits || waited, settled)? {
             now.locks.release(Authority::License);
         } else {
             let reason = "no seat was left";
@@ -49,10 +77,15 @@ pub(super) fn settle(
     if licence.is_none() {
         now.locks.release(Authority::License);
     }
-    if let Some(pool) = had.filter(|pool| wants != Some(*pool)) {
+    if let Some(pool) = seat.had.filter(|pool| wants != Some(*pool)) {
         add(pool, -1, settled);
     }
     Ok(())
+}
+
+/// The write that counts the seat of a person who leaves it.
+pub(in crate::roster) fn free(pool: ResourceId) -> Write {
+    Write::Add { space: SEATS, key: pool.as_bytes().to_vec(), by: -1 }
 }
 
 /// Takes a seat; `false` where none is left and the pool locks rather than refuses.
@@ -60,6 +93,7 @@ fn take(
     snapshot: &dyn Snapshot,
     caller: &Caller,
     pool: ResourceId,
+    waits: bool,
     settled: &mut Settled,
 ) -> Result<bool, RosterError> {
     let at = Address { kind: KindId::LICENSE_POOL, id: pool };
@@ -75,6 +109,7 @@ fn take(
         // looks at them next lets them in.
         return match when_full {
             WhenFull::Lock => Ok(false),
+            WhenFull::Reject if waits => Ok(false),
             WhenFull::Reject => Err(RosterError::InUse(format!(
                 "no seat is left in the licence pool \"{}\": all {seats} are taken; lock somebody who has one, or give the pool more seats",
                 stored.display()

@@ -54,6 +54,7 @@ pub fn must_be_whole(roster: &Roster) {
         );
     }
     assert_eq!(roster.store().check(&mut |_| {}).unwrap(), vec![]);
+    assert_eq!(roster.check_people().unwrap(), vec![]);
 }
 
 /// Reads a whole list, a page at a time; fails when the pages do not add up.

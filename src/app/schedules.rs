@@ -1,0 +1,46 @@
+//! Has schedules looked at while the daemon serves (R15): at the start, which finds what was missed, and every little while from then on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::http::drain::Drain;
+use crate::roster::{Look, Roster};
+
+/// How late the effect of a day may come.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// Looks from one that looks ahead, for zones that changed, to the next: an hour.
+const LOOKS_TO_AHEAD: u32 = 120;
+
+/// Looks until the daemon stops.
+pub(super) async fn keep(roster: Arc<Roster>, drain: Drain) {
+    let mut tick = interval(LOOK_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looks = 0_u32;
+    loop {
+        tokio::select! {
+            () = drain.begun() => return,
+            _ = tick.tick() => {}
+        }
+        let look = if looks.is_multiple_of(LOOKS_TO_AHEAD) { Look::Ahead } else { Look::Now };
+        looks = looks.wrapping_add(1);
+        let (roster, drain) = (Arc::clone(&roster), drain.clone());
+        let looked =
+            tokio::task::spawn_blocking(move || roster.look_at_schedules(look, &|| !drain.has_begun())).await;
+        match looked {
+            Ok(Ok(looked)) if looked.changed > 0 || looked.failed > 0 => {
+                tracing::info!(
+                    changed = looked.changed,
+                    failed = looked.failed,
+                    "schedules had their effect"
+                );
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(?error, "schedules could not be looked at; they are again shortly");
+            }
+            Err(_) => tracing::error!("looking at schedules failed; they are looked at again shortly"),
+        }
+    }
+}
