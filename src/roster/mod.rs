@@ -35,6 +35,7 @@ mod known;
 mod led;
 mod leniencies;
 mod members;
+mod money;
 mod operate;
 mod patch;
 mod person;

@@ -80,12 +80,14 @@ pub(super) fn put(
 
 /// Applies the rules of a kind to a document that is to be written.
 fn settle(snapshot: &dyn Snapshot, caller: &Caller, draft: &mut Draft<'_>) -> Result<Settled, RosterError> {
-    let &mut Draft { kind, at, ref wanted, before, .. } = draft;
+    let &mut Draft { kind, at, ref mut wanted, before, .. } = draft;
     match kind.id {
         KindId::USER => return person::settle(snapshot, caller, draft),
         KindId::GROUP => return Ok(Settled::default()),
         _ => {}
     }
+    kinds::spell(&kind.core, &mut wanted.core);
+    let wanted = &*wanted;
     kinds::check(kind.id, wanted)?;
     let kept = before.map(|before| before.kept);
     let mut settled =

@@ -20,6 +20,7 @@ mod gates;
 mod lists;
 mod oauth;
 mod process;
+mod psa;
 mod roster;
 mod rows;
 mod schemas;
