@@ -77,7 +77,7 @@ pub fn show_history(attributes: &mut Attributes, name: &str, today: Day) {
         .map(|entry| {
             let mut parts = Map::new();
             parts.insert("startDate".to_owned(), entry.start.to_string().into());
-            if let Some(last) = entry.end.and_then(Day::day_before) {
+            if let Some(last) = entry.end {
                 parts.insert("endDate".to_owned(), last.to_string().into());
             }
             parts.extend(entry.value.clone());

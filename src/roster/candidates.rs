@@ -180,6 +180,9 @@ impl Planner<'_> {
     }
 
     fn look_up(&self, path: &AttrPath, op: CompareOp, value: &Literal) -> Found {
+        if let (CompareOp::Eq, Literal::Text(text), Some(kind)) = (op, value, self.names(path)) {
+            return self.naming(kind, text);
+        }
         if let Some(extension) = &path.extension {
             return self.custom(extension, path, op, value);
         }
@@ -205,6 +208,26 @@ impl Planner<'_> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Tells which kind of resource an attribute names by its id. People are named without being in the index.
+    fn names(&self, path: &AttrPath) -> Option<KindId> {
+        let attribute = self.kind.attribute_of(path.extension.as_deref(), &path.name)?;
+        let holder = match &path.sub {
+            Some(sub) => attribute.sub(sub)?,
+            None if attribute.names.is_some() => attribute,
+            // A complex attribute is compared by its value.
+            None => attribute.sub("value")?,
+        };
+        holder.names.filter(|kind| *kind != KindId::USER)
+    }
+
+    /// Lists what names a resource. By which of its attributes, the index does not say.
+    fn naming(&self, kind: KindId, id: &str) -> Found {
+        let Ok(id) = ResourceId::parse(id) else { return Ok(Some(Candidates::nothing())) };
+        let entry = index::reference(Address { kind, id });
+        let found = self.indexed(&IndexRange::exactly(self.kind.id, entry.index, entry.value))?;
+        Ok(found.map(Candidates::maybe))
     }
 
     /// An equality on an attribute of the tenant's own.

@@ -11,7 +11,7 @@ use super::rules::{Draft, Settled, put};
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{View, view};
-use super::{Caller, Roster, adopt, index, person, references};
+use super::{Caller, Roster, adopt, index, money, person, references};
 use crate::idp::normalise;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::urn::STANDING;
@@ -47,6 +47,7 @@ impl Roster {
         body: Value,
     ) -> Result<(Address, Job<'a>), RosterError> {
         caller.needs(Scope::writes(kind.id))?;
+        money::check_resource(caller, kind, &body)?;
         let mut incoming = normalise::resource(body, kind, caller.profile)?;
         let document = incoming.create(kind, caller.profile)?;
         if let Some(at) = self.reclaimable(caller, kind, &document)? {

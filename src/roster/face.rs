@@ -11,7 +11,7 @@ use super::{Caller, person};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::urn;
 use crate::scim::Document;
-use crate::scim::schema::{Kind, Schema};
+use crate::scim::schema::{Kind, MONEY, Schema};
 use crate::store::{Snapshot, Stored};
 
 /// The segments of a record as a caller is shown them; `None` where that is as they are stored.
@@ -21,17 +21,18 @@ pub(super) fn face(
     stored: &Stored,
 ) -> Result<Option<Vec<(String, String)>>, RosterError> {
     let at = stored.at();
-    let computed = match at.kind {
-        KindId::GROUP => false,
-        KindId::USER => caller.kinds().by_id(at.kind).is_some_and(|kind| kind.sees(urn::USER)),
-        _ => true,
-    };
-    let Some(kind) = caller.kinds().by_id(at.kind).filter(|_| computed) else { return Ok(None) };
+    let Some(kind) = caller.kinds().by_id(at.kind) else { return Ok(None) };
+    let has_extension = at.kind == KindId::USER && kind.sees(urn::USER);
+    // What is financial is kept apart, and shown among the rest.
+    let is_split = || stored.segments().any(|(id, _)| id.ends_with(MONEY) && kind.sees(id));
+    if matches!(at.kind, KindId::USER | KindId::GROUP) && !has_extension && !is_split() {
+        return Ok(None);
+    }
     let mut document = Document::from_segments(kind.seen(stored.segments()))
         .map_err(|error| RosterError::Broken(format!("{}: {error}", at.id)))?;
     show_links(snapshot, caller, kind, &mut document)?;
     match at.kind {
-        KindId::USER => person::show(snapshot, caller, stored, &mut document)?,
+        KindId::USER if has_extension => person::show(snapshot, caller, stored, &mut document)?,
         KindId::LICENSE_POOL => {
             let used = snapshot.counter(caller.tenant, SEATS, at.id.as_bytes())?;
             document.set(None, "used", Some(used.into()));

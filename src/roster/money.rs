@@ -1,6 +1,121 @@
-//! Which attributes are about money, by their names in the history.
+//! Money and those who may not see it: a request that names it is refused whole (section 4 of the domain; A03, X25).
+//!
+//! To a credential without the scope `financials` such an attribute does not exist, so that what is sent of it would be taken for
+//! one that no schema knows, and kept. So bodies are looked through before they are read, for the names that are hidden from the caller.
 
-/// Whose financial attributes they are.
+use serde_json::{Map, Value};
+
+use super::Caller;
+use super::error::RosterError;
+use super::scope::Scope;
+use crate::scim::attr::{Resolved, resolve};
+use crate::scim::schema::{Kind, MONEY, Schema};
+use crate::scim::urn;
+
+/// Refuses the body of a POST or a PUT that names what the caller may not see.
+pub(super) fn check_resource(caller: &Caller, kind: &Kind, body: &Value) -> Result<(), RosterError> {
+    let hidden = Hidden { caller, kind };
+    if hidden.is_anything() && body.as_object().is_some_and(|body| hidden.is_named_in(body)) {
+        return Err(forbidden());
+    }
+    Ok(())
+}
+
+/// Refuses the body of a PATCH that names what the caller may not see, in any of its operations.
+pub(super) fn check_patch(caller: &Caller, kind: &Kind, body: &Value) -> Result<(), RosterError> {
+    let hidden = Hidden { caller, kind };
+    if !hidden.is_anything() {
+        return Ok(());
+    }
+    let lists = body.as_object().into_iter().flatten().filter(|(name, _)| urn::same(name, "Operations"));
+    let operations = lists.filter_map(|(_, list)| list.as_array()).flatten().filter_map(Value::as_object);
+    if operations.into_iter().any(|operation| hidden.is_named_by(operation)) {
+        return Err(forbidden());
+    }
+    Ok(())
+}
+
+fn forbidden() -> RosterError {
+    RosterError::Forbidden { needs: Scope::Financials.name() }
+}
+
+/// What is hidden from a caller of one kind.
+struct Hidden<'a> {
+    caller: &'a Caller,
+    kind: &'a Kind,
+}
+
+impl Hidden<'_> {
+    fn is_anything(&self) -> bool {
+        self.schemas().next().is_some()
+    }
+
+    /// The schemas of which something is hidden, with what is hidden alone.
+    fn schemas(&self) -> impl Iterator<Item = &Schema> {
+        self.caller.sight.hidden(self.kind.id)
+    }
+
+    /// Tells whether an operation of a PATCH names it: by its path, or by a name in its value.
+    fn is_named_by(&self, operation: &Map<String, Value>) -> bool {
+        let members = |wanted: &'static str| {
+            operation.iter().filter(move |(name, _)| urn::same(name, wanted)).map(|(_, value)| value)
+        };
+        let mut values = members("value").filter_map(Value::as_object);
+        let mut paths = members("path").filter_map(Value::as_str).filter(|path| !path.trim().is_empty());
+        let Some(path) = paths.next() else { return values.any(|value| self.is_named_in(value)) };
+        self.is_name(path)
+            || values.any(|value| self.is_named_within(path.trim(), value))
+            || paths.any(|path| self.is_name(path))
+    }
+
+    /// Tells whether it is named by an object of attributes.
+    fn is_named_in(&self, attributes: &Map<String, Value>) -> bool {
+        attributes.iter().any(|(name, value)| {
+            self.is_name(name) || value.as_object().is_some_and(|value| self.is_named_within(name, value))
+        })
+    }
+
+    /// Tells whether it is named by the attributes that stand under the URN of a schema.
+    fn is_named_within(&self, id: &str, attributes: &Map<String, Value>) -> bool {
+        if urn::same(id, &self.kind.core.id) {
+            // As deep as the reader of bodies lets it be.
+            return self.is_named_in(attributes);
+        }
+        let of = self.schemas().find(|schema| urn::same(id.strip_suffix(MONEY).unwrap_or(id), &schema.id));
+        of.is_some_and(|schema| {
+            attributes.keys().any(|name| self.is_name(name) || schema.attribute(first_name(name)).is_some())
+        })
+    }
+
+    /// Tells whether a name or a path means it.
+    fn is_name(&self, text: &str) -> bool {
+        let head = text.trim();
+        let by_urn = |schema: &Schema| {
+            behind(&schema.id, head).is_some_and(|rest| schema.attribute(first_name(rest)).is_some())
+        };
+        if self.schemas().any(by_urn) {
+            return true;
+        }
+        let name = first_name(behind(&self.kind.core.id, head).unwrap_or(head));
+        self.schemas().any(|schema| schema.attribute(name).is_some())
+            // Another schema may have one of this name, which is meant then.
+            && !matches!(resolve(name, self.kind), Resolved::Attribute { .. })
+    }
+}
+
+/// Returns what follows the URN of a schema in a path.
+fn behind<'t>(id: &str, text: &'t str) -> Option<&'t str> {
+    let (head, rest) = text.split_at_checked(id.len())?;
+    let rest = rest.strip_prefix(MONEY).unwrap_or(rest);
+    rest.strip_prefix([':', '.']).filter(|_| urn::same(head, id))
+}
+
+/// Returns the attribute that a path without a URN begins with.
+fn first_name(path: &str) -> &str {
+    path.split(['[', '.']).next().unwrap_or_default().trim()
+}
+
+/// Whose rates they are.
 const PSA: &str = "urn:rosterd:scim:schemas:extension:psa:1.0:User";
 /// What a person's hour costs, and what it is sold for.
 const RATES: [&str; 2] = ["costRates", "billingRates"];

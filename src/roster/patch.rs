@@ -10,7 +10,7 @@ use super::rules::{Before, Draft, put};
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{Precondition, View};
-use super::{Caller, Roster, adopt, person};
+use super::{Caller, Roster, adopt, money, person};
 use crate::idp::normalise;
 use crate::ids::Address;
 use crate::scim::patch;
@@ -32,6 +32,7 @@ impl Roster {
         edges: Edges,
     ) -> Result<View, RosterError> {
         caller.needs(Scope::writes(kind.id))?;
+        money::check_patch(caller, kind, &body)?;
         let incoming = normalise::patch(body, kind, caller.profile)?;
         let rule = |snapshot: &dyn Snapshot| {
             let (stored, kept, facts) = Self::found(snapshot, caller, kind, at, given)?;

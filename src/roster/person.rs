@@ -25,6 +25,7 @@ use super::rules::{Act, Before, Draft, Settled};
 use super::{Caller, LOCAL, references};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::calendar::Zone;
+use crate::psa::kinds;
 use crate::psa::locks::Authority;
 use crate::psa::person::{self, Around, RATES, differs_from};
 use crate::psa::standing::{Standing, Writer};
@@ -119,8 +120,10 @@ pub(super) fn settle(
         || Ok(Standing::default()),
         |Before { stored, kept }| standing(stored, kept.is_active()),
     )?;
+    name_by_parts(caller, draft);
     let mut now = was.clone();
     let mut psa = wanted_attributes(kind, &draft.wanted, &old);
+    default_kind(caller, draft, &old, &mut psa);
     lower::lower(snapshot, caller, draft, &old, &was, &mut psa, &mut settled)?;
     if psa != old {
         let company = company(snapshot, caller, &psa)?;
@@ -210,10 +213,49 @@ fn leave_old_schedule(
     Ok(())
 }
 
+/// Whoever is nothing else is an employee (H01): for good where an administrator adds them, and as long as nobody says otherwise where an identity
+/// provider does. Of those the default is shown and not kept, so that sending it back gives them nothing.
+fn default_kind(caller: &Caller, draft: &Draft<'_>, old: &Map<String, Value>, psa: &mut Map<String, Value>) {
+    if draft.before.is_none() && caller.connection == LOCAL {
+        psa.entry("kind").or_insert_with(|| "employee".into());
+    } else if !old.contains_key("kind") && psa.get("kind").and_then(Value::as_str) == Some("employee") {
+        psa.shift_remove("kind");
+    }
+}
+
+/// Fills in the display name of a person whom an administrator added, from the parts of the name, unless somebody chose another (P09). What an
+/// identity provider sent stays as it was sent.
+fn name_by_parts(caller: &Caller, draft: &mut Draft<'_>) {
+    let is_ours = draft.before.is_none_or(|before| before.stored.connection() == Some(LOCAL));
+    if caller.connection != LOCAL || !is_ours {
+        return;
+    }
+    let was_filled_in = draft.before.is_some_and(|Before { kept, .. }| {
+        kept.display_name().is_some()
+            && kept.display_name() == draft.wanted.display_name()
+            && kept.display_name() == full_name(kept).as_deref()
+    });
+    if (draft.wanted.display_name().is_none() || was_filled_in)
+        && let Some(name) = full_name(&draft.wanted)
+    {
+        draft.wanted.set(None, "displayName", Some(name.into()));
+    }
+}
+
+/// First, middle and last name in a row, as far as they are given.
+fn full_name(document: &Document) -> Option<String> {
+    let name = document.get("name")?;
+    let parts = ["givenName", "middleName", "familyName"];
+    let given = parts.iter().filter_map(|part| name.get(*part)?.as_str()).map(str::trim);
+    let given: Vec<&str> = given.filter(|part| !part.is_empty()).collect();
+    (!given.is_empty()).then(|| given.join(" "))
+}
+
 /// What a document says of the PSA attributes, with what its writer does not see as it was.
 fn wanted_attributes(kind: &Kind, wanted: &Document, old: &Map<String, Value>) -> Map<String, Value> {
     let Some(schema) = kind.extension(urn::USER) else { return old.clone() };
     let mut all = wanted.extension(urn::USER).cloned().unwrap_or_default();
+    kinds::spell(schema, &mut all);
     for (name, value) in old.iter().filter(|(name, _)| schema.attribute(name).is_none()) {
         all.insert(name.clone(), value.clone());
     }

@@ -10,7 +10,7 @@ use super::rules::{Before, Draft, put};
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{Precondition, View};
-use super::{Caller, Roster, adopt, person};
+use super::{Caller, Roster, adopt, money, person};
 use crate::idp::normalise;
 use crate::idp::profile::PutOmitted;
 use crate::ids::{Address, KindId};
@@ -46,6 +46,7 @@ impl Roster {
         body: Value,
     ) -> Result<Job<'a>, RosterError> {
         caller.needs(Scope::writes(kind.id))?;
+        money::check_resource(caller, kind, &body)?;
         let incoming = normalise::resource(body, kind, caller.profile)?;
         let rule = move |snapshot: &dyn Snapshot| {
             let (stored, kept, mut facts) = Self::found(snapshot, caller, kind, at, given)?;

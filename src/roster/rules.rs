@@ -118,7 +118,7 @@ fn settle(
     draft: &mut Draft<'_>,
     act: Act<'_>,
 ) -> Result<Settled, RosterError> {
-    let &mut Draft { kind, at, ref wanted, before, .. } = draft;
+    let &mut Draft { kind, at, ref mut wanted, before, .. } = draft;
     match kind.id {
         KindId::USER => return person::settle(snapshot, caller, draft, act),
         KindId::GROUP => {
@@ -127,6 +127,8 @@ fn settle(
         }
         _ => {}
     }
+    kinds::spell(&kind.core, &mut wanted.core);
+    let wanted = &*wanted;
     kinds::check(kind.id, wanted)?;
     let kept = before.map(|before| before.kept);
     let mut settled =

@@ -20,7 +20,7 @@ use crate::ids::{ConnectionId, KindId, TenantId};
 use crate::psa::kinds;
 use crate::scim::Kinds;
 use crate::scim::custom::Definition;
-use crate::scim::schema::{Kind, Schema};
+use crate::scim::schema::{Kind, MONEY, Schema};
 use crate::store::{Given, IndexEntry, Segment, Snapshot, Stored, UniqueKey};
 
 /// Most tenants whose schemas are held ready.
@@ -72,12 +72,23 @@ impl Eyes {
     fn of(self, kinds: &Kinds) -> Kinds {
         kinds::seen(kinds, self.psa, self.money)
     }
+
+    /// Lists what there is of money and is not shown, by kind and schema.
+    fn hidden(self, kinds: &Kinds) -> Vec<(KindId, Schema)> {
+        let of = |kind: &Arc<Kind>| -> Vec<(KindId, Schema)> {
+            let with_money = kind.extensions.iter().filter(|schema| schema.holds_money());
+            with_money.map(|schema| (kind.id, schema.only_money())).collect()
+        };
+        if self.money { Vec::new() } else { kinds.iter().flat_map(of).collect() }
+    }
 }
 
 /// What a connection sees of them.
 #[derive(Debug)]
 pub(super) struct Sight {
     kinds: Kinds,
+    /// Schemas of what is hidden because the credential may not see money.
+    hidden: Vec<(KindId, Schema)>,
     whole: Arc<Whole>,
     /// The schemas that are being changed at this moment.
     closing: Vec<String>,
@@ -111,8 +122,8 @@ impl Default for Schemas {
         let whole =
             Arc::new(Whole { kinds: built_in.clone(), customs: Vec::new(), generation: None, fence: None });
         let standard = Eyes::ALL.map(|eyes| {
-            let kinds = eyes.of(&built_in);
-            (eyes, Arc::new(Sight { kinds, whole: Arc::clone(&whole), closing: Vec::new() }))
+            let (kinds, hidden) = (eyes.of(&built_in), eyes.hidden(&built_in));
+            (eyes, Arc::new(Sight { kinds, hidden, whole: Arc::clone(&whole), closing: Vec::new() }))
         });
         let (known, closing, changing) = (Mutex::default(), Mutex::default(), Mutex::default());
         Self { built_in, standard: standard.into(), known, closing, changing }
@@ -128,7 +139,8 @@ impl Schemas {
         found.unwrap_or_else(|| {
             let whole =
                 Whole { kinds: self.built_in.clone(), customs: Vec::new(), generation: None, fence: None };
-            Arc::new(Sight { kinds: eyes.of(&self.built_in), whole: Arc::new(whole), closing: Vec::new() })
+            let (kinds, hidden) = (eyes.of(&self.built_in), eyes.hidden(&self.built_in));
+            Arc::new(Sight { kinds, hidden, whole: Arc::new(whole), closing: Vec::new() })
         })
     }
 
@@ -176,12 +188,13 @@ impl Roster {
                 whole
             }
         };
-        let kinds = eyes.of(&self.kinds().extended(|kind| whole.seen_by(connection, kind)));
+        let all = self.kinds().extended(|kind| whole.seen_by(connection, kind));
+        let (kinds, hidden) = (eyes.of(&all), eyes.hidden(&all));
         // After the snapshot: a change that the snapshot knows of has closed its schema before.
         let closing = self.schemas.closing.lock().unwrap_or_else(PoisonError::into_inner);
         let closing =
             closing.iter().filter(|(whose, _)| *whose == tenant).map(|(_, id)| id.clone()).collect();
-        Ok(Arc::new(Sight { kinds, whole, closing }))
+        Ok(Arc::new(Sight { kinds, hidden, whole, closing }))
     }
 }
 
@@ -223,6 +236,11 @@ impl Sight {
         &self.kinds
     }
 
+    /// Lists the schemas of which something is hidden because the credential may not see money, with that alone.
+    pub(super) fn hidden(&self, kind: KindId) -> impl Iterator<Item = &Schema> {
+        self.hidden.iter().filter(move |(of, _)| *of == kind).map(|(_, schema)| schema)
+    }
+
     /// Returns a kind with every extension of the tenant, seen or not.
     pub(super) fn whole_kind<'a>(&'a self, kind: &'a Kind) -> &'a Kind {
         self.whole.kinds.by_id(kind.id).map_or(kind, AsRef::as_ref)
@@ -244,7 +262,7 @@ impl Sight {
         segments: &mut Vec<Segment>,
     ) -> Result<(), RosterError> {
         for (id, json) in before.segments().skip(1).filter(|(id, _)| !kind.sees(id)) {
-            if self.whole.custom(kind.id, id).is_none()
+            if self.whole.custom(kind.id, schema_of(id)).is_none()
                 && snapshot.small(tenant, SCHEMA_STATE, GENERATION)? != self.whole.generation
             {
                 // It came after the caller was let in, so that its keys are not known here.
@@ -264,10 +282,13 @@ impl Sight {
         let building = self.whole.customs.iter().filter(|custom| custom.building);
         let closed = building.map(|custom| &custom.schema.id).chain(&self.closing);
         for id in closed {
-            let old = before.and_then(|before| before.segments().find(|(known, _)| known == id));
-            let new = after.iter().find(|segment| segment.urn == *id);
-            if old.map(|(_, json)| json) != new.map(|segment| segment.json.as_str()) {
-                return Err(RosterError::Busy);
+            let money = format!("{id}{MONEY}");
+            for id in [id, &money] {
+                let old = before.and_then(|before| before.segments().find(|(known, _)| known == id));
+                let new = after.iter().find(|segment| segment.urn == *id);
+                if old.map(|(_, json)| json) != new.map(|segment| segment.json.as_str()) {
+                    return Err(RosterError::Busy);
+                }
             }
         }
         Ok(())
@@ -277,8 +298,12 @@ impl Sight {
     pub(super) fn keys(&self, kind: KindId, segments: &[Segment]) -> Result<CustomKeys, RosterError> {
         let mut keys = CustomKeys::default();
         for segment in segments.iter().skip(1) {
-            let Some(custom) = self.whole.custom(kind, &segment.urn) else { continue };
-            keys.index.push(IndexEntry { index: keyed::CARRIED, value: keyed::carried(&segment.urn) });
+            let id = schema_of(&segment.urn);
+            let Some(custom) = self.whole.custom(kind, id) else { continue };
+            let carried = IndexEntry { index: keyed::CARRIED, value: keyed::carried(id) };
+            if !keys.index.contains(&carried) {
+                keys.index.push(carried);
+            }
             if custom.keyed.is_empty() {
                 continue;
             }
@@ -287,7 +312,7 @@ impl Sight {
             for keyed in &custom.keyed {
                 for value in keyed.of_attributes(&attributes) {
                     if keyed.unique {
-                        let name = format!("{}:{}", segment.urn, keyed.name);
+                        let name = format!("{id}:{}", keyed.name);
                         keys.unique.push((UniqueKey { index: keyed::UNIQUE, value }, name));
                     } else {
                         keys.index.push(IndexEntry { index: keyed::INDEXED, value });
@@ -311,6 +336,11 @@ impl Sight {
         });
         custom.keyed.iter().find(|keyed| keyed.name == name && keyed.sub.as_deref() == wanted)
     }
+}
+
+/// Returns the schema of a segment, of its financial attributes as well.
+fn schema_of(segment: &str) -> &str {
+    segment.strip_suffix(MONEY).unwrap_or(segment)
 }
 
 /// Reads one version of a schema.

@@ -7,7 +7,7 @@
 //! A document that was taken is stored and read again at each start, so a later rosterd may take more than this one, never less.
 //!
 //! Beside the members of RFC 7643 a document may say `extends` (which kind it extends), and an attribute `indexed` (resources are found
-//! by it without being read) and `closed` (nothing but its canonical values is accepted).
+//! by it without being read), `closed` (nothing but its canonical values is accepted) and `financial` (for those only who may see money).
 
 mod evolve;
 mod names;
@@ -131,6 +131,9 @@ fn written(attribute: &Attribute) -> Value {
         let mut say = |name: &str, value: Value| parts.insert(name.to_owned(), value);
         if attribute.indexed {
             say("indexed", true.into());
+        }
+        if attribute.financial {
+            say("financial", true.into());
         }
         if attribute.canonical == Canonical::Enforced {
             say("closed", true.into());

@@ -247,6 +247,13 @@ impl Schema {
         Self::new(self.id.clone(), self.name.clone(), self.description.clone(), attributes)
     }
 
+    /// Makes the schema of what those do not see who may not see money.
+    #[must_use]
+    pub fn only_money(&self) -> Self {
+        let attributes = self.attributes.iter().filter(|attribute| attribute.financial).cloned().collect();
+        Self::new(self.id.clone(), self.name.clone(), self.description.clone(), attributes)
+    }
+
     /// Tells whether some attribute is shown only to those who ask for it.
     pub const fn holds_back(&self) -> bool {
         self.holds_back

@@ -24,6 +24,7 @@ mod oauth;
 mod outbox;
 mod people;
 mod process;
+mod psa;
 mod rights;
 mod roster;
 mod rows;

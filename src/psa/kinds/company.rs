@@ -1,6 +1,9 @@
 //! Company: an employer, where a firm has several (H01, H12).
 
+use super::employment_template::check_country;
 use super::invalid;
+use crate::psa::calendar::Zone;
+use crate::psa::money::Currency;
 use crate::psa::urn;
 use crate::scim::schema::Schema;
 use crate::scim::schema::build::string;
@@ -24,12 +27,16 @@ pub(super) fn schema() -> Schema {
     )
 }
 
-/// Checks the currency.
+/// Checks the currency and the time zone.
 pub(super) fn check(document: &Document) -> Result<(), Refusal> {
-    match document.text("baseCurrency") {
-        Some(code) if code.len() != 3 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) => Err(invalid(
-            "baseCurrency: expected the three capital letters of a code of ISO 4217, such as EUR",
-        )),
-        _ => Ok(()),
+    if let Some(code) = document.text("baseCurrency") {
+        let currency = Currency::parse(code).map_err(|error| invalid(format!("baseCurrency: {error}")))?;
+        if currency.code() != code {
+            return Err(invalid(format!("baseCurrency: expected capital letters, as in {currency}")));
+        }
     }
+    if let Some(name) = document.text("timeZone") {
+        Zone::parse(name).map_err(|error| invalid(format!("timeZone: {error}")))?;
+    }
+    check_country(document)
 }

@@ -37,6 +37,11 @@ pub(super) fn check(document: &Document) -> Result<(), Refusal> {
             )));
         }
     }
+    check_country(document)
+}
+
+/// Checks a country.
+pub(super) fn check_country(document: &Document) -> Result<(), Refusal> {
     match document.text("country") {
         Some(code) if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) => {
             Err(invalid("country: expected the two capital letters of a code of ISO 3166-1, such as FI"))

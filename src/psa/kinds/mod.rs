@@ -1,7 +1,7 @@
 //! The kinds of resource that a firm administers, one file each, and the registry of all that are served.
 //!
 //! A kind is a schema and the rules that need nothing but the document; the engine does the rest. What needs the store (that what is
-//! named exists, that nothing that is named goes) follows from [`Attribute::names`](crate::scim::schema::Attribute::names).
+//! named exists, that nothing that is named goes) follows from the field `names` of [`Attribute`](crate::scim::schema::Attribute).
 
 mod client;
 mod company;
@@ -13,11 +13,13 @@ mod user_type;
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 pub use cost_center::{PARENT, PARENTS_MAX};
 pub use license_pool::{Pool, WhenFull};
 
 use crate::ids::KindId;
-use crate::scim::schema::{Kind, Kinds, Schema, build};
+use crate::scim::schema::{Attribute, Canonical, Kind, Kinds, Schema, build};
 use crate::scim::{Document, Refusal, Why};
 
 /// Lists every kind that is served, with everything that can be seen of it.
@@ -60,6 +62,35 @@ pub fn check(kind: KindId, document: &Document) -> Result<(), Refusal> {
         KindId::COMPANY => company::check(document),
         KindId::LICENSE_POOL => Pool::of(document).map(drop),
         _ => Ok(()),
+    }
+}
+
+/// Writes words of closed lists as the list has them: whoever reads them later need not mind the case of letters.
+pub fn spell(schema: &Schema, attributes: &mut Map<String, Value>) {
+    for attribute in &schema.attributes {
+        let Some(value) = attributes.get_mut(&attribute.name) else { continue };
+        spell_value(attribute, value);
+        let elements = match value {
+            Value::Array(elements) => elements.as_mut_slice(),
+            one => std::slice::from_mut(one),
+        };
+        for parts in elements.iter_mut().filter_map(Value::as_object_mut) {
+            for sub in &attribute.sub_attributes {
+                if let Some(value) = parts.get_mut(&sub.name) {
+                    spell_value(sub, value);
+                }
+            }
+        }
+    }
+}
+
+fn spell_value(attribute: &Attribute, value: &mut Value) {
+    let closed = attribute.canonical == Canonical::Enforced;
+    if let (true, Value::String(text)) = (closed, value) {
+        let same = |word: &&String| word.eq_ignore_ascii_case(text);
+        if let Some(word) = attribute.canonical_values.iter().find(same) {
+            text.clone_from(word);
+        }
     }
 }
 

@@ -69,10 +69,11 @@ pub(super) fn lower(
             lowering.one(name, value)?
         };
         if let Some(why) = why {
-            let value = quoted(value.unwrap_or_default());
-            settled
-                .remarks
-                .push(format!("{name} {value} was kept as it was sent, and nothing follows from it: {why}"));
+            let what = match value {
+                Some(value) => format!("{name} {} was kept as it was sent", quoted(value)),
+                None => format!("{name} was cleared"),
+            };
+            settled.remarks.push(format!("{what}, and nothing follows from it: {why}"));
         }
     }
     Ok(())

@@ -20,7 +20,7 @@ use crate::roster::scope::{Scope, Scopes};
 use crate::roster::{Caller, LOCAL, Roster, all_small};
 use crate::scim::attr::AttrPath;
 use crate::scim::custom::{Definition, Loss, losses, newly_keyed};
-use crate::scim::schema::Schema;
+use crate::scim::schema::{MONEY, Schema};
 use crate::store::{Action, Actor, Given, IndexRange, Outcome, Stored, Unit, Write};
 
 /// Resources that are read, or indexed in one unit.
@@ -328,9 +328,13 @@ impl Roster {
 }
 
 fn attributes_of(stored: &Stored, id: &str) -> Result<Option<Map<String, Value>>, RosterError> {
-    let Some((_, json)) = stored.segments().find(|(known, _)| *known == id) else { return Ok(None) };
-    let read = serde_json::from_str(json);
-    read.map(Some).map_err(|error| RosterError::Broken(format!("{}: {id}: {error}", stored.at().id)))
+    let mut found: Option<Map<String, Value>> = None;
+    for (_, json) in stored.segments().filter(|(known, _)| known.strip_suffix(MONEY).unwrap_or(known) == id) {
+        let part: Map<String, Value> = serde_json::from_str(json)
+            .map_err(|error| RosterError::Broken(format!("{}: {id}: {error}", stored.at().id)))?;
+        found.get_or_insert_default().extend(part);
+    }
+    Ok(found)
 }
 
 /// Tells whether an attribute, or a part of it, has a value.

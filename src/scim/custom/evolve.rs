@@ -65,6 +65,11 @@ fn compare(old: &Attribute, new: &Attribute, name: &str, lose: &mut dyn FnMut(St
     if old.kind != new.kind {
         lose(format!("{name} changes its type from {} to {}", old.kind.as_str(), new.kind.as_str()));
     }
+    if old.financial != new.financial {
+        // The value is kept elsewhere, and may have been shown to others.
+        let word = if new.financial { "financial" } else { "no longer financial" };
+        lose(format!("{name} becomes {word}"));
+    }
     if old.multi_valued != new.multi_valued {
         let word = if new.multi_valued { "a list" } else { "a single value" };
         lose(format!("{name} becomes {word}"));

@@ -205,7 +205,7 @@ impl Reader {
         parent: Option<&str>,
         count: &mut usize,
     ) -> Option<Attribute> {
-        const KNOWN: [&str; 14] = [
+        const KNOWN: [&str; 15] = [
             "name",
             "type",
             "multiValued",
@@ -220,6 +220,7 @@ impl Reader {
             "subAttributes",
             "indexed",
             "closed",
+            "financial",
         ];
         self.unknown(place, members, &KNOWN);
         let name = self.text(place, members, "name");
@@ -260,6 +261,11 @@ impl Reader {
             Uniqueness::as_str,
         );
         let closed = self.flag(place, members, "closed").unwrap_or(false);
+        let financial = self.flag(place, members, "financial").unwrap_or(false);
+        if financial && parent.is_some() {
+            let what = "expected of whole attributes only: say it of the one that this is a part of";
+            self.mistake(within(place, "financial"), what.to_owned());
+        }
         let attribute = Attribute {
             kind,
             multi_valued: self.flag(place, members, "multiValued").unwrap_or(false),
@@ -273,7 +279,7 @@ impl Reader {
             reference_types: self.texts(place, members, "referenceTypes"),
             clearing: Clearing::Allowed,
             indexed: self.flag(place, members, "indexed").unwrap_or(false),
-            financial: false,
+            financial,
             names: None,
             description: self.described(place, members, "description").unwrap_or_default(),
             sub_attributes: self.sub_attributes(place, members, kind, parent, &name, count),

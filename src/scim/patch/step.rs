@@ -119,10 +119,11 @@ impl Work<'_> {
             }
             (Op::Add, _) => Ok(()),
             (Op::Remove | Op::Replace, _) => {
-                let keeps = self.kind.extension(id).and_then(|schema| {
-                    // What is required is required of an extension that is there.
-                    schema.attributes.iter().find(|attribute| attribute.is_read_only())
-                });
+                // What is required is required of an extension that is there. What is computed is in no document, and not taken away.
+                let has = |attribute: &&Attribute| {
+                    attribute.is_read_only() && self.document.attribute(Some(id), &attribute.name).is_some()
+                };
+                let keeps = self.kind.extension(id).and_then(|schema| schema.attributes.iter().find(has));
                 if let Some(attribute) = keeps {
                     return Err(mutability(format!("{id}:{} cannot be removed", attribute.name)));
                 }
