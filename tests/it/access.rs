@@ -88,7 +88,7 @@ fn p17_user_types_add_up_and_hold_at_their_cost_centre_and_below() {
         let third = make(&local, "/CostCenters", named("Espoo", json!({ "parent": { "value": below } })));
         assert!(may(&local, &ada, "users.view", at(&third)));
         // Moved away, it is another's.
-        local.patch(&format!("/CostCenters/{third}"), &replace("parent.value", beside.as_str())).expect(200);
+        let _ = local.patch(&format!("/CostCenters/{third}"), &replace("parent.value", beside.as_str())).expect(200);
         assert!(!may(&local, &ada, "users.view", at(&third)));
     });
 }
@@ -116,9 +116,9 @@ fn who_is_locked_may_nothing_and_what_is_not_known_is_refused() {
         let basic = make(&local, "/UserTypes", named("Basic", grants(&[("users.view", "all")])));
         let ada = make(&local, "/Users", with_psa("ada", json!({ "userTypes": [{ "value": basic }] })));
         assert!(may(&local, &ada, "users.view", json!({})));
-        local.patch(&format!("/Users/{ada}"), &replace("active", false)).expect(200);
+        let _ = local.patch(&format!("/Users/{ada}"), &replace("active", false)).expect(200);
         assert_eq!(ask(&local, &ada, "users.view", json!({})), (false, "the person is locked".to_owned()));
-        local.patch(&format!("/Users/{ada}"), &replace("active", true)).expect(200);
+        let _ = local.patch(&format!("/Users/{ada}"), &replace("active", true)).expect(200);
         assert!(may(&local, &ada, "users.view", json!({})));
         assert!(!may(&local, &ada, "users.fly", json!({})));
         assert!(!may(&local, &basic, "users.view", json!({})));
@@ -178,7 +178,7 @@ fn a04_mapped_groups_add_up() {
         let ada = app.post("/Users", &user("ada")).expect(201).id();
         assert!(!may(&local, &ada, "users.view", json!({})));
         for name in ["planners", "Clerks"] {
-            app.post("/Groups", &group(name, &[&ada])).expect(201);
+            let _ = app.post("/Groups", &group(name, &[&ada])).expect(201);
         }
         assert!(may(&local, &ada, "users.view", json!({})) && may(&local, &ada, "groups.view", json!({})));
         assert!(!may(&local, &ada, "users.update", json!({})));
@@ -204,7 +204,7 @@ fn x20_a_privileged_group_is_closed_to_identity_providers() {
         // The operator may open it.
         let open = GroupMap { provisioned: true, ..mapped("Bosses", "permissions.update") };
         decide(&app, vec![open]);
-        app.patch(&format!("/Groups/{bosses}"), &add_members(&[&ada])).expect(204);
+        let _ = app.patch(&format!("/Groups/{bosses}"), &add_members(&[&ada])).expect(204);
         assert!(may(&local(&app), &ada, "permissions.update", json!({})));
     });
 }
@@ -220,7 +220,7 @@ fn x20_a_privileged_user_type_is_not_given_by_the_flat_extension() {
         let ada = app.post("/Users", &body).expect(201).id();
         assert!(!may(&local, &ada, "users.update", json!({})));
         assert_eq!(local.get(&format!("/Users/{ada}")).expect(200).json()[PSA]["userTypes"], Value::Null);
-        app.patch(&format!("/Users/{ada}"), &replace(&format!("{FLAT}:primaryUserType"), "basic"))
+        let _ = app.patch(&format!("/Users/{ada}"), &replace(&format!("{FLAT}:primaryUserType"), "basic"))
             .expect(200);
         assert!(may(&local, &ada, "users.view", json!({ "relation": "own" })));
     });
@@ -232,7 +232,7 @@ fn x21_a_group_of_another_connection_that_is_called_the_same_gives_nothing() {
         decide(&app, vec![mapped("Clerks", "users.view")]);
         let other = app.connection(FIRST_TENANT, "entra", "auto");
         let eve = other.post("/Users", &user("eve")).expect(201).id();
-        other.post("/Groups", &group("Clerks", &[&eve])).expect(201);
+        let _ = other.post("/Groups", &group("Clerks", &[&eve])).expect(201);
         assert!(!may(&local(&app), &eve, "users.view", json!({})));
     });
 }
