@@ -402,8 +402,8 @@ fn guides() -> Vec<(String, String)> {
     let mut guides: Vec<(String, String)> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        // That one is about schemas, whoever the provider is.
-        .filter(|path| !path.ends_with("schemas.md"))
+        // Those are about schemas and people, whoever the provider is.
+        .filter(|path| !path.ends_with("schemas.md") && !path.ends_with("people.md"))
         .map(|path| {
             (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap())
         })

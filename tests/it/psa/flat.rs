@@ -58,9 +58,8 @@ fn remarks(app: &TestApp, path: &str) -> String {
     let snapshot = app.roster().store().snapshot().unwrap();
     let rows =
         snapshot.history_since(rosterd::ids::TenantId::new(1), id, rosterd::store::Seq::ZERO, 100).unwrap();
-    rows.iter()
-        .map(|row| format!("{}{}", String::from_utf8_lossy(&row.facts), String::from_utf8_lossy(&row.values)))
-        .collect()
+    let texts = rows.iter().flat_map(|row| [&row.facts, &row.values]);
+    texts.map(|text| String::from_utf8_lossy(text).into_owned()).collect()
 }
 
 #[test]
