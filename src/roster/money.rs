@@ -60,30 +60,35 @@ impl Hidden<'_> {
         let members = |wanted: &'static str| {
             operation.iter().filter(move |(name, _)| urn::same(name, wanted)).map(|(_, value)| value)
         };
-        let mut values = members("value").filter_map(Value::as_object);
         let mut paths = members("path").filter_map(Value::as_str).filter(|path| !path.trim().is_empty());
-        let Some(path) = paths.next() else { return values.any(|value| self.is_named_in(value)) };
+        let Some(path) = paths.next() else {
+            return members("value").filter_map(Value::as_object).any(|value| self.is_named_in(value));
+        };
         self.is_name(path)
-            || values.any(|value| self.is_named_within(path.trim(), value))
+            || members("value").any(|value| self.is_named_within(path, value))
             || paths.any(|path| self.is_name(path))
     }
 
     /// Tells whether it is named by an object of attributes.
     fn is_named_in(&self, attributes: &Map<String, Value>) -> bool {
-        attributes.iter().any(|(name, value)| {
-            self.is_name(name) || value.as_object().is_some_and(|value| self.is_named_within(name, value))
-        })
+        attributes.iter().any(|(name, value)| self.is_name(name) || self.is_named_within(name, value))
     }
 
-    /// Tells whether it is named by the attributes that stand under the URN of a schema.
-    fn is_named_within(&self, id: &str, attributes: &Map<String, Value>) -> bool {
+    /// Tells whether it is named by what stands under a name, if that is the URN of a schema: an object of attributes, or a list of such.
+    fn is_named_within(&self, name: &str, value: &Value) -> bool {
+        // A schema is meant also where nothing follows the colon.
+        let id = name.trim().trim_end_matches([':', '.']);
+        let elements = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        let mut objects = elements.iter().filter_map(Value::as_object);
         if urn::same(id, &self.kind.core.id) {
             // As deep as the reader of bodies lets it be.
-            return self.is_named_in(attributes);
+            return objects.any(|attributes| self.is_named_in(attributes));
         }
-        let of = self.schemas().find(|schema| urn::same(id.strip_suffix(MONEY).unwrap_or(id), &schema.id));
+        let mut schemas = self.schemas();
+        let of = schemas.find(|schema| urn::same(id.strip_suffix(MONEY).unwrap_or(id), &schema.id));
         of.is_some_and(|schema| {
-            attributes.keys().any(|name| self.is_name(name) || schema.attribute(first_name(name)).is_some())
+            let mut names = objects.flat_map(Map::keys);
+            names.any(|name| self.is_name(name) || schema.attribute(first_name(name)).is_some())
         })
     }
 

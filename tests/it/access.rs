@@ -88,7 +88,9 @@ fn p17_user_types_add_up_and_hold_at_their_cost_centre_and_below() {
         let third = make(&local, "/CostCenters", named("Espoo", json!({ "parent": { "value": below } })));
         assert!(may(&local, &ada, "users.view", at(&third)));
         // Moved away, it is another's.
-        let _ = local.patch(&format!("/CostCenters/{third}"), &replace("parent.value", beside.as_str())).expect(200);
+        let _ = local
+            .patch(&format!("/CostCenters/{third}"), &replace("parent.value", beside.as_str()))
+            .expect(200);
         assert!(!may(&local, &ada, "users.view", at(&third)));
     });
 }
@@ -220,7 +222,8 @@ fn x20_a_privileged_user_type_is_not_given_by_the_flat_extension() {
         let ada = app.post("/Users", &body).expect(201).id();
         assert!(!may(&local, &ada, "users.update", json!({})));
         assert_eq!(local.get(&format!("/Users/{ada}")).expect(200).json()[PSA]["userTypes"], Value::Null);
-        let _ = app.patch(&format!("/Users/{ada}"), &replace(&format!("{FLAT}:primaryUserType"), "basic"))
+        let _ = app
+            .patch(&format!("/Users/{ada}"), &replace(&format!("{FLAT}:primaryUserType"), "basic"))
             .expect(200);
         assert!(may(&local, &ada, "users.view", json!({ "relation": "own" })));
     });

@@ -402,9 +402,10 @@ fn guides() -> Vec<(String, String)> {
     let mut guides: Vec<(String, String)> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        // Those are about schemas, the API and webhooks, whoever the provider is.
+        // Those are the same whoever the provider is.
         .filter(|path| {
-            !["schemas.md", "admin-api.md", "webhooks.md"].iter().any(|other| path.ends_with(other))
+            let others = ["schemas.md", "people.md", "permissions.md", "admin-api.md", "webhooks.md"];
+            !others.iter().any(|other| path.ends_with(other))
         })
         .map(|path| {
             (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap())

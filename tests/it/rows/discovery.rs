@@ -105,13 +105,18 @@ fn s180_only_what_the_scopes_reach_is_described() {
     let people: [&[&str]; 2] = [&["User"], &[USER, ENTERPRISE, PSA]];
     let groups: [&[&str]; 2] = [&["Group"], &[GROUP]];
     let all: [&[&str]; 2] = [&["User", "Group"], &[USER, ENTERPRISE, PSA, GROUP]];
+    let own = ["UserType", "CostCenter", "EmploymentTemplate", "Company", "Client", "LicensePool"];
+    let schemas = own.map(|name| format!("urn:rosterd:scim:schemas:core:1.0:{name}"));
+    let schemas = schemas.each_ref().map(String::as_str);
+    let firm: [&[&str]; 2] = [&own, &schemas];
     for (scopes, kinds) in [
         (&["users:read"][..], people),
         (&["users:write", "bulk"], people),
         (&["groups:read"], groups),
         (&["groups:write"], groups),
         (&["users:read", "groups:write"], all),
-        (&["kinds:read", "financials", "audit"], [&[], &[]]),
+        (&["kinds:read", "financials", "audit"], firm),
+        (&["financials", "audit"], [&[], &[]]),
         // An IdP's.
         (&[], all),
     ] {

@@ -73,17 +73,36 @@ fn matrix(route: &str) -> Option<Vec<Verb>> {
         "/scim/v2/Users/{id}" => one(Scope::UsersRead, Scope::UsersWrite, 200),
         "/scim/v2/Groups" => collection(Scope::GroupsRead, Scope::GroupsWrite),
         "/scim/v2/Groups/{id}" => one(Scope::GroupsRead, Scope::GroupsWrite, 204),
-        _ => return None,
+        _ => match firms_own(route)? {
+            (_, "") => collection(Scope::KindsRead, Scope::KindsWrite),
+            (_, "/.search") => vec![verb("POST", Needs::Scope(Scope::KindsRead), 200)],
+            (_, "/{id}") => one(Scope::KindsRead, Scope::KindsWrite, 200),
+            _ => return None,
+        },
     })
+}
+
+/// The firm's own kinds: the endpoint of a route, and what follows it.
+fn firms_own(route: &str) -> Option<(&str, &str)> {
+    let kinds = ["UserTypes", "CostCenters", "EmploymentTemplates", "Companies", "Clients", "LicensePools"];
+    let path = route.strip_prefix("/scim/v2")?;
+    let name = path.split('/').nth(1).filter(|name| kinds.contains(name))?;
+    Some(path.split_at(name.len() + 1))
 }
 
 /// A world in which every request of the matrix has something to be about.
 struct Field<'a> {
     app: &'a TestApp,
+    admin: Client,
     made: usize,
 }
 
-impl Field<'_> {
+impl<'a> Field<'a> {
+    fn new(app: &'a TestApp) -> Self {
+        let admin = app.issue(FIRST_TENANT, "local", &["kinds:read", "kinds:write"]).0;
+        Self { app, admin, made: 0 }
+    }
+
     /// Sends a verb at a route, with a body that would be good and an id that exists.
     fn send(&mut self, client: &Client, method: &str, route: &str) -> Answer {
         self.made += 1;
@@ -101,7 +120,13 @@ impl Field<'_> {
                 json!({ "Operations": [{ "method": "POST", "path": "/Users", "bulkId": "u", "data": user(&name) }] }),
             ),
             Some("Schemas") => ("urn:ietf:params:scim:schemas:core:2.0:User".to_owned(), json!({})),
-            _ => ("User".to_owned(), json!({})),
+            _ => match firms_own(route) {
+                Some((endpoint, _)) => {
+                    let body = |name: &str| json!({ "displayName": name, "seats": 1 });
+                    (self.admin.post(endpoint, &body(&name)).expect(201).id(), body(&format!("{name}-new")))
+                }
+                None => ("User".to_owned(), json!({})),
+            },
         };
         let request = Request::new(method, route.replace("{id}", &id));
         client.send(&match method {
@@ -119,7 +144,7 @@ fn x4_every_route_verb_and_scope_is_answered_as_the_matrix_says() {
         .chain(Scope::ALL.into_iter().map(|scope| Some(vec![scope])))
         .chain([Some(Scope::ALL.to_vec())])
         .collect();
-    let mut field = Field { app: &app, made: 0 };
+    let mut field = Field::new(&app);
     for (number, scopes) in sets.into_iter().enumerate() {
         let client = match &scopes {
             None => app.stranger(),
@@ -146,7 +171,9 @@ fn x4_every_route_verb_and_scope_is_answered_as_the_matrix_says() {
                         (_, None) => 401,
                         (Needs::Scope(scope), Some(scopes)) if scopes.contains(&scope) => verb.status,
                         (Needs::Reading, Some(scopes))
-                            if [Scope::UsersRead, Scope::GroupsRead].iter().any(|it| scopes.contains(it)) =>
+                            if [Scope::UsersRead, Scope::GroupsRead, Scope::KindsRead]
+                                .iter()
+                                .any(|it| scopes.contains(it)) =>
                         {
                             verb.status
                         }
@@ -268,7 +295,7 @@ fn x8_no_spelling_of_a_path_gets_in_without_a_token() {
 }
 
 /// The documented list: what an operator may find open, and where.
-const DOCUMENTED_PUBLIC: [&str; 19] = [
+const DOCUMENTED_PUBLIC: [&str; 37] = [
     "/livez",
     "/oauth2/token",
     "/readyz",
@@ -276,6 +303,24 @@ const DOCUMENTED_PUBLIC: [&str; 19] = [
     "/scim/v2/",
     "/scim/v2/.search",
     "/scim/v2/Bulk",
+    "/scim/v2/Clients",
+    "/scim/v2/Clients/.search",
+    "/scim/v2/Clients/{id}",
+    "/scim/v2/Companies",
+    "/scim/v2/Companies/.search",
+    "/scim/v2/Companies/{id}",
+    "/scim/v2/CostCenters",
+    "/scim/v2/CostCenters/.search",
+    "/scim/v2/CostCenters/{id}",
+    "/scim/v2/EmploymentTemplates",
+    "/scim/v2/EmploymentTemplates/.search",
+    "/scim/v2/EmploymentTemplates/{id}",
+    "/scim/v2/LicensePools",
+    "/scim/v2/LicensePools/.search",
+    "/scim/v2/LicensePools/{id}",
+    "/scim/v2/UserTypes",
+    "/scim/v2/UserTypes/.search",
+    "/scim/v2/UserTypes/{id}",
     "/scim/v2/Groups",
     "/scim/v2/Groups/.search",
     "/scim/v2/Groups/{id}",
@@ -322,7 +367,7 @@ fn x73_the_router_serves_the_documented_list_and_nothing_else() {
     let api: BTreeSet<_> = DOCUMENTED_API.into_iter().collect();
     assert_eq!(listed, PUBLIC.into_iter().chain(ADMIN).chain(api).collect());
     let app = TestApp::start();
-    let mut field = Field { app: &app, made: 0 };
+    let mut field = Field::new(&app);
     for route in PUBLIC {
         assert_ne!(field.send(&app, "GET", route).status, 404, "{route} is listed and not served");
     }
