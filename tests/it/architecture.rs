@@ -27,7 +27,10 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("outbox", &["net", "config", "roster", "store", "scim", "ids", "clock", "chance"]),
     ("requests", &["roster", "scim", "ids"]),
     ("doctor", &["requests", "roster", "store", "idp", "scim", "ids"]),
-    ("http", &["doctor", "requests", "outbox", "jwt", "roster", "store", "scim", "ids", "clock", "chance"]),
+    (
+        "http",
+        &["doctor", "requests", "outbox", "jwt", "roster", "store", "psa", "scim", "ids", "clock", "chance"],
+    ),
     ("demo", &[]),
     ("bench", &["roster", "store", "ids", "clock", "chance"]),
     (

@@ -183,14 +183,14 @@ fn a_membership_that_changes_in_the_quarter_of_the_last_one_writes_no_row_more()
         roster.patch(&caller, &kind, group, &Precondition::None, body, Edges::NONE).unwrap();
         store.written() - before
     };
-    // Both ends of the edge, the group's row of edges, the entry in the history and its head.
-    assert_eq!(written(1, "remove"), 5);
-    assert_eq!(written(2, "add"), 5);
+    // Both ends of the edge, the group's row of edges, the entry in the history, its place in that of the group, and the head.
+    assert_eq!(written(1, "remove"), 6);
+    assert_eq!(written(2, "add"), 6);
     // In another quarter the group leaves one place in the list and takes another.
-    assert_eq!(written(2_000, "remove"), 7);
-    assert_eq!(written(2_001, "add"), 5);
+    assert_eq!(written(2_000, "remove"), 8);
+    assert_eq!(written(2_001, "add"), 6);
     // A clock that was set back moves nothing.
-    assert_eq!(written(5, "remove"), 5);
+    assert_eq!(written(5, "remove"), 6);
 }
 
 #[test]
