@@ -22,7 +22,7 @@ pub(super) use show::show;
 use super::error::RosterError;
 use super::rows::{self, DUE, EPOCHS, HOLDS, HoldsRow, SIGN_INS, SignInRow};
 use super::rules::{Act, Before, Draft, Settled};
-use super::{Caller, LOCAL, references};
+use super::{Caller, LOCAL, references, rights};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::calendar::Zone;
 use crate::psa::kinds;
@@ -148,6 +148,7 @@ pub(super) fn settle(
     schedule(snapshot, caller, at, &psa, &zone, &mut now, &mut settled)?;
     let seat = Seat { had: had_seat(before.is_some(), &was, &old), was: &was, old: &old, waits: waits(act) };
     seats::settle(snapshot, caller, seat, &psa, &mut now, &mut settled)?;
+    check_rights(snapshot, caller, at, before.is_some() && !was.locks.is_locked(), &old, &psa, &mut settled)?;
     if now.locks.is_locked() && before.is_some() && !was.locks.is_locked() {
         settled.given.extend(guard(snapshot, caller, at.id, "locked")?);
         settled.writes.push(Write::Add { space: EPOCHS, key: at.id.as_bytes().to_vec(), by: 1 });
@@ -249,6 +250,33 @@ fn full_name(document: &Document) -> Option<String> {
     let given = parts.iter().filter_map(|part| name.get(*part)?.as_str()).map(str::trim);
     let given: Vec<&str> = given.filter(|part| !part.is_empty()).collect();
     (!given.is_empty()).then(|| given.join(" "))
+}
+
+/// Checks what is newly given and taken of rights: that the catalogue knows it, and that it does not leave the tenant without an administrator
+/// (X13).
+fn check_rights(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    at: Address,
+    is_in: bool,
+    old: &Map<String, Value>,
+    psa: &Map<String, Value>,
+    settled: &mut Settled,
+) -> Result<(), RosterError> {
+    if old.get("overrides") != psa.get("overrides") {
+        rights::check_overrides(caller, psa.get("overrides")).map_err(|refusal| refusal.within(urn::USER))?;
+    }
+    let differs = ["userTypes", "overrides", "license", "kind", "financialVisibility"]
+        .iter()
+        .any(|name| old.get(*name) != psa.get(*name));
+    if is_in
+        && differs
+        && rights::administers(snapshot, caller, at, old)?
+        && !rights::administers(snapshot, caller, at, psa)?
+    {
+        settled.given.extend(guard(snapshot, caller, at.id, "demoted")?);
+    }
+    Ok(())
 }
 
 /// What a document says of the PSA attributes, with what its writer does not see as it was.

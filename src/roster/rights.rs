@@ -19,9 +19,11 @@ use crate::psa::permission::{
     CostCenters, Effect, Effective, Facts, Grant, HeldGroup, HeldType, Mark, Override, explain,
 };
 use crate::psa::policy::{GroupMap, MappedGrant, Policy};
-use crate::scim::Document;
-use crate::store::{PAGE_ROWS_MAX, Seq, Snapshot, Stored};
+use crate::scim::{Document, Refusal, Why};
+use crate::store::{IndexRange, PAGE_ROWS_MAX, Seq, Snapshot, Stored};
 
+/// Most people of one user type who are looked at for another administrator.
+const OTHERS_MAX: usize = 200;
 /// Most people whose rights are held ready.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -161,8 +163,17 @@ fn cost_centers(
 
 /// Reads what is known of a person as far as rights follow from it, and whether nobody keeps them out.
 fn facts(snapshot: &dyn Snapshot, caller: &Caller, stored: &Stored) -> Result<(Facts, bool), RosterError> {
-    let at = stored.at();
-    let psa = person::attributes(stored)?;
+    let facts = facts_of(snapshot, caller, stored.at(), &person::attributes(stored)?)?;
+    Ok((facts, core(stored)?.is_active()))
+}
+
+/// Reads the same of a person whose PSA attributes are these.
+fn facts_of(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    at: Address,
+    psa: &Map<String, Value>,
+) -> Result<Facts, RosterError> {
     let text = |name: &str| psa.get(name).and_then(Value::as_str).unwrap_or_default();
     let kind = match text("kind") {
         "freelancer" => PersonKind::Freelancer,
@@ -174,7 +185,7 @@ fn facts(snapshot: &dyn Snapshot, caller: &Caller, stored: &Stored) -> Result<(F
         user_types.extend(held_type(snapshot, caller.tenant, element)?);
     }
     let administrator = snapshot.small(caller.tenant, ADMINISTRATORS, at.id.as_bytes())?.is_some();
-    let facts = Facts {
+    Ok(Facts {
         kind,
         class: class(snapshot, caller.tenant, psa.get("license"))?,
         administrator,
@@ -182,9 +193,51 @@ fn facts(snapshot: &dyn Snapshot, caller: &Caller, stored: &Stored) -> Result<(F
         user_types,
         groups: held_groups(snapshot, caller, at)?,
         overrides: elements(psa.get("overrides")).filter_map(an_override).collect(),
-    };
-    let active = core(stored)?.is_active();
-    Ok((facts, active))
+    })
+}
+
+/// Tells whether somebody with these PSA attributes administers the tenant: may change everybody, whatever that comes from.
+pub(super) fn administers(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    at: Address,
+    psa: &Map<String, Value>,
+) -> Result<bool, RosterError> {
+    let made = snapshot.small(caller.tenant, ADMINISTRATORS, at.id.as_bytes())?.is_some();
+    let sources = ["userTypes", "overrides", "license"];
+    if made || (sources.iter().all(|name| !psa.contains_key(*name)) && caller.policy.group_maps.is_empty()) {
+        // Of most people nothing has to be computed.
+        return Ok(made);
+    }
+    let tree = Arc::new(CostCenters::new(cost_centers(snapshot, caller.tenant)?));
+    let facts = facts_of(snapshot, caller, at, psa)?;
+    Ok(Effective::of(&caller.policy.catalogue, &tree, &facts).is_administrator())
+}
+
+/// Finds somebody else who administers the tenant by a user type, and is let in.
+pub(super) fn another_by_type(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    but: ResourceId,
+) -> Result<Option<Stored>, RosterError> {
+    let types = snapshot.ids(caller.tenant, KindId::USER_TYPE, None, 0, PAGE_ROWS_MAX)?;
+    for id in types {
+        let held = read_type(snapshot, caller.tenant, id)?;
+        if !held.is_some_and(|held| caller.policy.is_privileged_type(&held)) {
+            continue;
+        }
+        let entry = index::reference(Address { kind: KindId::USER_TYPE, id });
+        let range = IndexRange::exactly(KindId::USER, entry.index, entry.value);
+        for row in snapshot.index_range(caller.tenant, &range, OTHERS_MAX)? {
+            let at = Address::user(row.id);
+            let Some(stored) = snapshot.get(caller.tenant, at)?.filter(|_| row.id != but) else { continue };
+            if core(&stored)?.is_active() && administers(snapshot, caller, at, &person::attributes(&stored)?)?
+            {
+                return Ok(Some(stored));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Reads the licence class of a pool: what it says, else its name.
@@ -353,6 +406,33 @@ fn connection_names(
         names.insert(id, String::from_utf8_lossy(&row.key).into_owned());
     }
     Ok(names)
+}
+
+/// Refuses grants that the catalogue does not know, or that it does not give for single cost centres.
+pub(super) fn check_grants(caller: &Caller, grants: Option<&Value>) -> Result<(), Refusal> {
+    for (number, grant) in elements(grants).enumerate() {
+        let permission = grant.get("permission").and_then(Value::as_str).unwrap_or_default();
+        let limited = grant.contains_key("costCenter");
+        let checked = caller.policy.catalogue.check_grant(permission, limited);
+        checked.map_err(|error| invalid(&format!("grants[{number}]: {error}")))?;
+    }
+    Ok(())
+}
+
+/// Refuses overrides that the catalogue does not know or does not allow (P16).
+pub(super) fn check_overrides(caller: &Caller, overrides: Option<&Value>) -> Result<(), Refusal> {
+    for (number, one) in elements(overrides).enumerate() {
+        let text = |name: &str| one.get(name).and_then(Value::as_str).unwrap_or_default();
+        let denies = text("effect").eq_ignore_ascii_case("deny");
+        let limited = one.contains_key("costCenter");
+        let checked = caller.policy.catalogue.check_override(text("permission"), limited, denies);
+        checked.map_err(|error| invalid(&format!("overrides[{number}]: {error}")))?;
+    }
+    Ok(())
+}
+
+fn invalid(detail: &str) -> Refusal {
+    Refusal::new(Why::InvalidValue, detail)
 }
 
 fn an_override(element: &Map<String, Value>) -> Option<Override> {

@@ -134,6 +134,7 @@ fn settle(
     let mut settled =
         Settled { given: references::check(snapshot, caller, kind, kept, wanted)?, ..Settled::default() };
     match kind.id {
+        KindId::USER_TYPE => rights::check_grants(caller, wanted.get("grants"))?,
         KindId::COST_CENTER => settled.given.extend(no_circle(snapshot, caller, at, wanted)?),
         KindId::LICENSE_POOL => {
             let max = Pool::of(wanted)?.seats.saturating_add(1);

@@ -342,3 +342,40 @@ fn a01_the_licence_bounds_what_everything_else_may_add() {
         assert!(!may(&local, &pro, "rates.view", json!({})));
     }
 }
+
+#[test]
+fn x13_the_last_administrator_by_a_user_type_is_neither_locked_nor_demoted_nor_removed() {
+    on_every_store(|app| {
+        let local = local(&app);
+        let boss = make(&local, "/UserTypes", named("Boss", grants(&[("users.update", "all")])));
+        let types = json!({ "userTypes": [{ "value": boss }] });
+        let ada = make(&local, "/Users", with_psa("ada", types.clone()));
+        let path = format!("/Users/{ada}");
+        let strip = json!({ "op": "remove", "path": format!("{PSA}:userTypes") });
+        let demote = crate::support::bodies::patch(&[strip]);
+        let refused = |answer: crate::support::Answer| assert_eq!(answer.status, 409, "{}", answer.text());
+        refused(local.patch(&path, &replace("active", false)));
+        refused(local.patch(&path, &demote));
+        refused(local.delete(&path));
+        assert!(may(&local, &ada, "users.update", json!({})));
+        let eve = make(&local, "/Users", with_psa("eve", types));
+        let _ = local.patch(&path, &demote).expect(200);
+        refused(local.delete(&format!("/Users/{eve}")));
+    });
+}
+
+#[test]
+fn p16_what_the_catalogue_does_not_know_is_not_granted() {
+    on_every_store(|app| {
+        let local = local(&app);
+        let unknown = named("Odd", grants(&[("users.fly", "all")]));
+        assert!(local.post("/UserTypes", &unknown).refused(400, Some("invalidValue")).contains("users.fly"));
+        let psa = json!({ "overrides": [{ "permission": "users.fly", "effect": "grant" }] });
+        assert!(
+            local
+                .post("/Users", &with_psa("ada", psa))
+                .refused(400, Some("invalidValue"))
+                .contains("users.fly")
+        );
+    });
+}

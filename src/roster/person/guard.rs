@@ -2,8 +2,8 @@
 
 use super::super::error::RosterError;
 use super::super::rows::{ADMINISTRATORS, OWNER};
-use super::super::{Caller, all_small};
-use super::standing;
+use super::super::{Caller, all_small, rights};
+use super::{attributes, standing};
 use crate::ids::{Address, ResourceId};
 use crate::scim::Document;
 use crate::store::{Given, Snapshot};
@@ -23,9 +23,15 @@ pub(in crate::roster) fn guard(
         )));
     }
     let mut facts = vec![Given::Small(OWNER, Vec::new(), owner)];
-    if snapshot.small(caller.tenant, ADMINISTRATORS, id.as_bytes())?.is_none() {
-        // Who becomes one meanwhile is looked at again.
-        facts.push(Given::Small(ADMINISTRATORS, id.as_bytes().to_vec(), None));
+    let made = snapshot.small(caller.tenant, ADMINISTRATORS, id.as_bytes())?;
+    // Who becomes one meanwhile is looked at again.
+    facts.push(Given::Small(ADMINISTRATORS, id.as_bytes().to_vec(), made));
+    let at = Address::user(id);
+    let administers = match snapshot.get(caller.tenant, at)? {
+        Some(stored) => rights::administers(snapshot, caller, at, &attributes(&stored)?)?,
+        None => false,
+    };
+    if !administers {
         return Ok(facts);
     }
     for row in all_small(snapshot, caller.tenant, ADMINISTRATORS)? {
@@ -42,6 +48,10 @@ pub(in crate::roster) fn guard(
             facts.push(Given::Small(ADMINISTRATORS, row.key, Some(row.value)));
             return Ok(facts);
         }
+    }
+    if let Some(other) = rights::another_by_type(snapshot, caller, id)? {
+        facts.push(Given::Version(other.at(), other.version()));
+        return Ok(facts);
     }
     Err(RosterError::InUse(format!(
         "the last administrator cannot be {what}; make somebody else an administrator first (rosterd admin create)"

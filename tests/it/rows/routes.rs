@@ -58,6 +58,9 @@ fn matrix(route: &str) -> Option<Vec<Verb>> {
         "/livez" | "/readyz" => read(Nothing, 200),
         // Wants a form, and says so to everybody: whoever comes here has no token yet.
         "/oauth2/token" => vec![verb("POST", Nothing, 400)],
+        "/access/v1/evaluation" | "/access/v1/evaluations" => {
+            vec![verb("POST", Needs::Scope(Scope::KindsRead), 200)]
+        }
         "/scim/v2/ServiceProviderConfig" | "/scim/v2/Schemas" | "/scim/v2/ResourceTypes" => {
             read(Credential, 200)
         }
@@ -119,6 +122,13 @@ impl<'a> Field<'a> {
                 String::new(),
                 json!({ "Operations": [{ "method": "POST", "path": "/Users", "bulkId": "u", "data": user(&name) }] }),
             ),
+            Some("evaluation" | "evaluations") => {
+                let thing = json!({ "type": "user", "id": "nobody" });
+                (
+                    String::new(),
+                    json!({ "subject": thing, "action": { "name": "users.view" }, "resource": thing }),
+                )
+            }
             Some("Schemas") => ("urn:ietf:params:scim:schemas:core:2.0:User".to_owned(), json!({})),
             _ => match firms_own(route) {
                 Some((endpoint, _)) => {
@@ -297,6 +307,8 @@ fn x8_no_spelling_of_a_path_gets_in_without_a_token() {
 /// The documented list: what an operator may find open, and where.
 const DOCUMENTED_PUBLIC: [&str; 37] = [
     "/livez",
+    "/access/v1/evaluation",
+    "/access/v1/evaluations",
     "/oauth2/token",
     "/readyz",
     "/scim/v2",
