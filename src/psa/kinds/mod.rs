@@ -1,7 +1,7 @@
 //! The kinds of resource that a firm administers, one file each, and the registry of all that are served.
 //!
 //! A kind is a schema and the rules that need nothing but the document; the engine does the rest. What needs the store (that what is
-//! named exists, that nothing that is named goes) follows from the field `names` of [`Attribute`](crate::scim::schema::Attribute).
+//! named exists, that nothing that is named goes) follows from what the schema calls `names` of an attribute.
 
 mod client;
 mod company;
