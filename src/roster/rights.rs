@@ -161,8 +161,18 @@ fn cost_centers(
 
 /// Reads what is known of a person as far as rights follow from it, and whether nobody keeps them out.
 fn facts(snapshot: &dyn Snapshot, caller: &Caller, stored: &Stored) -> Result<(Facts, bool), RosterError> {
-    let at = stored.at();
     let psa = person::attributes(stored)?;
+    let facts = facts_with(snapshot, caller, stored.at(), &psa)?;
+    Ok((facts, core(stored)?.is_active()))
+}
+
+/// Reads the same of a person of whom these PSA attributes would hold.
+fn facts_with(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    at: Address,
+    psa: &Map<String, Value>,
+) -> Result<Facts, RosterError> {
     let text = |name: &str| psa.get(name).and_then(Value::as_str).unwrap_or_default();
     let kind = match text("kind") {
         "freelancer" => PersonKind::Freelancer,
@@ -174,7 +184,7 @@ fn facts(snapshot: &dyn Snapshot, caller: &Caller, stored: &Stored) -> Result<(F
         user_types.extend(held_type(snapshot, caller.tenant, element)?);
     }
     let administrator = snapshot.small(caller.tenant, ADMINISTRATORS, at.id.as_bytes())?.is_some();
-    let facts = Facts {
+    Ok(Facts {
         kind,
         class: class(snapshot, caller.tenant, psa.get("license"))?,
         administrator,
@@ -182,9 +192,31 @@ fn facts(snapshot: &dyn Snapshot, caller: &Caller, stored: &Stored) -> Result<(F
         user_types,
         groups: held_groups(snapshot, caller, at)?,
         overrides: elements(psa.get("overrides")).filter_map(an_override).collect(),
-    };
-    let active = core(stored)?.is_active();
-    Ok((facts, active))
+    })
+}
+
+/// Computes what a person may do, in the midst of a rule; `None` where they are not there or kept out.
+pub(super) fn of_person(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    id: ResourceId,
+) -> Result<Option<Effective>, RosterError> {
+    let Some(stored) = snapshot.get(caller.tenant, Address::user(id))? else { return Ok(None) };
+    let (facts, active) = facts(snapshot, caller, &stored)?;
+    let tree = Arc::new(CostCenters::new(cost_centers(snapshot, caller.tenant)?));
+    Ok(active.then(|| Effective::of(&caller.policy.catalogue, &tree, &facts)))
+}
+
+/// Computes what a person would be able to do with these PSA attributes.
+pub(super) fn with_attributes(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    at: Address,
+    psa: &Map<String, Value>,
+) -> Result<Effective, RosterError> {
+    let facts = facts_with(snapshot, caller, at, psa)?;
+    let tree = Arc::new(CostCenters::new(cost_centers(snapshot, caller.tenant)?));
+    Ok(Effective::of(&caller.policy.catalogue, &tree, &facts))
 }
 
 /// Reads the licence class of a pool: what it says, else its name.

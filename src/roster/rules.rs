@@ -8,7 +8,7 @@ use super::commit::Plan;
 use super::create::changes;
 use super::error::RosterError;
 use super::rows::SEATS;
-use super::{Caller, LOCAL, Roster, person, references, rights};
+use super::{Caller, LOCAL, Roster, person, power, references, rights};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::kinds::{self, PARENT, PARENTS_MAX, Pool};
 use crate::psa::locks::Authority;
@@ -121,6 +121,9 @@ fn settle(
     let &mut Draft { kind, at, ref mut wanted, before, .. } = draft;
     match kind.id {
         KindId::USER => return person::settle(snapshot, caller, draft, act),
+        _ => power::check(snapshot, caller, kind.id)?,
+    }
+    match kind.id {
         KindId::GROUP => {
             refuse_closed(snapshot, caller, before, wanted)?;
             return Ok(Settled::default());
