@@ -89,6 +89,14 @@ pub(super) fn check(snapshot: &dyn Snapshot, caller: &Caller, kind: KindId) -> R
     }
 }
 
+/// Refuses a change of who belongs to a group without the permission; where groups give rights, it takes that to give rights as well.
+pub(super) fn check_members(snapshot: &dyn Snapshot, caller: &Caller) -> Result<(), RosterError> {
+    let Some(me) = caller.person() else { return Ok(()) };
+    let mine = mine(snapshot, caller, me)?;
+    needs(&mine, GroupsUpdate::KEY)?;
+    if caller.policy.group_maps.is_empty() { Ok(()) } else { needs(&mine, PermissionsUpdate::KEY) }
+}
+
 fn mine(snapshot: &dyn Snapshot, caller: &Caller, me: ResourceId) -> Result<Effective, RosterError> {
     rights::of_person(snapshot, caller, me)?.ok_or_else(|| RosterError::NotAllowed {
         needs: "a person who is let in",

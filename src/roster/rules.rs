@@ -119,16 +119,13 @@ fn settle(
     act: Act<'_>,
 ) -> Result<Settled, RosterError> {
     let &mut Draft { kind, at, ref mut wanted, before, .. } = draft;
-    match kind.id {
-        KindId::USER => return person::settle(snapshot, caller, draft, act),
-        _ => power::check(snapshot, caller, kind.id)?,
+    if kind.id == KindId::USER {
+        return person::settle(snapshot, caller, draft, act);
     }
-    match kind.id {
-        KindId::GROUP => {
-            refuse_closed(snapshot, caller, before, wanted)?;
-            return Ok(Settled::default());
-        }
-        _ => {}
+    power::check(snapshot, caller, kind.id)?;
+    if kind.id == KindId::GROUP {
+        refuse_closed(snapshot, caller, before, wanted)?;
+        return Ok(Settled::default());
     }
     kinds::spell(&kind.core, &mut wanted.core);
     let wanted = &*wanted;
