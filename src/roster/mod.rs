@@ -119,6 +119,8 @@ pub use view::{Precondition, View};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::ids::{ConnectionId, RequestId, TenantId};
+pub use crate::psa::locks::{Authority, Lock};
+pub use crate::psa::urn::USER as PSA_USER;
 pub use crate::scim::custom::DOCUMENT_BYTES_MAX as SCHEMA_BYTES_MAX;
 use crate::scim::schema::Kinds;
 use crate::store::{PAGE_ROWS_MAX, SmallRow, Snapshot, Space, Store, Watched, Watcher};

@@ -13,9 +13,9 @@ use super::page::Page;
 use super::query::{AFTER, Form, LIMIT, Parameter};
 use crate::http::problem::Problem;
 use crate::ids::{KindId, ResourceId};
-use crate::psa::locks::Lock;
-use crate::psa::urn;
-use crate::roster::{Caller, Card, Edges, Hold, PersonView, Roster, RosterError, Sought, State};
+use crate::roster::{
+    Caller, Card, Edges, Hold, Lock, PSA_USER, PersonView, Roster, RosterError, Sought, State,
+};
 use crate::scim::error::quoted;
 use crate::scim::urn::{ENTERPRISE, USER};
 
@@ -321,7 +321,7 @@ fn make(
         body.insert(ENTERPRISE.to_owned(), json!({ "employeeNumber": number }));
     }
     if !psa.is_empty() {
-        body.insert(urn::USER.to_owned(), psa.into());
+        body.insert(PSA_USER.to_owned(), psa.into());
     }
     let kind = caller.kinds().by_id(KindId::USER).cloned();
     let kind = kind.ok_or_else(|| RosterError::Broken("the kind User is not registered".to_owned()))?;

@@ -11,8 +11,7 @@ use super::endpoint::{Done, Found, Object};
 use super::people::{PersonHold, person_id};
 use super::query::{Form, Parameter};
 use crate::http::problem::Problem;
-use crate::psa::locks::Authority;
-use crate::roster::{Precondition, RosterError, refuse_oneself};
+use crate::roster::{Authority, Precondition, RosterError, refuse_oneself};
 use crate::scim::error::quoted;
 
 /// In whose name a lock is taken back.
