@@ -2,7 +2,8 @@
 //!
 //! The API: [`list`] (every endpoint, one line each), [`endpoint`] (the frame around a handler, and what a handler answers with), [`ask`] (who
 //! asks for what, and that they may), [`query`], [`page`], [`openapi`] (the description); then a file for each topic: `tenants`,
-//! [`connections`] with [`report`], `tokens`, `clients`, `schemas`, [`audit`], `changes`, `users`. On the admin listener a token of the connection
+//! [`connections`] with [`report`], `tokens`, `clients`, `schemas`, [`audit`], `changes`, and of people `people`, `standing`,
+//! `memos`, `roll`, `users`. On the admin listener a token of the connection
 //! `local` says for whom it is.
 //!
 //! This file: the commands, by which the command line speaks to a running daemon. On the socket no credential is asked for: only the owner of the
@@ -15,11 +16,15 @@ mod clients;
 pub mod connections;
 pub mod endpoint;
 pub mod list;
+mod memos;
 pub mod openapi;
 pub mod page;
+mod people;
 pub mod query;
 pub mod report;
+mod roll;
 mod schemas;
+mod standing;
 mod tenants;
 mod tokens;
 mod users;

@@ -17,7 +17,7 @@ use super::rows::{ADMINISTRATORS, DUE, EPOCHS, HOLDS, SIGN_INS};
 use super::scope::Scope;
 use super::shadow;
 use super::view::Precondition;
-use super::{Caller, Roster, index};
+use super::{Caller, Roster, index, memos, power};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::policy::Deprovision;
 use crate::psa::standing::{Departure, Standing};
@@ -72,6 +72,7 @@ pub(super) fn departure<'a>(
     let rule = move |snapshot: &dyn Snapshot| {
         // The history shows all that is lost, also what this connection does not see.
         let whole = caller.sight.whole_kind(kind);
+        power::check_removal(snapshot, caller, at.id)?;
         let (stored, before, mut facts) = Roster::found(snapshot, caller, whole, at, given)?;
         facts.extend(guard(snapshot, caller, at.id, "removed")?);
         let usage = usage(snapshot, caller, at.id)?;
@@ -127,7 +128,7 @@ fn forget(
             plan.writes.push(none(space, id.as_bytes().to_vec()));
         }
     }
-    Ok(())
+    memos::forget(snapshot, caller, id, plan)
 }
 
 /// Adds the record of somebody who has departed, and what the history says of it.

@@ -8,7 +8,7 @@ use super::error::RosterError;
 use super::permits::{Deed, Permit};
 use super::rows::{self, ADMINISTRATORS, INVITATIONS, InvitationRow, TOKENS, TokensRow};
 use super::scope::Caller;
-use super::{Roster, all_small, shadow};
+use super::{Roster, all_small, memos, shadow};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::store::{Action, Facts, Given, LogRow, Seq, Snapshot, Write};
 
@@ -95,6 +95,7 @@ fn gone(snapshot: &dyn Snapshot, caller: &Caller, person: ResourceId) -> Result<
 /// Adds to a plan that nothing is kept beside the history either: what no schema knew, the right to administer, invitations, tokens.
 fn beside(snapshot: &dyn Snapshot, caller: &Caller, at: Address, plan: &mut Plan) -> Result<(), RosterError> {
     shadow::forget(snapshot, caller, at, plan)?;
+    memos::forget(snapshot, caller, at.id, plan)?;
     let mut remove = |space, key| plan.writes.push(Write::Small { space, key, value: None });
     remove(ADMINISTRATORS, at.id.as_bytes().to_vec());
     for row in all_small(snapshot, caller.tenant, INVITATIONS)? {

@@ -13,7 +13,7 @@ use super::edges::known_members;
 use super::error::RosterError;
 use super::known::knows;
 use super::rules::refuse_closed_group;
-use super::{Caller, commit::Plan};
+use super::{Caller, commit::Plan, power};
 use crate::idp::profile::UnknownMember;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::filter::eval::element_matches;
@@ -190,6 +190,7 @@ impl<'a> Memberships<'a> {
             return Ok(!self.unknown.is_empty());
         }
         refuse_closed_group(self.snapshot, self.caller, self.group)?;
+        power::check_members(self.snapshot, self.caller)?;
         if self.whole {
             plan.given.push(as_read(self.snapshot, self.caller, self.group)?);
         }

@@ -3,7 +3,7 @@
 //! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `ended` (who still comes with a revoked one), `clients` and
 //! `grants` (of those that fetch their tokens by themselves), `commit` (how an answer becomes durable), `led` (which changes a request led to),
 //! `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
-//! `patch`, `remove` (with `depart`, `rehire`), `locks`, `holds`, `owner`, `due` (of people), `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, with `members` (edges), `index` (under which
+//! `patch`, `remove` (with `depart`, `rehire`), `locks`, `holds`, `memos`, `owner`, `due`, `people` (as administrators look at them), `power` (what those who act as a person may change), `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, with `members` (edges), `index` (under which
 //! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `policies` (what its tenant has decided), `shadow` (what
 //! none of them knows); `tenants`, `admins` and `schemas` for the operator, `operate` for the operator's commands as plain data.
 //!
@@ -42,13 +42,16 @@ mod led;
 mod leniencies;
 mod locks;
 mod members;
+mod memos;
 mod money;
 mod operate;
 mod owner;
 mod patch;
+mod people;
 mod permits;
 mod person;
 mod policies;
+mod power;
 mod query;
 mod reclaim;
 mod references;
@@ -98,8 +101,10 @@ pub use holds::{HOLDS_PER_PERSON_MAX, Hold, WORD_CHARACTERS_MAX};
 pub use led::Led;
 pub use leniencies::Used;
 pub use locks::{REASON_CHARACTERS_MAX, refuse_oneself};
+pub use memos::{MEMO_CHARACTERS_MAX, MEMOS_PER_PERSON_MAX, Memo};
 pub use money::is_money;
 pub use operate::{AuditRow, Command, NewSecret, Of, Reply};
+pub use people::{Card, Found, LicenseView, Namesakes, PersonView, Sought, State};
 pub use permits::{Deed, Permit};
 pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start, Views};
 pub use rights::Rights;
@@ -114,6 +119,8 @@ pub use view::{Precondition, View};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::ids::{ConnectionId, RequestId, TenantId};
+pub use crate::psa::locks::{Authority, Lock};
+pub use crate::psa::urn::USER as PSA_USER;
 pub use crate::scim::custom::DOCUMENT_BYTES_MAX as SCHEMA_BYTES_MAX;
 use crate::scim::schema::Kinds;
 use crate::store::{PAGE_ROWS_MAX, SmallRow, Snapshot, Space, Store, Watched, Watcher};

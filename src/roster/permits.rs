@@ -9,7 +9,8 @@ use super::scope::{Caller, Scope};
 use crate::psa::catalogue::Level;
 use crate::psa::permission::Asked;
 use crate::psa::permission::permits::{
-    AuditView, ConnectionsUpdate, KindsView, SettingsUpdate, UsersDelete, UsersView,
+    AccountTransfer, AuditView, ConnectionsUpdate, HoldsUpdate, KindsView, PermissionsView, SettingsUpdate,
+    UsersCreate, UsersDelete, UsersLock, UsersUpdate, UsersView,
 };
 
 /// A thing that an administrator does, as far as rights tell them apart.
@@ -31,6 +32,24 @@ pub enum Deed {
     SeeHistory,
     /// Erases what the history has of somebody (X63).
     ErasePeople,
+    /// Looks at people, what is written down about them and what happened to them.
+    SeePeople,
+    /// Adds people (H02), also like others (P04).
+    AddPeople,
+    /// Locks people and lets them in (H15, T11).
+    LockPeople,
+    /// Removes people of whom there is nothing (H16, P03).
+    RemovePeople,
+    /// Says that a program has records of somebody, or that they signed in (H16, T06).
+    ReportUse,
+    /// Writes memos about people and removes them (H14).
+    WriteMemos,
+    /// Looks at what people may do (P17, P19, A05).
+    SeeRights,
+    /// Looks at licences (H17).
+    SeeLicenses,
+    /// Gives the account to somebody else (P08).
+    TransferAccount,
     /// Looks at tenants, and makes them.
     RunInstallation,
 }
@@ -44,9 +63,16 @@ impl Deed {
             | Self::ChangeConnections
             | Self::SeeCredentials
             | Self::ChangeCredentials => ConnectionsUpdate::KEY,
-            Self::SeeSchemas => KindsView::KEY,
+            Self::SeeSchemas | Self::SeeLicenses => KindsView::KEY,
             Self::SeeHistory => AuditView::KEY,
-            Self::ErasePeople => UsersDelete::KEY,
+            Self::ErasePeople | Self::RemovePeople => UsersDelete::KEY,
+            Self::SeePeople => UsersView::KEY,
+            Self::AddPeople => UsersCreate::KEY,
+            Self::LockPeople => UsersLock::KEY,
+            Self::ReportUse => HoldsUpdate::KEY,
+            Self::WriteMemos => UsersUpdate::KEY,
+            Self::SeeRights => PermissionsView::KEY,
+            Self::TransferAccount => AccountTransfer::KEY,
             Self::RunInstallation => SettingsUpdate::KEY,
         }
     }
@@ -55,6 +81,11 @@ impl Deed {
     pub const fn scope(self) -> Scope {
         match self {
             Self::SeeHistory => Scope::Audit,
+            Self::SeePeople | Self::SeeRights => Scope::UsersRead,
+            Self::AddPeople | Self::LockPeople | Self::RemovePeople | Self::ReportUse | Self::WriteMemos => {
+                Scope::UsersWrite
+            }
+            Self::SeeLicenses => Scope::KindsRead,
             _ => Scope::Admin,
         }
     }

@@ -22,7 +22,7 @@ pub(super) use show::show;
 use super::error::RosterError;
 use super::rows::{self, DUE, EPOCHS, HOLDS, HoldsRow, SIGN_INS, SignInRow};
 use super::rules::{Act, Before, Draft, Settled};
-use super::{Caller, LOCAL, references, rights};
+use super::{Caller, LOCAL, power, references, rights};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::calendar::Zone;
 use crate::psa::kinds;
@@ -125,6 +125,7 @@ pub(super) fn settle(
     let mut psa = wanted_attributes(kind, &draft.wanted, &old);
     default_kind(caller, draft, &old, &mut psa);
     lower::lower(snapshot, caller, draft, &old, &was, &mut psa, &mut settled)?;
+    power::check_person(snapshot, caller, draft, &old, &psa, act)?;
     if psa != old {
         let company = company(snapshot, caller, &psa)?;
         let mut used = false;

@@ -9,7 +9,7 @@ use super::members::as_read;
 use super::scope::Scope;
 use super::shadow;
 use super::view::Precondition;
-use super::{Caller, Roster, rules};
+use super::{Caller, Roster, power, rules};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::Document;
 use crate::scim::note::Notes;
@@ -43,6 +43,7 @@ impl Roster {
         let rule = move |snapshot: &dyn Snapshot| {
             // The history shows all that is lost, also what this connection does not see.
             let whole = caller.sight.whole_kind(kind);
+            power::check(snapshot, caller, kind.id)?;
             let (_, before, mut facts) = Self::found(snapshot, caller, whole, at, given)?;
             facts.extend(rules::check_removal(snapshot, caller, at)?);
             let mut changes = changes(kind, &before, &Document::default());

@@ -163,12 +163,13 @@ fn cost_centers(
 
 /// Reads what is known of a person as far as rights follow from it, and whether nobody keeps them out.
 fn facts(snapshot: &dyn Snapshot, caller: &Caller, stored: &Stored) -> Result<(Facts, bool), RosterError> {
-    let facts = facts_of(snapshot, caller, stored.at(), &person::attributes(stored)?)?;
+    let psa = person::attributes(stored)?;
+    let facts = facts_with(snapshot, caller, stored.at(), &psa)?;
     Ok((facts, core(stored)?.is_active()))
 }
 
-/// Reads the same of a person whose PSA attributes are these.
-fn facts_of(
+/// Reads the same of a person of whom these PSA attributes would hold.
+fn facts_with(
     snapshot: &dyn Snapshot,
     caller: &Caller,
     at: Address,
@@ -196,6 +197,30 @@ fn facts_of(
     })
 }
 
+/// Computes what a person may do, in the midst of a rule; `None` where they are not there or kept out.
+pub(super) fn of_person(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    id: ResourceId,
+) -> Result<Option<Effective>, RosterError> {
+    let Some(stored) = snapshot.get(caller.tenant, Address::user(id))? else { return Ok(None) };
+    let (facts, active) = facts(snapshot, caller, &stored)?;
+    let tree = Arc::new(CostCenters::new(cost_centers(snapshot, caller.tenant)?));
+    Ok(active.then(|| Effective::of(&caller.policy.catalogue, &tree, &facts)))
+}
+
+/// Computes what a person would be able to do with these PSA attributes.
+pub(super) fn with_attributes(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    at: Address,
+    psa: &Map<String, Value>,
+) -> Result<Effective, RosterError> {
+    let facts = facts_with(snapshot, caller, at, psa)?;
+    let tree = Arc::new(CostCenters::new(cost_centers(snapshot, caller.tenant)?));
+    Ok(Effective::of(&caller.policy.catalogue, &tree, &facts))
+}
+
 /// Tells whether somebody with these PSA attributes administers the tenant: may change everybody, whatever that comes from.
 pub(super) fn administers(
     snapshot: &dyn Snapshot,
@@ -210,7 +235,7 @@ pub(super) fn administers(
         return Ok(made);
     }
     let tree = Arc::new(CostCenters::new(cost_centers(snapshot, caller.tenant)?));
-    let facts = facts_of(snapshot, caller, at, psa)?;
+    let facts = facts_with(snapshot, caller, at, psa)?;
     Ok(Effective::of(&caller.policy.catalogue, &tree, &facts).is_administrator())
 }
 

@@ -55,6 +55,8 @@ pub const EPOCHS: Space = Space(48);
 pub const SIGN_INS: Space = Space(49);
 /// Person id → [`HoldsRow`]: which programs have records of the person.
 pub const HOLDS: Space = Space(50);
+/// Person id, memo id → [`MemoRow`]: what is written down about the person; person id → how many there are (a counter).
+pub const MEMOS: Space = Space(51);
 /// Millisecond (8 bytes, big-endian), person id → nothing: when the person's schedule has to be looked at.
 pub const DUE: Space = Space(52);
 /// One key: the id of the person whose account it is.
@@ -245,6 +247,17 @@ pub struct HoldRow {
     /// Since when.
     pub since: Timestamp,
     /// Who said so, in the history's words.
+    pub by: String,
+}
+
+/// A memo about a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoRow {
+    /// What it says.
+    pub text: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Who wrote it, in the history's words.
     pub by: String,
 }
 

@@ -8,7 +8,7 @@ use super::commit::Plan;
 use super::create::changes;
 use super::error::RosterError;
 use super::rows::SEATS;
-use super::{Caller, LOCAL, Roster, person, references, rights};
+use super::{Caller, LOCAL, Roster, person, power, references, rights};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::kinds::{self, PARENT, PARENTS_MAX, Pool};
 use crate::psa::locks::Authority;
@@ -119,13 +119,13 @@ fn settle(
     act: Act<'_>,
 ) -> Result<Settled, RosterError> {
     let &mut Draft { kind, at, ref mut wanted, before, .. } = draft;
-    match kind.id {
-        KindId::USER => return person::settle(snapshot, caller, draft, act),
-        KindId::GROUP => {
-            refuse_closed(snapshot, caller, before, wanted)?;
-            return Ok(Settled::default());
-        }
-        _ => {}
+    if kind.id == KindId::USER {
+        return person::settle(snapshot, caller, draft, act);
+    }
+    power::check(snapshot, caller, kind.id)?;
+    if kind.id == KindId::GROUP {
+        refuse_closed(snapshot, caller, before, wanted)?;
+        return Ok(Settled::default());
     }
     kinds::spell(&kind.core, &mut wanted.core);
     let wanted = &*wanted;

@@ -11,7 +11,7 @@ use super::error::RosterError;
 use super::money::is_money;
 use super::permits::{Deed, Permit};
 use super::scope::{Caller, Scope};
-use crate::ids::ResourceId;
+use crate::ids::{KindId, ResourceId};
 use crate::store::{Action, Change, Facts, LogRow, Seq, Values};
 
 /// An entry of the history, as far as its reader may see it.
@@ -86,6 +86,34 @@ impl Roster {
             }
         }
         Ok(Stretch { found, last })
+    }
+
+    /// Reads what happened to a person, newest first, from just before a number (H14).
+    pub fn activities(
+        &self,
+        caller: &Caller,
+        permit: Permit,
+        person: ResourceId,
+        before: Option<Seq>,
+        rows: usize,
+    ) -> Result<Vec<Trail>, RosterError> {
+        permit.must_be(Deed::SeePeople)?;
+        let snapshot = self.store.snapshot()?;
+        let mut found = Vec::new();
+        for row in snapshot.history_of(caller.tenant, person, before, rows)? {
+            let facts: Facts = serde_json::from_slice(&row.facts)
+                .map_err(|error| RosterError::Broken(format!("the facts of entry {}: {error}", row.seq.0)))?;
+            let of_a_person =
+                facts.subject.is_some_and(|at| matches!(at.kind, KindId::USER | KindId::DEPARTED));
+            if !of_a_person {
+                return Err(RosterError::NotFound);
+            }
+            found.push(Trail::of(row, facts, caller.may(Scope::Financials))?);
+        }
+        if found.is_empty() && before.is_none() {
+            return Err(RosterError::NotFound);
+        }
+        Ok(found)
     }
 
     /// Says where the history of the caller's tenant ends.

@@ -71,6 +71,10 @@ pub enum Action {
     HoldRelease,
     /// A person signed in.
     SignIn,
+    /// A memo about a person was written.
+    MemoAdd,
+    /// A memo about a person was removed.
+    MemoRemove,
     /// A request was refused for lack of a right.
     Refuse,
     /// A tenant came to be.

@@ -122,7 +122,8 @@ pub struct Changed {
 }
 
 impl Entry {
-    fn of(trail: Trail, kinds: &Kinds) -> Self {
+    /// Writes an entry for who may see it.
+    pub(super) fn of(trail: Trail, kinds: &Kinds) -> Self {
         let Trail { seq, link, values_digest, facts, changes } = trail;
         let subject = facts.subject.map(|at| Subject {
             kind: kinds.by_id(at.kind).map_or_else(|| at.kind.0.to_string(), |kind| kind.name.clone()),

@@ -3,12 +3,16 @@
 use axum::http::Method;
 
 use super::endpoint::{Endpoint, route};
-use super::{audit, changes, clients, connections, openapi, schemas, tenants, tokens, users};
+use super::{
+    audit, changes, clients, connections, memos, openapi, people, roll, schemas, standing, tenants, tokens,
+    users,
+};
 use crate::http::admin::query::PAGED;
 use crate::http::metrics::Door;
 use crate::roster::Deed::{
-    ChangeConnections, ChangeCredentials, ErasePeople, RunInstallation, SeeApi, SeeConnections,
-    SeeCredentials, SeeHistory, SeeSchemas,
+    AddPeople, ChangeConnections, ChangeCredentials, ErasePeople, LockPeople, RemovePeople, ReportUse,
+    RunInstallation, SeeApi, SeeConnections, SeeCredentials, SeeHistory, SeeLicenses, SeePeople, SeeRights,
+    SeeSchemas, TransferAccount, WriteMemos,
 };
 
 /// Lists what a door serves. What concerns the installation is served by the socket only, which only the owner of the data folder can open.
@@ -65,6 +69,28 @@ fn all() -> Vec<Endpoint> {
 
         get("/admin/v1/changes", SeeHistory, "listChanges", "Reads the feed of changes after a number, and waits for the next.").query(&changes::ASKED).to(changes::read),
 
+        get("/admin/v1/licenses", SeeLicenses, "listLicenses", "Lists licence pools with the seats that are taken, by id.").query(&PAGED).to(roll::licenses),
+
+        get("/admin/v1/users", SeePeople, "listUsers", "Lists people, by id; who is locked only where that is asked for.").query(&people::SOUGHT).to(people::list),
+        post("/admin/v1/users", AddPeople, "addUser", "Adds a person.").taking(people::add),
+        get("/admin/v1/users/locked", SeePeople, "listLockedUsers", "Lists those who are locked, by id.").query(&PAGED).to(people::locked),
+        get("/admin/v1/users/ambiguous", SeePeople, "listAmbiguousUsers", "Lists who may be one and the same: people of one display name and one email address.").query(&PAGED).to(roll::ambiguous),
+        get("/admin/v1/users/report", SeeRights, "reportUsers", "Reports everybody with what they may do.").query(&roll::REPORT).to(roll::report),
+        get("/admin/v1/users/{id}", SeePeople, "showUser", "Shows a person, departed or not, with their log.").query(&people::CARD).to(people::card),
+        delete("/admin/v1/users/{id}", RemovePeople, "removeUser", "Removes a person who never signed in and of whom no program has records.").to(standing::remove),
+        get("/admin/v1/users/{id}/activities", SeePeople, "listActivities", "Lists what happened to a person, newest first.").query(&memos::ACTIVITIES).to(memos::activities),
+        post("/admin/v1/users/{id}/clone", AddPeople, "cloneUser", "Adds a person who may do what another may.").taking(people::copy),
+        get("/admin/v1/users/{id}/holds", SeePeople, "listHolds", "Lists which programs have records of a person.").to(standing::holds),
+        put("/admin/v1/users/{id}/holds/{system}", ReportUse, "holdUser", "Says that a program has records of a person.").taking(standing::hold),
+        delete("/admin/v1/users/{id}/holds/{system}", ReportUse, "releaseUser", "Says that a program has no records of a person any more.").to(standing::release),
+        put("/admin/v1/users/{id}/lock", LockPeople, "lockUser", "Locks a person: they are let in no more, and their data stay.").taking(standing::lock),
+        delete("/admin/v1/users/{id}/lock", LockPeople, "unlockUser", "Takes a lock on a person back.").query(&standing::UNLOCK).to(standing::unlock),
+        get("/admin/v1/users/{id}/memos", SeePeople, "listMemos", "Lists the memos about a person, oldest first.").query(&PAGED).to(memos::list),
+        post("/admin/v1/users/{id}/memos", WriteMemos, "addMemo", "Writes a memo about a person.").taking(memos::add),
+        delete("/admin/v1/users/{id}/memos/{memo}", WriteMemos, "removeMemo", "Removes a memo.").to(memos::remove),
+        get("/admin/v1/users/{id}/permissions", SeeRights, "explainPermissions", "Explains what a person may do, and why.").to(standing::permissions),
+        post("/admin/v1/users/{id}/sign-ins", ReportUse, "reportSignIn", "Says that a person has signed in.").taking(standing::signed_in),
+        post("/admin/v1/users/{id}/transfer", TransferAccount, "transferAccount", "Gives the account to a person, who must be an administrator.").to(standing::transfer),
         post("/admin/v1/users/{id}/erase", ErasePeople, "eraseUser", "Erases what is left of a person who was deleted.").to(users::erase),
     ]
 }

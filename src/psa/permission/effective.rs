@@ -153,6 +153,18 @@ impl Effective {
             .filter(|(_, _, highest)| *highest > Level::None)
     }
 
+    /// Finds a permission that these rights have and others have not: at some place a higher level than both of the others have there. All
+    /// are to be of one catalogue and one tree.
+    pub fn beyond(&self, one: &Self, other: &Self) -> Option<&str> {
+        let places = || std::iter::once(None).chain(self.tree.iter().map(|(node, _)| Some(node)));
+        let mut keys = self.catalogue.iter().map(|(id, key, _)| (id, key));
+        let found = keys.find(|(id, _)| {
+            let level = |of: &Self, place| of.level_at(*id, place);
+            places().any(|place| level(self, place) > level(one, place).max(level(other, place)))
+        });
+        found.map(|(_, key)| key)
+    }
+
     /// Gives the right that a handler demands, if the person has it at a cost centre (or beside them) at that level.
     pub fn permit<P: Asked>(&self, level: Level, cost_center: Option<ResourceId>) -> Option<Permit<P>> {
         let held = self.level(P::KEY, cost_center);

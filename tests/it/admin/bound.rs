@@ -1,6 +1,7 @@
 //! Tokens that act as a person: they are that person in the history, and open nothing when that person may not come in.
 
 use rosterd::app::bootstrap::{FIRST_CONNECTION, FIRST_TENANT};
+use rosterd::ids::ResourceId;
 use rosterd::roster::{Command, RosterError};
 use rosterd::store::Actor;
 use serde_json::json;
@@ -14,6 +15,8 @@ use crate::support::{TestApp, on_every_store};
 fn a_token_that_acts_as_a_person_is_named_with_them_in_the_history() {
     on_every_store(|app| {
         let ada = app.post("/Users", &user("ada")).expect(201).id();
+        let operator = app.roster().operator(FIRST_TENANT, app.roster().request_id()).unwrap();
+        app.roster().make_administrator(&operator, ResourceId::parse(&ada).unwrap()).unwrap();
         // By userName, whatever its case, and by id.
         let by_name = Admin::bound(&app, FIRST_TENANT, &["users:read", "users:write"], Some("ADA"));
         let _by_id = Admin::bound(&app, FIRST_TENANT, &["users:read"], Some(&ada));

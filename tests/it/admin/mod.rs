@@ -5,4 +5,5 @@ mod audit;
 mod bound;
 mod docs;
 mod erase;
+mod people;
 mod support;

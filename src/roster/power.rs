@@ -1,0 +1,117 @@
+//! What those may change who act as a person (P20, T11, T12): with a token of the built-in connection that is bound to somebody, that somebody's
+//! permissions decide, whichever way the request comes. Programs and identity providers are bounded by their scopes.
+
+use serde_json::{Map, Value};
+
+use super::error::RosterError;
+use super::locks::refuse_oneself;
+use super::rules::{Act, Draft};
+use super::{Caller, rights};
+use crate::ids::{KindId, ResourceId};
+use crate::psa::catalogue::Level;
+use crate::psa::permission::permits::{
+    GroupsUpdate, KindsUpdate, PermissionsUpdate, RatesUpdate, UsersCreate, UsersDelete, UsersUpdate,
+};
+use crate::psa::permission::{Asked as _, Effective};
+use crate::psa::person::RATES;
+use crate::store::Snapshot;
+
+/// From which attributes a person's rights follow.
+const GIVES_RIGHTS: [&str; 5] = ["kind", "userTypes", "overrides", "license", "financialVisibility"];
+
+/// Refuses a change of a person that the person who asks may not make: without the permission, of their own rights or lock, or giving what they
+/// have not got themselves.
+pub(super) fn check_person(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    draft: &Draft<'_>,
+    old: &Map<String, Value>,
+    psa: &Map<String, Value>,
+    act: Act<'_>,
+) -> Result<(), RosterError> {
+    let Some(me) = caller.person() else { return Ok(()) };
+    // Locks and sign-ins have a deed of their own, which was asked for.
+    if !matches!(act, Act::Said | Act::Return) {
+        return Ok(());
+    }
+    let mine = mine(snapshot, caller, me)?;
+    needs(&mine, if draft.before.is_none() { UsersCreate::KEY } else { UsersUpdate::KEY })?;
+    if draft.before.is_some_and(|before| before.kept.is_active() != draft.wanted.is_active()) {
+        refuse_oneself(Some(me), draft.at.id, "lock or unlock")?;
+    }
+    let changed = |name: &str| psa.get(name) != old.get(name);
+    if RATES.iter().any(|name| changed(name)) {
+        needs(&mine, RatesUpdate::KEY)?;
+    }
+    let changed: Vec<&str> = GIVES_RIGHTS.into_iter().filter(|name| changed(name)).collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    refuse_oneself(Some(me), draft.at.id, "change the rights of")?;
+    if changed.iter().any(|name| matches!(*name, "userTypes" | "overrides")) {
+        needs(&mine, PermissionsUpdate::KEY)?;
+    }
+    let before = rights::with_attributes(snapshot, caller, draft.at, old)?;
+    let after = rights::with_attributes(snapshot, caller, draft.at, psa)?;
+    match after.beyond(&before, &mine) {
+        None => Ok(()),
+        Some(key) => Err(RosterError::NotAllowed {
+            needs: "what is given",
+            detail: format!(
+                "nobody gives what they have not got: the change would give {key} further than the person has it who asks"
+            ),
+        }),
+    }
+}
+
+/// Refuses the removal of a person who is oneself, or without the permission.
+pub(super) fn check_removal(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    id: ResourceId,
+) -> Result<(), RosterError> {
+    let Some(me) = caller.person() else { return Ok(()) };
+    needs(&mine(snapshot, caller, me)?, UsersDelete::KEY)?;
+    refuse_oneself(Some(me), id, "remove")
+}
+
+/// Refuses a change of something else than a person without the permission.
+pub(super) fn check(snapshot: &dyn Snapshot, caller: &Caller, kind: KindId) -> Result<(), RosterError> {
+    let Some(me) = caller.person() else { return Ok(()) };
+    let mine = mine(snapshot, caller, me)?;
+    match kind {
+        KindId::GROUP => needs(&mine, GroupsUpdate::KEY),
+        KindId::USER_TYPE => {
+            needs(&mine, KindsUpdate::KEY)?;
+            needs(&mine, PermissionsUpdate::KEY)
+        }
+        _ => needs(&mine, KindsUpdate::KEY),
+    }
+}
+
+/// Refuses a change of who belongs to a group without the permission; where groups give rights, it takes that to give rights as well.
+pub(super) fn check_members(snapshot: &dyn Snapshot, caller: &Caller) -> Result<(), RosterError> {
+    let Some(me) = caller.person() else { return Ok(()) };
+    let mine = mine(snapshot, caller, me)?;
+    needs(&mine, GroupsUpdate::KEY)?;
+    if caller.policy.group_maps.is_empty() { Ok(()) } else { needs(&mine, PermissionsUpdate::KEY) }
+}
+
+fn mine(snapshot: &dyn Snapshot, caller: &Caller, me: ResourceId) -> Result<Effective, RosterError> {
+    rights::of_person(snapshot, caller, me)?.ok_or_else(|| RosterError::NotAllowed {
+        needs: "a person who is let in",
+        detail: "this token acts as a person who is kept out".to_owned(),
+    })
+}
+
+fn needs(mine: &Effective, key: &'static str) -> Result<(), RosterError> {
+    if mine.everywhere(key) == Level::All {
+        return Ok(());
+    }
+    Err(RosterError::NotAllowed {
+        needs: key,
+        detail: format!(
+            "this token acts as a person who lacks the permission {key} at the level all; an administrator can give it"
+        ),
+    })
+}
