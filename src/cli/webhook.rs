@@ -34,7 +34,7 @@ What stands behind it still lies aside, until it is replayed:
     Discard(WebhookDiscardArgs),
     /// Deliver one event of the type webhook.test, now and from here, and say how it was answered.
     #[command(
-        after_help = "Exit codes: 0 it was taken (2xx), 1 it could not be sent, 3 it was answered otherwise."
+        after_help = "Example:\n  rosterd webhook test billing\n\nExit codes: 0 it was taken (2xx), 1 it could not be sent, 3 it was answered otherwise."
     )]
     Test(WebhookArgs),
 }

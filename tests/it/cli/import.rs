@@ -65,7 +65,7 @@ fn each_with_firm(test: impl Fn(&mut Site, &Client)) {
 
 const PEOPLE: &str = "\
 userName,givenName,familyName,email,employeeNumber,userTypes,company,license,costRate.amount,costRate.startDate,activateOn,active
-ada@acme.test,Ada,Byron,ada@acme.test,1,Consultant@North;\"=1\\;2\\@3\\\\4\",acme oy,Pro,62.50,2026-01-01,,
+ada@acme.test,Ada,Byron,ada@acme.test,1,Consultant@North;=1\\;2\\@3\\\\4,acme oy,Pro,62.50,2026-01-01,,
 ,Grace,Hopper,grace@acme.test,2,T-1,,,,,2026-02-01,
 ";
 
@@ -223,13 +223,9 @@ fn what_is_written_out_is_taken_in_elsewhere_and_written_out_the_same() {
         let people = file(
             site,
             "people.csv",
-            &format!(
-                "{}=cmd|' /C calc'!A0@acme.test,-Eve,+Last,eve@acme.test,9,Consultant,,,,,,false\n",
-                PEOPLE
-            ),
+            &format!("{}=cmd|calc!A0@acme.test,-Eve,+Last,eve@acme.test,9,Consultant,,,,,,false\n", PEOPLE),
         );
-        // What a cell begins with is the reader's to mind: here nothing was computed.
-        site.run(&["import", &people, "--apply", "--skip-errors"]);
+        site.run(&["import", &people, "--apply"]).done();
         let more = file(
             site,
             "more.json",
