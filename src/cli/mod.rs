@@ -14,6 +14,8 @@ pub mod connection;
 pub mod demo;
 pub mod doctor;
 pub mod erase;
+pub mod export;
+pub mod import;
 pub mod operator;
 pub mod schema;
 mod seclude;
@@ -81,6 +83,10 @@ pub enum Command {
     /// People who administer a tenant.
     #[command(subcommand)]
     Admin(admin::AdminCommand),
+    /// Take people in from a CSV or JSON file: look at it first, then write.
+    Import(import::ImportArgs),
+    /// Write everybody with what the firm knows of them, as CSV or JSON.
+    Export(export::ExportArgs),
     /// Who is told of changes: the webhooks of the settings, and what could not be delivered.
     #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
@@ -180,6 +186,8 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
         Command::Client(command) => client::run(command, world),
         Command::Schema(command) => schema::run(command, world),
         Command::Admin(command) => admin::run(command, world),
+        Command::Import(args) => import::run(&args, world),
+        Command::Export(args) => export::run(&args, world),
         Command::Webhook(command) => webhook::run(command, world),
         Command::Check(args) => check::run(&args, world),
         Command::Erase(args) => erase::erase(args, world),

@@ -31,10 +31,22 @@ impl Roster {
         body: Value,
         edges: Edges,
     ) -> Result<View, RosterError> {
+        let written = self.carry_out_job(caller, Self::patching(caller, kind, at, given, body)?)?;
+        self.after_ones_own(caller, at, edges, written)
+    }
+
+    /// Makes the rule that applies the operations of a PATCH.
+    pub(super) fn patching<'a>(
+        caller: &'a Caller,
+        kind: &'a Kind,
+        at: Address,
+        given: &'a Precondition,
+        body: Value,
+    ) -> Result<Job<'a>, RosterError> {
         caller.needs(Scope::writes(kind.id))?;
         money::check_patch(caller, kind, &body)?;
         let incoming = normalise::patch(body, kind, caller.profile)?;
-        let rule = |snapshot: &dyn Snapshot| {
+        let rule = move |snapshot: &dyn Snapshot| {
             let (stored, kept, facts) = Self::found(snapshot, caller, kind, at, given)?;
             let before = person::as_met(caller, &stored, adopt::as_met(caller, &stored, &kept))?;
             let patched = patch::apply(&before, &incoming.operations, kind, &caller.profile.policy)?;
@@ -66,7 +78,6 @@ impl Roster {
             let notes = plan.notes.clone();
             Ok((changed.then_some(plan), notes))
         };
-        let written = self.carry_out_job(caller, Job { action: Action::Patch, rule: Box::new(rule) })?;
-        self.after_ones_own(caller, at, edges, written)
+        Ok(Job { action: Action::Patch, rule: Box::new(rule) })
     }
 }
