@@ -14,7 +14,7 @@ use super::import::{Format, is_guarded};
 use super::operator::Operator;
 use super::settings::SettingsArgs;
 use super::{Exit, World, unexpected};
-use crate::roster::{Command, PEOPLE_COLUMNS, Reply, Row, is_money_column};
+use crate::roster::{PEOPLE_COLUMNS, PeopleAnswer, PeopleAsk, Row, is_money_column};
 
 /// People that are asked for at a time.
 const PAGE_ROWS: usize = 500;
@@ -50,14 +50,15 @@ pub struct ExportArgs {
 pub fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Exit> {
     let operator = Operator::reach(&args.settings, world)?;
     let ask = |after| -> Result<(Vec<Row>, Option<_>, u64)> {
-        let asked = Command::ExportPage {
-            tenant: args.tenant.clone(),
+        let asked = PeopleAsk::Page {
             after,
             limit: PAGE_ROWS,
             financials: args.financials,
             more: args.attributes.clone(),
         };
-        let Reply::People { rows, next, head } = operator.ask(asked)? else { return Err(unexpected()) };
+        let PeopleAnswer::Page { rows, next, head } = operator.people(&args.tenant, asked)? else {
+            return Err(unexpected());
+        };
         Ok((rows, next, head))
     };
     // The first page before the file, so that a mistake in what was typed leaves no empty one behind.

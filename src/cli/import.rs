@@ -21,7 +21,7 @@ use self::mapping::Mapping;
 use super::operator::Operator;
 use super::settings::SettingsArgs;
 use super::{Exit, World, unexpected};
-use crate::roster::{Command, Flaw, MatchBy, Reply, Row, RowDone, Verdict};
+use crate::roster::{Flaw, MatchBy, PeopleAnswer, PeopleAsk, Row, RowDone, Verdict};
 
 /// Rows that are asked for at a time.
 const BATCH_ROWS: usize = 100;
@@ -169,8 +169,8 @@ impl Run<'_> {
         let (mut batch, mut bytes) = (Vec::new(), 0_usize);
         if format == Format::Csv {
             let columns = self.mapping.columns(&read::header(&file, delimiter)?)?;
-            let asked = Command::ImportColumns { tenant: self.args.tenant.clone(), columns };
-            let Reply::UnknownColumns { columns } = self.operator.ask(asked)? else {
+            let asked = PeopleAsk::Columns(columns);
+            let PeopleAnswer::Unknown(columns) = self.operator.people(&self.args.tenant, asked)? else {
                 return Err(unexpected());
             };
             if !columns.is_empty() {
@@ -236,9 +236,10 @@ impl Run<'_> {
         if batch.is_empty() {
             return Ok(());
         }
-        let (tenant, rows) = (self.args.tenant.clone(), std::mem::take(batch));
-        let asked = Command::ImportRows { tenant, rows, by: self.args.by.into(), apply };
-        let Reply::RowsDone { rows } = self.operator.ask(asked)? else { return Err(unexpected()) };
+        let asked = PeopleAsk::Take { rows: std::mem::take(batch), by: self.args.by.into(), apply };
+        let PeopleAnswer::Done(rows) = self.operator.people(&self.args.tenant, asked)? else {
+            return Err(unexpected());
+        };
         for done in &rows {
             self.take(done, tell, world)?;
         }

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::settings::SettingsArgs;
-use super::{Refused, World};
+use super::{Refused, World, unexpected};
 use crate::app::{self, Rim};
 use crate::config::Config;
 use crate::doctor::{self, Doctor, Question};
@@ -23,7 +23,7 @@ use crate::http::admin::{COMMAND_WITHIN, INSPECT_PATH, OPERATE_PATH, WEBHOOKS_PA
 use crate::http::layers::X_REQUEST_ID;
 use crate::http::panics;
 use crate::outbox;
-use crate::roster::{Command, Reply, Roster, RosterError};
+use crate::roster::{Command, PeopleAnswer, PeopleAsk, Reply, Roster, RosterError};
 
 /// How long is waited for a daemon: a little longer than it gives itself, so that its own word comes first.
 const ANSWER_WITHIN: Duration = COMMAND_WITHIN.saturating_add(Duration::from_secs(10));
@@ -65,6 +65,14 @@ impl Operator {
                 roster.operate(command, roster.request_id()).map_err(|error| explained(error, dir))
             }
             Self::Daemon(socket) => over(socket, OPERATE_PATH, &command),
+        }
+    }
+
+    /// Asks about a tenant's people as rows.
+    pub fn people(&self, tenant: &str, ask: PeopleAsk) -> Result<PeopleAnswer> {
+        match self.ask(Command::People { tenant: tenant.to_owned(), ask })? {
+            Reply::People { answer } => Ok(answer),
+            _ => Err(unexpected()),
         }
     }
 

@@ -113,7 +113,9 @@ pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
 pub use schemas::{SCHEMAS_PER_TENANT_MAX, SchemaDone, SchemaView, check_schema};
 pub use scope::{Caller, ConnectionOptions, Scope, Scopes};
 pub use shadow::{SHADOW, SHADOW_ATTRIBUTES_MAX, SHADOW_BYTES_MAX};
-pub use sheet::{Flaw, MatchBy, PEOPLE_COLUMNS, Row, RowDone, Verdict, is_money_column};
+pub use sheet::{
+    Flaw, MatchBy, PEOPLE_COLUMNS, PeopleAnswer, PeopleAsk, Row, RowDone, Verdict, is_money_column,
+};
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
 pub use trail::{Stretch, Trail, Wanted};
 pub use view::{Precondition, View};

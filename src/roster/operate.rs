@@ -9,7 +9,7 @@ use super::schemas::SchemaDone;
 use super::scope::{Scope, Scopes};
 use super::{
     Caller, ClientKind, ClientView, ConnectionChange, ConnectionOptions, ConnectionView, Deed, Federation,
-    IssuedSecret, MatchBy, NewToken, Roster, Row, RowDone, SchemaView, TenantView, TokenView,
+    IssuedSecret, NewToken, PeopleAnswer, PeopleAsk, Roster, SchemaView, TenantView, TokenView,
 };
 use crate::ids::{ClientId, ConnectionId, RequestId, ResourceId, TenantId, TokenId};
 use crate::store::{LogRow, Seq};
@@ -207,36 +207,12 @@ pub enum Command {
         /// Who, by id.
         person: String,
     },
-    /// Asks which of these columns an import does not know.
-    ImportColumns {
+    /// People as rows, in or out.
+    People {
         /// Whose.
         tenant: String,
-        /// The columns.
-        columns: Vec<String>,
-    },
-    /// Takes rows of people in, or only says what would become of them.
-    ImportRows {
-        /// Whose.
-        tenant: String,
-        /// The rows.
-        rows: Vec<Row>,
-        /// By what a row finds its person.
-        by: MatchBy,
-        /// Whether it is done, and not only said.
-        apply: bool,
-    },
-    /// Reads people as rows.
-    ExportPage {
-        /// Whose.
-        tenant: String,
-        /// After whom.
-        after: Option<ResourceId>,
-        /// How many at most.
-        limit: usize,
-        /// Whether with money.
-        financials: bool,
-        /// Paths of attributes beside the usual ones.
-        more: Vec<String>,
+        /// What is asked.
+        ask: PeopleAsk,
     },
     /// Cross-checks everything that the store holds twice.
     Check,
@@ -331,24 +307,10 @@ pub enum Reply {
         /// How many entries of the history had values.
         entries: u64,
     },
-    /// Columns that an import does not know.
-    UnknownColumns {
-        /// Which.
-        columns: Vec<String>,
-    },
-    /// What became of rows.
-    RowsDone {
-        /// One for each row, in their order.
-        rows: Vec<RowDone>,
-    },
     /// People as rows.
     People {
-        /// In order of creation.
-        rows: Vec<Row>,
-        /// After whom to go on; `None` when there are no more.
-        next: Option<ResourceId>,
-        /// How far the history had come.
-        head: u64,
+        /// What is answered.
+        answer: PeopleAnswer,
     },
     /// What the cross-check found; empty when everything fits.
     Checked {
@@ -543,18 +505,9 @@ impl Roster {
                 let permit = self.may(&caller, Deed::ErasePeople)?;
                 Ok(Reply::Erased { entries: self.erase(&caller, permit, person)? })
             }
-            Command::ImportColumns { tenant, columns } => {
-                let columns = Self::unknown_columns(&self.operator(&tenant, request)?, columns)?;
-                Ok(Reply::UnknownColumns { columns })
-            }
-            Command::ImportRows { tenant, rows, by, apply } => {
-                let rows = self.take_rows(&self.operator(&tenant, request)?, rows, by, apply)?;
-                Ok(Reply::RowsDone { rows })
-            }
-            Command::ExportPage { tenant, after, limit, financials, more } => {
-                let caller = self.operator(&tenant, request)?;
-                let out = self.rows_out(&caller, after, limit, financials, &more)?;
-                Ok(Reply::People { rows: out.rows, next: out.next, head: out.head })
+            Command::People { tenant, ask } => {
+                let answer = self.people_as_rows(&self.operator(&tenant, request)?, ask)?;
+                Ok(Reply::People { answer })
             }
             Command::Check => {
                 let orphaned = self.remove_orphaned_pointers()?;

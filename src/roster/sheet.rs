@@ -12,6 +12,9 @@ mod out;
 
 use serde::{Deserialize, Serialize};
 
+use super::error::RosterError;
+use super::{Caller, Roster};
+use crate::ids::ResourceId;
 pub use columns::{PEOPLE_COLUMNS, is_money_column};
 
 /// A row, by column. Cells that are empty say nothing.
@@ -103,4 +106,71 @@ pub struct RowDone {
     /// What is wrong.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<Flaw>,
+}
+
+/// What is asked about people as rows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum PeopleAsk {
+    /// Which of these columns does an import not know?
+    Columns(Vec<String>),
+    /// Take rows in, or only say what would become of them.
+    Take {
+        /// The rows.
+        rows: Vec<Row>,
+        /// By what a row finds its person.
+        by: MatchBy,
+        /// Whether it is done, and not only said.
+        apply: bool,
+    },
+    /// Read people.
+    Page {
+        /// After whom.
+        after: Option<ResourceId>,
+        /// How many at most.
+        limit: usize,
+        /// Whether with money.
+        financials: bool,
+        /// Paths of attributes beside the usual ones.
+        more: Vec<String>,
+    },
+}
+
+/// What is answered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PeopleAnswer {
+    /// Columns that an import does not know.
+    Unknown(Vec<String>),
+    /// What became of each row, in their order.
+    Done(Vec<RowDone>),
+    /// People, in order of creation.
+    Page {
+        /// One for each person.
+        rows: Vec<Row>,
+        /// After whom to go on; `None` when there are no more.
+        next: Option<ResourceId>,
+        /// How far the history had come.
+        head: u64,
+    },
+}
+
+impl Roster {
+    /// Answers what is asked about people as rows.
+    pub(super) fn people_as_rows(
+        &self,
+        caller: &Caller,
+        ask: PeopleAsk,
+    ) -> Result<PeopleAnswer, RosterError> {
+        Ok(match ask {
+            PeopleAsk::Columns(columns) => PeopleAnswer::Unknown(Self::unknown_columns(caller, columns)?),
+            PeopleAsk::Take { rows, by, apply } => {
+                PeopleAnswer::Done(self.take_rows(caller, rows, by, apply)?)
+            }
+            PeopleAsk::Page { after, limit, financials, more } => {
+                let out = self.rows_out(caller, after, limit, financials, &more)?;
+                PeopleAnswer::Page { rows: out.rows, next: out.next, head: out.head }
+            }
+        })
+    }
 }

@@ -207,6 +207,13 @@ fn an_import_that_was_killed_goes_on_when_it_is_run_again() {
     assert_eq!(out.err, format!("{many} people written\n"));
 }
 
+/// The lines of an export, but for their order: those made in one millisecond have none.
+fn people_in(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().map(|line| line.trim_end_matches(',')).collect();
+    lines.sort_unstable();
+    lines
+}
+
 fn count(ran: &Ran, what: &str) -> usize {
     ran.out.lines().filter(|line| line.split(' ').nth(2) == Some(what)).count()
 }
@@ -248,7 +255,7 @@ fn what_is_written_out_is_taken_in_elsewhere_and_written_out_the_same() {
             let taken = site.run(&["import", path, "--tenant", "acme", "--apply"]).done();
             assert_eq!(taken.out.contains("create"), format == "csv", "{taken:?}");
             site.run(&[&["export", "--tenant", "acme"], &to[..]].concat()).done();
-            assert_eq!(std::fs::read_to_string(path).unwrap(), first, "{format}");
+            assert_eq!(people_in(&std::fs::read_to_string(path).unwrap()), people_in(&first), "{format}");
         }
         let plain = site.run(&["export"]).done().out;
         for money in ["62.5", "130.5", "Rates"] {
