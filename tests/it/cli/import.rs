@@ -1,6 +1,7 @@
 //! People in bulk: looked at, taken in, gone on with after a kill, and written out so that they can be taken in elsewhere (H02, P10).
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -181,7 +182,7 @@ fn an_import_that_was_killed_goes_on_when_it_is_run_again() {
     let many = 1000;
     let mut text = "userName,givenName,familyName,email\n".to_owned();
     for number in 0..many {
-        text.push_str(&format!("p{number}@acme.test,P,{number},p{number}@acme.test\n"));
+        writeln!(text, "p{number}@acme.test,P,{number},p{number}@acme.test").unwrap();
     }
     let people = file(&site, "many.csv", &text);
     let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
@@ -230,7 +231,7 @@ fn what_is_written_out_is_taken_in_elsewhere_and_written_out_the_same() {
         let people = file(
             site,
             "people.csv",
-            &format!("{}=cmd|calc!A0@acme.test,-Eve,+Last,eve@acme.test,9,Consultant,,,,,,false\n", PEOPLE),
+            &format!("{PEOPLE}=cmd|calc!A0@acme.test,-Eve,+Last,eve@acme.test,9,Consultant,,,,,,false\n"),
         );
         site.run(&["import", &people, "--apply"]).done();
         let more = file(
