@@ -349,7 +349,7 @@ const DOCUMENTED_PUBLIC: [&str; 39] = [
 const DOCUMENTED_ADMIN: [&str; 4] =
     ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks"];
 /// The administrators' API, on the admin listener and the socket.
-const DOCUMENTED_API: [&str; 19] = [
+const DOCUMENTED_API: [&str; 35] = [
     "/admin/v1/audit",
     "/admin/v1/audit/export",
     "/admin/v1/changes",
@@ -369,6 +369,22 @@ const DOCUMENTED_API: [&str; 19] = [
     "/admin/v1/tokens",
     "/admin/v1/tokens/{id}",
     "/admin/v1/users/{id}/erase",
+    "/admin/v1/licenses",
+    "/admin/v1/users",
+    "/admin/v1/users/ambiguous",
+    "/admin/v1/users/locked",
+    "/admin/v1/users/report",
+    "/admin/v1/users/{id}",
+    "/admin/v1/users/{id}/activities",
+    "/admin/v1/users/{id}/clone",
+    "/admin/v1/users/{id}/holds",
+    "/admin/v1/users/{id}/holds/{system}",
+    "/admin/v1/users/{id}/lock",
+    "/admin/v1/users/{id}/memos",
+    "/admin/v1/users/{id}/memos/{memo}",
+    "/admin/v1/users/{id}/permissions",
+    "/admin/v1/users/{id}/sign-ins",
+    "/admin/v1/users/{id}/transfer",
 ];
 
 #[test]
