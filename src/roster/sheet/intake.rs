@@ -13,7 +13,7 @@ use crate::roster::error::RosterError;
 use crate::roster::{Caller, LOCAL, Precondition, Roster, index};
 use crate::scim::error::quoted;
 use crate::scim::schema::Kind;
-use crate::scim::{Document, urn};
+use crate::scim::{Document, Why, urn};
 use crate::store::{PAGE_ROWS_MAX, Snapshot};
 
 /// Most rows that are taken at a time.
@@ -103,6 +103,18 @@ impl Roster {
         for _ in 0..ATTEMPTS_MAX {
             match self.try_row(caller, kind, row, by, numbers, apply, done) {
                 Err(RosterError::Stale { .. }) => {}
+                // Somebody made the person since we looked, such as a batch of an import that was killed: then they are who is meant.
+                Err(RosterError::Refused(refusal))
+                    if apply
+                        && refusal.why == Why::Uniqueness
+                        && done.what == Verdict::Create
+                        && matches!(
+                            meant(self.store.snapshot()?.as_ref(), caller, row, by, numbers)?,
+                            Ok(Meant::One(_))
+                        ) =>
+                {
+                    done.what = Verdict::Nothing;
+                }
                 ended => return ended,
             }
         }
