@@ -13,8 +13,10 @@ use crate::app::{self, Daemon, Rim};
 use crate::config::{Config, Environment, Sources};
 use crate::demo::client::Client;
 use crate::demo::play::Player;
-use crate::demo::{entra, okta, show};
-use crate::roster::{Caller, ConnectionOptions, Roster, Scopes, TOKENS_PER_CONNECTION_MAX, hex};
+use crate::demo::{entra, firm, okta, show};
+use crate::roster::{
+    Caller, ConnectionOptions, LOCAL_NAME, Roster, Scope, Scopes, TOKENS_PER_CONNECTION_MAX, hex,
+};
 use crate::telemetry::{self, LogForm};
 
 /// The connection that Entra's people come through. No administrator gives one such a name, whose tokens the demo could end.
@@ -25,8 +27,8 @@ const READ_BACK_HOURS: i64 = 24;
 /// Show what rosterd does, on a fresh folder and free ports.
 ///
 /// Starts the daemon, plays the first syncs of two identity providers through real HTTP, Okta and Entra ID, each in its own
-/// dialect (people, groups, changes, somebody who leaves), prints what the roster now holds, says what to type next, and
-/// serves until Ctrl-C.
+/// dialect (people, groups, changes, somebody who leaves); adds what the firm itself knows (employment, rates, a seat, a lock, a leaver on a day)
+/// and shows what somebody may do and why; prints what the roster now holds, says what to type next, and serves until Ctrl-C.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -81,6 +83,13 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<Exit> {
             } else {
                 okta::first_sync(&mut player).await?;
             }
+        }
+        if is_new {
+            let token = firms_token(&roster, &config)?;
+            let mut client = Client::connect(daemon.public(), &token).await?;
+            let ada = firm::first_day(&mut Player::new(&mut client, world.err)).await?;
+            let mut admin = Client::connect(daemon.admin(), &token).await?;
+            firm::explain(&mut admin, &ada, world.err).await?;
         }
         writeln!(world.err, "\nThe roster now holds, for each connection what came through it:")?;
         world.err.flush()?;
@@ -139,6 +148,17 @@ fn first_token(roster: &Roster, config: &Config) -> Result<String> {
             READ_BACK_HOURS,
         ),
     }
+}
+
+/// Gives the firm's own program a token for a day.
+fn firms_token(roster: &Roster, config: &Config) -> Result<String> {
+    let scopes =
+        [Scope::UsersRead, Scope::UsersWrite, Scope::KindsRead, Scope::KindsWrite, Scope::Financials];
+    let caller = roster.operator(FIRST_TENANT, roster.request_id())?;
+    let hours = 24_i64.saturating_mul(config.tokens.lifetime_days.into()).min(READ_BACK_HOURS);
+    let lifetime = jiff::SignedDuration::from_hours(hours);
+    let issued = roster.create_token(&caller, LOCAL_NAME, Scopes::of(scopes), Some(lifetime), None)?;
+    Ok(issued.secret.to_string())
 }
 
 /// Gives a connection a new token, where it has enough of them in place of its oldest. Tokens of other connections are not the demo's.

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 /// The largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
-/// The path that every request begins with.
+/// The path that requests of SCIM begin with.
 const BASE_PATH: &str = "/scim/v2";
 
 /// One connection to a daemon.
@@ -44,12 +44,17 @@ impl Client {
         Ok(Self { sender, host: daemon.to_string(), token: token.to_owned() })
     }
 
-    /// Sends a request, and reads the whole answer.
+    /// Sends a request below the base path, and reads the whole answer.
     pub async fn send(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
+        self.send_to(method, &format!("{BASE_PATH}{path}"), body).await
+    }
+
+    /// Sends a request to a path as it stands, and reads the whole answer.
+    pub async fn send_to(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer> {
         let bytes = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
         let request = Request::builder()
             .method(method)
-            .uri(format!("{BASE_PATH}{path}"))
+            .uri(path)
             .header(HOST, &self.host)
             .header(USER_AGENT, "rosterd demo")
             .header(ACCEPT, "application/scim+json")

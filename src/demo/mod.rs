@@ -1,10 +1,11 @@
 //! What `rosterd demo` plays and shows: a firm's first synchronisations, through real HTTP, against the real daemon.
 //!
 //! [`client`] speaks HTTP, [`play`] is what both identity providers' sides of the story have in common, [`okta`] and [`entra`] are the two
-//! stories, [`show`] prints what the roster then holds. Knows the daemon only from outside: by its address and a token for each connection.
+//! stories, [`firm`] is what the firm adds to them, [`show`] prints what the roster then holds. Knows the daemon only from outside: by its address and a token for each connection.
 
 pub mod client;
 pub mod entra;
+pub mod firm;
 pub mod okta;
 pub mod play;
 pub mod show;

@@ -54,6 +54,8 @@ fn the_table_of_the_demo_is_the_same_to_the_byte_after_kill_9() {
     let dennis = ["dennis.ritchie@nordlys.example", "Dennis Ritchie", "Consultant", "Compilers"];
     assert_eq!(row("dennis"), [&dennis[..], &["Kristen Nygaard", "no"]].concat());
     for part in [
+        "the userType Team lead gives it",
+        "he stays out",
         "curl -H 'Authorization: Bearer rost_",
         "rosterd connection doctor demo-entra --data ",
         "rosterd audit export --tenant main --data ",
