@@ -162,12 +162,13 @@ impl Outbox {
         }
     }
 
-    /// Says how each webhook is doing.
+    /// Says how each webhook is doing that has looked how far it had come. Of another, nothing: "nothing is waiting" would not be true.
     pub fn figures(&self) -> Vec<Figures> {
         let snapshot = self.shared.roster.store().snapshot().ok();
         let now = self.shared.clock.now().as_millisecond();
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        let each = tasks.running.iter().map(|(name, one)| {
+        let looked = tasks.running.iter().filter(|(_, one)| one.counted.looked.load(Ordering::Acquire));
+        let each = looked.map(|(name, one)| {
             let get = |figure: &std::sync::atomic::AtomicU64| figure.load(Ordering::Relaxed);
             let counted = &one.counted;
             let tenant = counted.tenant.load(Ordering::Relaxed);

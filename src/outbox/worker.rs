@@ -70,6 +70,8 @@ pub(super) struct Counted {
     pub(super) oldest: AtomicI64,
     /// Number of the tenant; 0 while it is not found.
     pub(super) tenant: AtomicU32,
+    /// Whether it has looked how far it had come. Before that there is nothing to say of it.
+    pub(super) looked: AtomicBool,
 }
 
 /// How a delivery ended.
@@ -443,6 +445,7 @@ impl Worker {
         counted.aside.store(run.desk.set_aside() as u64, Ordering::Relaxed);
         counted.off.store(run.desk.off().is_some(), Ordering::Relaxed);
         counted.oldest.store(run.desk.oldest().map_or(0, Timestamp::as_millisecond), Ordering::Relaxed);
+        counted.looked.store(true, Ordering::Release);
     }
 }
 

@@ -153,9 +153,14 @@ impl TestDaemon {
 
     /// Reads a metric without labels, or with the labels as they are written; 0 where there is none yet.
     pub fn metric(&self, name: &str) -> i64 {
+        self.find_metric(name).unwrap_or(0)
+    }
+
+    /// Reads a metric; `None` where the page does not have it.
+    pub fn find_metric(&self, name: &str) -> Option<i64> {
         let page = self.admin().send(&Request::new("GET", "/metrics")).expect(200).text();
         let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.map_or(0, |value| value.parse().unwrap())
+        line.map(|value| value.parse().unwrap())
     }
 
     /// Returns the process's number.
