@@ -46,7 +46,7 @@ impl Roster {
             power::check(snapshot, caller, kind.id)?;
             let (_, before, mut facts) = Self::found(snapshot, caller, whole, at, given)?;
             facts.extend(rules::check_removal(snapshot, caller, at)?);
-            let mut changes = changes(kind, &before, &Document::default());
+            let mut changes = changes(whole, &before, &Document::default());
             let mut lost = |attribute: &str, ids: Vec<ResourceId>| {
                 if !ids.is_empty() {
                     let old = Some(ids.iter().map(ToString::to_string).collect());
