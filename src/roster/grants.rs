@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::Roster;
+use super::asked::Run;
 use super::clients::{ClientAt, Federation, SECRET_PREFIX, federation_key};
 use super::commit::{Plan, hex, unhex};
 use super::credentials::{Credential, TOKEN_CHARACTERS_MAX};
@@ -306,6 +307,8 @@ impl Roster {
             sight: self.schemas.standard(Eyes::of_credential(at.connection, Scopes::default())),
             policy: Arc::clone(self.policies.all().everybody()),
             led: None,
+            served: None,
+            run: Run::default(),
         }
     }
 }
