@@ -4,7 +4,7 @@
 //! The history says all of it, in the unit of the change itself, so that a change costs nothing for it and a crash loses nothing. Here it is
 //! followed, a bounded number of people at a time: how far, is a row, which moves in the unit that notes whom it concerns.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -125,19 +125,21 @@ impl Roster {
             let before: Followed = rows::decode(bytes)?;
             let mut now = before;
             let mut plan = Plan::default();
-            let mut people = 0_u64;
+            let mut people = BTreeSet::new();
             let rows = snapshot.changes(caller.tenant, now.read, ROWS_AT_ONCE)?;
             let more = rows.len() == ROWS_AT_ONCE;
             for row in rows {
                 let done = step(snapshot, caller, mapped, &row, &mut now, &mut plan, &mut people)?;
-                if !done || people >= PEOPLE_AT_ONCE as u64 {
-                    return Ok((Some(moved(value, now, plan)?), (true, people)));
+                if !done || people.len() >= PEOPLE_AT_ONCE {
+                    let noted = people.len() as u64;
+                    return Ok((Some(moved(value, now, plan)?), (true, noted)));
                 }
             }
+            let noted = people.len() as u64;
             Ok(if now == before {
                 (None, (false, 0))
             } else {
-                (Some(moved(value, now, plan)?), (more, people))
+                (Some(moved(value, now, plan)?), (more, noted))
             })
         })
     }
@@ -159,16 +161,16 @@ fn step(
     row: &LogRow,
     now: &mut Followed,
     plan: &mut Plan,
-    people: &mut u64,
+    people: &mut BTreeSet<ResourceId>,
 ) -> Result<bool, RosterError> {
     if let Concerns::People { listed, members_of, why } = concerns(row)? {
         let of_group = members_of.is_some() || why == OF_A_GROUP;
         let mut note = |id: ResourceId, plan: &mut Plan| -> Result<(), RosterError> {
             let Some(stored) = snapshot.get(caller.tenant, Address::user(id))? else { return Ok(()) };
             let mine = stored.connection().and_then(|connection| mapped.get(&connection));
-            if mine.is_some_and(|mine| mine.reads_groups || !of_group) {
+            // Whoever is noted in this unit already, is: the snapshot does not know it yet.
+            if mine.is_some_and(|mine| mine.reads_groups || !of_group) && people.insert(id) {
                 kept::queue(snapshot, caller, id, why, plan)?;
-                *people = people.saturating_add(1);
             }
             Ok(())
         };

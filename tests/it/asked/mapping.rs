@@ -75,9 +75,9 @@ fn a_sync_that_is_repeated_writes_nothing_and_a_rate_is_added_only_where_it_diff
         drop(app.patch(&ada, &replace("nickName", "A")).expect(200));
         let rates = psa(&admin, &ada, "costRates");
         assert_eq!(rates.as_array().unwrap().len(), 1);
-        assert_eq!(rates[0]["amount"], "85.5");
+        assert_eq!(rates[0]["amount"], "85.50");
         drop(app.patch(&ada, &replace("title", "Boss")).expect(200));
-        assert_eq!(psa(&admin, &ada, "costRates")[0]["amount"], "120", "the entry of that very day");
+        assert_eq!(psa(&admin, &ada, "costRates")[0]["amount"], "120.00", "the entry of that very day");
         assert_eq!(operations(&heard), [Operation::Create, Operation::Patch, Operation::Patch]);
     });
 }
@@ -344,7 +344,7 @@ fn r31_everything_that_the_contract_lets_a_plugin_propose_comes_true() {
         );
         assert_eq!(
             (&ext["billingRates"][0]["amount"], &ext["schedule"]["deactivateOn"]),
-            (&"100".into(), &"2027-01-01".into())
+            (&"100.00".into(), &"2027-01-01".into())
         );
         assert_eq!((&shown["title"], &ext["integrations"][0]["id"]), (&"Coder".into(), &"7".into()));
         drop(app.patch(&ada, &replace("nickName", "leaves")).expect(200));
@@ -398,12 +398,8 @@ fn x57_plugins_see_names_and_groups_and_what_no_schema_knows_and_never_a_passwor
         let ada = format!("/Users/{}", app.post("/Users", &body).expect(201).id());
         let id = ada.rsplit('/').next().unwrap();
         drop(app.post("/Groups", &crate::support::bodies::group("Crew", &[id])).expect(201));
-        admin
-            .patch(
-                &ada,
-                &replace(&format!("{EXT}:license"), json!({ "value": make(&admin, "LicensePool", "Half") })),
-            )
-            .expect(200);
+        let half = json!({ "value": make(&admin, "LicensePool", "Half") });
+        drop(admin.patch(&ada, &replace(&format!("{EXT}:license"), half)).expect(200));
         drop(app.patch(&ada, &replace("nickName", "A")).expect(200));
         let seen = seen.lock().unwrap();
         let [(first, _), (second, held)] = seen.as_slice() else { panic!("{seen:?}") };
