@@ -7,8 +7,11 @@ use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::http::drain::Drain;
+use crate::outbox::Outbox;
 use crate::roster::{Mended, Roster, RosterError};
 
+/// How late a plugin that was loaded begins to be told of changes.
+const NOTICE_EVERY: Duration = Duration::from_millis(500);
 /// How late somebody is mapped who is due.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -34,6 +37,18 @@ pub(super) async fn keep(roster: Arc<Roster>, drain: Drain) {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => tracing::warn!(?error, "people could not be mapped again; they are shortly"),
             Err(_) => tracing::error!("mapping people again failed; it is tried again shortly"),
+        }
+    }
+}
+
+/// Has the plugins that react told of changes, those that are loaded later as well, until the daemon stops.
+pub(super) async fn tell(outbox: Arc<Outbox>, drain: Drain) {
+    let mut tick = interval(NOTICE_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = drain.begun() => return,
+            _ = tick.tick() => outbox.keep_reactors(),
         }
     }
 }

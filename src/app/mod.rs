@@ -287,6 +287,7 @@ impl Daemon {
             drained.begun().await;
             stopping.begin_stop();
         });
+        listeners.spawn(mapping::tell(Arc::clone(&outbox), drain.clone()));
         let reloader = Reloader {
             tls,
             limits,

@@ -20,6 +20,7 @@ mod memos;
 pub mod openapi;
 pub mod page;
 mod people;
+mod plugins;
 pub mod query;
 pub mod report;
 mod roll;

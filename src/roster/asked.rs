@@ -3,7 +3,7 @@
 //! Read in this order: here (which plugins there are, and which a caller's connection has), `matter` (what a write of a person puts before them:
 //! gate, map and validate in their order, and what follows from failures), `subject` (what they are shown), `propose` (their proposals, checked
 //! as anybody's requests), `told` (what the history keeps), `kept` (whom they are asked about again, and when), `follow` (who has them asked
-//! again because of others' changes), `again` (asking again), `remap` (what an operator asks for).
+//! again because of others' changes), `again` (asking again), `remap` (what an operator asks for), `notice` (telling of what was committed).
 //!
 //! Where no plugin serves a connection, a write costs one comparison.
 
@@ -11,6 +11,7 @@ mod again;
 mod follow;
 mod kept;
 mod matter;
+mod notice;
 mod propose;
 mod remap;
 mod subject;
@@ -23,8 +24,9 @@ use serde_json::{Map, Value};
 
 pub use again::Mended;
 pub use kept::{ParkedView, Parking};
-pub(super) use kept::{clear, park};
+pub(super) use kept::{check_parked, clear, park};
 pub(super) use matter::{Answered, Matter, ask};
+pub use notice::Reaction;
 pub use remap::{PluginAnswer, PluginAsk, Recorded, Remapped, Replayed};
 
 use super::error::RosterError;

@@ -83,8 +83,8 @@ use jiff::Timestamp;
 
 pub use admins::Invitation;
 pub use asked::{
-    Counts as PluginCounts, Mended, ParkedView, Parking, PluginAnswer, PluginAsk, Recorded, Remapped,
-    Replayed,
+    Counts as PluginCounts, Mended, ParkedView, Parking, PluginAnswer, PluginAsk, Reaction, Recorded,
+    Remapped, Replayed,
 };
 pub use bulk::{Answered, Done};
 pub use clients::{

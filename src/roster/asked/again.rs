@@ -40,7 +40,7 @@ impl Roster {
             // Whoever waits, waits for plugins.
             return Ok(mended);
         }
-        for (_, tenant) in self.all_tenants(self.store.snapshot()?.as_ref())? {
+        for (_, tenant) in Self::all_tenants(self.store.snapshot()?.as_ref())? {
             let batch = self.request_id();
             let now = self.now();
             let mut after: Option<Vec<u8>> = None;

@@ -55,7 +55,7 @@ impl Roster {
         if !self.plugins().iter().any(|plugin| plugin.hooks().map) {
             return Ok(noted);
         }
-        let tenants = self.all_tenants(self.store.snapshot()?.as_ref())?;
+        let tenants = Self::all_tenants(self.store.snapshot()?.as_ref())?;
         for (name, number) in tenants {
             if !go_on() {
                 break;
@@ -86,7 +86,7 @@ impl Roster {
         if !self.plugins().iter().any(|plugin| plugin.hooks().map) {
             return Ok(());
         }
-        for (name, number) in self.all_tenants(self.store.snapshot()?.as_ref())? {
+        for (name, number) in Self::all_tenants(self.store.snapshot()?.as_ref())? {
             let snapshot = self.store.snapshot()?;
             let is_followed = snapshot.small(number, FOLLOWED, &[])?.is_some();
             if !is_followed && !self.mapped_connections(snapshot.as_ref(), number, &name)?.is_empty() {
@@ -98,10 +98,7 @@ impl Roster {
     }
 
     /// Lists the tenants with their numbers.
-    pub(super) fn all_tenants(
-        &self,
-        snapshot: &dyn Snapshot,
-    ) -> Result<Vec<(String, TenantId)>, RosterError> {
+    pub(super) fn all_tenants(snapshot: &dyn Snapshot) -> Result<Vec<(String, TenantId)>, RosterError> {
         let rows = all_small(snapshot, TenantId::SYSTEM, TENANTS)?;
         let each = rows.into_iter().map(|row| {
             let number = rows::decode::<TenantRow>(&row.value)?.number;

@@ -3,16 +3,18 @@
 //! A row is written in the unit of the change that could not be mapped, and goes in the unit that maps the person. So nobody is forgotten
 //! by a crash, and nobody is mapped twice for one row. `rosterd_plugin_parked_users` is a counter in the same units.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::matter::Parked;
-use crate::ids::ResourceId;
+use crate::ids::{ResourceId, TenantId};
 use crate::roster::commit::Plan;
 use crate::roster::error::RosterError;
 use crate::roster::person::due_key;
 use crate::roster::rows::{self, PARKED, PARKED_COUNTS, PARKED_DUE};
-use crate::roster::{Caller, Roster};
+use crate::roster::{Caller, Roster, all_small};
 use crate::store::{Given, PAGE_ROWS_MAX, Snapshot, Write};
 
 /// The pause after the first failure; doubles with each.
@@ -174,6 +176,34 @@ fn count(row: &ParkedRow, by: i64) -> Write {
     Write::Add { space: PARKED_COUNTS, key: row.counted_as().to_vec(), by }
 }
 
+/// Says where the rows of who waits, those by when and the counters do not fit together.
+pub(in crate::roster) fn check_parked(
+    snapshot: &dyn Snapshot,
+    tenant: TenantId,
+) -> Result<Option<String>, RosterError> {
+    let (mut counts, mut due) = ([0_u64; 2], BTreeSet::new());
+    for row in all_small(snapshot, tenant, PARKED)? {
+        let parked: ParkedRow = rows::decode(&row.value)?;
+        if let Some(count) = counts.get_mut(usize::from(parked.counted_as() == WAITING)) {
+            *count = count.saturating_add(1);
+        }
+        if let Ok(id) = <[u8; 16]>::try_from(row.key.as_slice()) {
+            due.insert(due_key(parked.due, ResourceId::from_bytes(id)));
+        }
+    }
+    let planned: BTreeSet<Vec<u8>> =
+        all_small(snapshot, tenant, PARKED_DUE)?.into_iter().map(|row| row.key).collect();
+    let counted =
+        [snapshot.counter(tenant, PARKED_COUNTS, FAILED)?, snapshot.counter(tenant, PARKED_COUNTS, WAITING)?];
+    Ok((planned != due || counted != counts).then(|| {
+        format!(
+            "people who wait to be mapped: expected a row by when for each of {} and counters of {counts:?}, found {} rows and {counted:?}",
+            due.len(),
+            planned.len()
+        )
+    }))
+}
+
 /// The pause after so many failures.
 fn pause(attempts: u32) -> SignedDuration {
     let doubled = 1_i32.checked_shl(attempts.saturating_sub(1).min(20)).unwrap_or(i32::MAX);
@@ -208,7 +238,7 @@ impl Roster {
     pub fn parked_counts(&self) -> Result<(u64, u64), RosterError> {
         let snapshot = self.store.snapshot()?;
         let mut sums = (0_u64, 0_u64);
-        for (_, tenant) in self.all_tenants(snapshot.as_ref())? {
+        for (_, tenant) in Self::all_tenants(snapshot.as_ref())? {
             sums.0 = sums.0.saturating_add(snapshot.counter(tenant, PARKED_COUNTS, FAILED)?);
             sums.1 = sums.1.saturating_add(snapshot.counter(tenant, PARKED_COUNTS, WAITING)?);
         }

@@ -189,7 +189,7 @@ impl Asking<'_, '_> {
                         Then::Skip | Then::Omit => Then::Skip,
                         Then::Deny | Then::Park | Then::Retry => Then::Deny,
                     };
-                    call.outcome = told::outcome(&failure).to_owned();
+                    told::outcome(&failure).clone_into(&mut call.outcome);
                     match self.follows(plugin.as_ref(), told::GATE, then, &failure) {
                         Follows::Refused(error) => return Err(error),
                         Follows::Later(_) | Follows::Passed => {}
@@ -249,7 +249,7 @@ impl Asking<'_, '_> {
                     }
                 }
                 Err(failure) => {
-                    call.outcome = told::outcome(&failure).to_owned();
+                    told::outcome(&failure).clone_into(&mut call.outcome);
                     self.settled.asked.called.push(call);
                     let then = match plugin.policy().map {
                         Then::Retry => Then::Park,
@@ -358,7 +358,7 @@ impl Asking<'_, '_> {
                     }
                 }
                 Err(failure) => {
-                    call.outcome = told::outcome(&failure).to_owned();
+                    told::outcome(&failure).clone_into(&mut call.outcome);
                     let then = match plugin.policy().validate {
                         Then::Skip | Then::Omit => Then::Skip,
                         Then::Park => Then::Park,
