@@ -214,7 +214,7 @@ fn do_act(caller: &Caller, active: bool, act: Act<'_>, now: &mut Standing) {
 
 /// Tells whether nobody is there who could be told that no seat is left.
 const fn waits(act: Act<'_>) -> bool {
-    matches!(act, Act::Look | Act::Map)
+    matches!(act, Act::Look)
 }
 
 /// Leaves a schedule behind that kept somebody out when they were here before, and of which nothing is to come: it is not about this time.

@@ -27,6 +27,10 @@ use crate::store::{Asked, Proposed, Snapshot};
 const PROPOSALS_MAX: usize = 200;
 /// Most findings of one answer that are looked at.
 const FINDINGS_MAX: usize = 100;
+/// Findings of one answer that the facts of an entry name. The others stand among its values only.
+const REMARKS_MAX: usize = 16;
+/// Longest code of a finding that the facts name.
+const CODE_CHARACTERS_MAX: usize = 64;
 /// Longest text of a plugin that goes to a client or into a row.
 const TEXT_CHARACTERS_MAX: usize = 500;
 
@@ -352,7 +356,9 @@ impl Asking<'_, '_> {
                         }
                         // The words may be about the person: they stand among what can be erased.
                         let what = told::severity(found.severity);
-                        self.remark(plugin.as_ref(), format!("{what} {}", shorten(&found.code)));
+                        if call.findings.len() < REMARKS_MAX {
+                            self.remark(plugin.as_ref(), format!("{what} {}", code(&found.code)));
+                        }
                         call.findings
                             .push(told::finding(&Finding { detail: shorten(&found.detail), ..found }));
                     }
@@ -478,6 +484,12 @@ fn answer(name: &str, problem: &Problem) -> RosterError {
         ProblemKind::Denied => RosterError::Denied(format!("the plugin {name}: {detail}")),
         _ => Refusal::new(Why::InvalidValue, detail).into(),
     }
+}
+
+/// Cuts the code of a finding to what the facts of an entry have room for: a word for programs, and nothing else.
+fn code(text: &str) -> String {
+    let plain = text.chars().map(|one| if one.is_ascii_graphic() { one } else { '-' });
+    plain.take(CODE_CHARACTERS_MAX).collect()
 }
 
 /// Cuts a plugin's words to what an answer has room for, on one line.

@@ -410,3 +410,46 @@ fn x57_plugins_see_names_and_groups_and_what_no_schema_knows_and_never_a_passwor
         assert!(second.document.extension(EXT).is_none());
     });
 }
+
+#[test]
+fn x57_a_plugin_is_asked_about_people_of_its_own_tenant_and_connection_only() {
+    on_every_store(|app| {
+        let plugin =
+            Double::mapping("mine", |_, _| vec![Proposal::SetFinancialVisibility("hoursOnly".into())]);
+        let heard = plugin.heard();
+        load(&app, [plugin]);
+        let other = app.tenant("other");
+        drop(other.post("/Users", &user("ada")).expect(201));
+        drop(app.strict().post("/Users", &user("bob")).expect(201));
+        drop(admin(&app).post("/Users", &user("eve")).expect(201));
+        super::catch_up(&app);
+        assert!(heard.lock().unwrap().is_empty());
+        post(&app, "tom");
+        let heard = heard.lock().unwrap();
+        let about: Vec<_> =
+            heard.iter().map(|about| (about.tenant.as_str(), about.source.as_str())).collect();
+        assert_eq!(about, [("main", rosterd::app::bootstrap::FIRST_CONNECTION)]);
+    });
+}
+
+#[test]
+fn x13_no_plugin_takes_the_last_administrators_seat_or_locks_them_by_a_day() {
+    on_every_store(|app| {
+        load(&app, [Double::mapping("ender", |_, _| vec![Proposal::SetDeactivateOn("2020-01-01".into())])]);
+        let ada = app.post("/Users", &user("ada")).expect(201).id();
+        let operator = app.roster().operator("main", app.roster().request_id()).unwrap();
+        let id = rosterd::ids::ResourceId::parse(&ada).unwrap();
+        let path = format!("/Users/{ada}");
+        assert_eq!(app.get(&path).expect(200).json()["active"], false, "a day that has been");
+        load(&app, []);
+        drop(
+            admin(&app)
+                .patch(&path, &patch(&[json!({ "op": "remove", "path": format!("{EXT}:schedule") })]))
+                .expect(200),
+        );
+        app.roster().make_administrator(&operator, id).unwrap();
+        load(&app, [Double::mapping("ender", |_, _| vec![Proposal::SetDeactivateOn("2020-01-01".into())])]);
+        drop(app.patch(&path, &replace("nickName", "A")).expect(200));
+        assert_eq!(app.get(&path).expect(200).json()["active"], true);
+    });
+}
