@@ -19,6 +19,8 @@ use crate::store::{Action, Facts, Given, LogRow, Seq, Snapshot, Values, Write};
 
 /// Rows of the history that are read at a time: one of a large group has megabytes.
 const ROWS_AT_ONCE: usize = 8;
+/// How often that is done for one unit: most entries concern nobody, and a unit each would be a flush each.
+const READINGS_AT_ONCE: usize = 128;
 /// People who are noted in one unit.
 const PEOPLE_AT_ONCE: usize = 200;
 /// Units of one tenant before the next tenant has its turn.
@@ -123,13 +125,19 @@ impl Roster {
             let mut now = before;
             let mut plan = Plan::default();
             let mut people = BTreeSet::new();
-            let rows = snapshot.changes(caller.tenant, now.read, ROWS_AT_ONCE)?;
-            let more = rows.len() == ROWS_AT_ONCE;
-            for row in rows {
-                let done = step(snapshot, caller, mapped, &row, &mut now, &mut plan, &mut people)?;
-                if !done || people.len() >= PEOPLE_AT_ONCE {
-                    let noted = people.len() as u64;
-                    return Ok((Some(moved(value, now, plan)?), (true, noted)));
+            let mut more = true;
+            for _ in 0..READINGS_AT_ONCE {
+                let rows = snapshot.changes(caller.tenant, now.read, ROWS_AT_ONCE)?;
+                more = rows.len() == ROWS_AT_ONCE;
+                for row in rows {
+                    let done = step(snapshot, caller, mapped, &row, &mut now, &mut plan, &mut people)?;
+                    if !done || people.len() >= PEOPLE_AT_ONCE {
+                        let noted = people.len() as u64;
+                        return Ok((Some(moved(value, now, plan)?), (true, noted)));
+                    }
+                }
+                if !more {
+                    break;
                 }
             }
             let noted = people.len() as u64;
