@@ -16,7 +16,8 @@ use crate::store::State;
 
 /// Adds the figures to a registry.
 pub(super) fn register(registry: &mut Registry, roster: Arc<Roster>, outbox: Arc<Outbox>) -> Reloads {
-    registry.register_collector(Box::new(StoreFigures(roster)));
+    registry.register_collector(Box::new(StoreFigures(Arc::clone(&roster))));
+    registry.register_collector(Box::new(MappingFigures(roster)));
     registry.register_collector(Box::new(OutboxFigures(outbox)));
     let reloads = Reloads::default();
     registry.register(
@@ -72,6 +73,67 @@ impl Collector for StoreFigures {
         for used in self.0.leniencies_of_all() {
             let rule = [("rule", used.rule.as_str())];
             ConstCounter::new(used.requests).encode(family.encode_family(&rule)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// What became of what plugins proposed, and who waits for one. Nothing where there is no plugin and nobody waits.
+struct MappingFigures(Arc<Roster>);
+
+impl fmt::Debug for MappingFigures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MappingFigures")
+    }
+}
+
+impl Collector for MappingFigures {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let (failed, waiting) = self.0.parked_counts().unwrap_or_default();
+        if self.0.plugins().is_empty() && failed == 0 && waiting == 0 {
+            return Ok(());
+        }
+        let gauges = [
+            (
+                "rosterd_plugin_parked_users",
+                "People whom a plugin could not map, and who are mapped later",
+                failed,
+            ),
+            (
+                "rosterd_plugin_waiting_users",
+                "People who are to be mapped again because of a change",
+                waiting,
+            ),
+        ];
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let counts = self.0.plugin_counts();
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let mut family = encoder.encode_descriptor(
+            "rosterd_plugin_proposals",
+            "What plugins proposed, by what became of it: taken, refused",
+            None,
+            MetricType::Counter,
+        )?;
+        for (plugin, counts) in &counts {
+            for (outcome, count) in [("taken", counts.taken), ("refused", counts.refused)] {
+                let labels = [("plugin", plugin.as_str()), ("outcome", outcome)];
+                ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let mut family = encoder.encode_descriptor(
+            "rosterd_plugin_parkings",
+            "Times that somebody was left to be mapped later",
+            None,
+            MetricType::Counter,
+        )?;
+        for (plugin, counts) in &counts {
+            let labels = [("plugin", plugin.as_str())];
+            ConstCounter::new(counts.parked).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }

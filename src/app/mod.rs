@@ -2,11 +2,12 @@
 //!
 //! Start: the data folder is locked and the store opened; the roster stands on it; the listeners are bound ([`Doors`]); the first
 //! tenant is made where there is none ([`bootstrap`]); the listeners are served, and webhooks delivered. Stop: nothing new is taken or delivered, what was begun is answered, what was only in memory is written
-//! down, the store is closed. `schedules` has what is due looked at; `measure` shows the store's figures. Only this room knows all the others.
+//! down, the store is closed. `schedules` has what is due looked at, `mapping` has plugins asked again; `measure` shows the store's figures. Only this room knows all the others.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod bootstrap;
+mod mapping;
 mod measure;
 mod schedules;
 mod settings;
@@ -286,6 +287,7 @@ impl Daemon {
             drained.begun().await;
             stopping.begin_stop();
         });
+        listeners.spawn(mapping::tell(Arc::clone(&outbox), drain.clone()));
         let reloader = Reloader {
             tls,
             limits,
@@ -353,6 +355,7 @@ impl Daemon {
         let mut hour = interval(FORGET_EVERY);
         hour.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let schedules = tokio::spawn(schedules::keep(Arc::clone(&self.roster), self.drain.clone()));
+        let mapping = tokio::spawn(mapping::keep(Arc::clone(&self.roster), self.drain.clone()));
         loop {
             tokio::select! {
                 ended = self.listeners.join_next() => if ended.is_none() { break },
@@ -363,6 +366,9 @@ impl Daemon {
         self.reloader.outbox.stop().await;
         if schedules.await.is_err() {
             tracing::error!("the task that looks at schedules failed");
+        }
+        if mapping.await.is_err() {
+            tracing::error!("the task that has plugins asked again failed");
         }
         self.write_down().await;
     }

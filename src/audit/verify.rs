@@ -99,9 +99,10 @@ mod tests {
                     attributes: vec!["title".into()],
                     result: "ok".into(),
                     notes: vec![],
+                    asked: vec![],
                 };
                 let changes = vec![Change::of("title", None, Some(seq.into()))];
-                let entry = Entry { facts, values: Values { salt: seq.to_string(), changes } };
+                let entry = Entry { facts, values: Values { salt: seq.to_string(), changes, asked: vec![] } };
                 let row = LogRow::chain(link, Seq(seq), &entry).unwrap();
                 link = row.link;
                 AuditRow::from(row)

@@ -20,6 +20,7 @@ mod memos;
 pub mod openapi;
 pub mod page;
 mod people;
+mod plugins;
 pub mod query;
 pub mod report;
 mod roll;
@@ -157,7 +158,8 @@ impl From<RosterError> for Problem {
             RosterError::NotFound => Self::not_found(),
             RosterError::Stale { .. } => Self::precondition_failed(),
             RosterError::Forbidden { .. } | RosterError::Closed(_) => Self::forbidden(error.to_string()),
-            RosterError::NotAllowed { detail, .. } => Self::forbidden(detail),
+            RosterError::NotAllowed { detail, .. } | RosterError::Denied(detail) => Self::forbidden(detail),
+            RosterError::Later(detail) => Self::later(detail),
             RosterError::Unknown(detail) => Self::new(StatusCode::NOT_FOUND, detail),
             RosterError::Malformed(detail) => Self::bad_request(detail),
             RosterError::Unfit(detail) | RosterError::InUse(detail) => {

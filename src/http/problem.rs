@@ -167,6 +167,12 @@ impl Problem {
             .with(header::RETRY_AFTER, HeaderValue::from(retry_after_s))
     }
 
+    /// 503: somebody whom it takes gave no answer, and the same request may succeed later.
+    pub fn later(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+            .with(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_PLUGIN_S))
+    }
+
     /// 503: it took too long, and whether it was done is not known.
     pub fn timed_out(retry_after_s: u32) -> Self {
         Self::new(
@@ -251,6 +257,7 @@ impl From<StoreError> for Problem {
 }
 
 const RETRY_AFTER_STORE_S: u32 = 1;
+const RETRY_AFTER_PLUGIN_S: u32 = 30;
 const RETRY_AFTER_FULL_S: u32 = 60;
 
 impl IntoResponse for Problem {

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::Bell;
 use super::desk::Pace;
 use super::hook::Hook;
+use super::react::{Reactor, Receiver};
 use super::worker::{Counted, Shared, Worker};
 use crate::chance::Chance;
 use crate::clock::Clock;
@@ -21,6 +22,10 @@ use crate::roster::Roster;
 
 /// How long after a defect the task of a webhook is begun anew.
 const BEGIN_ANEW_AFTER: Duration = Duration::from_secs(5);
+
+/// How plugins are told again while no settings have been taken over.
+const REACTING: Pace =
+    Pace { attempts_max: 10, first: Duration::from_secs(5), most: Duration::from_hours(1) };
 
 /// What the settings say of webhooks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +47,18 @@ struct Tasks {
     running: BTreeMap<String, Running>,
     /// Of webhooks that are not in the settings any more.
     ending: BTreeMap<String, Running>,
+    /// How deliveries are tried again.
+    pace: Option<Pace>,
+    /// By tenant and name of a plugin.
+    reacting: BTreeMap<(String, String), Reacting>,
+}
+
+/// A plugin that is told of a tenant's changes.
+struct Reacting {
+    reactor: Arc<Reactor>,
+    counted: Arc<Counted>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
 }
 
 struct Running {
@@ -97,6 +114,7 @@ impl Outbox {
     /// Takes over settings: begins what is new, ends what is gone, and begins anew what has changed, secrets included. Within a runtime.
     pub fn set(&self, settings: Settings) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.pace = Some(settings.pace);
         let mut before = std::mem::take(&mut tasks.running);
         for hook in settings.hooks {
             let old = before.remove(&hook.name).or_else(|| tasks.ending.remove(&hook.name));
@@ -119,34 +137,78 @@ impl Outbox {
         }
     }
 
-    fn begin(&self, hook: Hook, pace: Pace, old: Option<Running>) -> Running {
-        let (stop, stopped) = watch::channel(false);
-        let counted = old.as_ref().map_or_else(Arc::default, |old| Arc::clone(&old.counted));
-        let worker = Worker {
-            shared: Arc::clone(&self.shared),
-            hook: Arc::new(hook.clone()),
-            pace,
-            counted: Arc::clone(&counted),
-            stop: stopped,
+    /// Has the plugins told that react, as they are loaded now. Costs nothing where there is none. Within a runtime.
+    pub fn keep_reactors(&self) {
+        let wanted = match self.shared.roster.reacting() {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                return tracing::warn!(%error, "which plugins are told of changes could not be read");
+            }
         };
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        let pace = tasks.pace.unwrap_or(REACTING);
+        let mut before = std::mem::take(&mut tasks.reacting);
+        for (tenant, plugin) in wanted {
+            let key = (tenant.clone(), plugin.name().to_owned());
+            let old = before.remove(&key);
+            let one = match old {
+                Some(old) if old.reactor.is(&plugin) && !*old.stop.borrow() && !old.task.is_finished() => old,
+                old => self.begin_to_tell(Arc::new(Reactor::new(tenant, plugin)), pace, old),
+            };
+            tasks.reacting.insert(key, one);
+        }
+        for gone in before.into_values() {
+            gone.stop.send_replace(true);
+        }
+    }
+
+    fn begin_to_tell(&self, reactor: Arc<Reactor>, pace: Pace, old: Option<Reacting>) -> Reacting {
+        let to = Receiver::Plugin(Arc::clone(&reactor));
+        let counted = old.as_ref().map_or_else(Arc::default, |old| Arc::clone(&old.counted));
+        let old = old.map(|old| (old.stop, old.task));
+        let (stop, task) = self.spawn(to, pace, Arc::clone(&counted), old);
+        Reacting { reactor, counted, stop, task }
+    }
+
+    fn begin(&self, hook: Hook, pace: Pace, old: Option<Running>) -> Running {
+        let to = Receiver::Hook(Arc::new(hook.clone()));
+        let counted = old.as_ref().map_or_else(Arc::default, |old| Arc::clone(&old.counted));
+        let old = old.map(|old| (old.stop, old.task));
+        let (stop, task) = self.spawn(to, pace, Arc::clone(&counted), old);
+        Running { hook, pace, counted, stop, task }
+    }
+
+    /// Begins a task, after the one that it takes over from has ended.
+    fn spawn(
+        &self,
+        to: Receiver,
+        pace: Pace,
+        counted: Arc<Counted>,
+        old: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+    ) -> (watch::Sender<bool>, JoinHandle<()>) {
+        let (stop, stopped) = watch::channel(false);
+        let worker = Worker { shared: Arc::clone(&self.shared), to, pace, counted, stop: stopped };
         let task = tokio::spawn(async move {
-            if let Some(old) = old {
+            if let Some((stop, task)) = old {
                 // Two tasks must never deliver for one name.
-                old.stop.send_replace(true);
-                let _ = old.task.await;
+                stop.send_replace(true);
+                let _ = task.await;
             }
             while let Err(error) = tokio::spawn(worker.clone().run()).await {
-                tracing::error!(webhook = %worker.hook.name, %error, "the task of a webhook broke down; it is begun anew");
+                tracing::error!(webhook = %worker.to.name(), %error, "the task of a webhook broke down; it is begun anew");
                 tokio::time::sleep(BEGIN_ANEW_AFTER).await;
             }
         });
-        Running { hook, pace, counted, stop, task }
+        (stop, task)
     }
 
     /// Has every webhook end what is under way, and begin nothing more.
     pub fn begin_stop(&self) {
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         for one in tasks.running.values() {
+            one.stop.send_replace(true);
+        }
+        for one in tasks.reacting.values() {
             one.stop.send_replace(true);
         }
     }
@@ -158,6 +220,11 @@ impl Outbox {
         for one in ended.running.into_values().chain(ended.ending.into_values()) {
             if one.task.await.is_err() {
                 tracing::error!(webhook = %one.hook.name, "the task of a webhook broke down");
+            }
+        }
+        for ((_, name), one) in ended.reacting {
+            if one.task.await.is_err() {
+                tracing::error!(plugin = %name, "the task that tells a plugin broke down");
             }
         }
     }

@@ -321,8 +321,9 @@ mod tests {
             attributes: changes.iter().map(|change| change.attribute.clone()).collect(),
             result: "ok".to_owned(),
             notes: vec![],
+            asked: vec![],
         };
-        let entry = Entry { facts, values: Values { salt: "00".to_owned(), changes } };
+        let entry = Entry { facts, values: Values { salt: "00".to_owned(), changes, asked: vec![] } };
         LogRow::chain(Link::default(), Seq(42), &entry).unwrap()
     }
 

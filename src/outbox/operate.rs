@@ -198,8 +198,12 @@ fn order(
         attributes: vec!["webhook".to_owned()],
         result: "ok".to_owned(),
         notes: vec![],
+        asked: vec![],
     };
-    let log = Some(Entry { facts, values: Values { salt: hex(roster.request_id().as_bytes()), changes } });
+    let log = Some(Entry {
+        facts,
+        values: Values { salt: hex(roster.request_id().as_bytes()), changes, asked: vec![] },
+    });
     let write = Write::Small { space: ORDERS, key: order.key(hook), value: Some(value) };
     roster.store().commit(caller.tenant(), Unit { given: vec![], writes: vec![write], log })?;
     Ok(Answer::Ordered)

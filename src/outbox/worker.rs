@@ -19,9 +19,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Bell;
 use super::desk::{Desk, Failure, Moment, Pace};
-use super::event::Reading;
+use super::event::{Money, Reading};
 use super::hook::Hook;
 use super::operate::decode;
+use super::react::{Receiver, tell};
 use super::rows::{ASIDE, HOOKS, HookRow, ORDERS, Order, SetAside, aside_key, prefix, seq_of};
 use super::sign::sign;
 use crate::chance::Chance;
@@ -30,7 +31,7 @@ use crate::config::WebhookFrom;
 use crate::ids::{ResourceId, TenantId};
 use crate::net::{Client, Delivered};
 use crate::roster::{Roster, RosterError};
-use crate::store::{PAGE_ROWS_MAX, Seq, Unit, Write};
+use crate::store::{LogRow, PAGE_ROWS_MAX, Seq, Unit, Write};
 
 /// How long what was delivered may go unwritten.
 const SAVE_EVERY: Duration = Duration::from_millis(250);
@@ -75,7 +76,7 @@ pub(super) struct Counted {
 }
 
 /// How a delivery ended.
-enum Landing {
+pub(super) enum Landing {
     /// The receiver has it, or does not want it by the settings that hold now.
     Taken { sent: bool },
     /// It could not be tried.
@@ -90,7 +91,7 @@ enum Landing {
 #[derive(Clone)]
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
-    pub(super) hook: Arc<Hook>,
+    pub(super) to: Receiver,
     pub(super) pace: Pace,
     pub(super) counted: Arc<Counted>,
     pub(super) stop: watch::Receiver<bool>,
@@ -185,7 +186,7 @@ impl Worker {
             run.release();
             let behind = self.read_on(&mut run).await;
             while let Some((resource, seq)) = run.desk.next(run.began.elapsed()) {
-                let delivery = deliver(Arc::clone(&self.shared), Arc::clone(&self.hook), run.tenant, seq);
+                let delivery = deliver(Arc::clone(&self.shared), self.to.clone(), run.tenant, seq);
                 let id = run.flights.spawn(delivery).id();
                 run.whose.insert(id, (resource, seq));
             }
@@ -228,7 +229,7 @@ impl Worker {
         loop {
             match work(self) {
                 Ok(done) => return Some(done),
-                Err(error) => tracing::warn!(webhook = %self.hook.name, %error, "a webhook cannot begin yet"),
+                Err(error) => tracing::warn!(webhook = %self.to.name(), %error, "a webhook cannot begin yet"),
             }
             tokio::select! {
                 _ = self.stop.changed() => return None,
@@ -239,19 +240,19 @@ impl Worker {
 
     fn find_tenant(&self) -> Result<TenantId, RosterError> {
         let roster = &self.shared.roster;
-        Ok(roster.operator(&self.hook.tenant, roster.request_id())?.tenant())
+        Ok(roster.operator(self.to.tenant(), roster.request_id())?.tenant())
     }
 
     /// Takes up the state where it was left; a new webhook begins where the settings say.
     fn load(&self, tenant: TenantId) -> Result<(Desk, Seq), RosterError> {
-        let name = &self.hook.name;
+        let name = self.to.name();
         let snapshot = self.shared.roster.store().snapshot()?;
         let head = snapshot.head(tenant)?.seq;
-        let url = self.hook.url.as_str().to_owned();
+        let url = self.to.place();
         let mut row = match snapshot.small(tenant, HOOKS, name.as_bytes())? {
             Some(bytes) => decode::<HookRow>(&bytes)?,
             None => {
-                let read = if self.hook.from == WebhookFrom::Now { head } else { Seq::ZERO };
+                let read = if self.to.from() == WebhookFrom::Now { head } else { Seq::ZERO };
                 HookRow { url: url.clone(), read, ..HookRow::default() }
             }
         };
@@ -280,11 +281,11 @@ impl Worker {
     /// Looks for what an operator has ordered.
     fn follow_orders(&self, run: &mut Run) {
         let rows = self.shared.roster.store().snapshot().and_then(|snapshot| {
-            snapshot.small_range(run.tenant, ORDERS, &prefix(&self.hook.name), None, PAGE_ROWS_MAX)
+            snapshot.small_range(run.tenant, ORDERS, &prefix(self.to.name()), None, PAGE_ROWS_MAX)
         });
         let rows = match rows {
             Ok(rows) => rows,
-            Err(error) => return tracing::warn!(webhook = %self.hook.name, %error, "orders cannot be read"),
+            Err(error) => return tracing::warn!(webhook = %self.to.name(), %error, "orders cannot be read"),
         };
         for row in rows {
             if run.orders.contains(&row.key) {
@@ -294,7 +295,7 @@ impl Worker {
                 Ok(Order::Replay(resource)) => run.desk.replay(resource),
                 Ok(Order::Discard(seq)) => run.desk.discard(seq),
                 Err(error) => {
-                    tracing::error!(webhook = %self.hook.name, %error, "an order is not understood");
+                    tracing::error!(webhook = %self.to.name(), %error, "an order is not understood");
                 }
             }
             run.orders.push(row.key);
@@ -308,14 +309,14 @@ impl Worker {
         if room == 0 || run.desk.read() >= run.head {
             return false;
         }
-        let (shared, hook, tenant) = (Arc::clone(&self.shared), Arc::clone(&self.hook), run.tenant);
+        let (shared, to, tenant) = (Arc::clone(&self.shared), self.to.clone(), run.tenant);
         let (after, limit) = (run.desk.read(), room.min(ROWS_AT_ONCE));
         let read = spawn_blocking(move || {
             let rows = shared.roster.store().snapshot()?.changes(tenant, after, limit)?;
-            let reading = shared.reading(&hook, tenant);
+            let reading = shared.reading(to.money(), tenant);
             let each = rows.iter().map(|row| {
                 let event = reading.event(row).map_err(|error| RosterError::Broken(error.to_string()))?;
-                let wanted = event.filter(|event| hook.wants(event));
+                let wanted = event.filter(|event| to.wants(event));
                 Ok((row.seq, wanted.map(|event| (event.resource.id, event.time))))
             });
             each.collect::<Result<Vec<_>, RosterError>>()
@@ -323,17 +324,17 @@ impl Worker {
         let rows = match read.await {
             Ok(Ok(rows)) => rows,
             Ok(Err(RosterError::Broken(cause))) => {
-                tracing::error!(webhook = %self.hook.name, %cause, "the history cannot be read; nothing after it is delivered");
+                tracing::error!(webhook = %self.to.name(), %cause, "the history cannot be read; nothing after it is delivered");
                 sleep(AGAIN_AFTER).await;
                 return false;
             }
             Ok(Err(error)) => {
-                tracing::warn!(webhook = %self.hook.name, %error, "the history cannot be read yet");
+                tracing::warn!(webhook = %self.to.name(), %error, "the history cannot be read yet");
                 sleep(AGAIN_AFTER).await;
                 return false;
             }
             Err(error) => {
-                tracing::error!(webhook = %self.hook.name, %error, "reading the history failed");
+                tracing::error!(webhook = %self.to.name(), %error, "reading the history failed");
                 sleep(AGAIN_AFTER).await;
                 return false;
             }
@@ -356,7 +357,7 @@ impl Worker {
         };
         let Some((resource, seq)) = run.whose.remove(&id) else { return };
         let now = run.now(self.shared.clock.as_ref());
-        let (name, counted) = (&self.hook.name, &self.counted);
+        let (name, counted) = (self.to.name(), &self.counted);
         run.settled = true;
         match landing {
             Landing::Taken { sent } => {
@@ -396,7 +397,7 @@ impl Worker {
 
     /// Writes down how far it has come: one unit, of bounded size, that is all there or not at all.
     async fn save(&self, run: &mut Run) {
-        let name = &self.hook.name;
+        let name = self.to.name();
         let row = run.desk.row();
         let read = row.read;
         let done = if run.desk.is_releasing() { vec![] } else { std::mem::take(&mut run.orders) };
@@ -450,22 +451,39 @@ impl Worker {
 }
 
 impl Shared {
-    fn reading(&self, hook: &Hook, tenant: TenantId) -> Reading<'_> {
-        Reading { tenant, kinds: self.roster.kinds(), base_url: &self.base_url, money: hook.money }
+    /// Reads one entry of the history.
+    pub(super) fn row(&self, tenant: TenantId, seq: Seq) -> Result<LogRow, Landing> {
+        let before = Seq(seq.0.saturating_sub(1));
+        let rows = self.roster.store().snapshot().and_then(|snapshot| snapshot.changes(tenant, before, 1));
+        let rows = rows.map_err(|error| Landing::NotTried(error.to_string()))?;
+        let row = rows.into_iter().next().filter(|row| row.seq == seq);
+        let none = || Failure { why: "the history has no such entry".to_owned(), wait: None };
+        row.ok_or_else(|| Landing::Failed(none()))
+    }
+
+    pub(super) fn reading(&self, money: Money, tenant: TenantId) -> Reading<'_> {
+        Reading { tenant, kinds: self.roster.kinds(), base_url: &self.base_url, money }
     }
 }
 
 /// Delivers one event once.
-async fn deliver(shared: Arc<Shared>, hook: Arc<Hook>, tenant: TenantId, seq: Seq) -> Landing {
+async fn deliver(shared: Arc<Shared>, to: Receiver, tenant: TenantId, seq: Seq) -> Landing {
+    match to {
+        Receiver::Hook(hook) => deliver_to_hook(shared, hook, tenant, seq).await,
+        Receiver::Plugin(reactor) => {
+            let told = spawn_blocking(move || tell(&shared, &reactor, tenant, seq)).await;
+            told.unwrap_or_else(|error| Landing::NotTried(error.to_string()))
+        }
+    }
+}
+
+async fn deliver_to_hook(shared: Arc<Shared>, hook: Arc<Hook>, tenant: TenantId, seq: Seq) -> Landing {
     let (reader, reads) = (Arc::clone(&shared), Arc::clone(&hook));
     let made = spawn_blocking(move || {
-        let before = Seq(seq.0.saturating_sub(1));
-        let rows = reader.roster.store().snapshot().and_then(|snapshot| snapshot.changes(tenant, before, 1));
-        let rows = rows.map_err(|error| Landing::NotTried(error.to_string()))?;
         let broken = |why: String| Landing::Failed(Failure { why, wait: None });
-        let row = rows.first().filter(|row| row.seq == seq);
-        let row = row.ok_or_else(|| broken("the history has no such entry".to_owned()))?;
-        let event = reader.reading(&reads, tenant).event(row).map_err(|error| broken(error.to_string()))?;
+        let row = reader.row(tenant, seq)?;
+        let event =
+            reader.reading(reads.money, tenant).event(&row).map_err(|error| broken(error.to_string()))?;
         let Some(event) = event.filter(|event| reads.wants(event)) else {
             return Err(Landing::Taken { sent: false });
         };

@@ -5,8 +5,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::asked::Errand;
 use super::commit::{Plan, hex};
 use super::error::RosterError;
+use super::hooks::Operation;
 use super::owner::own_if_nobodys;
 use super::rows::{self, ADMINISTRATORS, AdministratorRow, INVITATIONS, InvitationRow};
 use super::rules::{Draft, put};
@@ -72,7 +74,14 @@ impl Roster {
                 changes: vec![Change::of("administrator", None, Some(true.into()))],
                 ..Plan::default()
             };
-            let draft = Draft { kind, at, wanted: document.clone(), before: None, anew: true };
+            let draft = Draft {
+                kind,
+                at,
+                wanted: document.clone(),
+                before: None,
+                anew: true,
+                errand: Errand::of(Operation::Create),
+            };
             put(snapshot, caller, draft, &mut plan)?;
             own_if_nobodys(snapshot, caller, at.id, &mut plan)?;
             Ok((Some(plan), ()))

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::asked::Run;
 use super::edges::Edges;
 use super::error::RosterError;
 use super::scope::Scope;
@@ -73,6 +74,7 @@ impl Roster {
     ) -> Result<(), RosterError> {
         caller.needs(Scope::Bulk)?;
         let mut request = Request::parse(body, caller.kinds())?;
+        let caller = &Caller { run: Run { batch: Some(caller.request), ..caller.run }, ..caller.clone() };
         if !request.names_its_schema && caller.profile.schemas == Schemas::Required {
             let detail = format!("expected {} in schemas", urn::BULK_REQUEST);
             return Err(Refusal::new(Why::InvalidSyntax, detail).into());

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::asked;
 use super::error::RosterError;
 use super::person::{attributes, due_key, seat_of, standing};
 use super::rows::{self, DUE, SEATS, TENANTS, TenantRow};
@@ -96,6 +97,7 @@ impl Census {
                 "schedules: expected one row for each that is due, found {missing} missing and {more} too many"
             ));
         }
+        findings.extend(asked::check_parked(snapshot, self.tenant)?);
         Ok(findings)
     }
 }

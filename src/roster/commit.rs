@@ -5,6 +5,7 @@
 //! must have no effect of its own.
 
 use super::Roster;
+use super::asked::Answered;
 use super::error::RosterError;
 use super::refusals::REFUSALS_PER_MINUTE_MAX;
 use super::rows::SCHEMA_STATE;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub notes: Notes,
     /// What the history says beside them.
     pub remark: Option<String>,
+    /// What plugins were asked, and said.
+    pub asked: Answered,
     /// Whether the history says nothing of it: for what a client may do without end, beyond the part that is written down. Such a plan
     /// may write small values only.
     pub unlogged: bool,
@@ -113,7 +116,7 @@ impl Roster {
                     Some(Ok(()))
                 }
                 Ok((Some(plan), notes)) => {
-                    asked.push(notes);
+                    asked.push((notes, caller.served.is_some().then(|| plan.asked.clone())));
                     units.push(self.unit(caller, job.action, plan));
                     None
                 }
@@ -126,8 +129,9 @@ impl Roster {
         each.map(|(result, job)| match result {
             Some(result) => result,
             None => match written.next() {
-                Some((Ok(Outcome::Committed { seq }), notes)) => {
+                Some((Ok(Outcome::Committed { seq }), (notes, answered))) => {
                     caller.led_to(seq);
+                    answered.iter().for_each(|answered| self.count_asked(answered));
                     self.leniencies.count(caller, &notes);
                     Ok(())
                 }
@@ -142,7 +146,10 @@ impl Roster {
     pub(super) fn unit(&self, caller: &Caller, action: Action, plan: Plan) -> Unit {
         let log = (!plan.unlogged).then(|| {
             let notes = names(&plan.notes).into_iter().chain(plan.remark).collect();
-            self.entry(caller, action, "ok", plan.subject, plan.changes, notes)
+            let mut entry = self.entry(caller, action, "ok", plan.subject, plan.changes, notes);
+            entry.facts.asked = plan.asked.mappers();
+            entry.values.asked = plan.asked.called;
+            entry
         });
         let mut given = plan.given;
         if plan.writes.iter().any(|write| matches!(write, Write::Put(_))) {
@@ -178,11 +185,13 @@ impl Roster {
                 _ => None,
             });
             let edges = plan.writes.iter().any(|write| matches!(write, Write::Edge { .. }));
+            let answered = caller.served.is_some().then(|| plan.asked.clone());
             let unit = self.unit(caller, action, plan);
             caller.rest();
             match self.store.commit(caller.tenant, unit)? {
                 Outcome::Committed { seq } => {
                     caller.led_to(seq);
+                    answered.iter().for_each(|answered| self.count_asked(answered));
                     return Ok((found, Some(Written { seq, record, edges })));
                 }
                 // The schemas changed: the rule would see them as they were, however often it is asked.
@@ -241,8 +250,9 @@ impl Roster {
                 attributes: changes.iter().map(|change| change.attribute.clone()).collect(),
                 result: result.to_owned(),
                 notes,
+                asked: Vec::new(),
             },
-            values: Values { salt: hex(&salt), changes },
+            values: Values { salt: hex(&salt), changes, asked: Vec::new() },
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
+use super::asked::Errand;
 use super::commit::{Job, Plan, Written, explain};
 use super::edges::Edges;
 use super::error::RosterError;
 use super::face::face;
+use super::hooks::Operation;
 use super::members::Memberships;
 use super::rules::{Draft, Settled, put};
 use super::scope::Scope;
@@ -64,7 +66,9 @@ impl Roster {
                 notes: incoming.notes.clone(),
                 ..Plan::default()
             };
-            let draft = Draft { kind, at, wanted: document.clone(), before: None, anew: true };
+            let errand =
+                Errand { operation: Operation::Create, shadow: Some((&incoming.shadow, Said::Everything)) };
+            let draft = Draft { kind, at, wanted: document.clone(), before: None, anew: true, errand };
             put(snapshot, caller, draft, &mut plan)?;
             if let Some(members) = &incoming.members {
                 let mut memberships = Memberships::new(snapshot, caller, kind, at.id);

@@ -13,12 +13,13 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::asked::{Run, Served};
 use super::commit::{Plan, hex, unhex};
 use super::error::RosterError;
 use super::rows::{
     self, ConnectionRow, TOKEN_POINTERS, TOKEN_USE, TOKENS, TokenPointer, TokenRow, TokensRow,
 };
-use super::scope::{Caller, ConnectionOptions, Scopes};
+use super::scope::{Caller, ConnectionOptions, Scope, Scopes};
 use super::sight::Sight;
 use super::{LOCAL, Roster, bound};
 use crate::idp::Profile;
@@ -96,6 +97,7 @@ pub(super) struct Credential {
     options: ConnectionOptions,
     sight: Arc<Sight>,
     policy: Arc<Policy>,
+    served: Option<Arc<Served>>,
     expires: Option<Timestamp>,
     /// Second of the last request.
     used: AtomicI64,
@@ -107,11 +109,11 @@ impl Credential {
         connection: ConnectionId,
         who: Actor,
         scopes: Scopes,
-        Manner { profile, options, sight, policy }: Manner,
+        Manner { profile, options, sight, policy, served }: Manner,
         expires: Option<Timestamp>,
     ) -> Self {
         let used = AtomicI64::new(0);
-        Self { tenant, connection, who, scopes, profile, options, sight, policy, expires, used }
+        Self { tenant, connection, who, scopes, profile, options, sight, policy, served, expires, used }
     }
 }
 
@@ -121,6 +123,7 @@ pub(super) struct Manner {
     options: ConnectionOptions,
     sight: Arc<Sight>,
     policy: Arc<Policy>,
+    served: Option<Arc<Served>>,
 }
 
 /// The credentials that were looked up since the last change of any token or schema.
@@ -210,6 +213,8 @@ impl Roster {
             policy: Arc::clone(&credential.policy),
             led: None,
             rests: None,
+            served: credential.served.clone(),
+            run: Run::default(),
         }))
     }
 
@@ -259,7 +264,37 @@ impl Roster {
             None => (&AUTO, ConnectionOptions::default()),
         };
         let sight = self.sight(snapshot, tenant, connection, scopes)?;
-        Ok(Manner { profile, options, sight, policy: self.policy(snapshot, tenant)? })
+        let served = self.served(snapshot, tenant, name)?;
+        Ok(Manner { profile, options, sight, policy: self.policy(snapshot, tenant)?, served })
+    }
+
+    /// Acts for a connection as the daemon itself, with what an identity provider may do.
+    pub(super) fn on_behalf_of(
+        &self,
+        snapshot: &dyn Snapshot,
+        tenant: TenantId,
+        (connection, name): (ConnectionId, &str),
+        request: RequestId,
+    ) -> Result<Caller, RosterError> {
+        let scopes = if connection == LOCAL { Scopes::of(Scope::ALL) } else { Scopes::idp() };
+        let manner = self.manner_of(snapshot, tenant, connection, name, scopes)?;
+        let Manner { profile, options, sight, policy, served } = manner;
+        let (who, now, led, run) = (Actor::System, self.now(), None, Run::default());
+        Ok(Caller {
+            tenant,
+            connection,
+            scopes,
+            who,
+            request,
+            now,
+            profile,
+            led,
+            sight,
+            options,
+            policy,
+            served,
+            run,
+        })
     }
 
     /// Looks every credential up anew from now on: what one may do has changed.

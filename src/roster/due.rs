@@ -57,7 +57,12 @@ impl Roster {
     }
 
     /// Acts for a tenant as the daemon itself.
-    fn of_itself(&self, name: &str, tenant: TenantId, request: RequestId) -> Result<Caller, RosterError> {
+    pub(super) fn of_itself(
+        &self,
+        name: &str,
+        tenant: TenantId,
+        request: RequestId,
+    ) -> Result<Caller, RosterError> {
         let snapshot = self.store.snapshot()?;
         let sight = self.sight(snapshot.as_ref(), tenant, LOCAL, Scopes::of(Scope::ALL))?;
         Ok(self.at_hand(tenant, request, Actor::System, sight, self.policy_of(name)))
@@ -151,7 +156,7 @@ fn orphan(
 }
 
 /// Reads when somebody is due, and who.
-fn read_key(key: &[u8]) -> Option<(Timestamp, ResourceId)> {
+pub(super) fn read_key(key: &[u8]) -> Option<(Timestamp, ResourceId)> {
     let (instant, id) = key.split_first_chunk::<8>()?;
     let instant = i64::try_from(u64::from_be_bytes(*instant)).ok()?;
     let id = <[u8; 16]>::try_from(id).ok()?;

@@ -40,6 +40,12 @@ pub enum RosterError {
         /// The sentence for the caller.
         detail: String,
     },
+    /// An operator's plugin does not let it happen. Says which, in its words.
+    #[error("{0}")]
+    Denied(String),
+    /// An operator's plugin gave no answer, and its operator wants the request sent again.
+    #[error("{0}")]
+    Later(String),
     /// What was named is not there. Says which names there are, or what lists them. For administrators, who may know.
     #[error("{0}")]
     Unknown(String),
@@ -75,6 +81,7 @@ impl RosterError {
     pub const fn lacks(&self) -> Option<&'static str> {
         match self {
             Self::Forbidden { needs } | Self::NotAllowed { needs, .. } => Some(needs),
+            Self::Denied(_) => Some("the word of a plugin"),
             _ => None,
         }
     }

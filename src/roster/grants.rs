@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::Roster;
+use super::asked::Run;
 use super::clients::{ClientAt, Federation, SECRET_PREFIX, federation_key};
 use super::commit::{Plan, hex, unhex};
 use super::credentials::{Credential, TOKEN_CHARACTERS_MAX};
@@ -307,6 +308,8 @@ impl Roster {
             policy: Arc::clone(self.policies.all().everybody()),
             led: None,
             rests: None,
+            served: None,
+            run: Run::default(),
         }
     }
 }

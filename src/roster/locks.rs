@@ -3,9 +3,11 @@
 
 use jiff::Timestamp;
 
+use super::asked::Errand;
 use super::commit::Plan;
 use super::depart::people;
 use super::error::RosterError;
+use super::hooks::Operation;
 use super::person::standing;
 use super::rules::{Act, Before, Draft, put_as};
 use super::scope::Scope;
@@ -91,7 +93,9 @@ pub(super) fn plan_act(
     plan.given.extend(given);
     plan.subject = Some(at);
     let before = Before { stored: &stored, kept: &kept };
-    let draft = Draft { kind, at, wanted: kept.clone(), before: Some(before), anew: false };
+    // What the act is, says it.
+    let errand = Errand::of(Operation::Patch);
+    let draft = Draft { kind, at, wanted: kept.clone(), before: Some(before), anew: false, errand };
     put_as(snapshot, caller, draft, act, plan)
 }
 

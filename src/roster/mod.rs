@@ -4,7 +4,7 @@
 //! `grants` (of those that fetch their tokens by themselves), `commit` (how an answer becomes durable), `led` (which changes a request led to),
 //! `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
 //! `patch`, `remove` (with `depart`, `rehire`), `locks`, `holds`, `memos`, `owner`, `due`, `people` (as administrators look at them), `power` (what those who act as a person may change), `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, `sheet` (people in and out as rows), with `members` (edges), `index` (under which
-//! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `policies` (what its tenant has decided), `hooks` (what operators' plugins are asked), `shadow` (what
+//! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `policies` (what its tenant has decided), `hooks` (what operators' plugins are asked) and `asked` (when, and what becomes of what they answer), `shadow` (what
 //! none of them knows); `tenants`, `admins` and `schemas` for the operator, `operate` for the operator's commands as plain data.
 //!
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
@@ -14,6 +14,7 @@
 
 mod admins;
 mod adopt;
+mod asked;
 mod bound;
 mod bulk;
 mod candidates;
@@ -81,6 +82,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use jiff::Timestamp;
 
 pub use admins::Invitation;
+pub use asked::{
+    Counts as PluginCounts, Mended, ParkedView, Parking, PluginAnswer, PluginAsk, Reaction, Recorded,
+    Remapped, Replayed,
+};
 pub use bulk::{Answered, Done};
 pub use clients::{
     ASSERTION_MINUTES_MAX, CLIENTS_PER_CONNECTION_MAX, ClientKind, ClientView, FEDERATION_ALGORITHMS,
@@ -144,6 +149,7 @@ pub struct Roster {
     chance: Arc<dyn Chance>,
     schemas: sight::Schemas,
     policies: policies::Held,
+    plugins: asked::Loaded,
     credentials: credentials::Credentials,
     ended: ended::Ended,
     refusals: refusals::Refusals,
@@ -173,6 +179,7 @@ impl Roster {
             chance,
             schemas: sight::Schemas::default(),
             policies: policies::Held::default(),
+            plugins: asked::Loaded::default(),
             credentials: credentials::Credentials::default(),
             ended: ended::Ended::default(),
             refusals: refusals::Refusals::default(),

@@ -9,7 +9,8 @@ use super::schemas::SchemaDone;
 use super::scope::{Scope, Scopes};
 use super::{
     Caller, ClientKind, ClientView, ConnectionChange, ConnectionOptions, ConnectionView, Deed, Federation,
-    IssuedSecret, NewToken, PeopleAnswer, PeopleAsk, Roster, SchemaView, TenantView, TokenView,
+    IssuedSecret, NewToken, PeopleAnswer, PeopleAsk, PluginAnswer, PluginAsk, Roster, SchemaView, TenantView,
+    TokenView,
 };
 use crate::ids::{ClientId, ConnectionId, RequestId, ResourceId, TenantId, TokenId};
 use crate::store::{LogRow, Seq};
@@ -214,6 +215,13 @@ pub enum Command {
         /// What is asked.
         ask: PeopleAsk,
     },
+    /// Operators' plugins, and who is mapped by them.
+    Plugins {
+        /// Whose.
+        tenant: String,
+        /// What is asked.
+        ask: PluginAsk,
+    },
     /// Cross-checks everything that the store holds twice.
     Check,
 }
@@ -311,6 +319,11 @@ pub enum Reply {
     People {
         /// What is answered.
         answer: PeopleAnswer,
+    },
+    /// About plugins.
+    Plugins {
+        /// What is answered.
+        answer: PluginAnswer,
     },
     /// What the cross-check found; empty when everything fits.
     Checked {
@@ -508,6 +521,10 @@ impl Roster {
             Command::People { tenant, ask } => {
                 let answer = self.people_as_rows(&self.operator(&tenant, request)?, ask)?;
                 Ok(Reply::People { answer })
+            }
+            Command::Plugins { tenant, ask } => {
+                let answer = self.about_plugins(&self.operator(&tenant, request)?, ask)?;
+                Ok(Reply::Plugins { answer })
             }
             Command::Check => {
                 let orphaned = self.remove_orphaned_pointers()?;

@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
+use super::asked::Errand;
 use super::commit::{Job, Plan, explain};
 use super::edges::Edges;
 use super::error::RosterError;
+use super::hooks::Operation;
 use super::members::Memberships;
 use super::rules::{Before, Draft, put};
 use super::scope::Scope;
@@ -64,7 +66,9 @@ impl Roster {
             let anew = adopts && !plan.writes.is_empty();
             let differs = wanted != *before;
             let from = Before { stored: &stored, kept: &kept };
-            let draft = Draft { kind, at, wanted, before: Some(from), anew: adopts };
+            let shadow = Some((&incoming.shadow, Said::ThisMuch));
+            let errand = Errand { operation: Operation::Patch, shadow };
+            let draft = Draft { kind, at, wanted, before: Some(from), anew: adopts, errand };
             if (differs || anew) && put(snapshot, caller, draft, &mut plan)? {
                 plan.given.extend(facts);
                 changed = true;

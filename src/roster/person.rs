@@ -10,6 +10,7 @@ mod seats;
 mod show;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -19,6 +20,7 @@ use seats::had_seat;
 pub(super) use seats::{free, room, seat_of};
 pub(super) use show::show;
 
+use super::asked::{self, Matter};
 use super::error::RosterError;
 use super::rows::{self, DUE, EPOCHS, HOLDS, HoldsRow, SIGN_INS, SignInRow};
 use super::rules::{Act, Before, Draft, Settled};
@@ -127,22 +129,14 @@ pub(super) fn settle(
     lower::lower(snapshot, caller, draft, &old, &was, &mut psa, &mut settled)?;
     power::check_person(snapshot, caller, draft, &old, &psa, act)?;
     if psa != old {
-        let company = company(snapshot, caller, &psa)?;
-        let mut used = false;
-        if psa.get("kind") != old.get("kind") {
-            let usage = usage(snapshot, caller, at.id)?;
-            used = usage.is_used();
-            settled.given.extend(usage.facts);
-        }
-        let around = Around {
-            used,
-            base_currency: company.as_ref().and_then(|company| company.text("baseCurrency")),
-            id: &at.id.to_string(),
-        };
-        person::settle(&mut psa, &old, around).map_err(|refusal| refusal.within(urn::USER))?;
+        bring_into_order(snapshot, caller, at, &mut psa, &old, &mut settled.given)?;
     }
     do_act(caller, draft.wanted.is_active(), act, &mut now);
     let zone = zone(snapshot, caller, &draft.wanted, &psa)?;
+    if caller.served.is_some() {
+        let matter = Matter { snapshot, caller, old: &old, was: &was, now: &now, act, zone: &zone };
+        asked::ask(&matter, draft, &mut psa, &mut settled)?;
+    }
     if matches!(act, Act::Return) && psa.get("schedule") == old.get("schedule") {
         leave_old_schedule(caller, &zone, &mut psa, &mut settled)?;
     }
@@ -162,10 +156,34 @@ pub(super) fn settle(
     }
     write_back(kind, &mut draft.wanted, &old, &psa, &mut settled);
     tell(&was, &now, &mut settled);
-    note_writers(caller, draft, &old, &psa, &mut now);
+    note_writers(caller, draft, &old, &psa, &settled.asked.writers, &mut now);
     let json = now.write().map_err(|error| RosterError::Broken(error.to_string()))?;
     settled.segments.push((urn::STANDING.to_owned(), json));
     Ok(settled)
+}
+
+/// Brings PSA attributes into the form that is kept, and checks them.
+pub(super) fn bring_into_order(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    at: Address,
+    psa: &mut Map<String, Value>,
+    old: &Map<String, Value>,
+    given: &mut Vec<Given>,
+) -> Result<(), RosterError> {
+    let company = company(snapshot, caller, psa)?;
+    let mut used = false;
+    if psa.get("kind") != old.get("kind") {
+        let usage = usage(snapshot, caller, at.id)?;
+        used = usage.is_used();
+        given.extend(usage.facts);
+    }
+    let around = Around {
+        used,
+        base_currency: company.as_ref().and_then(|company| company.text("baseCurrency")),
+        id: &at.id.to_string(),
+    };
+    person::settle(psa, old, around).map_err(|refusal| refusal.within(urn::USER).into())
 }
 
 /// Does to the locks what a write wants of them.
@@ -190,7 +208,7 @@ fn do_act(caller: &Caller, active: bool, act: Act<'_>, now: &mut Standing) {
                 now.activated = Some(at);
             }
         }
-        Act::Look => {}
+        Act::Look | Act::Map => {}
     }
 }
 
@@ -375,19 +393,33 @@ fn note_writers(
     draft: &Draft<'_>,
     old: &Map<String, Value>,
     psa: &Map<String, Value>,
+    plugins: &BTreeMap<String, String>,
     standing: &mut Standing,
 ) {
-    let Some(before) = draft.before else { return };
-    let owner = if before.stored.connection() == Some(LOCAL) { Writer::Admin } else { Writer::Idp };
+    let connection = draft.before.map_or(Some(caller.connection), |before| before.stored.connection());
+    let owner = if connection == Some(LOCAL) { Writer::Admin } else { Writer::Idp };
     let me = writer(caller);
-    for Difference { name, new, .. } in Document::diff(before.kept, &draft.wanted) {
-        // It follows from the locks, which say whose they are.
-        if name != "active" {
-            standing.wrote(&name, new.is_some().then_some(&me), &owner);
+    let by =
+        |name: &str| plugins.get(name).map_or_else(|| me.clone(), |plugin| Writer::Plugin(plugin.clone()));
+    if let Some(before) = draft.before {
+        for Difference { name, new, .. } in Document::diff(before.kept, &draft.wanted) {
+            // It follows from the locks, which say whose they are.
+            if name != "active" {
+                standing.wrote(&name, new.is_some().then(|| by(&name)).as_ref(), &owner);
+            }
         }
+        for name in old.keys().chain(psa.keys()).filter(|name| old.get(*name) != psa.get(*name)) {
+            let full = format!("{}:{name}", urn::USER);
+            standing.wrote(&full, psa.contains_key(name).then(|| by(&full)).as_ref(), &owner);
+        }
+        return;
     }
-    for name in old.keys().chain(psa.keys()).filter(|name| old.get(*name) != psa.get(*name)) {
-        standing.wrote(&format!("{}:{name}", urn::USER), psa.contains_key(name).then_some(&me), &owner);
+    // Of somebody new only what plugins have set is not whose the record is.
+    for (name, plugin) in plugins {
+        let short = name.strip_prefix(urn::USER).and_then(|rest| rest.strip_prefix(':'));
+        if short.is_none_or(|short| psa.contains_key(short)) {
+            standing.wrote(name, Some(&Writer::Plugin(plugin.clone())), &owner);
+        }
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! Some providers forget whom they deactivated, and create them anew under the same `externalId`.
 
+use super::asked::Errand;
 use super::commit::{Job, Plan, explain};
 use super::error::RosterError;
+use super::hooks::Operation;
 use super::index;
 use super::rules::{Before, Draft, put};
 use super::shadow::{self, Said};
@@ -50,7 +52,9 @@ impl Roster {
             let mut plan =
                 Plan { given, subject: Some(at), notes: incoming.notes.clone(), ..Plan::default() };
             let from = Before { stored: &stored, kept: &before };
-            let draft = Draft { kind, at, wanted: wanted.clone(), before: Some(from), anew: true };
+            let shadow = Some((&incoming.shadow, Said::Everything));
+            let errand = Errand { operation: Operation::Activate, shadow };
+            let draft = Draft { kind, at, wanted: wanted.clone(), before: Some(from), anew: true, errand };
             put(snapshot, caller, draft, &mut plan)?;
             shadow::remember(snapshot, caller, at, &incoming.shadow, Said::Everything, &mut plan)?;
             explain(&mut plan.changes, &plan.notes, &[]);

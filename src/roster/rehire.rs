@@ -3,8 +3,10 @@
 //! They are known by the `externalId` under which the same connection provisioned them, and by nothing else: a login passes from one person to
 //! another. What the body says holds, and what it cannot say stays: everything that the connection does not see, and the locks of others.
 
+use super::asked::Errand;
 use super::commit::{Job, Plan, explain};
 use super::error::RosterError;
+use super::hooks::Operation;
 use super::index;
 use super::rules::{Act, Before, Draft, put_as};
 use super::shadow::{self, Said};
@@ -75,7 +77,9 @@ impl Roster {
                 ..Plan::default()
             };
             let from = Before { stored: &stored, kept: &kept };
-            let draft = Draft { kind, at, wanted, before: Some(from), anew: true };
+            let shadow = Some((&incoming.shadow, Said::Everything));
+            let errand = Errand { operation: Operation::Create, shadow };
+            let draft = Draft { kind, at, wanted, before: Some(from), anew: true, errand };
             put_as(snapshot, caller, draft, Act::Return, &mut plan)?;
             plan.writes.insert(0, Write::Delete(departed));
             shadow::remember(snapshot, caller, at, &incoming.shadow, Said::Everything, &mut plan)?;

@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 
+use super::asked::Errand;
 use super::commit::{Job, Plan, explain};
 use super::edges::Edges;
 use super::error::RosterError;
+use super::hooks::Operation;
 use super::members::{Memberships, as_read};
 use super::rules::{Before, Draft, put};
 use super::scope::Scope;
@@ -65,16 +67,17 @@ impl Roster {
                 changed = memberships.finish(&mut plan)?;
             }
             let anew = adopts && !plan.writes.is_empty();
-            if wanted != *before || anew {
-                let from = Before { stored: &stored, kept: &kept };
-                let draft = Draft { kind, at, wanted, before: Some(from), anew: adopts };
-                changed |= put(snapshot, caller, draft, &mut plan)?;
-            }
             let said = if caller.profile.put_omitted == PutOmitted::Keep {
                 Said::ThisMuch
             } else {
                 Said::Everything
             };
+            if wanted != *before || anew {
+                let from = Before { stored: &stored, kept: &kept };
+                let errand = Errand { operation: Operation::Replace, shadow: Some((&incoming.shadow, said)) };
+                let draft = Draft { kind, at, wanted, before: Some(from), anew: adopts, errand };
+                changed |= put(snapshot, caller, draft, &mut plan)?;
+            }
             changed |= shadow::remember(snapshot, caller, at, &incoming.shadow, said, &mut plan)?;
             explain(&mut plan.changes, &plan.notes, &[]);
             plan.given.append(&mut facts);

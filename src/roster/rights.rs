@@ -279,6 +279,20 @@ fn class(
     Ok(document.text("class").or(document.display_name()).map(str::to_owned))
 }
 
+/// Tells whether a seat of a pool gives power over others' rights, by its licence class.
+pub(super) fn is_privileged_pool(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    id: ResourceId,
+) -> Result<bool, RosterError> {
+    let link = serde_json::json!({ "value": id.to_string() });
+    let Some(class) = class(snapshot, caller.tenant, Some(&link))? else { return Ok(false) };
+    let catalogue = &caller.policy.catalogue;
+    let Some(class) = catalogue.classes.get(&class) else { return Ok(false) };
+    let mut known = catalogue.iter();
+    Ok(known.any(|(_, key, _)| class.grants.of(key).is_some_and(|level| catalogue.is_privileged(key, level))))
+}
+
 fn held_type(
     snapshot: &dyn Snapshot,
     tenant: TenantId,

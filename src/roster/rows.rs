@@ -61,6 +61,14 @@ pub const MEMOS: Space = Space(51);
 pub const DUE: Space = Space(52);
 /// One key: the id of the person whose account it is.
 pub const OWNER: Space = Space(53);
+/// Person id → when plugins are asked about them again, and why.
+pub const PARKED: Space = Space(54);
+/// Millisecond (8 bytes, big-endian), person id → nothing: the same by when.
+pub const PARKED_DUE: Space = Space(55);
+/// `failed` and `waiting` → how many people there are in [`PARKED`] whom a plugin could not map, and others (counters).
+pub const PARKED_COUNTS: Space = Space(56);
+/// One key: how far the history was followed for changes that concern people whom plugins map.
+pub const FOLLOWED: Space = Space(57);
 /// Pool id → how many people have one of its seats (a counter).
 pub const SEATS: Space = Space(72);
 /// [`GENERATION`] and [`FENCE`] → a number.

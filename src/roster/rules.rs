@@ -3,7 +3,9 @@
 //! Every use case that writes a document comes through [`put`]: it is where the rules stand that hold whoever writes and however.
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
+use super::asked::{self, Answered, Errand};
 use super::commit::Plan;
 use super::create::changes;
 use super::error::RosterError;
@@ -29,6 +31,10 @@ pub(super) struct Settled {
     pub segments: Vec<(String, Option<String>)>,
     /// What the history says beside.
     pub remarks: Vec<String>,
+    /// What plugins were asked, and said.
+    pub asked: Answered,
+    /// What the request itself said: the PSA attributes, and the document.
+    pub said: Option<(Map<String, Value>, Document)>,
 }
 
 /// A document as it is stored.
@@ -52,6 +58,8 @@ pub(super) struct Draft<'a> {
     pub before: Option<Before<'a>>,
     /// Whether it is written also where nothing differs.
     pub anew: bool,
+    /// What the request does, and says beside the document.
+    pub errand: Errand<'a>,
 }
 
 /// What a write wants of where a person stands.
@@ -69,6 +77,8 @@ pub(super) enum Act<'a> {
     Came(Timestamp),
     /// Nothing: time has passed.
     Look,
+    /// Nothing: plugins are asked again.
+    Map,
 }
 
 /// Adds to a plan what it takes to write a document: the record in front of everything else, what the kind's rules add, and what the history
@@ -90,8 +100,9 @@ pub(super) fn put_as(
     act: Act<'_>,
     plan: &mut Plan,
 ) -> Result<bool, RosterError> {
-    let settled = settle(snapshot, caller, &mut draft, act)?;
-    let Draft { kind, at, wanted, before, anew } = draft;
+    let mut settled = settle(snapshot, caller, &mut draft, act)?;
+    let Draft { kind, at, wanted, before, anew, .. } = draft;
+    plan.asked = std::mem::take(&mut settled.asked);
     let same = before.is_some_and(|before| *before.kept == wanted)
         && settled.changes.is_empty()
         && settled.writes.is_empty();
@@ -100,6 +111,16 @@ pub(super) fn put_as(
     }
     let record =
         Roster::record(snapshot, caller, kind, at, &wanted, before.map(|before| before.stored), &settled)?;
+    if !matches!(act, Act::Map) {
+        match &plan.asked {
+            Answered { parked: Some(parked), .. } => {
+                let parked = parked.clone();
+                asked::park(snapshot, caller, at.id, &parked, plan)?;
+            }
+            Answered { mapped: true, .. } if before.is_some() => asked::clear(snapshot, caller, at.id, plan)?,
+            _ => {}
+        }
+    }
     let nothing = Document::default();
     let mut told = changes(kind, before.map_or(&nothing, |before| before.kept), &wanted);
     told.extend(settled.changes);

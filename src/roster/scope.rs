@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::LOCAL;
+use super::asked::{Run, Served};
 use super::error::RosterError;
 use super::led::Led;
 use super::sight::Sight;
@@ -184,6 +185,9 @@ pub struct Caller {
     pub(super) sight: Arc<Sight>,
     pub(super) options: ConnectionOptions,
     pub(super) policy: Arc<Policy>,
+    /// Whom of the operator's plugins it is for; `None` where none serves the connection.
+    pub(super) served: Option<Arc<Served>>,
+    pub(super) run: Run,
 }
 
 /// Is told when a request begins to wait for the disk: what follows needs no processor, until the answer is made.

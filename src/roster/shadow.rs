@@ -77,6 +77,20 @@ pub(super) fn remember(
     Ok(true)
 }
 
+/// Lays what a request says over what was kept before.
+pub(super) fn lay_over(sent: &Map<String, Value>, after: &mut Map<String, Value>) {
+    for (name, value) in sent {
+        let mut value = value.clone();
+        drops_secrets(name, &mut value);
+        if value.is_null() {
+            after.shift_remove(name);
+        } else {
+            after.insert(name.clone(), value);
+        }
+    }
+    bound(after, &mut Notes::new());
+}
+
 /// Adds to a plan that everything kept of a resource goes with it, whoever said it.
 pub(super) fn forget(
     snapshot: &dyn Snapshot,
@@ -149,7 +163,7 @@ fn prefix(at: Address) -> Vec<u8> {
     key
 }
 
-fn key(at: Address, connection: ConnectionId) -> Vec<u8> {
+pub(super) fn key(at: Address, connection: ConnectionId) -> Vec<u8> {
     let mut key = prefix(at);
     key.extend(connection.as_bytes());
     key

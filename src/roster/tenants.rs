@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::asked::Run;
 use super::commit::Plan;
 use super::error::RosterError;
 use super::rows::{self, CONNECTIONS, ConnectionRow, NEXT_TENANT, TENANTS, TenantRow};
@@ -67,7 +68,9 @@ impl Roster {
         };
         let row: TenantRow = rows::decode(&bytes)?;
         let sight = self.sight(snapshot.as_ref(), row.number, LOCAL, Scopes::of(Scope::ALL))?;
-        Ok(self.at_hand(row.number, request, Actor::Cli, sight, self.policy_of(tenant)))
+        let served = self.served(snapshot.as_ref(), row.number, LOCAL_NAME)?;
+        let caller = self.at_hand(row.number, request, Actor::Cli, sight, self.policy_of(tenant));
+        Ok(Caller { served, ..caller })
     }
 
     /// Acts as the operator on what lies above the tenants.
@@ -87,6 +90,7 @@ impl Roster {
         let scopes = Scopes::of(Scope::ALL);
         let (now, options) = (self.now(), ConnectionOptions::default());
         let (profile, led) = (&AUTO, None);
+        let (served, run) = (None, Run::default());
         Caller {
             tenant,
             connection: LOCAL,
@@ -100,6 +104,8 @@ impl Roster {
             policy,
             led,
             rests: None,
+            served,
+            run,
         }
     }
 

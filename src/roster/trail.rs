@@ -12,7 +12,7 @@ use super::money::is_money;
 use super::permits::{Deed, Permit};
 use super::scope::{Caller, Scope};
 use crate::ids::{KindId, ResourceId};
-use crate::store::{Action, Change, Facts, LogRow, Seq, Values};
+use crate::store::{Action, Asked, Change, Facts, LogRow, Seq, Values};
 
 /// An entry of the history, as far as its reader may see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Trail {
     pub facts: Facts,
     /// What attributes were and became; `None` once erased.
     pub changes: Option<Vec<Change>>,
+    /// What plugins were asked, and said; nothing once erased.
+    pub asked: Vec<Asked>,
 }
 
 /// Which entries are wanted.
@@ -125,15 +127,20 @@ impl Roster {
 
 impl Trail {
     fn of(row: LogRow, mut facts: Facts, sees_money: bool) -> Result<Self, RosterError> {
+        let mut asked = Vec::new();
         let mut changes = if row.values.is_empty() {
             None
         } else {
             let values: Values = serde_json::from_slice(&row.values).map_err(|error| {
                 RosterError::Broken(format!("the values of entry {}: {error}", row.seq.0))
             })?;
+            asked = values.asked;
             Some(values.changes)
         };
         if !sees_money {
+            for call in &mut asked {
+                call.proposals.retain(|one| !one.money);
+            }
             // By name as well: an entry whose values were erased says no more which of its attributes were of money.
             let hidden = |change: &Change| change.money || is_money(&change.attribute);
             let of_money: Vec<String> = changes
@@ -148,6 +155,6 @@ impl Trail {
             }
         }
         let (link, values_digest) = (hex(&row.link.0), hex(&row.values_digest));
-        Ok(Self { seq: row.seq, link, values_digest, facts, changes })
+        Ok(Self { seq: row.seq, link, values_digest, facts, changes, asked })
     }
 }

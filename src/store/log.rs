@@ -123,6 +123,8 @@ pub enum Action {
     WebhookReplay,
     /// Something that a webhook had set aside is not to be delivered any more.
     WebhookDiscard,
+    /// Plugins were asked again what follows of a person.
+    Remap,
 }
 
 /// One attribute's change. `old` and `new` are absent where the value is secret, or did not exist.
@@ -193,6 +195,9 @@ pub struct Facts {
     /// Which leniencies the request needed (rule names, `scim-dialects`), for the connection's report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// Which plugins were asked what follows for the firm's own side.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<String>,
 }
 
 /// What the attributes were and became.
@@ -202,6 +207,48 @@ pub struct Values {
     pub salt: String,
     /// The changes, in the order they were made.
     pub changes: Vec<Change>,
+    /// What plugins were asked, in the order in which they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
+}
+
+/// What a plugin was asked, and what it answered: enough to ask it again and to compare.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Its name.
+    pub plugin: String,
+    /// `gate`, `map` or `validate`.
+    pub hook: String,
+    /// What tells the component, its settings and its tables from others.
+    pub fingerprint: String,
+    /// What the directory was doing.
+    pub operation: String,
+    /// SHA-256 of what it was shown, hexadecimal; moment and request are not in it.
+    pub input: String,
+    /// `ok`, or in a word how it failed.
+    pub outcome: String,
+    /// The fuel that it took.
+    #[serde(default)]
+    pub fuel: u64,
+    /// What it proposed, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proposals: Vec<Proposed>,
+    /// What it found, without what refused the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Value>,
+}
+
+/// One proposal of a plugin.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Proposed {
+    /// What, as an object with one member.
+    pub proposal: Value,
+    /// Whether it is about money, so that not everybody may see it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub money: bool,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// A link of a tenant's hash chain.
@@ -280,10 +327,12 @@ mod tests {
                 attributes: vec!["userName".into()],
                 result: "ok".into(),
                 notes: vec![],
+                asked: vec![],
             },
             values: Values {
                 salt: "00".into(),
                 changes: vec![Change::of("userName", None, Some("ada@acme.test".into()))],
+                asked: vec![],
             },
         }
     }

@@ -46,7 +46,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 pub use codec::Stored;
-pub use log::{Action, Actor, Change, Entry, Facts, Link, LogRow, Values};
+pub use log::{Action, Actor, Asked, Change, Entry, Facts, Link, LogRow, Proposed, Values};
 pub use unit::{Given, IndexEntry, IndexId, Outcome, Record, Segment, Seq, Space, UniqueKey, Unit, Write};
 pub use watched::{Watched, Watcher};
 

@@ -13,6 +13,7 @@
 mod access;
 mod admin;
 mod architecture;
+mod asked;
 mod cli;
 mod config;
 mod conformance;

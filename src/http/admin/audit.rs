@@ -26,7 +26,7 @@ use crate::ids::{ConnectionId, RequestId, ResourceId};
 use crate::roster::{Caller, Permit, RosterError, Trail, Wanted};
 use crate::scim::Kinds;
 use crate::scim::error::quoted;
-use crate::store::{Action, Actor, Change, Seq};
+use crate::store::{Action, Actor, Asked, Change, Seq};
 
 /// What the list can be asked for.
 pub const LISTED: [Parameter; 6] = [
@@ -78,6 +78,8 @@ pub struct Entry {
     pub attributes: Vec<String>,
     /// What they were and became; null where that was erased.
     pub changes: Option<Vec<Changed>>,
+    /// Which plugins were asked, what they proposed and found, and what became of it.
+    pub plugins: Vec<Call>,
     /// SHA-256 of the values as they were written, hexadecimal.
     pub values_digest: String,
     /// The entry's link in the chain, hexadecimal.
@@ -121,10 +123,54 @@ pub struct Changed {
     pub rules: Vec<String>,
 }
 
+/// What a plugin was asked, and what it said.
+#[derive(Serialize, ToSchema)]
+pub struct Call {
+    /// Its name.
+    pub plugin: String,
+    /// `gate`, `map` or `validate`.
+    pub hook: String,
+    /// What tells the component, its settings and its tables from others.
+    pub fingerprint: String,
+    /// What the directory was doing.
+    pub operation: String,
+    /// SHA-256 of what it was shown, hexadecimal; moment and request are not in it.
+    pub input: String,
+    /// `ok`, or in a word how it failed.
+    pub outcome: String,
+    /// The fuel that it took.
+    pub fuel: u64,
+    /// What it proposed; without money for who may not see it.
+    pub proposals: Vec<Proposal>,
+    /// What it found.
+    #[schema(value_type = Vec<Object>)]
+    pub findings: Vec<Value>,
+}
+
+/// One proposal of a plugin.
+#[derive(Serialize, ToSchema)]
+pub struct Proposal {
+    /// What, as an object with one member.
+    #[schema(value_type = Object)]
+    pub proposal: Value,
+    /// Why it was refused; null where it was taken.
+    pub refused: Option<String>,
+}
+
+impl From<Asked> for Call {
+    fn from(asked: Asked) -> Self {
+        let Asked { plugin, hook, fingerprint, operation, input, outcome, fuel, proposals, findings } = asked;
+        let proposals =
+            proposals.into_iter().map(|one| Proposal { proposal: one.proposal, refused: one.refused });
+        let proposals = proposals.collect();
+        Self { plugin, hook, fingerprint, operation, input, outcome, fuel, proposals, findings }
+    }
+}
+
 impl Entry {
     /// Writes an entry for who may see it.
     pub(super) fn of(trail: Trail, kinds: &Kinds) -> Self {
-        let Trail { seq, link, values_digest, facts, changes } = trail;
+        let Trail { seq, link, values_digest, facts, changes, asked } = trail;
         let subject = facts.subject.map(|at| Subject {
             kind: kinds.by_id(at.kind).map_or_else(|| at.kind.0.to_string(), |kind| kind.name.clone()),
             id: at.id,
@@ -141,6 +187,7 @@ impl Entry {
             notes: facts.notes,
             attributes: facts.attributes,
             changes: changes.map(|changes| changes.into_iter().map(Changed::from).collect()),
+            plugins: asked.into_iter().map(Call::from).collect(),
             values_digest,
             link,
         }

@@ -4,8 +4,8 @@ use axum::http::Method;
 
 use super::endpoint::{Endpoint, route};
 use super::{
-    audit, changes, clients, connections, memos, openapi, people, roll, schemas, standing, tenants, tokens,
-    users,
+    audit, changes, clients, connections, memos, openapi, people, plugins, roll, schemas, standing, tenants,
+    tokens, users,
 };
 use crate::http::admin::query::PAGED;
 use crate::http::metrics::Door;
@@ -70,6 +70,8 @@ fn all() -> Vec<Endpoint> {
         get("/admin/v1/changes", SeeHistory, "listChanges", "Reads the feed of changes after a number, and waits for the next.").query(&changes::ASKED).to(changes::read),
 
         get("/admin/v1/licenses", SeeLicenses, "listLicenses", "Lists licence pools with the seats that are taken, by id.").query(&PAGED).to(roll::licenses),
+
+        get("/admin/v1/plugins/parked", SeePeople, "listParkedUsers", "Lists who waits to be mapped by plugins, by id.").query(&PAGED).to(plugins::parked),
 
         get("/admin/v1/users", SeePeople, "listUsers", "Lists people, by id; who is locked only where that is asked for.").query(&people::SOUGHT).to(people::list),
         post("/admin/v1/users", AddPeople, "addUser", "Adds a person.").taking(people::add),

@@ -26,9 +26,11 @@ fn a_page_of_history_is_bounded_in_bytes_and_the_pages_add_up() {
             attributes: vec!["members".into()],
             result: "ok".into(),
             notes: vec![],
+            asked: vec![],
         };
         let change = Change::of("members", None, Some(text.as_str().into()));
-        let log = Some(Entry { facts, values: Values { salt: "s".into(), changes: vec![change] } });
+        let log =
+            Some(Entry { facts, values: Values { salt: "s".into(), changes: vec![change], asked: vec![] } });
         store.commit(TenantId::SYSTEM, Unit { given: vec![], writes: vec![], log }).unwrap();
     }
     let (mut seen, mut pages) = (Vec::new(), 0);

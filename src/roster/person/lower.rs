@@ -62,10 +62,12 @@ pub(super) fn lower(
             Some(writer) => *writer == Writer::Admin,
             None => owner_is_admin && old.contains_key(target),
         };
-        let why = if of_admin && caller.connection != LOCAL {
+        // What waits is the provider's word, whoever writes of the person meanwhile (X20).
+        let by_admin = caller.connection == LOCAL && value != stood;
+        let why = if of_admin && !by_admin {
             Some("an administrator has decided it".to_owned())
         } else {
-            let mut lowering = Lowering { snapshot, caller, draft, psa, settled };
+            let mut lowering = Lowering { snapshot, caller, draft, by_admin, psa, settled };
             lowering.one(name, value)?
         };
         if let Some(why) = why {
@@ -83,6 +85,7 @@ struct Lowering<'a, 'd> {
     snapshot: &'a dyn Snapshot,
     caller: &'a Caller,
     draft: &'a Draft<'d>,
+    by_admin: bool,
     psa: &'a mut Map<String, Value>,
     settled: &'a mut Settled,
 }
@@ -132,9 +135,7 @@ impl Lowering<'_, '_> {
             return Ok(Some("no UserType is called that".to_owned()));
         };
         let held = rights::read_type(self.snapshot, self.caller.tenant, at.id)?;
-        if self.caller.connection != LOCAL
-            && held.is_some_and(|held| self.caller.policy.is_privileged_type(&held))
-        {
+        if !self.by_admin && held.is_some_and(|held| self.caller.policy.is_privileged_type(&held)) {
             return Ok(Some(
                 "it gives power over others' rights, which an administrator gives (X20)".to_owned(),
             ));

@@ -8,6 +8,7 @@ use super::columns::Target;
 use super::fill::{Filled, fill};
 use super::{Flaw, MatchBy, Row, RowDone, Verdict};
 use crate::ids::{Address, KindId, ResourceId};
+use crate::roster::asked::Run;
 use crate::roster::commit::Job;
 use crate::roster::error::RosterError;
 use crate::roster::{Caller, LOCAL, Precondition, Roster, index};
@@ -54,6 +55,7 @@ impl Roster {
                 rows.len()
             )));
         }
+        let caller = &Caller { run: Run { batch: Some(caller.request), dry: !apply }, ..caller.clone() };
         let kind = person_kind(caller)?;
         let numbers = match by {
             MatchBy::EmployeeNumber => {

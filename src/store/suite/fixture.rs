@@ -87,8 +87,9 @@ pub fn entry_at(when: Timestamp) -> Entry {
             attributes: vec![],
             result: "ok".into(),
             notes: vec![],
+            asked: vec![],
         },
-        values: Values { salt: "00".into(), changes: vec![] },
+        values: Values { salt: "00".into(), changes: vec![], asked: vec![] },
     }
 }
 
