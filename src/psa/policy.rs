@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::authority::Authority;
 use super::catalogue::{Catalogue, Level};
 use super::permission::HeldType;
 use crate::scim::fold::same;
@@ -26,6 +27,8 @@ pub struct Policy {
     pub catalogue: Arc<Catalogue>,
     /// What groups give to their members.
     pub group_maps: Vec<GroupMap>,
+    /// What single connections may write of people, by their name. Who is not named may write all that it sees.
+    pub authority: BTreeMap<String, Arc<Authority>>,
 }
 
 /// What a group of one connection gives to its members.
@@ -158,6 +161,7 @@ impl Default for Policy {
             password_characters_min: 12,
             catalogue: Arc::new(Catalogue::default()),
             group_maps: Vec::new(),
+            authority: BTreeMap::new(),
         }
     }
 }

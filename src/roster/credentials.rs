@@ -24,6 +24,7 @@ use super::{LOCAL, Roster, bound};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
 use crate::ids::{ConnectionId, RequestId, ResourceId, TenantId, TokenId};
+use crate::psa::authority::Authority;
 use crate::psa::policy::Policy;
 use crate::store::{Action, Actor, Change, Given, Snapshot, Unit, Write};
 
@@ -96,6 +97,7 @@ pub(super) struct Credential {
     options: ConnectionOptions,
     sight: Arc<Sight>,
     policy: Arc<Policy>,
+    authority: Option<Arc<Authority>>,
     expires: Option<Timestamp>,
     /// Second of the last request.
     used: AtomicI64,
@@ -107,11 +109,11 @@ impl Credential {
         connection: ConnectionId,
         who: Actor,
         scopes: Scopes,
-        Manner { profile, options, sight, policy }: Manner,
+        Manner { profile, options, sight, policy, authority }: Manner,
         expires: Option<Timestamp>,
     ) -> Self {
         let used = AtomicI64::new(0);
-        Self { tenant, connection, who, scopes, profile, options, sight, policy, expires, used }
+        Self { tenant, connection, who, scopes, profile, options, sight, policy, authority, expires, used }
     }
 }
 
@@ -121,6 +123,7 @@ pub(super) struct Manner {
     options: ConnectionOptions,
     sight: Arc<Sight>,
     policy: Arc<Policy>,
+    authority: Option<Arc<Authority>>,
 }
 
 /// The credentials that were looked up since the last change of any token or schema.
@@ -208,6 +211,7 @@ impl Roster {
             options: credential.options,
             sight: Arc::clone(&credential.sight),
             policy: Arc::clone(&credential.policy),
+            authority: credential.authority.clone(),
             led: None,
         }))
     }
@@ -258,7 +262,10 @@ impl Roster {
             None => (&AUTO, ConnectionOptions::default()),
         };
         let sight = self.sight(snapshot, tenant, connection, scopes)?;
-        Ok(Manner { profile, options, sight, policy: self.policy(snapshot, tenant)? })
+        let policy = self.policy(snapshot, tenant)?;
+        // The tenant's own administrators are bound by their permissions and by nothing else.
+        let authority = policy.authority.get(name).filter(|_| connection != LOCAL).cloned();
+        Ok(Manner { profile, options, sight, policy, authority })
     }
 
     /// Looks every credential up anew from now on: what one may do has changed.

@@ -3,7 +3,7 @@
 //! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `ended` (who still comes with a revoked one), `clients` and
 //! `grants` (of those that fetch their tokens by themselves), `commit` (how an answer becomes durable), `led` (which changes a request led to),
 //! `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
-//! `patch`, `remove` (with `depart`, `rehire`), `locks`, `holds`, `memos`, `owner`, `due`, `people` (as administrators look at them), `power` (what those who act as a person may change), `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, `sheet` (people in and out as rows), with `members` (edges), `index` (under which
+//! `patch`, `remove` (with `depart`, `rehire`), `locks`, `holds`, `memos`, `owner`, `due`, `people` (as administrators look at them), `power` (what those who act as a person may change), `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, `sheet` (people in and out as rows), with `authority` (what a connection may write), `members` (edges), `index` (under which
 //! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `policies` (what its tenant has decided), `shadow` (what
 //! none of them knows); `tenants`, `admins` and `schemas` for the operator, `operate` for the operator's commands as plain data.
 //!
@@ -14,6 +14,7 @@
 
 mod admins;
 mod adopt;
+mod authority;
 mod bound;
 mod bulk;
 mod candidates;

@@ -12,6 +12,7 @@ use super::led::Led;
 use super::sight::Sight;
 use crate::idp::Profile;
 use crate::ids::{ConnectionId, KindId, RequestId, ResourceId, TenantId};
+use crate::psa::authority::Authority;
 use crate::psa::permission::{Asked, Permit};
 use crate::psa::policy::Policy;
 use crate::scim::{Kind, Kinds};
@@ -182,6 +183,8 @@ pub struct Caller {
     pub(super) sight: Arc<Sight>,
     pub(super) options: ConnectionOptions,
     pub(super) policy: Arc<Policy>,
+    /// What its connection may write of people, where the tenant's settings bound that.
+    pub(super) authority: Option<Arc<Authority>>,
 }
 
 /// What an operator allows a connection beyond the ordinary.

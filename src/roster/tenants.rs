@@ -86,8 +86,21 @@ impl Roster {
     ) -> Caller {
         let scopes = Scopes::of(Scope::ALL);
         let (now, options) = (self.now(), ConnectionOptions::default());
-        let (profile, led) = (&AUTO, None);
-        Caller { tenant, connection: LOCAL, scopes, who, request, now, profile, options, sight, policy, led }
+        let (profile, led, authority) = (&AUTO, None, None);
+        Caller {
+            tenant,
+            connection: LOCAL,
+            scopes,
+            who,
+            request,
+            now,
+            profile,
+            options,
+            sight,
+            policy,
+            authority,
+            led,
+        }
     }
 
     /// Makes a tenant.
