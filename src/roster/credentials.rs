@@ -18,7 +18,7 @@ use super::error::RosterError;
 use super::rows::{
     self, ConnectionRow, TOKEN_POINTERS, TOKEN_USE, TOKENS, TokenPointer, TokenRow, TokensRow,
 };
-use super::scope::{Caller, ConnectionOptions, Scopes};
+use super::scope::{Caller, ConnectionOptions, Scope, Scopes};
 use super::sight::Sight;
 use super::{LOCAL, Roster, bound};
 use crate::idp::Profile;
@@ -96,6 +96,7 @@ pub(super) struct Credential {
     profile: &'static Profile,
     options: ConnectionOptions,
     sight: Arc<Sight>,
+    blind: Arc<Sight>,
     policy: Arc<Policy>,
     authority: Option<Arc<Authority>>,
     expires: Option<Timestamp>,
@@ -109,11 +110,24 @@ impl Credential {
         connection: ConnectionId,
         who: Actor,
         scopes: Scopes,
-        Manner { profile, options, sight, policy, authority }: Manner,
+        Manner { profile, options, sight, blind, policy, authority }: Manner,
         expires: Option<Timestamp>,
     ) -> Self {
         let used = AtomicI64::new(0);
-        Self { tenant, connection, who, scopes, profile, options, sight, policy, authority, expires, used }
+        Self {
+            tenant,
+            connection,
+            who,
+            scopes,
+            profile,
+            options,
+            sight,
+            blind,
+            policy,
+            authority,
+            expires,
+            used,
+        }
     }
 }
 
@@ -122,6 +136,8 @@ pub(super) struct Manner {
     profile: &'static Profile,
     options: ConnectionOptions,
     sight: Arc<Sight>,
+    /// What it sees without money.
+    blind: Arc<Sight>,
     policy: Arc<Policy>,
     authority: Option<Arc<Authority>>,
 }
@@ -200,7 +216,7 @@ impl Roster {
             return Ok(None);
         }
         credential.used.store(now.as_second(), Ordering::Relaxed);
-        Ok(Some(Caller {
+        let mut caller = Caller {
             tenant: credential.tenant,
             connection: credential.connection,
             scopes: credential.scopes,
@@ -213,7 +229,16 @@ impl Roster {
             policy: Arc::clone(&credential.policy),
             authority: credential.authority.clone(),
             led: None,
-        }))
+        };
+        // What somebody may not see their token does not show either, whatever its scopes (A03, X25). Looked at each time, like the person.
+        if let Some(person) = credential.who.person()
+            && caller.may(Scope::Financials)
+            && !self.sees_all_money(&caller, person)?
+        {
+            caller.scopes = caller.scopes.without(Scope::Financials);
+            caller.sight = Arc::clone(&credential.blind);
+        }
+        Ok(Some(caller))
     }
 
     /// Says whose a credential was that is no longer good, as far as that can be told. Opens nothing.
@@ -262,10 +287,15 @@ impl Roster {
             None => (&AUTO, ConnectionOptions::default()),
         };
         let sight = self.sight(snapshot, tenant, connection, scopes)?;
+        let blind = if scopes.has(Scope::Financials) {
+            self.sight(snapshot, tenant, connection, scopes.without(Scope::Financials))?
+        } else {
+            Arc::clone(&sight)
+        };
         let policy = self.policy(snapshot, tenant)?;
         // The tenant's own administrators are bound by their permissions and by nothing else.
         let authority = policy.authority.get(name).filter(|_| connection != LOCAL).cloned();
-        Ok(Manner { profile, options, sight, policy, authority })
+        Ok(Manner { profile, options, sight, blind, policy, authority })
     }
 
     /// Looks every credential up anew from now on: what one may do has changed.

@@ -143,6 +143,12 @@ impl Scopes {
         self.0 & scope.bit() != 0
     }
 
+    /// Returns the set without a scope.
+    #[must_use]
+    pub const fn without(self, scope: Scope) -> Self {
+        Self(self.0 & !scope.bit())
+    }
+
     /// Lists the scopes.
     pub fn iter(self) -> impl Iterator<Item = Scope> {
         Scope::ALL.into_iter().filter(move |scope| self.has(*scope))

@@ -83,17 +83,15 @@ fn die_at(home: &TempDir, point: Point, spared: u64) {
     let mut command = TestDaemon::command(home.path(), &[]);
     command.env("ROSTERD_FAILPOINTS", format!("{}=crash@{spared}", point.name()));
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();
-    let mut ended = None;
     let deadline = Instant::now() + PATIENCE;
-    while ended.is_none() && Instant::now() < deadline {
+    while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(10));
-        ended = child.try_wait().unwrap();
     }
-    if ended.is_none() {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-    assert!(ended.is_some_and(|ended| !ended.success()), "{point:?}: it dies after {spared}, {ended:?}");
+    let by_itself = child.try_wait().unwrap().is_some();
+    // There is nothing to kill if it has ended.
+    let _ = child.kill();
+    let ended = child.wait().unwrap();
+    assert!(by_itself && !ended.success(), "{point:?}: it dies after {spared}, {ended}");
 }
 
 #[test]
