@@ -4,7 +4,7 @@
 //! `grants` (of those that fetch their tokens by themselves), `commit` (how an answer becomes durable), `led` (which changes a request led to),
 //! `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
 //! `patch`, `remove` (with `depart`, `rehire`), `locks`, `holds`, `memos`, `owner`, `due`, `people` (as administrators look at them), `power` (what those who act as a person may change), `remaining` (who still administers), `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, `sheet` (people in and out as rows), with `authority` (what a connection may write), `members` (edges), `index` (under which
-//! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `policies` (what its tenant has decided), `shadow` (what
+//! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `policies` (what its tenant has decided), `hooks` (what operators' plugins are asked), `shadow` (what
 //! none of them knows); `tenants`, `admins` and `schemas` for the operator, `operate` for the operator's commands as plain data.
 //!
 //! Synchronous and free of I/O but for the store. Knows no HTTP and no status code. Reads the clock once per request, when it
@@ -34,6 +34,7 @@ mod face;
 mod found;
 mod grants;
 mod holds;
+pub mod hooks;
 #[cfg(any(test, feature = "testing"))]
 pub mod hostile;
 mod index;
