@@ -22,8 +22,9 @@ class Broken(Exception):
 class Daemon:
     """Serves while a `with` block runs. Afterwards it must end well, and what it kept must agree with itself."""
 
-    def __init__(self, program: Path) -> None:
+    def __init__(self, program: Path, settings: str = "") -> None:
         self._program = program
+        self._settings = settings
         self._home = tempfile.TemporaryDirectory(prefix="rosterd-outside-")
         self._data = Path(self._home.name) / "data"
         self._said = Path(self._home.name) / "said.txt"
@@ -36,6 +37,10 @@ class Daemon:
         token_file.write_text(TOKEN)
         command = [self._program, "serve", "--data", self._data, "--listen", "127.0.0.1:0"]
         command += ["--admin-listen", "127.0.0.1:0", "--bootstrap-token-file", token_file]
+        if self._settings:
+            file = Path(self._home.name) / "rosterd.toml"
+            file.write_text(self._settings)
+            command += ["--config", file]
         with self._said.open("wb") as said:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, env={}

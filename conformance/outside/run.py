@@ -13,12 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import suites
+import webhooks
 from daemon import Broken, Daemon
 
 HERE = Path(__file__).parent
 PROFILES = ("auto", "strict")
 # What stands in the place of a profile where a suite is run as an administrator.
 ADMIN = "admin"
+# What is delivered to a receiver of the suite's own, by a daemon that the suite starts itself.
+HOOKS = {"standardwebhooks": webhooks.deliveries}
+HOOK = "hook"
+EVERY = [*suites.ALL, *suites.ADMIN, *HOOKS]
 
 
 @dataclass
@@ -48,7 +53,7 @@ def read_exceptions() -> list[KnownFinding]:
     for entry in entries:
         if not (entry.check and entry.says and entry.why and entry.profiles):
             sys.exit(f"exceptions.toml: check, says, why and profiles must all be given: {entry}")
-        if entry.tool not in (*suites.ALL, *suites.ADMIN) or not set(entry.profiles) <= {*PROFILES, ADMIN}:
+        if entry.tool not in EVERY or not set(entry.profiles) <= {*PROFILES, ADMIN, HOOK}:
             sys.exit(f"exceptions.toml: unknown tool or profile: {entry}")
     return entries
 
@@ -56,11 +61,14 @@ def read_exceptions() -> list[KnownFinding]:
 def run(program: Path, tool: str, profile: str, exceptions: list[KnownFinding]) -> list[str]:
     """Runs one suite on a daemon of its own, and returns what nobody explains."""
     try:
-        with Daemon(program) as daemon:
-            if profile == ADMIN:
-                outcome = suites.ADMIN[tool](daemon.admin_url, daemon.admin_token())
-            else:
-                outcome = suites.ALL[tool](daemon.base_url, daemon.token(profile))
+        if profile == HOOK:
+            outcome = HOOKS[tool](program)
+        else:
+            with Daemon(program) as daemon:
+                if profile == ADMIN:
+                    outcome = suites.ADMIN[tool](daemon.admin_url, daemon.admin_token())
+                else:
+                    outcome = suites.ALL[tool](daemon.base_url, daemon.token(profile))
     except (Broken, suites.Unreadable) as error:
         return [f"{tool} ({profile}): {error}"]
     unexplained = []
@@ -81,21 +89,27 @@ def run(program: Path, tool: str, profile: str, exceptions: list[KnownFinding]) 
     return unexplained
 
 
+def asked_through(tool: str) -> tuple[str, ...]:
+    """Returns how a suite reaches the daemon, one run each."""
+    if tool in suites.ADMIN:
+        return (ADMIN,)
+    return (HOOK,) if tool in HOOKS else PROFILES
+
+
 def main() -> int:
     # An end from outside runs the `with` blocks too, which stop the daemon.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     program = Path(os.environ.get("ROSTERD", HERE.parent.parent / "target/debug/rosterd")).resolve()
     if not program.exists():
         sys.exit(f"expected the built daemon at {program}: cargo build")
-    known = [*suites.ALL, *suites.ADMIN]
-    tools = sys.argv[1:] or known
-    if unknown := set(tools) - set(known):
-        sys.exit(f"unknown suite {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    tools = sys.argv[1:] or EVERY
+    if unknown := set(tools) - set(EVERY):
+        sys.exit(f"unknown suite {', '.join(sorted(unknown))}; there are {', '.join(EVERY)}")
     exceptions = read_exceptions()
     unexplained = [
         line
         for tool in tools
-        for profile in ((ADMIN,) if tool in suites.ADMIN else PROFILES)
+        for profile in asked_through(tool)
         for line in run(program, tool, profile, exceptions)
     ]
     for line in unexplained:

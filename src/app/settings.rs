@@ -18,6 +18,7 @@ use crate::net::{AT_ONCE_MAX, Options, RootsError, read_roots};
 use crate::outbox::desk::{AT_ONCE_MAX as DELIVERIES_AT_ONCE_MAX, Pace};
 use crate::outbox::feed::WAIT_MAX;
 use crate::outbox::{Hook, HookError, Settings};
+use crate::psa::authority::{AttributeGroup, Authority};
 use crate::psa::policy::{Deprovision, Policies, Policy, Rehire};
 use crate::roster::Roster;
 
@@ -111,7 +112,16 @@ fn policy(people: &config::People, permissions: &config::Permissions, groups: &c
         password_characters_min: people.password_characters_min,
         catalogue: Arc::new(rights::catalogue(permissions)),
         group_maps: rights::group_maps(groups),
+        authority: people.authority.iter().map(authority).collect(),
     }
+}
+
+fn authority(said: &config::people::Authority) -> (String, Arc<Authority>) {
+    let groups = said.writes.iter().filter_map(|name| AttributeGroup::by_name(name));
+    let schemas = said.writes.iter().filter(|name| AttributeGroup::by_name(name).is_none());
+    let authority =
+        Authority { groups: groups.collect(), schemas: schemas.cloned().collect(), strict: said.strict };
+    (said.connection.clone(), Arc::new(authority))
 }
 
 /// Gives the roster what tenants have decided, and says which of those there are not.
@@ -170,6 +180,14 @@ mod tests {
         assert!(DEFAULTS.contains("[people]"));
         let config = Config::load(&Sources::new(Environment::default())).unwrap();
         assert_eq!(**policies(&config).of("acme"), Policy::default());
+    }
+
+    #[test]
+    fn the_settings_know_every_group_of_attributes_and_no_other() {
+        let known = config::people::ATTRIBUTE_GROUPS;
+        assert_eq!(known, AttributeGroup::ALL.map(AttributeGroup::as_str));
+        let told = DEFAULTS.replace("\n#", "");
+        assert!(told.contains(&known.join(", ")), "config/default.toml lists them");
     }
 
     #[test]

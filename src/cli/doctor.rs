@@ -28,8 +28,8 @@ Examples:
 
 /// Shown below the help of `doctor`.
 pub const DOCTOR_HELP: &str = "\
-Exit codes: 0 nobody has to act; 1 somebody has to (and what to do), or it could not be looked (then only
-standard error says why).
+Exit codes: 0 nobody has to act, 1 it could not be looked (standard error says why), 3 somebody has to act (and what
+to do).
 
 Example:
   rosterd connection doctor okta";
@@ -158,7 +158,7 @@ pub fn doctor(args: DoctorArgs, world: &mut World<'_>) -> Result<Exit> {
         show_report(world, &report)?;
     }
     // Not Found: a page of findings is what was asked for, and 1 is what a monitor expects of a check that is not green.
-    Ok(if report.green { Exit::Done } else { Exit::Failed })
+    Ok(if report.green { Exit::Done } else { Exit::Found })
 }
 
 /// Explains a change.

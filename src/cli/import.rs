@@ -21,7 +21,7 @@ use self::mapping::Mapping;
 use super::operator::Operator;
 use super::settings::SettingsArgs;
 use super::{Exit, World, unexpected};
-use crate::roster::{Flaw, MatchBy, PeopleAnswer, PeopleAsk, Row, RowDone, Verdict};
+use crate::roster::{Flaw, MatchBy, PeopleAnswer, PeopleAsk, Row, RowDone, SeatsTaken, Verdict};
 
 /// Rows that are asked for at a time.
 const BATCH_ROWS: usize = 100;
@@ -133,8 +133,16 @@ pub fn run(args: &ImportArgs, world: &mut World<'_>) -> Result<Exit> {
         options.open(path).map(BufWriter::new).with_context(|| path.display().to_string())
     });
     let report = report.transpose()?;
-    let mut run =
-        Run { args, operator, mapping, format, report, sums: Sums::default(), seen: HashMap::new() };
+    let mut run = Run {
+        args,
+        operator,
+        mapping,
+        format,
+        report,
+        sums: Sums::default(),
+        seen: HashMap::new(),
+        seats: Vec::new(),
+    };
     if args.apply && !args.skip_errors {
         // Everything or nothing is written, as far as can be told before.
         let wrong = run.through(false, false, world)?;
@@ -159,12 +167,15 @@ struct Run<'a> {
     sums: Sums,
     /// In which row a login or number stood first.
     seen: HashMap<(&'static str, String), u64>,
+    /// What the rows so far would take of each licence pool's seats.
+    seats: SeatsTaken,
 }
 
 impl Run<'_> {
     /// Goes through the file once, and returns how many rows are wrong. Rows that are well are printed where `tell` says so.
     fn through(&mut self, apply: bool, tell: bool, world: &mut World<'_>) -> Result<u64> {
         self.seen.clear();
+        self.seats.clear();
         let (file, format, delimiter) = (self.args.file.clone(), self.format, self.args.delimiter);
         let (mut batch, mut bytes) = (Vec::new(), 0_usize);
         if format == Format::Csv {
@@ -182,7 +193,7 @@ impl Run<'_> {
             }
         }
         read::each(&file, format, delimiter, &mut |number, cells| {
-            let cells = match cells {
+            let (cells, clears) = match cells {
                 Ok(cells) => self.mapping.apply(cells),
                 Err(flaw) => {
                     self.send(&mut batch, apply, tell, world)?;
@@ -190,7 +201,7 @@ impl Run<'_> {
                     return self.take(&wrong(number, "", vec![flaw]), tell, world);
                 }
             };
-            if cells.iter().all(|(_, text)| text.trim().is_empty()) {
+            if clears.is_empty() && cells.iter().all(|(_, text)| text.trim().is_empty()) {
                 return Ok(());
             }
             let twice = self.seen_before(number, &cells);
@@ -201,12 +212,13 @@ impl Run<'_> {
                 return self.take(&wrong(number, &who, twice), tell, world);
             }
             let length: usize = cells.iter().map(|(name, text)| name.len() + text.len()).sum();
+            let length = length + clears.iter().map(String::len).sum::<usize>();
             if batch.len() >= BATCH_ROWS || bytes + length > BATCH_BYTES_MAX {
                 self.send(&mut batch, apply, tell, world)?;
                 bytes = 0;
             }
             bytes += length;
-            batch.push(Row { number, cells });
+            batch.push(Row { number, cells, clears });
             Ok(())
         })?;
         self.send(&mut batch, apply, tell, world)?;
@@ -236,10 +248,12 @@ impl Run<'_> {
         if batch.is_empty() {
             return Ok(());
         }
-        let asked = PeopleAsk::Take { rows: std::mem::take(batch), by: self.args.by.into(), apply };
-        let PeopleAnswer::Done(rows) = self.operator.people(&self.args.tenant, asked)? else {
+        let (rows, by) = (std::mem::take(batch), self.args.by.into());
+        let asked = PeopleAsk::Take { rows, by, apply, seats: std::mem::take(&mut self.seats) };
+        let PeopleAnswer::Done { rows, seats } = self.operator.people(&self.args.tenant, asked)? else {
             return Err(unexpected());
         };
+        self.seats = seats;
         for done in &rows {
             self.take(done, tell, world)?;
         }

@@ -14,7 +14,7 @@ use super::problem::{Place, Problem};
 use super::text::quoted;
 
 /// Most permissions, bundles, classes or maps.
-const ENTRIES_MAX: usize = 1000;
+pub(super) const ENTRIES_MAX: usize = 1000;
 /// Longest key of a permission, and longest name of a bundle or class.
 const NAME_CHARACTERS_MAX: usize = 64;
 
@@ -342,7 +342,7 @@ fn is_key(key: &str) -> bool {
     key.len() <= NAME_CHARACTERS_MAX && key.contains('.') && key.split('.').all(is_word)
 }
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     (1..=NAME_CHARACTERS_MAX).contains(&name.len())
         && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
         && !name.starts_with('-')

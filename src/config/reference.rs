@@ -9,8 +9,8 @@ use super::layer::LISTS;
 use super::reload::WITHOUT_RESTART;
 use super::{Config, DEFAULTS, reload, webhooks};
 
-/// The one list that is not of texts.
-const MAPS: &str = "groups.map";
+/// The lists that are not of texts.
+const OF_TABLES: [&str; 2] = ["groups.map", "people.authority"];
 
 /// Writes the reference as Markdown: one section a topic, one row a key.
 pub fn reference() -> String {
@@ -65,7 +65,7 @@ fn type_of(key: &str, item: &Item) -> &'static str {
     match item.as_value() {
         Some(Value::Integer(_)) => "whole number",
         Some(Value::Boolean(_)) => "true or false",
-        Some(Value::Array(_)) if key == MAPS => "list of tables",
+        Some(Value::Array(_)) if OF_TABLES.contains(&key) => "list of tables",
         Some(Value::Array(_)) => "list of texts",
         Some(Value::InlineTable(_)) => "table",
         _ => "text",

@@ -19,6 +19,7 @@ pub const WITHOUT_RESTART: &[&str] = &[
     "outbox.attempts_max",
     "outbox.retry_first_ms",
     "outbox.retry_longest_ms",
+    "people.authority",
     "people.deprovision",
     "people.password_characters_min",
     "people.rehire",

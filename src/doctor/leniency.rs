@@ -45,6 +45,7 @@ pub(super) fn advice(rule: &str) -> &'static str {
         "groups-off" => "give the connection's token the scope groups:read, or switch groups off in the provider",
         "tag-spelling" => "send If-Match and If-None-Match as the ETag came: W/\"17\"",
         "media-type" => "send Content-Type: application/scim+json, in UTF-8",
+        "outside-authority" => "take the attribute out of the mapping, or add its group for the connection in people.authority",
         "login-kept" => "nothing: the provider's next change of login or mail takes effect",
         _ => UNKNOWN,
     }

@@ -17,7 +17,7 @@ mod gather;
 mod permit;
 mod tree;
 
-pub use effective::{Effective, Mark, Relation};
+pub use effective::{ADMINISTERS, Effective, Mark, Relation};
 pub use explain::{Contribution, Explained, explain};
 pub use facts::{Effect, Facts, Grant, HeldGroup, HeldType, Override};
 pub use gather::Source;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::authority::Authority;
 use super::catalogue::{Catalogue, Level};
-use super::permission::HeldType;
+use super::permission::{ADMINISTERS, HeldType};
 use crate::scim::fold::same;
 
 /// What one tenant has decided.
@@ -26,6 +27,8 @@ pub struct Policy {
     pub catalogue: Arc<Catalogue>,
     /// What groups give to their members.
     pub group_maps: Vec<GroupMap>,
+    /// What single connections may write of people, by their name. Who is not named may write all that it sees.
+    pub authority: BTreeMap<String, Arc<Authority>>,
 }
 
 /// What a group of one connection gives to its members.
@@ -110,6 +113,29 @@ impl Policy {
             || held.grants.iter().any(|grant| self.catalogue.is_privileged(&grant.permission, grant.level))
     }
 
+    /// Tells whether a user type makes administrators of those who have it everywhere (row X13).
+    pub fn administers_by_type(&self, held: &HeldType) -> bool {
+        let grants = || held.grants.iter().filter(|grant| grant.cost_center.is_none());
+        [&held.role, &held.access_level]
+            .into_iter()
+            .flatten()
+            .any(|bundle| self.administers_by_bundle(bundle))
+            || grants().any(|grant| grant.permission == ADMINISTERS && grant.level == Level::All)
+    }
+
+    /// Tells whether a map makes administrators of the members of a group, its user types left aside: of those whoever reads them must ask
+    /// [`Policy::administers_by_type`].
+    pub fn administers_by_map(&self, map: &GroupMap) -> bool {
+        let grants = || map.grants.iter().filter(|grant| grant.cost_center.is_none());
+        map.bundle.as_ref().is_some_and(|bundle| self.administers_by_bundle(bundle))
+            || grants().any(|grant| grant.permission == ADMINISTERS && grant.level == Level::All)
+    }
+
+    fn administers_by_bundle(&self, name: &str) -> bool {
+        let bundle = self.catalogue.bundles.get(name).filter(|bundle| !bundle.off);
+        bundle.is_some_and(|bundle| bundle.grants.of(ADMINISTERS) == Some(Level::All))
+    }
+
     /// Tells whether an identity provider must keep its hands off a group: neither make it, nor rename into it, nor fill it (rows X20,
     /// X21). `privileged_type` answers for the user types that a map names; it is asked only if nothing else decides.
     pub fn is_closed_to_scim(
@@ -158,6 +184,7 @@ impl Default for Policy {
             password_characters_min: 12,
             catalogue: Arc::new(Catalogue::default()),
             group_maps: Vec::new(),
+            authority: BTreeMap::new(),
         }
     }
 }

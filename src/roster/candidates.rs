@@ -14,7 +14,7 @@ use crate::scim::attr::AttrPath;
 use crate::scim::filter::eval::{self, unassigned};
 use crate::scim::filter::{CompareOp, Filter, Literal};
 use crate::scim::schema::Kind;
-use crate::scim::{SortKey, fold};
+use crate::scim::{SortKey, fold, urn};
 use crate::store::{IndexId, IndexRange, PAGE_ROWS_MAX, Snapshot, UniqueKey};
 
 /// Most ids that an index may yield; one that yields more has not narrowed anything.
@@ -183,6 +183,15 @@ impl Planner<'_> {
         if let (CompareOp::Eq, Literal::Text(text), Some(kind)) = (op, value, self.names(path)) {
             return self.naming(kind, text);
         }
+        if let (CompareOp::Eq, Literal::Text(text)) = (op, value)
+            && self.is_employee_number(path)
+        {
+            return self.indexed(&IndexRange::exactly(
+                KindId::USER,
+                index::EMPLOYEE_NUMBER,
+                index::folded(text),
+            ));
+        }
         if let Some(extension) = &path.extension {
             return self.custom(extension, path, op, value);
         }
@@ -208,6 +217,14 @@ impl Planner<'_> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Tells whether people are found by an attribute as the number that the employer gave, once all of them are in that index.
+    fn is_employee_number(&self, path: &AttrPath) -> bool {
+        self.kind.id == KindId::USER
+            && path.extension.as_deref().is_some_and(|id| urn::same(id, urn::ENTERPRISE))
+            && path.name == "employeeNumber"
+            && index::has_orders(self.snapshot, self.caller.tenant).unwrap_or(false)
     }
 
     /// Tells which kind of resource an attribute names by its id. People are named without being in the index.

@@ -9,7 +9,6 @@ use super::person::{attributes, due_key, seat_of, standing};
 use super::rows::{self, DUE, SEATS, TENANTS, TenantRow};
 use super::{Roster, all_small};
 use crate::ids::{Address, KindId, ResourceId, TenantId};
-use crate::scim::Document;
 use crate::store::{Finding, PAGE_ROWS_MAX, Snapshot};
 
 impl Roster {
@@ -57,8 +56,7 @@ impl Census {
 
     fn look_at(&mut self, snapshot: &dyn Snapshot, id: ResourceId) -> Result<(), RosterError> {
         let Some(stored) = snapshot.get(self.tenant, Address::user(id))? else { return Ok(()) };
-        let core = Document::from_segments(stored.segments().take(1))
-            .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
+        let core = super::core(&stored)?;
         let standing = standing(&stored, core.is_active())?;
         if core.is_active() == standing.locks.is_locked() {
             self.findings.push(format!(

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::asked::Errand;
+use super::authority::Spoken;
 use super::commit::{Job, Plan, Written, explain};
 use super::edges::Edges;
 use super::error::RosterError;
@@ -13,7 +14,7 @@ use super::rules::{Draft, Settled, put};
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{View, view};
-use super::{Caller, Roster, adopt, index, money, person, references};
+use super::{Caller, Roster, adopt, authority, index, money, person, references};
 use crate::idp::normalise;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::urn::STANDING;
@@ -58,6 +59,8 @@ impl Roster {
         if let Some(departed) = self.rehirable(caller, kind, &document)? {
             return Ok(Self::rehiring(caller, kind, departed, incoming, document));
         }
+        let mut document = document;
+        authority::keep(caller, kind, None, &mut document, Spoken::OfEach, &mut incoming.notes)?;
         let at = Address { kind: kind.id, id: ResourceId::new(self.chance.uuid(caller.now)) };
         let rule = move |snapshot: &dyn Snapshot| {
             let mut plan = Plan {

@@ -25,6 +25,7 @@ use super::{LOCAL, Roster, bound};
 use crate::idp::Profile;
 use crate::idp::profile::AUTO;
 use crate::ids::{ConnectionId, RequestId, ResourceId, TenantId, TokenId};
+use crate::psa::authority::Authority;
 use crate::psa::policy::Policy;
 use crate::store::{Action, Actor, Change, Given, Snapshot, Unit, Write};
 
@@ -96,8 +97,10 @@ pub(super) struct Credential {
     profile: &'static Profile,
     options: ConnectionOptions,
     sight: Arc<Sight>,
+    blind: Arc<Sight>,
     policy: Arc<Policy>,
     served: Option<Arc<Served>>,
+    authority: Option<Arc<Authority>>,
     expires: Option<Timestamp>,
     /// Second of the last request.
     used: AtomicI64,
@@ -109,11 +112,25 @@ impl Credential {
         connection: ConnectionId,
         who: Actor,
         scopes: Scopes,
-        Manner { profile, options, sight, policy, served }: Manner,
+        Manner { profile, options, sight, blind, policy, served, authority }: Manner,
         expires: Option<Timestamp>,
     ) -> Self {
         let used = AtomicI64::new(0);
-        Self { tenant, connection, who, scopes, profile, options, sight, policy, served, expires, used }
+        Self {
+            tenant,
+            connection,
+            who,
+            scopes,
+            profile,
+            options,
+            sight,
+            blind,
+            policy,
+            served,
+            authority,
+            expires,
+            used,
+        }
     }
 }
 
@@ -122,8 +139,11 @@ pub(super) struct Manner {
     profile: &'static Profile,
     options: ConnectionOptions,
     sight: Arc<Sight>,
+    /// What it sees without money.
+    blind: Arc<Sight>,
     policy: Arc<Policy>,
     served: Option<Arc<Served>>,
+    authority: Option<Arc<Authority>>,
 }
 
 /// The credentials that were looked up since the last change of any token or schema.
@@ -200,7 +220,7 @@ impl Roster {
             return Ok(None);
         }
         credential.used.store(now.as_second(), Ordering::Relaxed);
-        Ok(Some(Caller {
+        let mut caller = Caller {
             tenant: credential.tenant,
             connection: credential.connection,
             scopes: credential.scopes,
@@ -211,11 +231,21 @@ impl Roster {
             options: credential.options,
             sight: Arc::clone(&credential.sight),
             policy: Arc::clone(&credential.policy),
+            authority: credential.authority.clone(),
             led: None,
             rests: None,
             served: credential.served.clone(),
             run: Run::default(),
-        }))
+        };
+        // What somebody may not see their token does not show either, whatever its scopes (A03, X25). Looked at each time, like the person.
+        if let Some(person) = credential.who.person()
+            && caller.may(Scope::Financials)
+            && !self.sees_all_money(&caller, person)?
+        {
+            caller.scopes = caller.scopes.without(Scope::Financials);
+            caller.sight = Arc::clone(&credential.blind);
+        }
+        Ok(Some(caller))
     }
 
     /// Says whose a credential was that is no longer good, as far as that can be told. Opens nothing.
@@ -265,7 +295,15 @@ impl Roster {
         };
         let sight = self.sight(snapshot, tenant, connection, scopes)?;
         let served = self.served(snapshot, tenant, name)?;
-        Ok(Manner { profile, options, sight, policy: self.policy(snapshot, tenant)?, served })
+        let blind = if scopes.has(Scope::Financials) {
+            self.sight(snapshot, tenant, connection, scopes.without(Scope::Financials))?
+        } else {
+            Arc::clone(&sight)
+        };
+        let policy = self.policy(snapshot, tenant)?;
+        // The tenant's own administrators are bound by their permissions and by nothing else.
+        let authority = policy.authority.get(name).filter(|_| connection != LOCAL).cloned();
+        Ok(Manner { profile, options, sight, blind, policy, served, authority })
     }
 
     /// Acts for a connection as the daemon itself, with what an identity provider may do.
@@ -278,7 +316,7 @@ impl Roster {
     ) -> Result<Caller, RosterError> {
         let scopes = if connection == LOCAL { Scopes::of(Scope::ALL) } else { Scopes::idp() };
         let manner = self.manner_of(snapshot, tenant, connection, name, scopes)?;
-        let Manner { profile, options, sight, policy, served } = manner;
+        let Manner { profile, options, sight, policy, served, authority, .. } = manner;
         let (who, now, led, run) = (Actor::System, self.now(), None, Run::default());
         Ok(Caller {
             tenant,
@@ -292,6 +330,8 @@ impl Roster {
             sight,
             options,
             policy,
+            authority,
+            rests: None,
             served,
             run,
         })

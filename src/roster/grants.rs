@@ -306,6 +306,7 @@ impl Roster {
             // It reads and writes no resource.
             sight: self.schemas.standard(Eyes::of_credential(at.connection, Scopes::default())),
             policy: Arc::clone(self.policies.all().everybody()),
+            authority: None,
             led: None,
             rests: None,
             served: None,

@@ -8,6 +8,7 @@
 //! each tenant has a row which says that all its records have them (`repair`); without it they are not asked.
 
 use jiff::Timestamp;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::error::RosterError;
@@ -16,7 +17,7 @@ use crate::idp::Profile;
 use crate::idp::profile::GroupNames;
 use crate::ids::{Address, ConnectionId, KindId, TenantId};
 use crate::scim::attr::AttrPath;
-use crate::scim::{Document, Kind, Refusal, SortKey, fold, precis};
+use crate::scim::{Document, Kind, Refusal, SortKey, fold, precis, urn};
 use crate::store::{IndexEntry, IndexId, Snapshot, UniqueKey, Write};
 
 /// `userName`, unique in the tenant (X26 folding).
@@ -39,6 +40,9 @@ pub const KIND_NAME: IndexId = IndexId(8);
 /// Departed people by the `externalId` that a connection gave them.
 pub const DEPARTED_EXTERNAL_ID: IndexId = IndexId(9);
 
+/// `employeeNumber` of people.
+pub const EMPLOYEE_NUMBER: IndexId = IndexId(10);
+
 /// People in order of `userName`.
 pub const ORDER_USER_NAME: IndexId = IndexId(128);
 /// Resources in order of `displayName`.
@@ -52,8 +56,8 @@ pub const ORDER_MODIFIED: IndexId = IndexId(32);
 /// groups changed after a moment. It is in no order that anybody asks for.
 pub const GROUP_MODIFIED: IndexId = IndexId(33);
 
-/// Which indexes of order there are; greater when one is added.
-pub const ORDERS_VERSION: u32 = 2;
+/// Which indexes there are that records of earlier builds are not in; greater when one is added.
+pub const ORDERS_VERSION: u32 = 3;
 
 /// Longest value that is kept as it is.
 const PLAIN_BYTES_MAX: usize = 512;
@@ -104,7 +108,7 @@ pub fn keys(
     Ok(keys)
 }
 
-/// Computes the entries of a record in the indexes of order, and in what is kept like them.
+/// Computes the entries of a record in the indexes of order, and in others that earlier builds did not have.
 pub fn orders(kind: &Kind, document: &Document, modified: Timestamp) -> Vec<IndexEntry> {
     let mut entries = Vec::new();
     for (index, name) in [(ORDER_USER_NAME, "userName"), (ORDER_DISPLAY_NAME, "displayName")] {
@@ -123,12 +127,17 @@ pub fn orders(kind: &Kind, document: &Document, modified: Timestamp) -> Vec<Inde
         let value = SortKey::of_instant(modified).as_bytes().to_vec();
         IndexEntry { index, value }
     }));
+    if kind.id == KindId::USER {
+        let number = document.attribute(Some(urn::ENTERPRISE), "employeeNumber").and_then(Value::as_str);
+        let entry = |number| IndexEntry { index: EMPLOYEE_NUMBER, value: folded(number) };
+        entries.extend(number.filter(|number| !number.is_empty()).map(entry));
+    }
     entries
 }
 
 /// Tells whether an index is one of those.
 pub const fn is_order(index: IndexId) -> bool {
-    matches!(index, ORDER_USER_NAME | ORDER_DISPLAY_NAME | ORDER_MODIFIED | GROUP_MODIFIED)
+    matches!(index, ORDER_USER_NAME | ORDER_DISPLAY_NAME | ORDER_MODIFIED | GROUP_MODIFIED | EMPLOYEE_NUMBER)
 }
 
 /// Says which index holds a kind in the order of an attribute.

@@ -12,8 +12,9 @@ use serde_json::json;
 use super::edges::known_members;
 use super::error::RosterError;
 use super::known::knows;
+use super::remaining::Moved;
 use super::rules::refuse_closed_group;
-use super::{Caller, commit::Plan, power};
+use super::{Caller, commit::Plan, power, remaining};
 use crate::idp::profile::UnknownMember;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::filter::eval::element_matches;
@@ -191,6 +192,11 @@ impl<'a> Memberships<'a> {
         }
         refuse_closed_group(self.snapshot, self.caller, self.group)?;
         power::check_members(self.snapshot, self.caller)?;
+        if !self.removed.is_empty() {
+            let gone = |member| self.removed.contains(&member);
+            let moved = Moved { gone: &gone, come: &self.added };
+            plan.given.extend(remaining::guard_group(self.snapshot, self.caller, self.group, &moved)?);
+        }
         if self.whole {
             plan.given.push(as_read(self.snapshot, self.caller, self.group)?);
         }

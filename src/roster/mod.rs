@@ -3,7 +3,7 @@
 //! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `ended` (who still comes with a revoked one), `clients` and
 //! `grants` (of those that fetch their tokens by themselves), `commit` (how an answer becomes durable), `led` (which changes a request led to),
 //! `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
-//! `patch`, `remove` (with `depart`, `rehire`), `locks`, `holds`, `memos`, `owner`, `due`, `people` (as administrators look at them), `power` (what those who act as a person may change), `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, `sheet` (people in and out as rows), with `members` (edges), `index` (under which
+//! `patch`, `remove` (with `depart`, `rehire`), `locks`, `holds`, `memos`, `owner`, `due`, `people` (as administrators look at them), `power` (what those who act as a person may change), `remaining` (who still administers), `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, `sheet` (people in and out as rows), with `authority` (what a connection may write), `members` (edges), `index` (under which
 //! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `policies` (what its tenant has decided), `hooks` (what operators' plugins are asked) and `asked` (when, and what becomes of what they answer), `shadow` (what
 //! none of them knows); `tenants`, `admins` and `schemas` for the operator, `operate` for the operator's commands as plain data.
 //!
@@ -15,6 +15,7 @@
 mod admins;
 mod adopt;
 mod asked;
+mod authority;
 mod bound;
 mod bulk;
 mod candidates;
@@ -59,6 +60,7 @@ mod reclaim;
 mod references;
 mod refusals;
 mod rehire;
+mod remaining;
 mod remove;
 mod repair;
 mod replace;
@@ -120,7 +122,8 @@ pub use schemas::{SCHEMAS_PER_TENANT_MAX, SchemaDone, SchemaView, check_schema};
 pub use scope::{Caller, ConnectionOptions, Rests, Scope, Scopes};
 pub use shadow::{SHADOW, SHADOW_ATTRIBUTES_MAX, SHADOW_BYTES_MAX};
 pub use sheet::{
-    Flaw, MatchBy, PEOPLE_COLUMNS, PeopleAnswer, PeopleAsk, Row, RowDone, Verdict, is_money_column,
+    Flaw, MatchBy, PEOPLE_COLUMNS, PeopleAnswer, PeopleAsk, Row, RowDone, SeatsTaken, Verdict,
+    is_money_column,
 };
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
 pub use trail::{Stretch, Trail, Wanted};
@@ -131,9 +134,10 @@ use crate::clock::Clock;
 use crate::ids::{ConnectionId, RequestId, TenantId};
 pub use crate::psa::locks::{Authority, Lock};
 pub use crate::psa::urn::USER as PSA_USER;
+use crate::scim::Document;
 pub use crate::scim::custom::DOCUMENT_BYTES_MAX as SCHEMA_BYTES_MAX;
 use crate::scim::schema::Kinds;
-use crate::store::{PAGE_ROWS_MAX, SmallRow, Snapshot, Space, Store, Watched, Watcher};
+use crate::store::{PAGE_ROWS_MAX, SmallRow, Snapshot, Space, Store, Stored, Watched, Watcher};
 
 /// The built-in connection of every tenant, through which its own administrators work.
 pub const LOCAL: ConnectionId = ConnectionId::from_bytes([0; 16]);
@@ -222,6 +226,12 @@ impl Roster {
     pub fn request_id(&self) -> RequestId {
         RequestId::new(self.chance.uuid(self.clock.now()))
     }
+}
+
+/// Reads the attributes of a record's core schema.
+fn core(stored: &Stored) -> Result<Document, RosterError> {
+    Document::from_segments(stored.segments().take(1))
+        .map_err(|error| RosterError::Broken(format!("{}: {error}", stored.at().id)))
 }
 
 /// Reads a whole drawer. For drawers that operators fill, which are small.

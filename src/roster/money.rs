@@ -16,7 +16,7 @@ use crate::scim::urn;
 pub(super) fn check_resource(caller: &Caller, kind: &Kind, body: &Value) -> Result<(), RosterError> {
     let hidden = Hidden { caller, kind };
     if hidden.is_anything() && body.as_object().is_some_and(|body| hidden.is_named_in(body)) {
-        return Err(forbidden());
+        return Err(forbidden(caller));
     }
     Ok(())
 }
@@ -30,13 +30,20 @@ pub(super) fn check_patch(caller: &Caller, kind: &Kind, body: &Value) -> Result<
     let lists = body.as_object().into_iter().flatten().filter(|(name, _)| urn::same(name, "Operations"));
     let operations = lists.filter_map(|(_, list)| list.as_array()).flatten().filter_map(Value::as_object);
     if operations.into_iter().any(|operation| hidden.is_named_by(operation)) {
-        return Err(forbidden());
+        return Err(forbidden(caller));
     }
     Ok(())
 }
 
-fn forbidden() -> RosterError {
-    RosterError::Forbidden { needs: Scope::Financials.name() }
+fn forbidden(caller: &Caller) -> RosterError {
+    let needs = Scope::Financials.name();
+    match caller.person() {
+        None => RosterError::Forbidden { needs },
+        Some(_) => RosterError::NotAllowed {
+            needs,
+            detail: "this token acts as a person: money is for those who have the permission rates.view at the level all, with a token that has the scope financials".to_owned(),
+        },
+    }
 }
 
 /// What is hidden from a caller of one kind.
@@ -125,7 +132,8 @@ const PSA: &str = "urn:rosterd:scim:schemas:extension:psa:1.0:User";
 /// What a person's hour costs, and what it is sold for.
 const RATES: [&str; 2] = ["costRates", "billingRates"];
 
-/// Tells whether an attribute is financial.
+/// Tells whether an attribute is financial by its name alone: for entries of the history whose values were erased, of which only names are left, and with
+/// the values went what says of each change whether it is of money.
 pub fn is_money(attribute: &str) -> bool {
     attribute.strip_prefix(PSA).and_then(|rest| rest.rsplit(':').next()).is_some_and(|name| {
         let whole = name.split(['.', '[']).next().unwrap_or(name);

@@ -9,7 +9,6 @@ use super::scope::Scope;
 use super::{Caller, Roster, all_small};
 use crate::ids::{Address, ResourceId};
 use crate::psa::urn;
-use crate::scim::Document;
 use crate::store::{Action, Change, Given, Snapshot, Write};
 
 impl Roster {
@@ -70,8 +69,7 @@ impl Roster {
         self.carry_out(caller, Action::OwnerTransfer, |snapshot| {
             let (at, key) = (Address::user(to), to.as_bytes().to_vec());
             let stored = snapshot.get(caller.tenant, at)?.ok_or(RosterError::NotFound)?;
-            let core = Document::from_segments(stored.segments().take(1))
-                .map_err(|error| RosterError::Broken(format!("{to}: {error}")))?;
+            let core = super::core(&stored)?;
             let administers = snapshot.small(caller.tenant, ADMINISTRATORS, &key)?;
             if administers.is_none() || standing(&stored, core.is_active())?.locks.is_locked() {
                 return Err(RosterError::InUse(

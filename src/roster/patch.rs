@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::asked::Errand;
+use super::authority::Spoken;
 use super::commit::{Job, Plan, explain};
 use super::edges::Edges;
 use super::error::RosterError;
@@ -12,7 +13,7 @@ use super::rules::{Before, Draft, put};
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{Precondition, View};
-use super::{Caller, Roster, adopt, money, person};
+use super::{Caller, Roster, adopt, authority, money, person};
 use crate::idp::normalise;
 use crate::ids::Address;
 use crate::scim::patch;
@@ -59,6 +60,7 @@ impl Roster {
             if adopts {
                 adopt::keep_login(kind.id, &before, &mut wanted, &mut used);
             }
+            authority::keep(caller, kind, Some(&*before), &mut wanted, Spoken::OfEach, &mut used)?;
             let mut plan = Plan { subject: Some(at), notes: used, ..Plan::default() };
             let mut memberships = Memberships::new(snapshot, caller, kind, at.id);
             patched.members.iter().try_for_each(|change| memberships.apply(change))?;

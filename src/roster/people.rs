@@ -306,8 +306,7 @@ impl Roster {
             for id in ids {
                 let at = Address { kind: KindId::LICENSE_POOL, id };
                 let Some(stored) = snapshot.get(caller.tenant, at)? else { continue };
-                let document = Document::from_segments(stored.segments().take(1))
-                    .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
+                let document = super::core(&stored)?;
                 let Pool { seats, when_full } = Pool::of(&document)?;
                 all.push(LicenseView {
                     id,
@@ -372,14 +371,14 @@ fn namesakes_of(
     id: ResourceId,
 ) -> Result<Option<Namesakes>, RosterError> {
     let Some(stored) = snapshot.get(caller.tenant, Address::user(id))? else { return Ok(None) };
-    let of = core(&stored)?;
+    let of = super::core(&stored)?;
     let Some(display_name) = of.display_name() else { return Ok(None) };
     for email in of.values("emails") {
         let range = IndexRange::exactly(KindId::USER, index::EMAIL, index::folded(email));
         let mut same = Vec::new();
         for row in snapshot.index_range(caller.tenant, &range, SHARERS_MAX)? {
             let Some(other) = snapshot.get(caller.tenant, Address::user(row.id))? else { continue };
-            if core(&other)?.display_name().is_some_and(|name| fold(name) == fold(display_name)) {
+            if super::core(&other)?.display_name().is_some_and(|name| fold(name) == fold(display_name)) {
                 same.push(row.id);
             }
         }
@@ -500,11 +499,6 @@ fn email(document: &Document) -> Option<String> {
 /// Reads a person's document, as far as the caller sees it.
 fn document(caller: &Caller, stored: &Stored) -> Result<Document, RosterError> {
     Document::from_segments(people(caller)?.seen(stored.segments()))
-        .map_err(|error| RosterError::Broken(format!("{}: {error}", stored.at().id)))
-}
-
-fn core(stored: &Stored) -> Result<Document, RosterError> {
-    Document::from_segments(stored.segments().take(1))
         .map_err(|error| RosterError::Broken(format!("{}: {error}", stored.at().id)))
 }
 

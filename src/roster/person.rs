@@ -477,8 +477,7 @@ fn linked(
 ) -> Result<Option<Document>, RosterError> {
     let Some(id) = link_id(link) else { return Ok(None) };
     let Some(stored) = snapshot.get(caller.tenant, Address { kind, id })? else { return Ok(None) };
-    let document = Document::from_segments(stored.segments().take(1))
-        .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
+    let document = super::core(&stored)?;
     Ok(Some(document))
 }
 

@@ -3,13 +3,14 @@
 //! Some providers forget whom they deactivated, and create them anew under the same `externalId`.
 
 use super::asked::Errand;
+use super::authority::Spoken;
 use super::commit::{Job, Plan, explain};
 use super::error::RosterError;
 use super::hooks::Operation;
 use super::index;
 use super::rules::{Before, Draft, put};
 use super::shadow::{self, Said};
-use super::{Caller, Precondition, Roster};
+use super::{Caller, Precondition, Roster, authority};
 use crate::idp::Incoming;
 use crate::ids::{Address, KindId};
 use crate::scim::schema::Kind;
@@ -26,7 +27,9 @@ impl Roster {
         document: &Document,
     ) -> Result<Option<Address>, RosterError> {
         let Some(external) = document.external_id() else { return Ok(None) };
-        if !caller.options.reclaim_inactive || kind.id != KindId::USER {
+        // Who may not say that somebody is active restores nobody.
+        let may = caller.options.reclaim_inactive && authority::may_write(caller, "active");
+        if !may || kind.id != KindId::USER {
             return Ok(None);
         }
         let snapshot = self.store.snapshot()?;
@@ -49,12 +52,14 @@ impl Roster {
             if before.is_active() || before.external_id() != wanted.external_id() {
                 return Err(Refusal::new(Why::Uniqueness, "externalId is already in use").into());
             }
-            let mut plan =
-                Plan { given, subject: Some(at), notes: incoming.notes.clone(), ..Plan::default() };
+            let (mut wanted, mut notes) = (wanted.clone(), incoming.notes.clone());
+            let spoken = Spoken::OfWhole(&incoming.cleared);
+            authority::keep(caller, kind, Some(&before), &mut wanted, spoken, &mut notes)?;
+            let mut plan = Plan { given, subject: Some(at), notes, ..Plan::default() };
             let from = Before { stored: &stored, kept: &before };
             let shadow = Some((&incoming.shadow, Said::Everything));
             let errand = Errand { operation: Operation::Activate, shadow };
-            let draft = Draft { kind, at, wanted: wanted.clone(), before: Some(from), anew: true, errand };
+            let draft = Draft { kind, at, wanted, before: Some(from), anew: true, errand };
             put(snapshot, caller, draft, &mut plan)?;
             shadow::remember(snapshot, caller, at, &incoming.shadow, Said::Everything, &mut plan)?;
             explain(&mut plan.changes, &plan.notes, &[]);

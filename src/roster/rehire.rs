@@ -4,13 +4,14 @@
 //! another. What the body says holds, and what it cannot say stays: everything that the connection does not see, and the locks of others.
 
 use super::asked::Errand;
+use super::authority::Spoken;
 use super::commit::{Job, Plan, explain};
 use super::error::RosterError;
 use super::hooks::Operation;
 use super::index;
 use super::rules::{Act, Before, Draft, put_as};
 use super::shadow::{self, Said};
-use super::{Caller, Roster};
+use super::{Caller, Roster, authority};
 use crate::idp::Incoming;
 use crate::ids::{Address, KindId};
 use crate::psa::policy::Rehire;
@@ -70,10 +71,15 @@ impl Roster {
                     wanted.set(Some(urn::USER), name, Some(value.clone()));
                 }
             }
+            // Their own lock goes with the return, whoever may say so otherwise.
+            let mut met = kept.clone();
+            met.set(None, "active", Some(true.into()));
+            let (spoken, mut notes) = (Spoken::OfWhole(&incoming.cleared), incoming.notes.clone());
+            authority::keep(caller, kind, Some(&met), &mut wanted, spoken, &mut notes)?;
             let mut plan = Plan {
                 given: vec![Given::Version(departed, stored.version()), Given::Absent(at)],
                 subject: Some(at),
-                notes: incoming.notes.clone(),
+                notes,
                 ..Plan::default()
             };
             let from = Before { stored: &stored, kept: &kept };

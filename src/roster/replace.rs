@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::asked::Errand;
+use super::authority::Spoken;
 use super::commit::{Job, Plan, explain};
 use super::edges::Edges;
 use super::error::RosterError;
@@ -12,7 +13,7 @@ use super::rules::{Before, Draft, put};
 use super::scope::Scope;
 use super::shadow::{self, Said};
 use super::view::{Precondition, View};
-use super::{Caller, Roster, adopt, money, person};
+use super::{Caller, Roster, adopt, authority, money, person};
 use crate::idp::normalise;
 use crate::idp::profile::PutOmitted;
 use crate::ids::{Address, KindId};
@@ -59,6 +60,8 @@ impl Roster {
             if adopts {
                 adopt::keep_login(kind.id, &before, &mut wanted, &mut incoming.notes);
             }
+            let spoken = Spoken::OfWhole(&incoming.cleared);
+            authority::keep(caller, kind, Some(&*before), &mut wanted, spoken, &mut incoming.notes)?;
             let mut plan = Plan { subject: Some(at), notes: incoming.notes.clone(), ..Plan::default() };
             let mut changed = false;
             if let Some(members) = &incoming.members {

@@ -12,18 +12,17 @@ use super::edges::groups_with;
 use super::error::RosterError;
 use super::rows::{self, ADMINISTRATORS, CONNECTIONS, ConnectionRow};
 use super::scope::Scope;
-use super::{Caller, LOCAL, LOCAL_NAME, Roster, all_small, index, person};
+use super::{Caller, LOCAL, LOCAL_NAME, Roster, all_small, core, index, person};
 use crate::ids::{Address, ConnectionId, KindId, ResourceId, TenantId};
 use crate::psa::catalogue::{Level, PersonKind};
+use crate::psa::permission::permits::RatesView;
 use crate::psa::permission::{
-    CostCenters, Effect, Effective, Facts, Grant, HeldGroup, HeldType, Mark, Override, explain,
+    Asked as _, CostCenters, Effect, Effective, Facts, Grant, HeldGroup, HeldType, Mark, Override, explain,
 };
 use crate::psa::policy::{GroupMap, MappedGrant, Policy};
 use crate::scim::{Document, Refusal, Why};
-use crate::store::{IndexRange, PAGE_ROWS_MAX, Seq, Snapshot, Stored};
+use crate::store::{PAGE_ROWS_MAX, Seq, Snapshot, Stored};
 
-/// Most people of one user type who are looked at for another administrator.
-const OTHERS_MAX: usize = 200;
 /// Most people whose rights are held ready.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -77,6 +76,12 @@ impl Roster {
         }
         known.insert(key, Kept { seq, policy: Arc::clone(&caller.policy), rights: rights.clone() });
         Ok(Some(rights))
+    }
+
+    /// Tells whether a person sees everybody's money: the scope of a token knows no less than that.
+    pub(super) fn sees_all_money(&self, caller: &Caller, id: ResourceId) -> Result<bool, RosterError> {
+        let rights = self.rights(caller, id)?;
+        Ok(rights.is_some_and(|rights| rights.effective.everywhere(RatesView::KEY) == Level::All))
     }
 
     /// Explains what a person may do: each permission with its level, where it differs, and all that contributed; and for each cost centre
@@ -139,7 +144,7 @@ impl Roster {
 }
 
 /// Reads every cost centre with its parent.
-fn cost_centers(
+pub(super) fn cost_centers(
     snapshot: &dyn Snapshot,
     tenant: TenantId,
 ) -> Result<Vec<(ResourceId, Option<ResourceId>)>, RosterError> {
@@ -169,7 +174,7 @@ fn facts(snapshot: &dyn Snapshot, caller: &Caller, stored: &Stored) -> Result<(F
 }
 
 /// Reads the same of a person of whom these PSA attributes would hold.
-fn facts_with(
+pub(super) fn facts_with(
     snapshot: &dyn Snapshot,
     caller: &Caller,
     at: Address,
@@ -237,32 +242,6 @@ pub(super) fn administers(
     let tree = Arc::new(CostCenters::new(cost_centers(snapshot, caller.tenant)?));
     let facts = facts_with(snapshot, caller, at, psa)?;
     Ok(Effective::of(&caller.policy.catalogue, &tree, &facts).is_administrator())
-}
-
-/// Finds somebody else who administers the tenant by a user type, and is let in.
-pub(super) fn another_by_type(
-    snapshot: &dyn Snapshot,
-    caller: &Caller,
-    but: ResourceId,
-) -> Result<Option<Stored>, RosterError> {
-    let types = snapshot.ids(caller.tenant, KindId::USER_TYPE, None, 0, PAGE_ROWS_MAX)?;
-    for id in types {
-        let held = read_type(snapshot, caller.tenant, id)?;
-        if !held.is_some_and(|held| caller.policy.is_privileged_type(&held)) {
-            continue;
-        }
-        let entry = index::reference(Address { kind: KindId::USER_TYPE, id });
-        let range = IndexRange::exactly(KindId::USER, entry.index, entry.value);
-        for row in snapshot.index_range(caller.tenant, &range, OTHERS_MAX)? {
-            let at = Address::user(row.id);
-            let Some(stored) = snapshot.get(caller.tenant, at)?.filter(|_| row.id != but) else { continue };
-            if core(&stored)?.is_active() && administers(snapshot, caller, at, &person::attributes(&stored)?)?
-            {
-                return Ok(Some(stored));
-            }
-        }
-    }
-    Ok(None)
 }
 
 /// Reads the licence class of a pool: what it says, else its name.
@@ -346,15 +325,24 @@ fn held_groups(snapshot: &dyn Snapshot, caller: &Caller, at: Address) -> Result<
     let names = connection_names(snapshot, caller.tenant)?;
     let mut held = Vec::new();
     for id in groups_with(snapshot, caller, at)? {
-        let Some(stored) = snapshot.get(caller.tenant, Address::group(id))? else { continue };
-        let document = core(&stored)?;
-        let connection = stored.connection().and_then(|id| names.get(&id)).map_or("", String::as_str);
-        let maps = caller.policy.maps_of(connection, document.display_name(), document.external_id());
-        for map in maps {
-            held.push(held_group(snapshot, caller.tenant, id, stored.display(), map)?);
+        if let Some(stored) = snapshot.get(caller.tenant, Address::group(id))? {
+            held.extend(given_by(snapshot, caller, &names, &stored)?);
         }
     }
     Ok(held)
+}
+
+/// Reads what a group gives to its members.
+pub(super) fn given_by(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    names: &HashMap<ConnectionId, String>,
+    stored: &Stored,
+) -> Result<Vec<HeldGroup>, RosterError> {
+    let document = core(stored)?;
+    let connection = stored.connection().and_then(|id| names.get(&id)).map_or("", String::as_str);
+    let maps = caller.policy.maps_of(connection, document.display_name(), document.external_id());
+    maps.map(|map| held_group(snapshot, caller.tenant, stored.at().id, stored.display(), map)).collect()
 }
 
 fn held_group(
@@ -435,7 +423,7 @@ fn privileged_type(snapshot: &dyn Snapshot, caller: &Caller, name: &str) -> Resu
     Ok(held.is_some_and(|held| caller.policy.is_privileged_type(&held)))
 }
 
-fn connection_names(
+pub(super) fn connection_names(
     snapshot: &dyn Snapshot,
     tenant: TenantId,
 ) -> Result<HashMap<ConnectionId, String>, RosterError> {
@@ -490,9 +478,4 @@ fn elements(value: Option<&Value>) -> impl Iterator<Item = &Map<String, Value>> 
 
 fn id_of(value: Option<&Value>) -> Option<ResourceId> {
     ResourceId::parse(value?.as_str()?).ok()
-}
-
-fn core(stored: &Stored) -> Result<Document, RosterError> {
-    Document::from_segments(stored.segments().take(1))
-        .map_err(|error| RosterError::Broken(format!("{}: {error}", stored.at().id)))
 }

@@ -10,7 +10,7 @@ use super::commit::Plan;
 use super::create::changes;
 use super::error::RosterError;
 use super::rows::SEATS;
-use super::{Caller, LOCAL, Roster, person, power, references, rights};
+use super::{Caller, LOCAL, Roster, person, power, references, remaining, rights};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::kinds::{self, PARENT, PARENTS_MAX, Pool};
 use crate::psa::locks::Authority;
@@ -146,7 +146,11 @@ fn settle(
     power::check(snapshot, caller, kind.id)?;
     if kind.id == KindId::GROUP {
         refuse_closed(snapshot, caller, before, wanted)?;
-        return Ok(Settled::default());
+        let given = match before {
+            Some(Before { stored, .. }) => remaining::guard_group_name(snapshot, caller, stored, wanted)?,
+            None => Vec::new(),
+        };
+        return Ok(Settled { given, ..Settled::default() });
     }
     kinds::spell(&kind.core, &mut wanted.core);
     let wanted = &*wanted;
@@ -155,7 +159,12 @@ fn settle(
     let mut settled =
         Settled { given: references::check(snapshot, caller, kind, kept, wanted)?, ..Settled::default() };
     match kind.id {
-        KindId::USER_TYPE => rights::check_grants(caller, wanted.get("grants"))?,
+        KindId::USER_TYPE => {
+            rights::check_grants(caller, wanted.get("grants"))?;
+            if let Some(kept) = kept {
+                settled.given.extend(remaining::guard_type(snapshot, caller, at.id, kept, wanted)?);
+            }
+        }
         KindId::COST_CENTER => settled.given.extend(no_circle(snapshot, caller, at, wanted)?),
         KindId::LICENSE_POOL => {
             let max = Pool::of(wanted)?.seats.saturating_add(1);
@@ -208,8 +217,7 @@ pub(super) fn refuse_closed_group(
         return Ok(());
     }
     let Some(stored) = snapshot.get(caller.tenant, Address::group(id))? else { return Ok(()) };
-    let document = Document::from_segments(stored.segments().take(1))
-        .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
+    let document = super::core(&stored)?;
     let owner = stored.connection().unwrap_or(caller.connection);
     if rights::is_closed(snapshot, caller, owner, &document)? { Err(closed(&document)) } else { Ok(()) }
 }
@@ -222,7 +230,10 @@ pub(super) fn check_removal(
 ) -> Result<Vec<Given>, RosterError> {
     match at.kind {
         KindId::USER => Ok(Vec::new()),
-        KindId::GROUP => refuse_closed_group(snapshot, caller, at.id).map(|()| Vec::new()),
+        KindId::GROUP => {
+            refuse_closed_group(snapshot, caller, at.id)?;
+            remaining::guard_group_end(snapshot, caller, at.id)
+        }
         _ => references::refuse_if_named(snapshot, caller, at),
     }
 }
@@ -250,8 +261,7 @@ fn no_circle(
         let parent = Address { kind: KindId::COST_CENTER, id };
         let Some(stored) = snapshot.get(caller.tenant, parent)? else { break };
         facts.push(Given::Version(parent, stored.version()));
-        let document = Document::from_segments(stored.segments().take(1))
-            .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
+        let document = super::core(&stored)?;
         next = parent_of(&document);
     }
     Ok(facts)

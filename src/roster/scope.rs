@@ -13,6 +13,7 @@ use super::led::Led;
 use super::sight::Sight;
 use crate::idp::Profile;
 use crate::ids::{ConnectionId, KindId, RequestId, ResourceId, TenantId};
+use crate::psa::authority::Authority;
 use crate::psa::permission::{Asked, Permit};
 use crate::psa::policy::Policy;
 use crate::scim::{Kind, Kinds};
@@ -143,6 +144,12 @@ impl Scopes {
         self.0 & scope.bit() != 0
     }
 
+    /// Returns the set without a scope.
+    #[must_use]
+    pub const fn without(self, scope: Scope) -> Self {
+        Self(self.0 & !scope.bit())
+    }
+
     /// Lists the scopes.
     pub fn iter(self) -> impl Iterator<Item = Scope> {
         Scope::ALL.into_iter().filter(move |scope| self.has(*scope))
@@ -188,6 +195,8 @@ pub struct Caller {
     /// Whom of the operator's plugins it is for; `None` where none serves the connection.
     pub(super) served: Option<Arc<Served>>,
     pub(super) run: Run,
+    /// What its connection may write of people, where the tenant's settings bound that.
+    pub(super) authority: Option<Arc<Authority>>,
 }
 
 /// Is told when a request begins to wait for the disk: what follows needs no processor, until the answer is made.

@@ -1,11 +1,12 @@
 //! People as rows of a sheet: in (`intake`: a row carried out, or only looked at), out (`out`: pages of rows), with `columns` (what a column is
-//! about), `cells` (lists in one cell) and `fill` (from cells to a person).
+//! about), `cells` (lists in one cell), `fill` (from cells to a person) and `counted` (the seats that rows before would take).
 //!
 //! Rows take the same way as everybody's requests: a body for somebody new, the operations of a PATCH for somebody who is there. Here is only
 //! what turns cells into those, and back.
 
 mod cells;
 mod columns;
+mod counted;
 mod fill;
 mod intake;
 mod out;
@@ -17,6 +18,9 @@ use super::{Caller, Roster};
 use crate::ids::ResourceId;
 pub use columns::{PEOPLE_COLUMNS, is_money_column};
 
+/// How many seats of each licence pool rows would take, less those that they would leave.
+pub type SeatsTaken = Vec<(ResourceId, i64)>;
+
 /// A row, by column. Cells that are empty say nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
@@ -24,6 +28,9 @@ pub struct Row {
     pub number: u64,
     /// Column and text.
     pub cells: Vec<(String, String)>,
+    /// Columns of which it says that there is to be nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clears: Vec<String>,
 }
 
 /// By what a row finds the person whom it is about.
@@ -122,6 +129,9 @@ pub enum PeopleAsk {
         by: MatchBy,
         /// Whether it is done, and not only said.
         apply: bool,
+        /// What the rows before would take of each licence pool's seats, of those that are only looked at.
+        #[serde(default)]
+        seats: SeatsTaken,
     },
     /// Read people.
     Page {
@@ -142,8 +152,13 @@ pub enum PeopleAsk {
 pub enum PeopleAnswer {
     /// Columns that an import does not know.
     Unknown(Vec<String>),
-    /// What became of each row, in their order.
-    Done(Vec<RowDone>),
+    /// What became of the rows.
+    Done {
+        /// Of each, in their order.
+        rows: Vec<RowDone>,
+        /// What they and those before would take of each licence pool's seats, of those that are only looked at.
+        seats: SeatsTaken,
+    },
     /// People, in order of creation.
     Page {
         /// One for each person.
@@ -164,8 +179,10 @@ impl Roster {
     ) -> Result<PeopleAnswer, RosterError> {
         Ok(match ask {
             PeopleAsk::Columns(columns) => PeopleAnswer::Unknown(Self::unknown_columns(caller, columns)?),
-            PeopleAsk::Take { rows, by, apply } => {
-                PeopleAnswer::Done(self.take_rows(caller, rows, by, apply)?)
+            PeopleAsk::Take { rows, by, apply, seats } => {
+                let mut seats = seats.into_iter().collect();
+                let rows = self.take_rows(caller, rows, by, apply, &mut seats)?;
+                PeopleAnswer::Done { rows, seats: seats.into_iter().collect() }
             }
             PeopleAsk::Page { after, limit, financials, more } => {
                 let out = self.rows_out(caller, after, limit, financials, &more)?;

@@ -89,7 +89,7 @@ impl Roster {
     ) -> Caller {
         let scopes = Scopes::of(Scope::ALL);
         let (now, options) = (self.now(), ConnectionOptions::default());
-        let (profile, led) = (&AUTO, None);
+        let (profile, led, authority) = (&AUTO, None, None);
         let (served, run) = (None, Run::default());
         Caller {
             tenant,
@@ -102,6 +102,7 @@ impl Roster {
             options,
             sight,
             policy,
+            authority,
             led,
             rests: None,
             served,

@@ -78,10 +78,12 @@ pub enum Rule {
     TagSpelling,
     /// A body came without a media type, or said to be in another encoding than UTF-8 (S2).
     MediaType,
+    /// An attribute was sent that the connection may not write, and stayed as it was.
+    OutsideAuthority,
 }
 
 /// How many rules there are.
-pub const RULES: usize = 35;
+pub const RULES: usize = 36;
 
 impl Rule {
     /// Every rule there is.
@@ -121,6 +123,7 @@ impl Rule {
         Self::GroupsOff,
         Self::TagSpelling,
         Self::MediaType,
+        Self::OutsideAuthority,
     ];
 
     /// Finds a rule by its name.
@@ -171,6 +174,7 @@ impl Rule {
             Self::GroupsOff => "groups-off",
             Self::TagSpelling => "tag-spelling",
             Self::MediaType => "media-type",
+            Self::OutsideAuthority => "outside-authority",
         }
     }
 
@@ -243,6 +247,9 @@ impl Rule {
             }
             Self::MediaType => {
                 "a body did not say that it was JSON, or named another encoding than UTF-8, and was read as JSON in UTF-8"
+            }
+            Self::OutsideAuthority => {
+                "an attribute was sent that the settings do not let the connection write; it stayed as it was"
             }
         }
     }

@@ -21,6 +21,8 @@ pub struct Mapping {
     defaults: Vec<(String, String)>,
     /// Columns that mean nothing.
     ignore: Vec<String>,
+    /// What a cell holds by which the row says that there is to be nothing.
+    clear: Option<String>,
 }
 
 impl Mapping {
@@ -48,7 +50,21 @@ impl Mapping {
                         format!("{shown}: ignore: expected a list of columns, as in ignore = [\"Notes\"]")
                     })?;
                 }
-                other => bail!("{shown}: expected columns, constants, defaults or ignore, found {other:?}"),
+                "clear" => {
+                    let marker = item.as_str().map(str::trim).filter(|marker| !marker.is_empty());
+                    mapping.clear = Some(
+                        marker
+                            .with_context(|| {
+                                format!(
+                                    "{shown}: clear: expected a text that is no value, as in clear = \"-\""
+                                )
+                            })?
+                            .to_owned(),
+                    );
+                }
+                other => {
+                    bail!("{shown}: expected columns, constants, defaults, ignore or clear, found {other:?}")
+                }
             }
         }
         Ok(mapping)
@@ -81,8 +97,16 @@ impl Mapping {
         Ok(all)
     }
 
-    /// Names the cells of a row, and adds what the row does not say.
-    pub fn apply(&self, cells: Vec<(String, String)>) -> Vec<(String, String)> {
+    /// Names the cells of a row, adds what the row does not say, and tells apart the columns of which it says that there is to be nothing.
+    pub fn apply(&self, cells: Vec<(String, String)>) -> (Vec<(String, String)>, Vec<String>) {
+        let (clears, cells): (Vec<_>, Vec<_>) = self
+            .filled(cells)
+            .into_iter()
+            .partition(|(_, text)| self.clear.as_deref().is_some_and(|marker| text.trim() == marker));
+        (cells, clears.into_iter().map(|(column, _)| column).collect())
+    }
+
+    fn filled(&self, cells: Vec<(String, String)>) -> Vec<(String, String)> {
         let mut out: Vec<(String, String)> = cells
             .into_iter()
             .filter(|(_, text)| !text.trim().is_empty())

@@ -16,7 +16,7 @@ use crate::ids::ResourceId;
 use crate::psa::catalogue::{Catalogue, Level, PermissionId};
 
 /// The permission that makes an administrator.
-const ADMINISTERS: &str = "users.update";
+pub const ADMINISTERS: &str = "users.update";
 
 /// What one person may do. Cheap to ask, and to keep: a few hundred bytes.
 #[derive(Debug, Clone)]

@@ -2,10 +2,9 @@
 
 use super::super::error::RosterError;
 use super::super::rows::{ADMINISTRATORS, OWNER};
-use super::super::{Caller, all_small, rights};
-use super::{attributes, standing};
+use super::super::{Caller, remaining, rights};
+use super::attributes;
 use crate::ids::{Address, ResourceId};
-use crate::scim::Document;
 use crate::store::{Given, Snapshot};
 
 /// Refuses where the person must stay what they are, and says on which facts it stands that they need not. `what` is what would become of
@@ -34,23 +33,8 @@ pub(in crate::roster) fn guard(
     if !administers {
         return Ok(facts);
     }
-    for row in all_small(snapshot, caller.tenant, ADMINISTRATORS)? {
-        let Ok(other) = <[u8; 16]>::try_from(row.key.as_slice()).map(ResourceId::from_bytes) else {
-            continue;
-        };
-        let at = Address::user(other);
-        let Some(stored) = snapshot.get(caller.tenant, at)?.filter(|_| other != id) else { continue };
-        let document = Document::from_segments(stored.segments().take(1))
-            .map_err(|error| RosterError::Broken(format!("{other}: {error}")))?;
-        if document.is_active() && !standing(&stored, true)?.locks.is_locked() {
-            // Two who remove each other at a time: one of them is too late.
-            facts.push(Given::Version(at, stored.version()));
-            facts.push(Given::Small(ADMINISTRATORS, row.key, Some(row.value)));
-            return Ok(facts);
-        }
-    }
-    if let Some(other) = rights::another_by_type(snapshot, caller, id)? {
-        facts.push(Given::Version(other.at(), other.version()));
+    if let Some(others) = remaining::somebody(snapshot, caller, Some(id), &|_, _| {})? {
+        facts.extend(others);
         return Ok(facts);
     }
     Err(RosterError::InUse(format!(

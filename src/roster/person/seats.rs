@@ -14,7 +14,6 @@ use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::kinds::{Pool, WhenFull};
 use crate::psa::locks::Authority;
 use crate::psa::standing::Standing;
-use crate::scim::Document;
 use crate::store::{Given, Snapshot, Write};
 
 /// The fact that a pool has fewer seats taken than this.
@@ -100,8 +99,7 @@ fn take(
     let Some(stored) = snapshot.get(caller.tenant, at)? else {
         return Err(RosterError::Broken(format!("the licence pool {pool} is named and not there")));
     };
-    let document = Document::from_segments(stored.segments().take(1))
-        .map_err(|error| RosterError::Broken(format!("{pool}: {error}")))?;
+    let document = super::super::core(&stored)?;
     let Pool { seats, when_full } = Pool::of(&document)?;
     settled.given.push(Given::Version(at, stored.version()));
     if snapshot.counter(caller.tenant, SEATS, pool.as_bytes())? >= seats {

@@ -6,7 +6,7 @@ use crate::scim::attr::{Resolved, resolve};
 use crate::scim::schema::{Kind, Type};
 
 /// The columns of an export, in their order. An import knows them, those of one entry of a history (`costRate.amount`…), and the path of any attribute with one value.
-pub const PEOPLE_COLUMNS: [&str; 33] = [
+pub const PEOPLE_COLUMNS: [&str; 34] = [
     "userName",
     "externalId",
     "employeeNumber",
@@ -30,6 +30,7 @@ pub const PEOPLE_COLUMNS: [&str; 33] = [
     "company",
     "client",
     "userTypes",
+    "overrides",
     "license",
     "employments",
     "financialVisibility",
@@ -66,6 +67,8 @@ pub enum Target {
     Link(&'static str, KindId),
     /// `type@costCenter;…`, the primary one first.
     UserTypes,
+    /// `permission@effect@level@costCenter;…`.
+    Overrides,
     /// `template@startDate@overtimeBalanceStartDate@disabled;…`.
     Employments,
     /// A part of one employment, beside the others.
@@ -92,6 +95,7 @@ impl Target {
             "client" => return Some(Self::Link("client", KindId::CLIENT)),
             "license" => return Some(Self::Link("license", KindId::LICENSE_POOL)),
             "usertypes" => return Some(Self::UserTypes),
+            "overrides" => return Some(Self::Overrides),
             "employments" => return Some(Self::Employments),
             "employment.template" => return Some(Self::Employment("template")),
             "employment.startdate" => return Some(Self::Employment("startDate")),

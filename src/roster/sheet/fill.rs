@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::columns::Target;
-use super::{Flaw, cells};
+use super::{Flaw, Row, cells};
 use crate::ids::{KindId, TenantId};
 use crate::psa::urn;
 use crate::roster::error::RosterError;
@@ -24,6 +24,8 @@ pub struct Filled {
     pub document: Document,
     /// The attributes that the row sets and that differ.
     pub touched: Touched,
+    /// Parts of attributes that the row takes away, by their paths.
+    pub parted: Vec<String>,
     /// What is wrong.
     pub flaws: Vec<Flaw>,
 }
@@ -34,13 +36,14 @@ pub fn fill(
     tenant: TenantId,
     kind: &Kind,
     before: Option<&Document>,
-    row: &[(String, String)],
+    Row { cells: row, clears, .. }: &Row,
 ) -> Result<Filled, RosterError> {
     let mut filling = Filling {
         snapshot,
         tenant,
         document: before.cloned().unwrap_or_default(),
         touched: Vec::new(),
+        parted: Vec::new(),
         flaws: Vec::new(),
         entries: Vec::new(),
     };
@@ -53,12 +56,18 @@ pub fn fill(
             ),
         }
     }
+    for column in clears {
+        match Target::of(kind, column) {
+            Some(target) => filling.clear(column, &target),
+            None => filling.flaw(column, "expected a column of an import, to be cleared, found another"),
+        }
+    }
     filling.entries();
     if before.is_none() {
         filling.complete(row);
     }
-    let Filling { document, touched, flaws, .. } = filling;
-    Ok(Filled { document, touched, flaws })
+    let Filling { document, touched, parted, flaws, .. } = filling;
+    Ok(Filled { document, touched, parted, flaws })
 }
 
 struct Filling<'a> {
@@ -66,6 +75,7 @@ struct Filling<'a> {
     tenant: TenantId,
     document: Document,
     touched: Touched,
+    parted: Vec<String>,
     flaws: Vec<Flaw>,
     entries: Entries,
 }
@@ -104,6 +114,7 @@ impl Filling<'_> {
                 }
             }
             Target::UserTypes => self.user_types(column, text)?,
+            Target::Overrides => self.overrides(column, text)?,
             Target::Employments => self.employments(column, text)?,
             Target::Employment(part) => {
                 let value = match *part {
@@ -147,6 +158,64 @@ impl Filling<'_> {
         let path = (extension.map(str::to_owned), name.to_owned());
         if !self.touched.contains(&path) {
             self.touched.push(path);
+        }
+    }
+
+    fn unset(&mut self, extension: Option<&str>, name: &str) {
+        if self.document.attribute(extension, name).is_none() {
+            return;
+        }
+        self.document.set(extension, name, None);
+        let path = (extension.map(str::to_owned), name.to_owned());
+        if !self.touched.contains(&path) {
+            self.touched.push(path);
+        }
+    }
+
+    /// Takes away what a column is about.
+    fn clear(&mut self, column: &str, target: &Target) {
+        match target {
+            Target::Plain { extension, name, sub, .. } => {
+                let extension = extension.as_deref();
+                let Some(sub) = sub else { return self.unset(extension, name) };
+                let now = self.document.attribute(extension, name).and_then(Value::as_object);
+                let Some(mut parts) = now.filter(|parts| parts.contains_key(sub)).cloned() else { return };
+                parts.shift_remove(sub);
+                if parts.is_empty() {
+                    return self.unset(extension, name);
+                }
+                self.document.set(extension, name, Some(Value::Object(parts)));
+                let above = extension.map(|id| format!("{id}:")).unwrap_or_default();
+                self.parted.push(format!("{above}{name}.{sub}"));
+            }
+            Target::Email => {
+                let has_primary = self.list(None, "emails").iter().any(is_primary);
+                let mut first = true;
+                self.keep("emails", |element| {
+                    !(is_primary(element) || (!has_primary && std::mem::take(&mut first)))
+                });
+            }
+            Target::Phone(kind) => self.keep("phoneNumbers", |element| !is_type(element, kind)),
+            Target::Link(name, _) | Target::Rates(name) => self.unset(Some(urn::USER), name),
+            Target::UserTypes => self.unset(Some(urn::USER), "userTypes"),
+            Target::Overrides => self.unset(Some(urn::USER), "overrides"),
+            Target::Employments => self.unset(Some(urn::USER), "employments"),
+            Target::Integrations => self.unset(Some(urn::USER), "integrations"),
+            Target::Employment(_) | Target::Rate(..) => self.flaw(
+                column,
+                "expected employments, costRates or billingRates to be cleared, the history as a whole; found a part of an entry",
+            ),
+        }
+    }
+
+    /// Keeps elements of a list of the core schema.
+    fn keep(&mut self, name: &str, stays: impl FnMut(&Value) -> bool) {
+        let mut all = self.list(None, name);
+        all.retain(stays);
+        if all.is_empty() {
+            self.unset(None, name);
+        } else {
+            self.set(None, name, Value::Array(all));
         }
     }
 
@@ -251,6 +320,35 @@ impl Filling<'_> {
         if whole && said(&all) != said(&self.list(Some(urn::USER), "userTypes")) {
             self.set(Some(urn::USER), "userTypes", Value::Array(all));
         }
+        Ok(())
+    }
+
+    fn overrides(&mut self, column: &str, text: &str) -> Result<(), RosterError> {
+        let mut all = Vec::new();
+        for parts in cells::elements(text) {
+            let part = |place: usize| parts.get(place).filter(|part| !part.is_empty());
+            let (Some(permission), Some(effect), true) = (part(0), part(1), parts.len() <= 4) else {
+                let detail = format!(
+                    "expected permission@effect@level@costCenter, of which the last two may be left out, found {}",
+                    quoted(&parts.join("@"))
+                );
+                self.flaw(column, detail);
+                continue;
+            };
+            let mut entry = Map::new();
+            entry.insert("permission".to_owned(), permission.clone().into());
+            entry.insert("effect".to_owned(), effect.clone().into());
+            if let Some(level) = part(2) {
+                entry.insert("level".to_owned(), level.clone().into());
+            }
+            if let Some(place) = part(3)
+                && let Some(id) = self.named(column, KindId::COST_CENTER, place)?
+            {
+                entry.insert("costCenter".to_owned(), id.into());
+            }
+            all.push(Value::Object(entry));
+        }
+        self.set(Some(urn::USER), "overrides", Value::Array(all));
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use super::columns::Target;
+use super::counted::{self, Counted, Seats};
 use super::fill::{Filled, fill};
 use super::{Flaw, MatchBy, Row, RowDone, Verdict};
 use crate::ids::{Address, KindId, ResourceId};
@@ -15,7 +16,7 @@ use crate::roster::{Caller, LOCAL, Precondition, Roster, index};
 use crate::scim::error::quoted;
 use crate::scim::schema::Kind;
 use crate::scim::{Document, Why, urn};
-use crate::store::{PAGE_ROWS_MAX, Snapshot};
+use crate::store::{IndexRange, PAGE_ROWS_MAX, Snapshot};
 
 /// Most rows that are taken at a time.
 pub const ROWS_AT_ONCE_MAX: usize = 500;
@@ -24,6 +25,20 @@ const ATTEMPTS_MAX: usize = 8;
 
 /// Who has which of the employer's numbers.
 type Numbers = HashMap<String, Vec<ResourceId>>;
+
+/// Most people of one number who are told apart.
+const NAMESAKES_MAX: usize = 100;
+
+/// With what rows are taken.
+struct Taking<'a> {
+    caller: &'a Caller,
+    kind: &'a Kind,
+    by: MatchBy,
+    numbers: &'a Numbers,
+    apply: bool,
+    /// What the rows so far would take of each pool's seats, if they are only looked at.
+    seats: &'a mut Seats,
+}
 
 /// Whom a row means.
 enum Meant {
@@ -48,6 +63,7 @@ impl Roster {
         rows: Vec<Row>,
         by: MatchBy,
         apply: bool,
+        seats: &mut Seats,
     ) -> Result<Vec<RowDone>, RosterError> {
         if rows.len() > ROWS_AT_ONCE_MAX {
             return Err(RosterError::TooLarge(format!(
@@ -74,7 +90,11 @@ impl Roster {
                     attributes: Vec::new(),
                     findings: Vec::new(),
                 };
-                match self.take_row(caller, kind, row, by, &numbers, apply, &mut done) {
+                match self.take_row(
+                    &mut Taking { caller, kind, by, numbers: &numbers, apply, seats },
+                    row,
+                    &mut done,
+                ) {
                     Ok(()) => {}
                     // It is not the row: the next one would fail as well.
                     Err(error @ (RosterError::Busy | RosterError::Full | RosterError::Broken(_))) => {
@@ -91,27 +111,17 @@ impl Roster {
             .collect()
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one row, and everything that it is looked at with")]
-    fn take_row(
-        &self,
-        caller: &Caller,
-        kind: &Kind,
-        row: &Row,
-        by: MatchBy,
-        numbers: &Numbers,
-        apply: bool,
-        done: &mut RowDone,
-    ) -> Result<(), RosterError> {
+    fn take_row(&self, taking: &mut Taking<'_>, row: &Row, done: &mut RowDone) -> Result<(), RosterError> {
         for _ in 0..ATTEMPTS_MAX {
-            match self.try_row(caller, kind, row, by, numbers, apply, done) {
+            match self.try_row(taking, row, done) {
                 Err(RosterError::Stale { .. }) => {}
                 // Somebody made the person since we looked, such as a batch of an import that was killed: then they are who is meant.
                 Err(RosterError::Refused(refusal))
-                    if apply
+                    if taking.apply
                         && refusal.why == Why::Uniqueness
                         && done.what == Verdict::Create
                         && matches!(
-                            meant(self.store.snapshot()?.as_ref(), caller, row, by, numbers)?,
+                            meant(self.store.snapshot()?.as_ref(), taking, row)?,
                             Ok(Meant::One(_))
                         ) =>
                 {
@@ -123,27 +133,18 @@ impl Roster {
         Err(RosterError::Moved)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one row, and everything that it is looked at with")]
-    fn try_row(
-        &self,
-        caller: &Caller,
-        kind: &Kind,
-        row: &Row,
-        by: MatchBy,
-        numbers: &Numbers,
-        apply: bool,
-        done: &mut RowDone,
-    ) -> Result<(), RosterError> {
+    fn try_row(&self, taking: &mut Taking<'_>, row: &Row, done: &mut RowDone) -> Result<(), RosterError> {
         let snapshot = self.store.snapshot()?;
-        let meant = match meant(snapshot.as_ref(), caller, row, by, numbers)? {
+        let meant = match meant(snapshot.as_ref(), taking, row)? {
             Ok(meant) => meant,
             Err(flaw) => {
                 done.findings.push(flaw);
                 return Ok(());
             }
         };
+        let Taking { caller, kind, .. } = *taking;
         let Meant::One(at) = meant else {
-            let filled = fill(snapshot.as_ref(), caller.tenant, kind, None, &row.cells)?;
+            let filled = fill(snapshot.as_ref(), caller.tenant, kind, None, row)?;
             done.what = Verdict::Create;
             let Filled { document, mut flaws, .. } = filled;
             done.findings.append(&mut flaws);
@@ -151,27 +152,32 @@ impl Roster {
                 return Ok(());
             }
             let (_, job) = self.creation(caller, kind, body_of(kind, document))?;
-            return self.carry_row(caller, snapshot.as_ref(), job, apply, done).map(drop);
+            return self.carry_row(taking, snapshot.as_ref(), job, done).map(drop);
         };
         done.id = Some(at.id.to_string());
         let (stored, kept, _) = Self::found(snapshot.as_ref(), caller, kind, at, &Precondition::None)?;
-        let filled = fill(snapshot.as_ref(), caller.tenant, kind, Some(&kept), &row.cells)?;
-        let Filled { document, touched, mut flaws } = filled;
+        let filled = fill(snapshot.as_ref(), caller.tenant, kind, Some(&kept), row)?;
+        let Filled { document, touched, parted, mut flaws } = filled;
         done.findings.append(&mut flaws);
-        if !done.findings.is_empty() || touched.is_empty() {
+        if !done.findings.is_empty() || (touched.is_empty() && parted.is_empty()) {
             return Ok(());
         }
+        let parts = parted.iter().map(|path| json!({ "op": "remove", "path": path }));
         let operations: Vec<Value> = touched
             .iter()
             .map(|(extension, name)| {
                 let path = extension.as_ref().map_or_else(|| name.clone(), |id| format!("{id}:{name}"));
-                json!({ "op": "replace", "path": path, "value": document.attribute(extension.as_deref(), name) })
+                match document.attribute(extension.as_deref(), name) {
+                    Some(value) => json!({ "op": "replace", "path": path, "value": value }),
+                    None => json!({ "op": "remove", "path": path }),
+                }
             })
+            .chain(parts)
             .collect();
         let body = json!({ "schemas": [urn::PATCH_OP], "Operations": operations });
         let given = Precondition::AnyOf(vec![stored.version().0.to_string()]);
         let job = Self::patching(caller, kind, at, &given, body)?;
-        if self.carry_row(caller, snapshot.as_ref(), job, apply, done)? {
+        if self.carry_row(taking, snapshot.as_ref(), job, done)? {
             done.what = Verdict::Change;
         }
         Ok(())
@@ -180,25 +186,31 @@ impl Roster {
     /// Carries a job out, or asks its rule only. Returns whether there is anything to write.
     fn carry_row(
         &self,
-        caller: &Caller,
+        taking: &mut Taking<'_>,
         snapshot: &dyn Snapshot,
         mut job: Job<'_>,
-        apply: bool,
         done: &mut RowDone,
     ) -> Result<bool, RosterError> {
         let mut names = Vec::new();
         let mut writes = false;
+        let mut seats = Seats::new();
         let mut rule = |snapshot: &dyn Snapshot| {
             let (plan, notes) = (job.rule)(snapshot)?;
             writes = plan.is_some();
             names =
                 plan.iter().flat_map(|plan| &plan.changes).map(|change| change.attribute.clone()).collect();
+            seats.clear();
+            plan.iter().for_each(|plan| counted::add(&mut seats, &plan.writes));
             Ok((plan, notes))
         };
-        if apply {
-            self.carry_out_job(caller, Job { action: job.action, rule: Box::new(rule) })?;
+        if taking.apply {
+            self.carry_out_job(taking.caller, Job { action: job.action, rule: Box::new(rule) })?;
         } else {
-            rule(snapshot)?;
+            rule(&Counted { inner: snapshot, seats: taking.seats })?;
+            for (pool, by) in seats {
+                let sum = taking.seats.entry(pool).or_default();
+                *sum = sum.saturating_add(by);
+            }
         }
         names.dedup();
         done.attributes = names;
@@ -228,11 +240,10 @@ fn who(row: &Row, by: MatchBy) -> String {
 
 fn meant(
     snapshot: &dyn Snapshot,
-    caller: &Caller,
+    taking: &Taking<'_>,
     row: &Row,
-    by: MatchBy,
-    numbers: &Numbers,
 ) -> Result<Result<Meant, Flaw>, RosterError> {
+    let Taking { caller, by, numbers, .. } = *taking;
     let Some(key) = key(row, by) else {
         return Ok(Err(Flaw::at(by.column(), "expected a value, by which the person is found; found none")));
     };
@@ -257,26 +268,47 @@ fn meant(
     Ok(Ok(found.map_or(Meant::Nobody, Meant::One)))
 }
 
-/// Finds who has these numbers. There is no index of them, so everybody is looked at, once for all the rows of a request.
+/// Finds who has these numbers: by their index, and where records of an earlier build are not all in it yet, among everybody, once for all the rows
+/// of a request.
 fn numbers(snapshot: &dyn Snapshot, caller: &Caller, wanted: &HashSet<&str>) -> Result<Numbers, RosterError> {
     let mut found = Numbers::new();
+    if index::has_orders(snapshot, caller.tenant)? {
+        for number in wanted {
+            let value = index::folded(number);
+            let range = IndexRange::exactly(KindId::USER, index::EMPLOYEE_NUMBER, value);
+            for row in snapshot.index_range(caller.tenant, &range, NAMESAKES_MAX)? {
+                if number_of(snapshot, caller, row.id)?.as_deref() == Some(*number) {
+                    found.entry((*number).to_owned()).or_default().push(row.id);
+                }
+            }
+        }
+        return Ok(found);
+    }
     let mut after = None;
     loop {
         let ids = snapshot.ids(caller.tenant, KindId::USER, after, 0, PAGE_ROWS_MAX)?;
         let Some(last) = ids.last().copied() else { return Ok(found) };
         after = Some(last);
         for id in ids {
-            let at = Address { kind: KindId::USER, id };
-            let Some(stored) = snapshot.get(caller.tenant, at)? else { continue };
-            let Some((_, json)) = stored.segments().find(|(id, _)| *id == urn::ENTERPRISE) else { continue };
-            let attributes: Map<String, Value> =
-                serde_json::from_str(json).map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
-            let number = attributes.get("employeeNumber").and_then(Value::as_str);
-            if let Some(number) = number.filter(|number| wanted.contains(number)) {
-                found.entry(number.to_owned()).or_default().push(id);
+            let number = number_of(snapshot, caller, id)?;
+            if let Some(number) = number.filter(|number| wanted.contains(number.as_str())) {
+                found.entry(number).or_default().push(id);
             }
         }
     }
+}
+
+/// Reads the number that the employer gave somebody.
+fn number_of(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    id: ResourceId,
+) -> Result<Option<String>, RosterError> {
+    let Some(stored) = snapshot.get(caller.tenant, Address::user(id))? else { return Ok(None) };
+    let Some((_, json)) = stored.segments().find(|(id, _)| *id == urn::ENTERPRISE) else { return Ok(None) };
+    let attributes: Map<String, Value> =
+        serde_json::from_str(json).map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
+    Ok(attributes.get("employeeNumber").and_then(Value::as_str).map(str::to_owned))
 }
 
 /// Writes a new person as the body of a POST.

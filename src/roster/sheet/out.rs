@@ -68,7 +68,8 @@ impl Roster {
             };
             let document = Document::from_segments(kind.seen(stored.segments()))
                 .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
-            let mut row = Row { number: (rows.len() as u64).saturating_add(1), cells: Vec::new() };
+            let mut row =
+                Row { number: (rows.len() as u64).saturating_add(1), cells: Vec::new(), clears: Vec::new() };
             for (column, target) in &targets {
                 let text = cell(snapshot.as_ref(), caller, &document, target)?;
                 if !text.is_empty() {
@@ -131,6 +132,15 @@ fn cell(
                 let name = named(KindId::USER_TYPE, &text(one, "value"))?;
                 let place = named(KindId::COST_CENTER, &text(one, "costCenter"))?;
                 elements.push(cells::element(&[&name, &place]));
+            }
+            elements.join(";")
+        }
+        Target::Overrides => {
+            let mut elements = Vec::new();
+            for one in &list(psa("overrides")) {
+                let place = named(KindId::COST_CENTER, &text(one, "costCenter"))?;
+                let (key, effect, level) = (text(one, "permission"), text(one, "effect"), text(one, "level"));
+                elements.push(cells::element(&[&key, &effect, &level, &place]));
             }
             elements.join(";")
         }

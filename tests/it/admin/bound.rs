@@ -37,6 +37,7 @@ fn a_token_that_acts_as_a_person_is_named_with_them_in_the_history() {
     });
 }
 
+// Rows: S143.
 #[test]
 fn x3_the_token_of_somebody_who_is_locked_or_deleted_is_dead_at_once() {
     on_every_store(|app| {

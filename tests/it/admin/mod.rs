@@ -5,5 +5,6 @@ mod audit;
 mod bound;
 mod docs;
 mod erase;
+mod hours_only;
 mod people;
 mod support;

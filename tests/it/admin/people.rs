@@ -13,7 +13,7 @@ const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:
 const ALL: [&str; 6] = ["admin", "users:read", "users:write", "groups:write", "kinds:read", "kinds:write"];
 
 /// Adds a person as an administrator does, and returns their id.
-fn add(admin: &Admin, first: &str, last: &str, more: &Value) -> String {
+pub(super) fn add(admin: &Admin, first: &str, last: &str, more: &Value) -> String {
     let mut body = json!({ "givenName": first, "familyName": last, "email": format!("{first}@acme.test") });
     for (name, value) in more.as_object().unwrap() {
         body[name] = value.clone();
@@ -37,7 +37,7 @@ fn kind(app: &TestApp, admin: &Admin, endpoint: &str, body: &Value) -> String {
     app.with(admin.0.token()).post(endpoint, body).expect(201).id()
 }
 
-fn user_type(app: &TestApp, admin: &Admin, name: &str, permissions: &[&str]) -> String {
+pub(super) fn user_type(app: &TestApp, admin: &Admin, name: &str, permissions: &[&str]) -> String {
     let grants: Vec<Value> =
         permissions.iter().map(|key| json!({ "permission": key, "level": "all" })).collect();
     let schema = "urn:rosterd:scim:schemas:core:1.0:UserType";

@@ -79,7 +79,7 @@ fn without_a_daemon_there_is_no_log_and_the_reason_is_said() {
     let line = requests(&site, &[]).failed();
     assert!(line.contains("no daemon runs") && line.contains("rosterd serve"), "{line}");
     let ran = site.run(&["connection", "doctor", "idp"]);
-    assert_eq!(ran.code, Some(1), "nothing has come in: {ran:?}");
+    assert_eq!(ran.code, Some(3), "nothing has come in: {ran:?}");
     assert!(ran.out.contains("nothing is known of them while no daemon runs"), "{ran:?}");
     for arguments in
         [&["requests", "nobody"][..], &["doctor", "nobody"], &["doctor", "idp", "--tenant", "acme"]]
@@ -190,7 +190,7 @@ fn who_comes_with_a_credential_that_was_once_good_is_seen_without_it() {
     );
 
     let (code, report) = doctor(&site);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(3));
     let what = report["findings"][0]["what"].as_str().unwrap();
     assert!(what.contains("1 request failed with 401 and were not made good since"), "{report}");
     let _ = client.get("/Users").expect(200);
@@ -202,7 +202,7 @@ fn who_comes_with_a_credential_that_was_once_good_is_seen_without_it() {
 fn a_connection_is_green_when_a_good_mapping_came_through_and_says_what_it_saw() {
     let site = Site::served();
     let (code, fresh) = doctor(&site);
-    assert_eq!((code, &fresh["green"]), (Some(1), &false.into()));
+    assert_eq!((code, &fresh["green"]), (Some(3), &false.into()));
     assert_eq!(fresh["findings"][0]["what"], "nothing has come in through this connection yet");
     assert!(fresh["scim_url"].as_str().unwrap().ends_with("/scim/v2"), "{fresh}");
 
@@ -257,7 +257,7 @@ fn a_mapping_that_will_hurt_later_is_found_with_what_to_change() {
     let _ = client.with(made.out.trim()).post("/Users", &twin).expect(201);
 
     let (code, report) = doctor(&site);
-    assert_eq!(code, Some(1));
+    assert_eq!(code, Some(3));
     let findings = report["findings"].as_array().unwrap();
     let of = |level: &str| -> Vec<&str> {
         findings.iter().filter(|one| one["level"] == level).map(|one| one["what"].as_str().unwrap()).collect()
@@ -298,7 +298,7 @@ fn failures_are_shown_with_what_to_do_until_the_same_goes_well() {
     other["emails"] = json!([]);
     let _ = send(&client, "POST", "/Users", &other).expect(201);
     let (code, report) = doctor(&site);
-    assert_eq!(code, Some(1), "another person is no repair");
+    assert_eq!(code, Some(3), "another person is no repair");
     assert_eq!((&report["failures"][0]["count"], &report["failures"][0]["open"]), (&1.into(), &1.into()));
     let last = &report["last_failed"][0];
     assert_eq!((&last["made_good"], &last["body"]["text"]), (&false.into(), &wrong.to_string().into()));
@@ -445,6 +445,6 @@ fn the_commands_of_every_guide_are_understood_and_make_a_connection() {
         }
         let connection = making[1][2];
         let ran = site.run(&["connection", "doctor", connection]);
-        assert!(ran.code == Some(1) && ran.out.contains("nothing has come in"), "{name}: {ran:?}");
+        assert!(ran.code == Some(3) && ran.out.contains("nothing has come in"), "{name}: {ran:?}");
     }
 }

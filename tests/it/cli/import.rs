@@ -295,7 +295,10 @@ fn a_mapping_says_what_columns_are_and_a_column_that_nobody_knows_is_not_passed_
         assert_eq!(said, ["Countess", "Acme Oy", "Europe/Helsinki", "Byron"]);
         let wrong = file(site, "wrong.toml", "colums = 1\n");
         let said = site.run(&["import", &people, "--mapping", &wrong]).failed();
-        assert!(said.contains("expected columns, constants, defaults or ignore, found \"colums\""), "{said}");
+        assert!(
+            said.contains("expected columns, constants, defaults, ignore or clear, found \"colums\""),
+            "{said}"
+        );
         let object = file(site, "one.jsonl", "{\"userName\": \"x@acme.test\", \"shoeSize\": 44}\n[]\n");
         let ran = site.run(&["import", &object]);
         assert_eq!(ran.code, Some(3));
@@ -303,5 +306,100 @@ fn a_mapping_says_what_columns_are_and_a_column_that_nobody_knows_is_not_passed_
         assert!(ran.out.contains("row 2: error : expected an object"), "{ran:?}");
         assert!(site.run(&["import", "none.csv"]).failed().contains("none.csv: expected a file with people"));
         assert!(Path::new(&people).exists());
+    });
+}
+
+#[test]
+fn h17_a_look_counts_the_seats_that_the_rows_before_would_take() {
+    each_with_firm(|site, _| {
+        // Five seats, and six people for them, over more than one batch.
+        let mut text = String::from("userName,givenName,familyName,email,license\n");
+        for number in 0..130 {
+            let license = if number % 26 == 0 || number == 129 { "Pro" } else { "" };
+            writeln!(text, "p{number}@acme.test,P,Q,p{number}@acme.test,{license}").unwrap();
+        }
+        let people = file(site, "people.csv", &text);
+        let before = history(site, "main");
+        let looked = site.run(&["import", &people]);
+        assert_eq!(looked.code, Some(3), "{looked:?}");
+        let wrong: Vec<&str> = rows(&looked).into_iter().filter(|row| row.contains("error")).collect();
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        assert!(
+            wrong[0].starts_with("row 131: error p129@acme.test") && wrong[0].contains("no seat is left"),
+            "{wrong:?}"
+        );
+        assert_eq!(site.run(&["import", &people, "--apply"]).code, Some(3));
+        assert_eq!(history(site, "main"), before, "so nothing of it is written");
+        let fits = file(
+            site,
+            "fits.csv",
+            &text.replace("p129@acme.test,P,Q,p129@acme.test,Pro", "p129@acme.test,P,Q,p129@acme.test,"),
+        );
+        let _ = site.run(&["import", &fits, "--apply"]).done();
+        // Who leaves a seat makes room for the next, and the other way round does not.
+        let swap = |first: &str, then: &str| {
+            file(site, "swap.csv", &format!("userName,active,license\n{first}\n{then}\n"))
+        };
+        let (out, into) = ("p0@acme.test,false,", "p1@acme.test,,Pro");
+        assert_eq!(site.run(&["import", &swap(into, out)]).code, Some(3));
+        let _ = site.run(&["import", &swap(out, into)]).done();
+        let _ = site.run(&["import", &swap(out, into), "--apply"]).done();
+    });
+}
+
+#[test]
+fn p10_a_marker_of_the_mapping_clears_what_is_there() {
+    each_with_firm(|site, _| {
+        let header = "userName,givenName,middleName,familyName,email,phone.work,phone.mobile,title,company,userTypes,overrides,license,employments,costRates,integrations,activateOn,deactivateOn\n";
+        let full = format!(
+            "{header}ada@acme.test,Ada,King,Byron,ada@acme.test,1,2,Countess,Acme Oy,Consultant@North,users.view@grant@own@North;rates.view@deny,Pro,Full time@2026-01-01,50 EUR@2026-01-01,payroll@7,2026-01-01,2099-01-01\n"
+        );
+        let map = file(site, "map.toml", "clear = \"-\"\n");
+        let people = file(site, "people.csv", &full);
+        let _ = site.run(&["import", &people, "--mapping", &map, "--apply"]).done();
+        let read = |site: &mut Site| {
+            let client = firm_client(site);
+            let found = client.find("/Users", "userName eq \"ada@acme.test\"").expect(200).json();
+            site.stop();
+            found["Resources"][0].clone()
+        };
+        let ada = read(site);
+        let given = ada[PSA]["overrides"].as_array().unwrap();
+        assert_eq!(
+            (given.len(), &given[0]["effect"], &given[0]["level"]),
+            (2, &json!("grant"), &json!("own"))
+        );
+        assert!(given[0]["costCenter"].is_string(), "{given:?}");
+        let again = site.run(&["import", &people, "--mapping", &map, "--apply"]).done();
+        assert_eq!(rows(&again), ["row 2: nothing ada@acme.test"]);
+
+        // An empty cell leaves what is there, the marker does not.
+        let cleared =
+            file(site, "cleared.csv", &format!("{header}ada@acme.test,,-,,-,-,,-,-,-,-,-,-,-,-,,-\n"));
+        let _ = site.run(&["import", &cleared, "--mapping", &map, "--apply"]).done();
+        let ada = read(site);
+        assert_eq!(ada["name"]["givenName"], "Ada");
+        assert_eq!(ada["phoneNumbers"].as_array().unwrap().len(), 1);
+        assert_eq!(ada[PSA]["schedule"], json!({ "activateOn": "2026-01-01" }));
+        for (name, value) in
+            [("middleName", &ada["name"]["middleName"]), ("emails", &ada["emails"]), ("title", &ada["title"])]
+        {
+            assert_eq!(value, &Value::Null, "{name}");
+        }
+        for name in
+            ["company", "userTypes", "overrides", "license", "employments", "costRates", "integrations"]
+        {
+            assert_eq!(ada[PSA][name], Value::Null, "{name}");
+        }
+        let once = site.run(&["import", &cleared, "--mapping", &map, "--apply"]).done();
+        assert_eq!(rows(&once), ["row 2: nothing ada@acme.test"]);
+
+        // A part of an entry is nothing that could be cleared, and a login neither.
+        let part = file(site, "part.csv", "userName,costRate.amount\nada@acme.test,-\n");
+        let said = site.run(&["import", &part, "--mapping", &map]);
+        assert!(said.code == Some(3) && said.out.contains("the history as a whole"), "{said:?}");
+        let wrong = file(site, "wrong.toml", "clear = \"\"\n");
+        let said = site.run(&["import", &part, "--mapping", &wrong]).failed();
+        assert!(said.contains("clear: expected a text that is no value"), "{said:?}");
     });
 }

@@ -85,6 +85,7 @@ fn another_value(key: &str, default: &toml_edit::Item) -> String {
         ("permissions.bundles", _) => "{ other = { grants = {} } }".to_owned(),
         ("permissions.classes", _) => "{ other = {} }".to_owned(),
         ("permissions.kinds", _) => "{ freelancer = { \"*\" = \"own\" } }".to_owned(),
+        ("people.authority", _) => "[{ connection = \"okta\", writes = [\"identity\"] }]".to_owned(),
         ("people.deprovision", _) => "\"lock\"".to_owned(),
         ("people.rehire", _) => "\"new\"".to_owned(),
         ("people.time_zone", _) => "\"Europe/Helsinki\"".to_owned(),

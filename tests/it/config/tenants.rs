@@ -84,7 +84,7 @@ fn what_show_prints_of_tenants_means_the_same() {
     let file = Written::toml("[tenants.acme.people]\ndeprovision = \"lock\"\n");
     let config = file.load().unwrap();
     let shown = config.to_toml();
-    assert!(shown.contains("\n[tenants.acme.people]\ndeprovision = \"lock\"\n"), "{shown}");
+    assert!(shown.contains("\n[tenants.acme.people]\nauthority = []\ndeprovision = \"lock\"\n"), "{shown}");
     assert_eq!(Written::toml(&shown).load().unwrap(), config);
 }
 
@@ -100,4 +100,39 @@ fn r28_a_tenants_settings_take_effect_at_a_reload() {
     let applied = Reload { current: &candidate.unwrap(), candidate: Ok(before.clone()) }.apply().unwrap();
     assert_eq!(applied.config, before);
     assert!(applied.now.contains(&"tenants.acme.people.deprovision".to_owned()), "{:?}", applied.now);
+}
+
+#[test]
+fn r29_what_is_wrong_with_the_authority_of_a_connection_is_named_also_where_a_tenant_wrote_it() {
+    let groups = "identity, status, contact, locale, organisation, roles, certificates, employment, user-types, \
+                  license, schedule; or the URN of a schema of the tenant's own";
+    for (entry, said) in [
+        (
+            "connection = \"okta\"\nwrites = [\"identity\", \"rates\"]\n",
+            format!("\"okta\": there is no group of attributes \"rates\"; expected one of: {groups}"),
+        ),
+        (
+            "connection = \"local\"\nwrites = []\n",
+            "the connection \"local\" is bound by permissions alone; leave it out".to_owned(),
+        ),
+        (
+            "connection = \"Okta!\"\nwrites = []\n",
+            "no connection is named \"Okta!\"; `rosterd connection list` shows them".to_owned(),
+        ),
+        (
+            "connection = \"a\"\nwrites = []\n[[tenants.acme.people.authority]]\nconnection = \"a\"\nwrites = [\"status\"]\n",
+            "\"a\" stands there twice; write one entry with everything that it writes".to_owned(),
+        ),
+    ] {
+        assert_eq!(
+            problems(&format!("[[tenants.acme.people.authority]]\n{entry}")),
+            [format!("rosterd.toml:1: tenants.acme.people.authority: {said}")]
+        );
+    }
+    let file = Written::toml(
+        "[[tenants.acme.people.authority]]\nconnection = \"okta\"\nwrites = [\"status\", \"urn:acme:User\"]\nstrict = true\n",
+    );
+    let config = file.load().unwrap();
+    assert!(config.people.authority.is_empty());
+    assert!(config.tenants["acme"].people.authority[0].strict);
 }

@@ -167,6 +167,7 @@ transcripts! { rippling:
     d_r3_attributes
     d_r4_probes
     d_r5_retries
+    d_r6_start_date
 }
 
 transcripts! { authentik:

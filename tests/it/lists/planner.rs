@@ -1,10 +1,12 @@
 //! What indexes answer, seen from outside: the same as a look at every record (S70, S73, S74, S83).
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::shown;
 use crate::support::bodies::{ENTERPRISE, group, replace, user};
-use crate::support::{TestApp, on_every_store};
+use crate::support::{Counting, TestApp, on_every_store};
 
 #[test]
 fn s70_conditions_joined_by_and_and_or_find_whom_they_mean() {
@@ -169,4 +171,30 @@ fn s73_what_cannot_be_said_of_a_link_is_refused_with_what_to_ask_instead() {
         let detail = app.find(path, filter).refused(400, Some("invalidFilter"));
         assert!(detail.contains(instead), "{filter}: {detail}");
     }
+}
+
+#[test]
+fn s70_people_are_found_by_the_number_of_their_employer_without_reading_everybody() {
+    let store = Arc::new(Counting::default());
+    let app = TestApp::around(Arc::clone(&store) as Arc<dyn rosterd::store::Store>);
+    let mut paths = vec![];
+    for number in 0..200 {
+        let mut body = user(&format!("user-{number}"));
+        body[ENTERPRISE] = json!({ "employeeNumber": format!("E-{number}") });
+        paths.push(format!("/Users/{}", app.post("/Users", &body).expect(201).id()));
+    }
+    let find = |number: &str| {
+        store.take();
+        let filter = format!("{ENTERPRISE}:employeeNumber eq \"{number}\"");
+        let found = app.find("/Users", &filter).expect(200).json();
+        let reads = store.take();
+        assert!(reads < 60, "{number}: {reads} reads");
+        found["totalResults"].clone()
+    };
+    assert_eq!(find("e-7"), 1);
+    assert_eq!(find("E-200"), 0);
+    let _ = app.patch(&paths[7], &replace(&format!("{ENTERPRISE}:employeeNumber"), "E-200")).expect(200);
+    assert_eq!((find("E-7"), find("E-200")), (json!(0), json!(1)));
+    let _ = app.delete(&paths[7]).expect(204);
+    assert_eq!(find("E-200"), 0);
 }

@@ -1,5 +1,6 @@
 //! Where people stand: locks, seats, who leaves and comes back, who owns the account, and schedules. Over HTTP where there is a route.
 
+mod by_group;
 mod leaving;
 mod locks;
 mod owner;

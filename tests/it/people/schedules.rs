@@ -104,6 +104,29 @@ fn r15_where_the_zone_of_all_changes_a_look_ahead_finds_whose_day_has_begun() {
 }
 
 #[test]
+fn d_r6_who_is_provisioned_before_the_first_day_is_let_in_on_it_and_locked_after_the_last() {
+    on_every_store(|app| {
+        let flat = "urn:ietf:params:scim:schemas:extension:psa:2.0:User";
+        let body = json!({ "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", flat], "userName": "ada",
+            "active": true, "timezone": "Europe/Helsinki",
+            flat: { "activateOn": "2026-04-01", "deactivateOn": "2026-05-01" } });
+        let ada = app.post("/Users", &body).expect(201).id();
+        // The nightly sync says each time what it said first.
+        let sync = || {
+            let _ = app.put(&format!("/Users/{ada}"), &body).expect(200);
+            is_active(&app, &ada)
+        };
+        assert!(!sync());
+        let _ = until(&app, "2026-03-31T20:59:50Z");
+        assert_eq!((look(&app).changed, sync()), (0, false));
+        let _ = until(&app, "2026-03-31T21:00:01Z");
+        assert_eq!((look(&app).changed, is_active(&app, &ada), sync()), (1, true, true));
+        let _ = until(&app, "2026-04-30T21:00:01Z");
+        assert_eq!((look(&app).changed, is_active(&app, &ada), sync()), (1, false, false));
+    });
+}
+
+#[test]
 fn p11_a_schedule_that_is_taken_back_has_no_effect() {
     on_every_store(|app| {
         let local = local(&app);

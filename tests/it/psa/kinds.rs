@@ -53,6 +53,7 @@ fn h03_each_kind_is_made_read_changed_and_removed() {
     });
 }
 
+// Rows: S90.
 #[test]
 fn h03_each_kind_is_filtered_sorted_and_paged() {
     on_every_store(|app| {

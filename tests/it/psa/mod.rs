@@ -1,7 +1,8 @@
 //! The firm's own side over HTTP, one module per topic: `kinds` (the six kinds as resources), `tree` (cost centres), `links` (what names what),
 //! `person` (the PSA extension), `rates` (what people cost, through time), `money` (who sees it), `schemas` (money in schemas of one's own),
-//! `guide` (the page on people), `ownership` (who wrote what), `flat` (what an identity provider can say by name), `laws` (what holds whatever is sent), `planner`.
+//! `guide` (the page on people), `ownership` (who wrote what), `authority` (who may write what), `flat` (what an identity provider can say by name), `laws` (what holds whatever is sent), `planner`.
 
+mod authority;
 mod flat;
 mod guide;
 mod kinds;

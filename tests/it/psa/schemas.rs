@@ -3,8 +3,8 @@
 use rosterd::roster::Command;
 use serde_json::{Value, json};
 
-use super::{BLIND, local};
-use crate::support::bodies::{USER, patch, replace, user};
+use super::{BLIND, local, told};
+use crate::support::bodies::{USER, group, patch, replace, user};
 use crate::support::{Client, TestApp, on_every_store};
 
 const ACME: &str = "urn:acme:pay:2.0:User";
@@ -147,4 +147,26 @@ fn a03_only_whole_attributes_are_financial() {
         Command::SchemaAdd { tenant: "main".into(), document: document(&wrong), connections: vec![] };
     let error = app.roster().operate(command, app.roster().request_id()).unwrap_err().to_string();
     assert!(error.contains("attributes[0].subAttributes[0].financial"), "{error}");
+}
+
+#[test]
+fn a03_the_history_of_a_removed_group_marks_as_money_what_the_remover_does_not_see() {
+    on_every_store(|app| {
+        const BUDGET: &str = "urn:acme:budget:2.0:Group";
+        let attributes = json!([{ "name": "amount", "financial": true }, { "name": "code" }]);
+        let document = json!({ "id": BUDGET, "extends": "Group", "attributes": attributes }).to_string();
+        app.operate(Command::SchemaAdd { tenant: "main".into(), document, connections: vec![] });
+        let path = format!("/Groups/{}", app.post("/Groups", &group("Team", &[])).expect(201).id());
+        let admin = app.issue("main", "local", &["groups:read", "groups:write", "financials", "audit"]).0;
+        let budget = json!({ BUDGET: { "amount": "9000 EUR", "code": "T1" } });
+        let answer = admin.patch(&path, &patch(&[json!({ "op": "add", "value": budget })]));
+        assert!(matches!(answer.status, 200 | 204), "{}", answer.text());
+        assert_eq!(app.get(&path).expect(200).json()[BUDGET], Value::Null, "the remover does not see it");
+        assert_eq!(app.delete(&path).status, 204);
+        for (name, money) in [("amount", true), ("code", false)] {
+            let changes = told(&app, &path, &format!("{BUDGET}:{name}"));
+            let of_each: Vec<_> = changes.iter().map(|change| (change.new.is_some(), change.money)).collect();
+            assert_eq!(of_each, [(true, money), (false, money)], "{name}");
+        }
+    });
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::idp::profile::AUTO;
 use crate::roster::index;
-use crate::scim::{Document, sort};
+use crate::scim::{Document, sort, urn};
 use crate::store::kv::counting::CountingStore;
 use crate::store::suite::fixture::unit as empty_unit;
 use crate::store::{IndexEntry, IndexRange, Record, Store, Unit, Write};
@@ -195,16 +195,20 @@ fn r12_records_of_an_earlier_build_are_found_and_sorted_before_and_after_they_ge
     for number in 0..20 {
         let now = caller.now + jiff::SignedDuration::from_secs(number);
         let caller = Caller { now, ..caller.clone() };
-        let body = json!({ "userName": format!("u{}", number * 7 % 20) });
+        let enterprise = json!({ "employeeNumber": format!("E-{}", number % 2) });
+        let body = json!({ "userName": format!("u{}", number * 7 % 20), urn::ENTERPRISE: enterprise });
         roster.create(&caller, &users, body, Edges::NONE).unwrap();
         let body = json!({ "displayName": format!("g{}", number * 7 % 20) });
         roster.create(&caller, &groups, body, Edges::NONE).unwrap();
     }
     let ask = || {
         let mut answers = vec![];
-        for text in
-            ["userName ge \"u2\"", "meta.lastModified gt \"2026-01-02T03:04:10Z\"", "userName lt \"u15\""]
-        {
+        for text in [
+            "userName ge \"u2\"",
+            "meta.lastModified gt \"2026-01-02T03:04:10Z\"",
+            "userName lt \"u15\"",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber eq \"e-1\"",
+        ] {
             let query =
                 Query::of(Arc::clone(&users), Some(Filter::parse(text, &users).unwrap()), Edges::NONE);
             answers.push(ids(&roster, &mut roster.query(&caller, &query).unwrap()));
