@@ -370,6 +370,7 @@ const DOCUMENTED_API: [&str; 35] = [
     "/admin/v1/tokens/{id}",
     "/admin/v1/users/{id}/erase",
     "/admin/v1/licenses",
+    "/admin/v1/plugins/parked",
     "/admin/v1/users",
     "/admin/v1/users/ambiguous",
     "/admin/v1/users/locked",
