@@ -349,7 +349,7 @@ const DOCUMENTED_PUBLIC: [&str; 39] = [
 const DOCUMENTED_ADMIN: [&str; 4] =
     ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks"];
 /// The administrators' API, on the admin listener and the socket.
-const DOCUMENTED_API: [&str; 35] = [
+const DOCUMENTED_API: [&str; 36] = [
     "/admin/v1/audit",
     "/admin/v1/audit/export",
     "/admin/v1/changes",
