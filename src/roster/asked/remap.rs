@@ -26,6 +26,9 @@ const PEOPLE_AT_ONCE_MAX: usize = 200;
 /// Most rows of the history that are looked at for one answer.
 const ROWS_AT_ONCE_MAX: usize = 500;
 
+/// Most calls that are asked again for one answer.
+const CALLS_AT_ONCE_MAX: usize = 100;
+
 /// What an operator asks about plugins.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
@@ -275,9 +278,8 @@ impl Roster {
         after: Seq,
     ) -> Result<PluginAnswer, RosterError> {
         let Some(plugin) = plugin else { return Err(RosterError::NotFound) };
-        let snapshot = self.store.snapshot()?;
-        let rows = snapshot.changes(caller.tenant, after, ROWS_AT_ONCE_MAX)?;
-        let next = rows.last().filter(|_| rows.len() == ROWS_AT_ONCE_MAX).map(|row| row.seq.0);
+        let rows = self.store.snapshot()?.changes(caller.tenant, after, ROWS_AT_ONCE_MAX)?;
+        let mut next = rows.last().filter(|_| rows.len() == ROWS_AT_ONCE_MAX).map(|row| row.seq.0);
         let mut calls = Vec::new();
         for row in rows {
             let broken =
@@ -290,6 +292,8 @@ impl Roster {
                 continue;
             }
             let values: Values = serde_json::from_slice(&row.values).map_err(broken)?;
+            // A moment for each: a plugin may take its time, and none is to hold on to the store's pages.
+            let snapshot = self.store.snapshot()?;
             for call in
                 values.asked.iter().filter(|call| call.plugin == plugin.name() && call.hook == told::MAP)
             {
@@ -302,6 +306,10 @@ impl Roster {
                     at.id,
                     call,
                 )?);
+            }
+            if calls.len() >= CALLS_AT_ONCE_MAX {
+                next = Some(row.seq.0);
+                break;
             }
         }
         Ok(PluginAnswer::Replayed { calls, next })

@@ -9,7 +9,10 @@ use crate::support::{TestApp, on_every_store};
 
 fn ask(app: &TestApp, ask: PluginAsk) -> PluginAnswer {
     match app.operate(Command::Plugins { tenant: "main".into(), ask }) {
-        Reply::Plugins { answer } => answer,
+        Reply::Plugins { answer } => {
+            // As it goes over the socket.
+            serde_json::from_str(&serde_json::to_string(&answer).unwrap()).unwrap()
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -180,4 +183,38 @@ fn who_waits_is_listed_by_the_admin_api_and_counted_in_the_metrics() {
 /// A client of the admin listener.
 fn rosterd_admin(app: &TestApp) -> crate::support::Client {
     crate::support::Client::new(app.daemon().admin(), admin(app).token())
+}
+
+#[test]
+fn the_command_line_shows_the_difference_and_writes_it_through_the_daemon() {
+    on_every_store(|app| {
+        let admin = admin(&app);
+        let ada = app.post("/Users", &user("ada")).expect(201).id();
+        load(
+            &app,
+            [Double::mapping("view", |_, _| vec![Proposal::SetFinancialVisibility("hoursOnly".into())])],
+        );
+        let run = |arguments: &[&str]| {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rosterd"));
+            let output =
+                command.args(arguments).arg("--data").arg(app.folder()).env_clear().output().unwrap();
+            let text = |bytes| String::from_utf8(bytes).unwrap();
+            (output.status.code(), text(output.stdout), text(output.stderr))
+        };
+        let (code, out, err) = run(&["plugin", "remap", "view"]);
+        assert_eq!(code, Some(0), "{err}");
+        assert_eq!(out, format!("{ada} ada\n  {EXT}:financialVisibility: - -> \"hoursOnly\"\n"));
+        assert!(err.contains("1 would be changed"), "{err}");
+        let path = format!("/Users/{ada}");
+        assert_eq!(psa(&admin, &path, "financialVisibility"), serde_json::Value::Null);
+        assert_eq!(run(&["plugin", "remap", "--apply"]).0, Some(0));
+        assert_eq!(psa(&admin, &path, "financialVisibility"), "hoursOnly");
+        let (code, out, err) =
+            run(&["plugin", "replay", "view", "--since", "2026-01-01T00:00:00Z", "--diff"]);
+        assert_eq!((code, err.as_str()), (Some(0), "1 calls of view: 1 same, 0 differ, 0 gone.\n"), "{out}");
+        load(&app, [Double::mapping("view", |_, _| vec![Proposal::SetFinancialVisibility("full".into())])]);
+        let (code, out, _) = run(&["plugin", "replay", "view", "--since", "2026-01-01T00:00:00Z", "--diff"]);
+        assert_eq!(code, Some(3));
+        assert!(out.contains("  - {\"set-financial-visibility\":\"hoursOnly\"}\n  + {\"set-financial-visibility\":\"full\"}\n"), "{out}");
+    });
 }

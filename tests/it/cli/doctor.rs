@@ -404,8 +404,15 @@ fn guides() -> Vec<(String, String)> {
         .map(|entry| entry.unwrap().path())
         // Those are the same whoever the provider is.
         .filter(|path| {
-            let others =
-                ["schemas.md", "people.md", "import.md", "permissions.md", "admin-api.md", "webhooks.md"];
+            let others = [
+                "schemas.md",
+                "people.md",
+                "import.md",
+                "permissions.md",
+                "admin-api.md",
+                "webhooks.md",
+                "mapping.md",
+            ];
             !others.iter().any(|other| path.ends_with(other))
         })
         .map(|path| {

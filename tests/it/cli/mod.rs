@@ -1,7 +1,7 @@
 //! The command line on a roster: each command through the socket of a daemon that runs, and on the folder when none does.
 //!
 //! [`Site`] is such a place; `help` (every `--help`), `schemas`, `tenants` (tenants, connections, administrators), `tokens` (X1, X2, X3), `clients` (D-E20), `folders` (a mistyped
-//! path, a folder in use), `check` (damage), `audit`, `import` (people in and out), `doctor` (what came in through a connection, and whether it is well).
+//! path, a folder in use), `check` (damage), `audit`, `import` (people in and out), `plugins` (where none is loaded), `doctor` (what came in through a connection, and whether it is well).
 
 mod audit;
 mod check;
@@ -10,6 +10,7 @@ mod doctor;
 mod folders;
 mod help;
 mod import;
+mod plugins;
 mod schemas;
 mod tenants;
 mod tokens;

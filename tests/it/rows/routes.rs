@@ -349,7 +349,7 @@ const DOCUMENTED_PUBLIC: [&str; 39] = [
 const DOCUMENTED_ADMIN: [&str; 4] =
     ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks"];
 /// The administrators' API, on the admin listener and the socket.
-const DOCUMENTED_API: [&str; 35] = [
+const DOCUMENTED_API: [&str; 36] = [
     "/admin/v1/audit",
     "/admin/v1/audit/export",
     "/admin/v1/changes",
@@ -370,6 +370,7 @@ const DOCUMENTED_API: [&str; 35] = [
     "/admin/v1/tokens/{id}",
     "/admin/v1/users/{id}/erase",
     "/admin/v1/licenses",
+    "/admin/v1/plugins/parked",
     "/admin/v1/users",
     "/admin/v1/users/ambiguous",
     "/admin/v1/users/locked",
