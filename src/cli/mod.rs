@@ -17,6 +17,8 @@ pub mod erase;
 pub mod export;
 pub mod import;
 pub mod operator;
+#[cfg(feature = "plugins")]
+pub mod plugin;
 pub mod schema;
 mod seclude;
 pub mod serve;
@@ -90,6 +92,10 @@ pub enum Command {
     /// Who is told of changes: the webhooks of the settings, and what could not be delivered.
     #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
+    /// Operators' plugins: look at them, ask them, and have the daemon load them.
+    #[cfg(feature = "plugins")]
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
     /// Read everything in the store, and say what does not fit together.
     Check(check::CheckArgs),
     /// Erase what is left of a person who was deleted: the values in the history.
@@ -189,6 +195,8 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
         Command::Import(args) => import::run(&args, world),
         Command::Export(args) => export::run(&args, world),
         Command::Webhook(command) => webhook::run(command, world),
+        #[cfg(feature = "plugins")]
+        Command::Plugin(command) => plugin::run(command, world),
         Command::Check(args) => check::run(&args, world),
         Command::Erase(args) => erase::erase(args, world),
         Command::Compact(args) => erase::compact(&args, world),

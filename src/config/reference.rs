@@ -7,7 +7,7 @@ use toml_edit::{Document, Item, Value};
 use super::known::variable;
 use super::layer::LISTS;
 use super::reload::WITHOUT_RESTART;
-use super::{Config, DEFAULTS, reload, webhooks};
+use super::{Config, DEFAULTS, plugins, reload, webhooks};
 
 /// The one list that is not of texts.
 const MAPS: &str = "groups.map";
@@ -32,6 +32,7 @@ pub fn reference() -> String {
         write_topic(&mut text, topic, &about, rows);
     }
     webhooks::write_reference(&mut text);
+    plugins::write_reference(&mut text);
     text
 }
 

@@ -390,7 +390,8 @@ fn compare(expects: &str, expected: &Value, given: &Given) -> Result<(), String>
     }
 }
 
-const fn kind_word(kind: ProblemKind) -> &'static str {
+/// The word of the contract for a kind of problem.
+pub const fn kind_word(kind: ProblemKind) -> &'static str {
     match kind {
         ProblemKind::InvalidValue => "invalid-value",
         ProblemKind::MissingData => "missing-data",
