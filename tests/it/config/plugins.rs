@@ -27,7 +27,7 @@ fn a_plugin_with_everything_is_taken_and_shown_as_it_is() {
 #[test]
 fn what_is_wrong_with_a_plugin_is_said_at_its_place() {
     for (more, said) in [
-        ("sourcs = []", "rosterd.toml:1: plugins.0: unknown key \"sourcs\""),
+        ("sourcs = []", "rosterd.toml:1: plugins.0: sourcs: unknown key \"sourcs\""),
         ("fuel = 1", "rosterd.toml:1: plugins.0.fuel: expected 10000 to 100000000000, found 1"),
         (
             "deadline = \"5m\"",
