@@ -49,6 +49,7 @@ impl Plugins {
         for name in &done.loaded {
             tracing::info!(plugin = name, "plugin loaded");
         }
+        tracing::debug!(plugins = self.host.plugins().len(), "plugins taken over");
         done
     }
 

@@ -39,7 +39,7 @@ struct Loads {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Version {
+struct Build {
     plugin: String,
     version: String,
     sha256: String,
@@ -56,7 +56,7 @@ pub struct Figures {
     log_lines: Family<Named, Counter>,
     breaker_open: Family<Named, Gauge>,
     loads: Family<Loads, Counter>,
-    about: Family<Version, Gauge>,
+    about: Family<Build, Gauge>,
 }
 
 impl Default for Figures {
