@@ -1,6 +1,6 @@
 //! The wiring: what is started in which order, and stopped in which.
 //!
-//! Start: the data folder is locked and the store opened; the roster stands on it; the listeners are bound ([`Doors`]); the first
+//! Start: the data folder is locked and the store opened; the roster stands on it; plugins are loaded; the listeners are bound ([`Doors`]); the first
 //! tenant is made where there is none ([`bootstrap`]); the listeners are served, and webhooks delivered. Stop: nothing new is taken or delivered, what was begun is answered, what was only in memory is written
 //! down, the store is closed. `schedules` has what is due looked at, `mapping` has plugins asked again; `measure` shows the store's figures. Only this room knows all the others.
 
@@ -9,6 +9,11 @@
 pub mod bootstrap;
 mod mapping;
 mod measure;
+#[cfg(feature = "plugins")]
+pub mod plugins;
+#[cfg(not(feature = "plugins"))]
+#[path = "plugins/none.rs"]
+pub mod plugins;
 mod schedules;
 mod settings;
 
@@ -20,6 +25,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -27,6 +33,7 @@ use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Webhook};
 use crate::doctor::Doctor;
+use crate::http::admin::desk::{PluginDesk, ReloadAnswer};
 use crate::http::body::Bodies;
 use crate::http::drain::Drain;
 use crate::http::edge::Edge;
@@ -50,6 +57,7 @@ use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
 use crate::store::{State, Store};
 use measure::Reloads;
+pub use plugins::{Done, Plugins};
 pub use settings::policies;
 
 /// How often what is only in memory (when tokens were last used) is written down.
@@ -78,6 +86,9 @@ pub enum StartError {
     /// A webhook.
     #[error(transparent)]
     Webhook(#[from] HookError),
+    /// A plugin.
+    #[error(transparent)]
+    Plugins(#[from] plugins::HostError),
     /// A listener.
     #[error("{key}: cannot listen on {place}: {why}; {}", remedy(why))]
     Listen {
@@ -207,16 +218,18 @@ pub struct Daemon {
     listeners: JoinSet<()>,
     /// How long the history keeps values; `None` for ever.
     keeps: Option<SignedDuration>,
+    ordered: Option<mpsc::Receiver<ReloadAnswer>>,
 }
 
 impl Daemon {
     /// Binds the listeners and serves the roster until the drain begins.
     pub async fn start(config: &Config, roster: Arc<Roster>, rim: &Rim) -> Result<Self, StartError> {
-        Ok(Self::behind(Doors::open(config, rim).await?, config, roster, rim))
+        let plugins = Plugins::load(config, &roster, rim)?;
+        Ok(Self::behind(Doors::open(config, rim).await?, config, roster, plugins, rim))
     }
 
     /// Serves the roster behind doors that are open already, until the drain begins. Within a runtime.
-    pub fn behind(doors: Doors, config: &Config, roster: Arc<Roster>, rim: &Rim) -> Self {
+    pub fn behind(doors: Doors, config: &Config, roster: Arc<Roster>, plugins: Plugins, rim: &Rim) -> Self {
         let Doors { tls, public: (public, public_at), admin: (admin, admin_at), socket: unix, oauth, .. } =
             doors;
         let (deliveries, webhooks) = (doors.deliveries, doors.webhooks);
@@ -234,6 +247,11 @@ impl Daemon {
         let feed = Arc::new(Feed::new(Arc::clone(&roster), bell, base_url.clone()));
         let mut registry = Registry::default();
         let reloads = measure::register(&mut registry, Arc::clone(&roster), Arc::clone(&outbox));
+        plugins.register(&mut registry);
+        let (orders, ordered) = mpsc::channel(1);
+        let shown = plugins.clone();
+        let list = move || serde_json::to_value(shown.views()).unwrap_or_default();
+        let desk = PluginDesk { list: Arc::new(list), reload: orders };
         let metrics = Metrics::new(Inventory::new(&router::templates()), registry);
         let bodies = Bodies::new(&limits);
         let admin_limits = Arc::new(ArcSwap::from_pointee(settings::admin_limits(config)));
@@ -273,8 +291,15 @@ impl Daemon {
             Arc::clone(&ready),
             drain.clone(),
         );
-        let socket_router =
-            router::admin_socket(edge.clone(), doctor, feed, Arc::clone(&metrics), ready, drain.clone());
+        let socket_router = router::admin_socket(
+            edge.clone(),
+            doctor,
+            feed,
+            desk,
+            Arc::clone(&metrics),
+            ready,
+            drain.clone(),
+        );
         let mut listeners = JoinSet::new();
         listeners.spawn(serve(public, front(public_router, Door::Public, &limits), tls.clone()));
         listeners.spawn(serve(admin, front(admin_router, Door::Admin, &admin_limits), None));
@@ -296,6 +321,7 @@ impl Daemon {
             outbox,
             reloads,
             roster: Arc::clone(&roster),
+            plugins,
             rim: rim.clone(),
         };
         reloader.show_certificate();
@@ -310,7 +336,13 @@ impl Daemon {
             drain,
             listeners,
             keeps,
+            ordered: Some(ordered),
         }
+    }
+
+    /// Returns where a reload is ordered over the admin socket. Once: whoever has it carries the reloads out.
+    pub const fn take_ordered(&mut self) -> Option<mpsc::Receiver<ReloadAnswer>> {
+        self.ordered.take()
     }
 
     /// Returns the address of the public listener, with the port that the system chose.
@@ -359,7 +391,10 @@ impl Daemon {
         loop {
             tokio::select! {
                 ended = self.listeners.join_next() => if ended.is_none() { break },
-                _ = tick.tick() => self.write_down().await,
+                _ = tick.tick() => {
+                    self.reloader.plugins.sweep();
+                    self.write_down().await;
+                }
                 _ = hour.tick() => self.forget(),
             }
         }
@@ -407,29 +442,34 @@ pub struct Reloader {
     outbox: Arc<Outbox>,
     reloads: Reloads,
     roster: Arc<Roster>,
+    plugins: Plugins,
     rim: Rim,
 }
 
 impl Reloader {
     /// Takes over what may change without a restart. Certificate and key, and the secrets of webhooks, are read again in any case; what is
-    /// broken keeps the old ones (R32), and then nothing else is taken over either (R28).
-    pub fn apply(&self, config: &Config) -> Result<(), StartError> {
-        let read = || -> Result<Settings, StartError> {
+    /// broken keeps the old ones (R32), and then nothing else is taken over either (R28). So are plugins (R31). Says what became of those.
+    ///
+    /// May compile: not on a thread that others wait for.
+    pub fn apply(&self, config: &Config) -> Result<Done, StartError> {
+        let read = || {
             let webhooks = settings::webhooks(config)?;
+            let prepared = self.plugins.prepare(config)?;
             if let (Some(tls), Some(files)) = (&self.tls, settings::tls_files(config)) {
                 tls.reload(&files)?;
             }
-            Ok(webhooks)
+            Ok((webhooks, prepared))
         };
-        let webhooks = read().inspect_err(|_| self.failed())?;
+        let (webhooks, prepared) = read().inspect_err(|_: &StartError| self.failed())?;
         self.outbox.set(webhooks);
         self.limits.store(Arc::new(settings::limits(config)));
         self.edge.set_body_sizes(settings::body_sizes(config));
         settings::hold_policies(&self.roster, config);
         self.edge.oauth().set_lifetime_minutes(config.tokens.access_lifetime_minutes);
         self.show_certificate();
+        let done = self.plugins.take_over(prepared);
         self.reloads.done.inc();
-        Ok(())
+        Ok(done)
     }
 
     /// Counts a reload that was refused.

@@ -17,6 +17,7 @@ pub mod erase;
 pub mod export;
 pub mod import;
 pub mod operator;
+#[cfg(feature = "plugins")]
 pub mod plugin;
 pub mod schema;
 mod seclude;
@@ -91,7 +92,8 @@ pub enum Command {
     /// Who is told of changes: the webhooks of the settings, and what could not be delivered.
     #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
-    /// Operators' plugins: what they propose, and who is mapped by them.
+    /// Operators' plugins: look at them, ask them, have the daemon load them, and see who is mapped by them.
+    #[cfg(feature = "plugins")]
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     /// Read everything in the store, and say what does not fit together.
@@ -193,6 +195,7 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
         Command::Import(args) => import::run(&args, world),
         Command::Export(args) => export::run(&args, world),
         Command::Webhook(command) => webhook::run(command, world),
+        #[cfg(feature = "plugins")]
         Command::Plugin(command) => plugin::run(command, world),
         Command::Check(args) => check::run(&args, world),
         Command::Erase(args) => erase::erase(args, world),

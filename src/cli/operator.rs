@@ -19,6 +19,7 @@ use super::{Refused, World, unexpected};
 use crate::app::{self, Rim};
 use crate::config::Config;
 use crate::doctor::{self, Doctor, Question};
+use crate::http::admin::desk::{PLUGINS_PATH, PluginOrder};
 use crate::http::admin::{COMMAND_WITHIN, INSPECT_PATH, OPERATE_PATH, WEBHOOKS_PATH};
 use crate::http::layers::X_REQUEST_ID;
 use crate::http::panics;
@@ -84,6 +85,17 @@ impl Operator {
                 doctor.ask(question, roster.request_id()).map_err(|error| explained(error, dir))
             }
             Self::Daemon(socket) => over(socket, INSPECT_PATH, &question),
+        }
+    }
+
+    /// Orders something of the daemon's plugins; there must be one.
+    pub fn plugins<A: DeserializeOwned>(&self, order: PluginOrder) -> Result<A> {
+        match self {
+            Self::Folder(dir, _) => bail!(
+                "{}: expected a daemon that serves this folder, found none; plugins are loaded by the daemon (rosterd plugin check looks at a file without one)",
+                dir.display()
+            ),
+            Self::Daemon(socket) => over(socket, PLUGINS_PATH, &order),
         }
     }
 

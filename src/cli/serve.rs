@@ -1,20 +1,24 @@
 //! `rosterd serve`: its arguments, and the life of the daemon.
 
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use serde_json::Value;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::settings::SettingsArgs;
 use super::{Exit, Refused, World, table};
 use crate::app::bootstrap::bootstrap;
-use crate::app::{self, Daemon, Doors, Reloader, Rim};
+use crate::app::{self, Daemon, Doors, Plugins, Reloader, Rim};
 use crate::config::environment::BOOTSTRAP_TOKEN_FILE;
 use crate::config::secret::SecretText;
 use crate::config::{Config, Environment, Format, Reload, Sources, surroundings};
+use crate::http::admin::desk::ReloadAnswer;
 use crate::http::panics;
 use crate::roster::Issued;
 use crate::telemetry::{self, LogForm, Volume};
@@ -95,6 +99,8 @@ pub fn run(args: &ServeArgs, world: &mut World<'_>) -> Result<Exit> {
     let roster = app::open_roster(&config, &rim)?;
     let ended = runtime.block_on(async {
         // The doors before the first token: a start that fails at one must not use up the one time that the token is shown.
+        // Before any door: a plugin that is needed and cannot be loaded is a start that failed.
+        let plugins = Plugins::load(&config, &roster, &rim)?;
         let doors = Doors::open(&config, &rim).await?;
         let issued = bootstrap(&roster, &config, brought.as_ref().map(SecretText::expose))?;
         // Behind the doors and before anybody is let in: what is not indexed yet must not be changed.
@@ -102,19 +108,15 @@ pub fn run(args: &ServeArgs, world: &mut World<'_>) -> Result<Exit> {
         if indexed > 0 {
             tracing::info!(indexed, "went on with indexing resources for a schema that was being changed when the last process ended");
         }
-        let daemon = Daemon::behind(doors, &config, roster, &rim);
+        let mut daemon = Daemon::behind(doors, &config, roster, plugins, &rim);
         // The signals before the greeting: whoever has read it may send them.
         tokio::spawn(daemon.drain().on_signals()?);
-        let mut hangups = signal(SignalKind::hangup())?;
+        let hangups = signal(SignalKind::hangup())?;
         greet(&daemon, issued.as_ref(), brought.is_some(), world.err)?;
         drop(issued);
-        let reloader = daemon.reloader().clone();
-        let reloading = tokio::spawn(async move {
-            let mut current = config;
-            while hangups.recv().await.is_some() {
-                current = reload(&reloader, &volume, current, &sources);
-            }
-        });
+        let reloading = Reloading { reloader: daemon.reloader().clone(), volume, sources };
+        let ordered = daemon.take_ordered();
+        let reloading = tokio::spawn(keep_reloading(reloading, config, hangups, ordered));
         daemon.finish().await;
         reloading.abort();
         anyhow::Ok(())
@@ -157,26 +159,97 @@ fn greet(daemon: &Daemon, issued: Option<&Issued>, brought: bool, err: &mut dyn 
     Ok(err.flush()?)
 }
 
-/// Reads the settings again: all of the new ones hold, or all of the old ones (R28).
-fn reload(reloader: &Reloader, volume: &Volume, current: Config, sources: &Sources) -> Config {
-    let candidate = Config::load(sources).and_then(|config| surroundings::look(&config).map(|_| config));
-    let applied = match (Reload { current: &current, candidate }).apply() {
-        Ok(applied) => applied,
-        Err(errors) => {
-            for problem in errors.problems() {
-                tracing::error!(%problem, "the settings are wrong; the old ones stay");
+/// What a reload needs.
+#[derive(Debug, Clone)]
+struct Reloading {
+    reloader: Reloader,
+    volume: Volume,
+    sources: Sources,
+}
+
+/// Reads the settings again at each SIGHUP, and whenever an operator orders it; looks at the folder of plugins where that is wanted.
+async fn keep_reloading(
+    reloading: Reloading,
+    config: Config,
+    mut hangups: Signal,
+    ordered: Option<mpsc::Receiver<ReloadAnswer>>,
+) {
+    let mut ordered = ordered.unwrap_or_else(|| mpsc::channel(1).1);
+    let mut current = config;
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut seen: Option<FolderState> = None;
+    loop {
+        let answer = tokio::select! {
+            hangup = hangups.recv() => match hangup {
+                Some(()) => None,
+                None => break,
+            },
+            Some(answer) = ordered.recv() => Some(answer),
+            _ = look.tick(), if current.plugin_host.watch => {
+                let before = seen.replace(FolderState::of(&current.plugin_host.folder));
+                if before.is_none() || before == seen {
+                    continue;
+                }
+                None
             }
-            reloader.failed();
-            return current;
+        };
+        // On a thread that may wait: plugins are compiled.
+        let (with, old) = (reloading.clone(), current.clone());
+        let done = tokio::task::spawn_blocking(move || with.reload(old)).await;
+        let Ok((config, said)) = done else { continue };
+        current = config;
+        if let Some(answer) = answer {
+            // Who ordered it may have gone.
+            drop(answer.send(said));
         }
-    };
-    if let Err(error) = reloader.apply(&applied.config) {
-        tracing::error!(%error, "what the settings name cannot be used; the old settings stay");
-        return current;
     }
-    if let Err(error) = volume.set(applied.config.log.level.as_str()) {
-        tracing::error!(%error, "the level of the log cannot be changed");
+}
+
+impl Reloading {
+    /// Reads the settings again: all of the new ones hold, or all of the old ones (R28). Says what became of it.
+    fn reload(&self, current: Config) -> (Config, Result<Value, String>) {
+        let candidate =
+            Config::load(&self.sources).and_then(|config| surroundings::look(&config).map(|_| config));
+        let applied = match (Reload { current: &current, candidate }).apply() {
+            Ok(applied) => applied,
+            Err(errors) => {
+                for problem in errors.problems() {
+                    tracing::error!(%problem, "the settings are wrong; the old ones stay");
+                }
+                self.reloader.failed();
+                return (current, Err(format!("the settings are wrong; the old ones stay: {errors}")));
+            }
+        };
+        let done = match self.reloader.apply(&applied.config) {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%error, "what the settings name cannot be used; the old settings stay");
+                return (current, Err(format!("{error}; the old settings and plugins stay")));
+            }
+        };
+        if let Err(error) = self.volume.set(applied.config.log.level.as_str()) {
+            tracing::error!(%error, "the level of the log cannot be changed");
+        }
+        tracing::info!(now = ?applied.now, at_restart = ?applied.at_restart, "the settings were read again");
+        (applied.config, Ok(serde_json::to_value(done).unwrap_or_default()))
     }
-    tracing::info!(now = ?applied.now, at_restart = ?applied.at_restart, "the settings were read again");
-    applied.config
+}
+
+/// How often the folder of plugins is looked at where it is watched.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The files of a folder and when each was written, to tell that something has changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct FolderState(BTreeMap<PathBuf, (Option<SystemTime>, u64)>);
+
+impl FolderState {
+    fn of(folder: &Path) -> Self {
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let states = files.filter_map(|entry| {
+            let about = entry.metadata().ok()?;
+            Some((entry.path(), (about.modified().ok(), about.len())))
+        });
+        Self(states.collect())
+    }
 }

@@ -15,7 +15,7 @@ use super::findings::{Finding, Findings};
 use super::layer::{FILE_BYTES_MAX, Layer, tenant_key};
 use super::problem::{ConfigErrors, Place, Problem};
 use super::text::quoted;
-use super::{Config, Environment, environment, known, permissions, tenants, webhooks};
+use super::{Config, Environment, environment, known, permissions, plugins, tenants, webhooks};
 
 /// Where settings are read from.
 #[derive(Debug, Clone, Default)]
@@ -86,6 +86,8 @@ impl Config {
         self.net.check(found);
         self.outbox.check(found);
         webhooks::check(&self.webhooks, found);
+        self.plugin_host.check(found);
+        plugins::check(&self.plugins, found);
         self.people.check("", found);
         self.permissions.check("", found);
         self.groups.check("", &self.permissions, found);
@@ -103,6 +105,7 @@ impl Config {
         self.server.check_together(&self.tls, found);
         self.admin.check_together(&self.server, found);
         webhooks::check_together(&self.webhooks, &self.net, found);
+        plugins::check_together(&self.plugins, &self.plugin_host, found);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The settings of an installation: where they come from, what they mean, and what is wrong with them.
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
-//! `audit`, `tokens`, `net`, `people`, `permissions` with its presets, `outbox`: one struct each; `webhooks`: a list of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
+//! `audit`, `tokens`, `net`, `people`, `permissions` with its presets, `outbox`: one struct each; `webhooks`, `plugins`: lists of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
 //! [`surroundings`] (what only the file system can tell), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
@@ -22,6 +22,7 @@ pub mod net;
 pub mod outbox;
 pub mod people;
 pub mod permissions;
+pub mod plugins;
 pub mod problem;
 pub mod public_url;
 pub mod reference;
@@ -52,6 +53,7 @@ pub use net::{Net, Permit};
 pub use outbox::Outbox;
 pub use people::{Deprovision, People, Rehire};
 pub use permissions::{Groups, PermissionLevel, PermissionScope, Permissions, Preset};
+pub use plugins::{Plugin, PluginFailure, PluginHook, PluginHost};
 pub use problem::{ConfigErrors, Place, Problem};
 pub use public_url::PublicUrl;
 pub use reference::reference;
@@ -59,6 +61,7 @@ pub use reload::{Applied, Reload};
 pub use server::Server;
 pub use store::{Engine, Store};
 pub use tenants::Tenant;
+pub use text::ByteSize;
 pub use tls::Tls;
 pub use tokens::Tokens;
 pub use trusted::Network;
@@ -103,4 +106,9 @@ pub struct Config {
     /// Who is told of changes.
     #[serde(default)]
     pub webhooks: Vec<Webhook>,
+    /// What all plugins have in common.
+    pub plugin_host: PluginHost,
+    /// Which plugins there are.
+    #[serde(default)]
+    pub plugins: Vec<Plugin>,
 }

@@ -30,6 +30,8 @@ pub const WITHOUT_RESTART: &[&str] = &[
     "permissions.deny",
     "permissions.kinds",
     "permissions.preset",
+    "plugin_host.allow_unpinned",
+    "plugin_host.folder",
     "server.body_bytes_large_max",
     "server.body_bytes_max",
     "server.body_bytes_per_s_min",
@@ -112,6 +114,9 @@ impl Config {
         config.tenants = candidate.tenants;
         config.outbox = candidate.outbox;
         config.webhooks = candidate.webhooks;
+        config.plugin_host.allow_unpinned = candidate.plugin_host.allow_unpinned;
+        config.plugin_host.folder = candidate.plugin_host.folder;
+        config.plugins = candidate.plugins;
         config
     }
 

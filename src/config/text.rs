@@ -3,8 +3,10 @@
 //! One trait and three ways to put it on a field with `#[serde(with = "...")]`: as itself, as an option (`""` is none), as a
 //! list. The messages say what was expected and what was found; where it was found is for `load` to say.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serializer};
@@ -57,6 +59,62 @@ impl Text for PathBuf {
 
     fn show(&self) -> String {
         self.to_string_lossy().into_owned()
+    }
+}
+
+impl Text for Duration {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || format!("expected a time such as 500ms or 2s, found {}", quoted(text));
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        match unit {
+            "ms" => Ok(Self::from_millis(number)),
+            "s" => Ok(Self::from_secs(number)),
+            _ => Err(wrong()),
+        }
+    }
+
+    fn show(&self) -> String {
+        if self.subsec_millis() == 0 {
+            format!("{}s", self.as_secs())
+        } else {
+            format!("{}ms", self.as_millis())
+        }
+    }
+}
+
+/// A number of bytes, written as `256KiB` or `32MiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByteSize(pub usize);
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes if bytes > 0 && bytes.is_multiple_of(1 << 20) => write!(f, "{}MiB", bytes >> 20),
+            bytes if bytes > 0 && bytes.is_multiple_of(1 << 10) => write!(f, "{}KiB", bytes >> 10),
+            bytes => write!(f, "{bytes}B"),
+        }
+    }
+}
+
+impl Text for ByteSize {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || format!("expected a size such as 256KiB or 32MiB, found {}", quoted(text));
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at_checked(digits).ok_or_else(wrong)?;
+        let number: usize = number.parse().map_err(|_| wrong())?;
+        let unit = match unit {
+            "B" => 1,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            _ => return Err(wrong()),
+        };
+        number.checked_mul(unit).map(Self).ok_or_else(wrong)
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
     }
 }
 

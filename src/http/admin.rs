@@ -6,7 +6,7 @@
 //! `memos`, `roll`, `users`. On the admin listener a token of the connection
 //! `local` says for whom it is.
 //!
-//! This file: the commands, by which the command line speaks to a running daemon. On the socket no credential is asked for: only the owner of the
+//! This file, with `desk`: the commands, by which the command line speaks to a running daemon. On the socket no credential is asked for: only the owner of the
 //! data folder can open it, and could as well open the folder.
 
 pub mod ask;
@@ -14,6 +14,7 @@ pub mod audit;
 mod changes;
 mod clients;
 pub mod connections;
+pub mod desk;
 pub mod endpoint;
 pub mod list;
 mod memos;

@@ -9,6 +9,7 @@ use axum::{Extension, Router};
 
 use super::access::{self, EVALUATION, EVALUATIONS};
 use super::admin;
+use super::admin::desk::{PLUGINS_PATH, PluginDesk};
 use super::admin::endpoint::Frame;
 use super::drain::Drain;
 use super::edge::Edge;
@@ -63,7 +64,8 @@ pub const PUBLIC: [&str; 39] = [
 ];
 
 /// The templates that the admin listener and the admin socket add, beside the endpoints of the API (`admin::list`).
-pub const ADMIN: [&str; 4] = ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks"];
+pub const ADMIN: [&str; 5] =
+    ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks", PLUGINS_PATH];
 
 /// Lists every template of every listener.
 pub fn templates() -> Vec<&'static str> {
@@ -128,6 +130,7 @@ pub fn admin_socket(
     edge: Edge,
     doctor: Arc<Doctor>,
     feed: Arc<Feed>,
+    plugins: PluginDesk,
     metrics: Arc<Metrics>,
     ready: AskReadiness,
     drain: Drain,
@@ -137,6 +140,8 @@ pub fn admin_socket(
         .route("/admin/v1/inspect", post(admin::inspect))
         .layer(Extension(Arc::clone(&doctor)))
         .route("/admin/v1/webhooks", post(admin::webhooks))
+        .route(PLUGINS_PATH, post(admin::desk::order))
+        .layer(Extension(plugins))
         .layer(DefaultBodyLimit::disable())
         .with_state(edge.clone())
         .merge(api(edge, doctor, feed, drain.clone(), Door::Socket))

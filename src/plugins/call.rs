@@ -87,6 +87,12 @@ impl<A, T, F> Ask<A, T> for F where
 }
 
 impl Build {
+    /// Takes settings and tables, for instances that are made from now on.
+    pub fn set(&mut self, settings: &serde_json::Value, tables: Arc<Tables>) {
+        self.settings = settings.to_string().into();
+        self.tables = tables;
+    }
+
     /// Asks, in a slot, with a new instance or a kept one. Gives the instance back if it is well.
     pub(super) fn ask<A, T>(
         &self,

@@ -39,7 +39,7 @@ struct Loads {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Version {
+struct Build {
     plugin: String,
     version: String,
     sha256: String,
@@ -56,7 +56,7 @@ pub struct Figures {
     log_lines: Family<Named, Counter>,
     breaker_open: Family<Named, Gauge>,
     loads: Family<Loads, Counter>,
-    about: Family<Version, Gauge>,
+    about: Family<Build, Gauge>,
 }
 
 impl Default for Figures {
@@ -141,7 +141,7 @@ impl Figures {
         self.about.clear();
         for (plugin, version, sha256) in loaded {
             let about =
-                Version { plugin: plugin.to_owned(), version: version.to_owned(), sha256: sha256.to_owned() };
+                Build { plugin: plugin.to_owned(), version: version.to_owned(), sha256: sha256.to_owned() };
             self.about.get_or_create(&about).set(1);
         }
     }

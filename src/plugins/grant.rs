@@ -11,6 +11,8 @@ use crate::ids::KindId;
 use crate::psa::kinds;
 use crate::psa::urn::USER as PSA;
 use crate::roster::hooks::{Grant, Granted};
+use crate::roster::{Roster, RosterError};
+use crate::scim::custom::Definition;
 use crate::scim::schema::{Kind, Schema};
 
 /// The schemas by which names are resolved.
@@ -51,7 +53,23 @@ pub enum NameError {
 }
 
 impl Names {
-    /// Takes the built-in schemas, and all that operators have added.
+    /// Takes the built-in schemas, and all that operators have added in any tenant.
+    pub fn of(roster: &Roster) -> Result<Self, RosterError> {
+        let mut own = Vec::new();
+        for tenant in roster.tenants()? {
+            let caller = roster.operator(&tenant.name, roster.request_id())?;
+            for view in roster.schemas(&caller)? {
+                let document = roster.schema_document(&caller, &view.id, None)?;
+                // One that an earlier build took and this one does not is one that nobody sees.
+                if let Ok(read) = Definition::read(&document.to_string()) {
+                    own.push(Arc::new(read.definition.schema));
+                }
+            }
+        }
+        Ok(Self::new(own))
+    }
+
+    /// Takes the built-in schemas, and these.
     pub fn new(own: Vec<Arc<Schema>>) -> Self {
         Self { complete: true, ..Self::built_in(own) }
     }

@@ -1,6 +1,6 @@
 //! All plugins of a daemon: loaded before anybody is let in, exchanged at a reload as a whole or not at all (R31).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,29 @@ struct Set {
     each: Vec<One>,
 }
 
+/// Plugins that are loaded and not asked yet. Nobody else loads meanwhile.
+#[derive(Debug)]
+pub struct Prepared<'h> {
+    host: &'h Host,
+    set: Set,
+    done: Done,
+    _alone: MutexGuard<'h, ()>,
+}
+
+impl Prepared<'_> {
+    /// Has them asked from now on, in place of those before.
+    pub fn take_over(self) -> Done {
+        let figures = &self.host.shared.figures;
+        for name in &self.done.loaded {
+            figures.load(name, "loaded");
+            figures.breaker(name, false);
+        }
+        self.host.set.store(Arc::new(self.set));
+        self.host.show_versions();
+        self.done
+    }
+}
+
 /// All plugins of a daemon.
 #[derive(Debug)]
 pub struct Host {
@@ -119,16 +142,24 @@ impl Host {
         self.shared.kept.sweep(self.shared.clock.now());
     }
 
-    /// Makes the plugins be those that are wanted. On an error nothing changes: the old ones go on. One that need not be there does not
+    /// Makes the plugins be those that are wanted, or changes nothing.
+    pub fn load(&self, options: &Options, specs: &[Spec], names: &Names) -> Result<Done, HostError> {
+        Ok(self.prepare(options, specs, names)?.take_over())
+    }
+
+    /// Loads the plugins that are wanted, beside those that are there. On an error the old ones go on. One that need not be there does not
     /// hold up the others; its old version goes on too if it has one.
     ///
     /// Reads files and compiles: not on a thread that others wait for.
-    pub fn load(&self, options: &Options, specs: &[Spec], names: &Names) -> Result<Done, HostError> {
-        let _one_at_a_time = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn prepare(
+        &self,
+        options: &Options,
+        specs: &[Spec],
+        names: &Names,
+    ) -> Result<Prepared<'_>, HostError> {
+        let alone = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         if specs.is_empty() {
-            self.set.store(Arc::default());
-            self.show_versions();
-            return Ok(Done::default());
+            return Ok(Prepared { host: self, set: Set::default(), done: Done::default(), _alone: alone });
         }
         let machine = self.machine(options)?;
         let before = self.set.load_full();
@@ -169,13 +200,7 @@ impl Host {
         if !errors.is_empty() {
             return Err(HostError::Load(errors));
         }
-        for name in &done.loaded {
-            self.shared.figures.load(name, "loaded");
-            self.shared.figures.breaker(name, false);
-        }
-        self.set.store(Arc::new(Set { each }));
-        self.show_versions();
-        Ok(done)
+        Ok(Prepared { host: self, set: Set { each }, done, _alone: alone })
     }
 
     /// Loads one plugin, unless nothing about it has changed. Tells whether it is another than before.
@@ -221,6 +246,11 @@ impl Host {
             One::Absent(_) => None,
         }));
     }
+}
+
+/// Makes what plugins have in common.
+pub fn shared(clock: Arc<dyn Clock>) -> Shared {
+    Shared { clock, kept: Arc::new(Kept::default()), figures: Figures::default() }
 }
 
 /// Finds plugins that may both set one single value for the same connections.

@@ -178,6 +178,8 @@ pub struct Compiled {
     pub hooks: Hooks,
     /// What it says of itself.
     pub manifest: Manifest,
+    /// The interfaces that it imports, with their versions.
+    pub imports: Vec<String>,
     /// With empty settings and no tables.
     pub build: Build,
 }
@@ -201,7 +203,8 @@ pub fn compile(machine: &Arc<Machine>, bytes: &[u8], limits: Limits) -> Result<C
         limits,
     };
     let manifest = describe(&build)?;
-    Ok(Compiled { hooks, manifest, build })
+    let imports = component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect();
+    Ok(Compiled { hooks, manifest, imports, build })
 }
 
 fn describe(build: &Build) -> Result<Manifest, LoadError> {
@@ -280,8 +283,21 @@ pub fn load(
     file: &File,
     tables: Tables,
 ) -> Result<Passed, LoadError> {
+    let compiled = compile(machine, &file.bytes, spec.limits)?;
+    pass(compiled, spec, options, names, file, tables)
+}
+
+/// Takes a plugin through everything that comes after its compilation.
+pub fn pass(
+    compiled: Compiled,
+    spec: &Spec,
+    options: &Options,
+    names: &Names,
+    file: &File,
+    tables: Tables,
+) -> Result<Passed, LoadError> {
     let fingerprint = fingerprint(file, spec, &tables);
-    let Compiled { hooks, manifest, mut build } = compile(machine, &file.bytes, spec.limits)?;
+    let Compiled { hooks, manifest, mut build, .. } = compiled;
     let hooks = chosen(hooks, spec.hooks)?;
     let grant = granted(spec, &manifest, names)?;
     check_settings(&manifest.settings_schema, &spec.settings)?;

@@ -4,7 +4,7 @@
 //! a plugin may call), [`call`] (one call: instance, budget, how it ended), [`spec`] (a plugin as its operator wants it), [`file`](mod@file), [`tables`],
 //! [`contract`] (what may be imported), [`grant`] (names of attributes), [`load`] (every step from a file to a plugin), [`vector`] with [`json`] (questions
 //! with their answers, in files), [`show`] (what is shown of a person), [`answer`] (what was answered), [`breaker`], [`kept`], [`loaded`] (what the
-//! roster asks), [`host`] (all of them, and their reload), [`figures`].
+//! roster asks), [`person`] and [`tell`] (people and answers as JSON), [`host`] (all of them, and their reload), [`figures`].
 //!
 //! Nothing that a plugin does costs more than its bounds, and nothing that it answers is more than a proposal. Knows neither configuration
 //! files nor HTTP.
@@ -25,9 +25,11 @@ pub mod limits;
 pub mod load;
 pub mod loaded;
 pub mod machine;
+pub mod person;
 pub mod show;
 pub mod spec;
 pub mod tables;
+pub mod tell;
 pub mod vector;
 pub mod wit;
 

@@ -202,7 +202,7 @@ impl Table {
             };
             let mut row = BTreeMap::new();
             for (column, item) in table.iter() {
-                let value = plain(item).ok_or_else(|| {
+                let value = plain(item, text).ok_or_else(|| {
                     let what = "expected a text, a number or true or false, found a list, a table or a date";
                     wrong(key, Some(column), what.to_owned())
                 })?;
@@ -215,16 +215,17 @@ impl Table {
 }
 
 /// The text of a plain value, as it was written: 0.10 stays 0.10.
-fn plain(item: &Item) -> Option<String> {
-    match item.as_value()? {
+fn plain(item: &Item, text: &str) -> Option<String> {
+    let value = item.as_value()?;
+    match value {
         Value::String(text) => Some(text.value().clone()),
         Value::Integer(number) => Some(number.value().to_string()),
-        Value::Float(number) => Some(
-            number
-                .as_repr()
-                .and_then(|repr| repr.as_raw().as_str())
-                .map_or_else(|| number.value().to_string(), str::to_owned),
-        ),
+        Value::Float(number) => {
+            let written = value.span().and_then(|span| text.get(span));
+            Some(
+                written.map_or_else(|| number.value().to_string(), |written| written.replace(['_', '+'], "")),
+            )
+        }
         Value::Boolean(truth) => Some(truth.value().to_string()),
         Value::Datetime(_) | Value::Array(_) | Value::InlineTable(_) => None,
     }

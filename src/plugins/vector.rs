@@ -278,7 +278,7 @@ impl Vector {
         params: impl Iterator<Item = (&'t str, Type)>,
     ) -> Result<Vec<Val>, Misfit> {
         let context = self.context();
-        let user = self.user(self.written.user.clone().unwrap_or_default());
+        let user = Self::user(self.written.user.clone().unwrap_or_default());
         params
             .map(|(name, of)| {
                 let (place, json) = match name {
@@ -320,7 +320,7 @@ impl Vector {
         context
     }
 
-    fn user(&self, mut user: Map<String, Value>) -> Value {
+    fn user(mut user: Map<String, Value>) -> Value {
         fill(
             &mut user,
             [
@@ -336,7 +336,7 @@ impl Vector {
     fn event(&self, context: &Map<String, Value>, user: &Value) -> Value {
         let mut event = self.written.event.clone().unwrap_or_default();
         if let Some(Value::Object(given)) = event.get("user").cloned() {
-            event.insert("user".to_owned(), self.user(given));
+            event.insert("user".to_owned(), Self::user(given));
         }
         let subject = event.get("user").and_then(|user| user.get("id")).or_else(|| user.get("id")).cloned();
         fill(
@@ -390,7 +390,8 @@ fn compare(expects: &str, expected: &Value, given: &Given) -> Result<(), String>
     }
 }
 
-const fn kind_word(kind: ProblemKind) -> &'static str {
+/// The word of the contract for a kind of problem.
+pub const fn kind_word(kind: ProblemKind) -> &'static str {
     match kind {
         ProblemKind::InvalidValue => "invalid-value",
         ProblemKind::MissingData => "missing-data",

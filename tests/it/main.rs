@@ -24,6 +24,8 @@ mod lists;
 mod oauth;
 mod outbox;
 mod people;
+#[cfg(feature = "plugins")]
+mod plugins;
 mod process;
 mod psa;
 mod rights;

@@ -3,6 +3,7 @@
 mod cli;
 mod defaults;
 mod load;
+mod plugins;
 mod reload;
 mod surroundings;
 mod tenants;
