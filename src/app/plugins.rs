@@ -45,11 +45,16 @@ impl Plugins {
 
     /// Has the roster ask those that were prepared.
     pub(super) fn take_over(&self, prepared: Prepared<'_>) -> Done {
+        let had_some = !self.host.plugins().is_empty();
         let done = prepared.take_over();
+        let plugins = self.host.plugins();
+        // Where there were none and are none the roster has nothing to look up anew.
+        if had_some || !plugins.is_empty() {
+            self.roster.use_plugins(plugins);
+        }
         for name in &done.loaded {
             tracing::info!(plugin = name, "plugin loaded");
         }
-        tracing::debug!(plugins = self.host.plugins().len(), "plugins taken over");
         done
     }
 
