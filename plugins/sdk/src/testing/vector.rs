@@ -73,6 +73,7 @@ fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Stri
 
 /// Asks a plugin all vectors of a folder (or the one of a file), and panics with everything that is not as expected. A folder without any is
 /// an error too.
+#[track_caller]
 pub fn vectors<P: Registered>(at: impl AsRef<Path>) {
     let at = at.as_ref();
     let files = files(at).unwrap_or_else(|error| panic!("{}: {error}", at.display()));
