@@ -40,6 +40,7 @@ impl Plugin for CostRate {
     type Settings = Settings;
     const READS: &'static [&'static str] = &["title", "costRates"];
     const WRITES: &'static [&'static str] = &["costRates"];
+    const SCHEMA: Option<&'static str> = Some(include_str!("../settings.schema.json"));
 
     fn new(settings: Settings) -> Result<Self, Problem> {
         if settings.levels.is_empty() && settings.default_level.is_none() {
@@ -94,6 +95,11 @@ register!(CostRate: Mapper);
 mod tests {
     use super::*;
     use rosterd_plugin::testing;
+
+    #[test]
+    fn the_schema_is_that_of_the_settings() {
+        testing::schema::<CostRate>("settings.schema.json");
+    }
 
     #[test]
     fn the_vectors_hold() {

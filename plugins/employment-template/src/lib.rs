@@ -45,6 +45,7 @@ impl Plugin for EmploymentTemplate {
     type Settings = Settings;
     const READS: &'static [&'static str] = &["addresses", "department", "employments"];
     const WRITES: &'static [&'static str] = &["employments"];
+    const SCHEMA: Option<&'static str> = Some(include_str!("../settings.schema.json"));
 
     fn new(mut settings: Settings) -> Result<Self, Problem> {
         settings.countries =
@@ -113,6 +114,11 @@ register!(EmploymentTemplate: Mapper);
 mod tests {
     use super::*;
     use rosterd_plugin::testing;
+
+    #[test]
+    fn the_schema_is_that_of_the_settings() {
+        testing::schema::<EmploymentTemplate>("settings.schema.json");
+    }
 
     #[test]
     fn the_vectors_hold() {

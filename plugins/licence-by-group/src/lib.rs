@@ -35,6 +35,7 @@ impl Plugin for LicenceByGroup {
     type Settings = Settings;
     const READS: &'static [&'static str] = &["groups", "license"];
     const WRITES: &'static [&'static str] = &["license"];
+    const SCHEMA: Option<&'static str> = Some(include_str!("../settings.schema.json"));
 
     fn new(settings: Settings) -> Result<Self, Problem> {
         if settings.licences.is_empty() {
@@ -79,6 +80,11 @@ register!(LicenceByGroup: Mapper);
 mod tests {
     use super::*;
     use rosterd_plugin::testing;
+
+    #[test]
+    fn the_schema_is_that_of_the_settings() {
+        testing::schema::<LicenceByGroup>("settings.schema.json");
+    }
 
     #[test]
     fn the_vectors_hold() {

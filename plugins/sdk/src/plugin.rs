@@ -47,6 +47,10 @@ pub trait Plugin: Sized + 'static {
     /// The attributes that it may propose to change, written likewise. Empty for all hooks but [`Mapper`].
     const WRITES: &'static [&'static str];
 
+    /// The schema of the settings, written down. Without it the component derives it when it is asked; with it the component is a third
+    /// smaller. `include_str!("../settings.schema.json")` has it, and [`testing::schema`](crate::testing::schema) keeps that file right.
+    const SCHEMA: Option<&'static str> = None;
+
     /// Makes the plugin of its settings, or says which of them it cannot take ([`Problem::configuration`]).
     fn new(settings: Self::Settings) -> Result<Self, Problem>;
 }

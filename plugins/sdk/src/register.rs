@@ -148,7 +148,7 @@ pub fn describe<P: Plugin>(name: &str, version: &str) -> Manifest {
     Manifest {
         name: name.to_owned(),
         version: version.to_owned(),
-        settings_schema: settings::schema::<P::Settings>(),
+        settings_schema: P::SCHEMA.map_or_else(settings::schema::<P::Settings>, str::to_owned),
         reads: names(P::READS),
         writes: names(P::WRITES),
     }

@@ -46,6 +46,7 @@ impl Plugin for UserTypeByGroup {
     type Settings = Settings;
     const READS: &'static [&'static str] = &["groups", "userTypes"];
     const WRITES: &'static [&'static str] = &["userTypes"];
+    const SCHEMA: Option<&'static str> = Some(include_str!("../settings.schema.json"));
 
     fn new(settings: Settings) -> Result<Self, Problem> {
         if settings.rules.is_empty() {
@@ -109,6 +110,11 @@ register!(UserTypeByGroup: Mapper);
 mod tests {
     use super::*;
     use rosterd_plugin::testing;
+
+    #[test]
+    fn the_schema_is_that_of_the_settings() {
+        testing::schema::<UserTypeByGroup>("settings.schema.json");
+    }
 
     #[test]
     fn the_vectors_hold() {

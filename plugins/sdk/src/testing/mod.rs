@@ -3,12 +3,14 @@
 //! [`plugin`] asks one question, and [`vectors`] those of a folder (docs/plugins/reference.md says how they are written); `rosterd plugin test`
 //! asks a component the same ones through the daemon's own code. Nothing here is there in a component.
 //!
-//! Files: `asked` (one question), `people` (whom it is about), `vector` (questions in files), `surroundings` (log and tables).
+//! Files: `asked` (one question), `people` (whom it is about), `vector` (questions in files), `surroundings` (log and tables),
+//! `written` (the schema of the settings, written down).
 
 mod asked;
 mod people;
 mod surroundings;
 mod vector;
+mod written;
 
 use crate::{Changes, Claim, Context, Event, Finding, Note, Plugin, Problem, Psa, User, Verdict};
 
@@ -17,6 +19,7 @@ pub use people::{EventBuilder, HeldBuilder, UserBuilder, context, event, held, u
 pub(crate) use surroundings::{log, lookup};
 pub use surroundings::{quietly, with_table};
 pub use vector::vectors;
+pub use written::schema;
 
 /// How a mapper is asked.
 pub type AskMapper<P> = fn(&P, &Context, &User, &Psa) -> Result<Changes, Problem>;
