@@ -14,7 +14,7 @@ use crate::{Plugin, Problem, settings};
 macro_rules! register {
     ($plugin:ident: $($hook:ident),+ $(,)?) => {
         #[doc(hidden)]
-        #[allow(unsafe_code, unused_qualifications)]
+        #[allow(unsafe_code, unused_qualifications, clippy::pedantic)]
         const _: () = {
             ::std::thread_local! {
                 static MADE: ::std::cell::RefCell<::std::option::Option<::std::rc::Rc<$plugin>>> =
@@ -36,6 +36,10 @@ macro_rules! register {
             $crate::bindings::lifecycle::export_lifecycle!(Component with_types_in $crate::bindings::lifecycle);
 
             $($crate::register!(@hook $hook $plugin);)+
+
+            // Natively nobody but tests asks, and all of the plugin would count as dead code.
+            #[allow(dead_code)]
+            fn alive(_: $plugin, _: Component) {}
 
             #[cfg(not(target_arch = "wasm32"))]
             impl $crate::testing::Registered for $plugin {

@@ -64,7 +64,11 @@ pub struct Asked<P> {
 }
 
 impl<P: Plugin> Asked<P> {
-    /// A table, as CSV: the first line names the columns, the first column has the keys. Panics where it is none.
+    /// A table, as CSV: the first line names the columns, the first column has the keys.
+    ///
+    /// # Panics
+    ///
+    /// Where it is none: a test is then wrong.
     #[must_use]
     pub fn table(mut self, name: &str, csv: &str) -> Self {
         match surroundings::table(csv) {

@@ -138,35 +138,35 @@ impl HeldBuilder {
         self
     }
 
-    fn value(&self, value: &str) -> Option<Held> {
-        Some(Held { value: value.to_owned(), origin: self.origin })
+    fn value(&self, value: &str) -> Held {
+        Held { value: value.to_owned(), origin: self.origin }
     }
 
     /// The kind.
     #[must_use]
     pub fn kind(mut self, kind: &str) -> Self {
-        self.held.kind = self.value(kind);
+        self.held.kind = Some(self.value(kind));
         self
     }
 
     /// The pool whose seat they have.
     #[must_use]
     pub fn license(mut self, pool: &str) -> Self {
-        self.held.license = self.value(pool);
+        self.held.license = Some(self.value(pool));
         self
     }
 
     /// The day on which they begin.
     #[must_use]
     pub fn activate_on(mut self, day: &str) -> Self {
-        self.held.activate_on = self.value(&checked(day));
+        self.held.activate_on = Some(self.value(&checked(day)));
         self
     }
 
     /// The day from which on they are out.
     #[must_use]
     pub fn deactivate_on(mut self, day: &str) -> Self {
-        self.held.deactivate_on = self.value(&checked(day));
+        self.held.deactivate_on = Some(self.value(&checked(day)));
         self
     }
 

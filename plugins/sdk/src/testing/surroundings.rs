@@ -41,7 +41,11 @@ pub fn quietly<R>(what: impl FnOnce() -> R) -> R {
     with(Tables::new(), what).0
 }
 
-/// Runs something where a table is at hand, written as CSV. Panics where that is none.
+/// Runs something where a table is at hand, written as CSV.
+///
+/// # Panics
+///
+/// Where that is none: a test is then wrong.
 pub fn with_table<R>(name: &str, csv: &str, what: impl FnOnce() -> R) -> R {
     match table(csv) {
         Ok(rows) => with(Tables::from([(name.to_owned(), rows)]), what).0,

@@ -61,18 +61,30 @@ enum Expected {
 #[serde(deny_unknown_fields)]
 struct ExpectedProblem {
     kind: crate::ProblemKind,
-    // The outer option: whether it is looked at.
-    #[serde(default, deserialize_with = "some")]
-    path: Option<Option<String>>,
+    #[serde(default)]
+    path: ExpectedPath,
     detail: Option<String>,
 }
 
-fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// Null says that there must be none, which is more than saying nothing.
+#[derive(Debug, Default)]
+enum ExpectedPath {
+    #[default]
+    Any,
+    Exactly(Option<String>),
 }
 
-/// Asks a plugin all vectors of a folder (or the one of a file), and panics with everything that is not as expected. A folder without any is
-/// an error too.
+impl<'de> Deserialize<'de> for ExpectedPath {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self::Exactly)
+    }
+}
+
+/// Asks a plugin all vectors of a folder, or the one of a file.
+///
+/// # Panics
+///
+/// With everything that is not as expected. A folder without any vector is wrong too.
 #[track_caller]
 pub fn vectors<P: Registered>(at: impl AsRef<Path>) {
     let at = at.as_ref();
@@ -183,7 +195,7 @@ fn ask<P: Registered>(vector: Vector, folder: &Path) -> Result<(), String> {
         Expected::Verdict(wanted) => told(&wanted),
         Expected::Claims(wanted) => told(&wanted),
         Expected::Notes(wanted) => told(&wanted),
-        Expected::Problem(wanted) => return wanted.is_like(answer),
+        Expected::Problem(wanted) => return wanted.compare(answer),
     };
     match answer {
         Ok(answer) if answer == wanted => Ok(()),
@@ -193,13 +205,16 @@ fn ask<P: Registered>(vector: Vector, folder: &Path) -> Result<(), String> {
 }
 
 impl ExpectedProblem {
-    fn is_like(self, answer: Result<Value, Problem>) -> Result<(), String> {
+    fn compare(self, answer: Result<Value, Problem>) -> Result<(), String> {
         let problem = match answer {
             Ok(answer) => return Err(format!("expected a problem, found\n  {answer}")),
             Err(problem) => problem,
         };
         let is_like = problem.kind == self.kind
-            && self.path.as_ref().is_none_or(|path| *path == problem.path)
+            && match &self.path {
+                ExpectedPath::Any => true,
+                ExpectedPath::Exactly(path) => *path == problem.path,
+            }
             && self.detail.as_ref().is_none_or(|detail| *detail == problem.detail);
         if is_like { Ok(()) } else { Err(format!("expected\n  {self:?}\nfound\n  {}", told(&problem))) }
     }

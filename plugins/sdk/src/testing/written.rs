@@ -12,6 +12,10 @@ const WRITE: &str = "ROSTERD_PLUGIN_WRITE";
 
 /// Compares a file with the schema of the plugin's settings, and what the component will say with both. Where the variable
 /// `ROSTERD_PLUGIN_WRITE` is `1`, writes the file instead.
+///
+/// # Panics
+///
+/// Where they differ.
 #[track_caller]
 pub fn schema<P: Plugin>(file: impl AsRef<Path>) {
     let file = file.as_ref();
