@@ -17,6 +17,7 @@ pub mod erase;
 pub mod export;
 pub mod import;
 pub mod operator;
+pub mod plugin;
 pub mod schema;
 mod seclude;
 pub mod serve;
@@ -87,6 +88,9 @@ pub enum Command {
     Import(import::ImportArgs),
     /// Write everybody with what the firm knows of them, as CSV or JSON.
     Export(export::ExportArgs),
+    /// Plugins: the firm's own rules about people, as WebAssembly.
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
     /// Who is told of changes: the webhooks of the settings, and what could not be delivered.
     #[command(subcommand)]
     Webhook(webhook::WebhookCommand),
@@ -188,6 +192,7 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
         Command::Admin(command) => admin::run(command, world),
         Command::Import(args) => import::run(&args, world),
         Command::Export(args) => export::run(&args, world),
+        Command::Plugin(command) => plugin::run(command, world),
         Command::Webhook(command) => webhook::run(command, world),
         Command::Check(args) => check::run(&args, world),
         Command::Erase(args) => erase::erase(args, world),

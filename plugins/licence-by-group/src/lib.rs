@@ -33,7 +33,7 @@ struct LicenceByGroup(Settings);
 
 impl Plugin for LicenceByGroup {
     type Settings = Settings;
-    const READS: &'static [&'static str] = &["groups", "license"];
+    const READS: &'static [&'static str] = &["active", "groups", "license"];
     const WRITES: &'static [&'static str] = &["license"];
     const SCHEMA: Option<&'static str> = Some(include_str!("../settings.schema.json"));
 

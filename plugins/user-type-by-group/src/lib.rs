@@ -86,10 +86,10 @@ impl Mapper for UserTypeByGroup {
                 choice.primary = true;
             }
         }
-        // Given before taken, so that there is a primary one throughout.
+        // Given before taken, so that there is a primary one throughout; it takes that from the one before.
         for choice in &wanted {
             let has = held.user_types.iter().find(|one| one.is_for_the_same(choice));
-            if has.is_none_or(|one| one.primary != choice.primary) {
+            if has.is_none_or(|one| choice.primary && !one.primary) {
                 changes.add_user_type(choice.clone());
             }
         }

@@ -10,6 +10,7 @@ mod doctor;
 mod folders;
 mod help;
 mod import;
+mod plugin_new;
 mod schemas;
 mod tenants;
 mod tokens;
