@@ -14,7 +14,7 @@ use crate::{Plugin, Problem, settings};
 macro_rules! register {
     ($plugin:ident: $($hook:ident),+ $(,)?) => {
         #[doc(hidden)]
-        #[allow(unsafe_code, unused_qualifications, clippy::pedantic)]
+        #[allow(unused_qualifications, clippy::pedantic)]
         const _: () = {
             ::std::thread_local! {
                 static MADE: ::std::cell::RefCell<::std::option::Option<::std::rc::Rc<$plugin>>> =
