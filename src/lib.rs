@@ -3,7 +3,7 @@
 //! A request enters at the edge ([`http`]), is parsed into values ([`scim`], [`idp`]), and is handed to the [`roster`],
 //! which answers with a unit of writes and the facts they stand on; the [`store`] makes it durable, all or nothing.
 //! `docs/ARCHITECTURE.md` draws the picture. Rooms import inwards only:
-//! `main > cli > app > {http, outbox, jwt, net, audit, demo, config, telemetry, store engines} > doctor > requests > roster > {psa, idp} > scim > ids`,
+//! `main > cli > app > {http, outbox, plugins, jwt, net, audit, demo, config, telemetry, store engines} > doctor > requests > roster > {psa, idp} > scim > ids`,
 //! and what stands left of `roster` is compiled only with the feature `daemon`.
 
 #[cfg(feature = "daemon")]
@@ -32,6 +32,8 @@ pub mod jwt;
 pub mod net;
 #[cfg(feature = "daemon")]
 pub mod outbox;
+#[cfg(feature = "plugins")]
+pub mod plugins;
 pub mod psa;
 #[cfg(feature = "daemon")]
 pub mod requests;

@@ -19,6 +19,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("psa", &["scim", "ids"]),
     ("store", &["ids"]),
     ("roster", &["store", "psa", "idp", "scim", "ids", "clock", "chance"]),
+    ("plugins", &["roster", "psa", "scim", "ids", "clock"]),
     ("config", &[]),
     ("telemetry", &[]),
     ("audit", &["roster", "store", "ids"]),
@@ -36,8 +37,8 @@ const PICTURE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "http", "doctor", "requests", "outbox", "jwt", "net", "config", "roster", "store", "psa", "ids",
-            "clock", "chance",
+            "http", "plugins", "doctor", "requests", "outbox", "jwt", "net", "config", "roster", "store",
+            "psa", "ids", "clock", "chance",
         ],
     ),
     (
@@ -51,6 +52,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "doctor",
             "requests",
             "outbox",
+            "plugins",
             "config",
             "telemetry",
             "roster",
@@ -271,7 +273,7 @@ fn x67_what_could_panic_or_overflow_is_denied_where_requests_pass() {
         assert!(manifest.lines().any(|found| found == line), "Cargo.toml lacks `{line}`");
     }
     // The suite runs clippy with -D warnings, so that a warning is a refusal.
-    for room in ["http", "idp", "jwt", "net", "outbox", "psa", "roster", "scim"] {
+    for room in ["http", "idp", "jwt", "net", "outbox", "plugins", "psa", "roster", "scim"] {
         let map = sources().into_iter().find(|source| source.path == format!("{room}/mod.rs")).unwrap();
         let lint = "warn(clippy::arithmetic_side_effects)";
         assert!(map.text.contains(lint), "{}: expected `{lint}` at its head", map.path);
