@@ -56,6 +56,7 @@ rebuilt_plugins() (
 
 step "plugins: format" cargo fmt --check --all --manifest-path plugins/Cargo.toml
 step "plugins: lints" cargo clippy --locked --manifest-path plugins/Cargo.toml --workspace --all-targets -- -D warnings
+step "plugins: documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --manifest-path plugins/Cargo.toml -p rosterd-plugin
 step "plugins: tests" cargo test --locked --manifest-path plugins/Cargo.toml --workspace
 step "plugins: a new one in Rust" new_rust_plugin
 

@@ -48,7 +48,7 @@
 //! ```
 //!
 //! The same input must always give the same answer. So there is no clock (the day is [`Context::today`]), no random number, no file and no
-//! network; a plugin may [look up](lookup()) the tables of its configuration, and [log](log). It is made anew for each request: what it
+//! network; a plugin may [look up](lookup()) the tables of its configuration, and [log]. It is made anew for each request: what it
 //! remembers is gone afterwards.
 //!
 //! The code, in reading order: `plugin` (the traits), `register`, `settings`, `problem`, `changes`, `held`, `user`, `host` (log and lookup), then the checked
