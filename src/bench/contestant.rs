@@ -33,6 +33,8 @@ pub(super) struct Fire {
     pub(super) beside: Vec<Script>,
     /// Whether the daemon is started again before, so that its memory holds nothing from earlier.
     pub(super) fresh: bool,
+    /// Whether the daemon has half of the processors and those who send the other half.
+    pub(super) apart: bool,
 }
 
 /// Which server.
@@ -64,13 +66,25 @@ impl Contestant {
     }
 
     fn fire(case: Case, who: Who, at: At, scripts: Vec<Script>) -> Self {
-        Self { case, who, act: Act::Fire(Fire { at, scripts, beside: Vec::new(), fresh: false }) }
+        Self {
+            case,
+            who,
+            act: Act::Fire(Fire { at, scripts, beside: Vec::new(), fresh: false, apart: false }),
+        }
     }
 
     /// Lets other connections send something all the while.
     pub(super) fn beside(mut self, scripts: Vec<Script>) -> Self {
         if let Act::Fire(fire) = &mut self.act {
             fire.beside = scripts;
+        }
+        self
+    }
+
+    /// Gives the daemon and those who send processors of their own.
+    pub(super) fn apart(mut self) -> Self {
+        if let Act::Fire(fire) = &mut self.act {
+            fire.apart = true;
         }
         self
     }

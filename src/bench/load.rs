@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::BenchError;
+use super::cores::{Half, keep_to};
 use super::script::Script;
 use super::wire::Connection;
 
@@ -73,6 +74,24 @@ pub(super) async fn closed_loop<T>(
         let _ = sum.latency.add(&latency);
     }
     Ok(sum)
+}
+
+/// The same for a load that another stands beside and that is not counted: on a thread of its own, so that whoever is measured waits for the
+/// server and not for the sender's own queue; `apart`, on the senders' half of the processors.
+pub(super) fn neighbours(
+    to: SocketAddr,
+    scripts: Vec<Script>,
+    warm_up: Duration,
+    window: Duration,
+    apart: bool,
+) -> Result<(), BenchError> {
+    let _kept = if apart { keep_to(Half::Second) } else { None };
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(BenchError::system("start the thread that sends beside"))?
+        .block_on(closed_loop(to, scripts, warm_up, window, || ()))
+        .map(|_| ())
 }
 
 /// Makes a histogram with three digits, from a microsecond to a minute.

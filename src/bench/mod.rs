@@ -12,6 +12,7 @@
 
 mod child;
 mod contestant;
+mod cores;
 mod disk;
 mod engine;
 mod error;

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::task::spawn_blocking;
 
 use super::child::{Server, probe};
 use super::contestant::{Act, At, Contestant, Fire};
+use super::cores::{Half, keep_to};
 use super::engine::Engine;
 use super::figures::{Case, Footprint, Row, Who, case};
-use super::load::closed_loop;
+use super::load::{closed_loop, neighbours};
 use super::loads::Load;
 use super::plan::Plan;
 use super::preload::Asked;
@@ -91,6 +93,7 @@ impl<'r> Session<'r> {
             At::Reference(server) => server,
             At::Daemon(users) => {
                 let world = self.world(*users).await?;
+                world.keep_apart(fire.apart).await?;
                 if fire.fresh {
                     world.restart(None).await?;
                 }
@@ -101,13 +104,18 @@ impl<'r> Session<'r> {
         let before = counters(server).await;
         let forgot = meter::forget_peak(server.pid());
         let (memory, _) = meter::memory_kib(server.pid());
+        let _kept = if fire.apart { keep_to(Half::Second) } else { None };
         let measured = closed_loop(server.at(), fire.scripts, warm_up, window, probe(server));
         let volley = if fire.beside.is_empty() {
             measured.await?
         } else {
-            let other = closed_loop(server.at(), fire.beside, warm_up, window, || ());
+            let (at, scripts, apart) = (server.at(), fire.beside, fire.apart);
+            let other = spawn_blocking(move || neighbours(at, scripts, warm_up, window, apart));
             let (volley, other) = tokio::join!(measured, other);
-            other?;
+            other.map_err(|why| BenchError::Server {
+                who: "the load beside".into(),
+                what: format!("ended: {why}"),
+            })??;
             volley?
         };
         let (_, most) = meter::memory_kib(server.pid());

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::BenchError;
 use super::child::{self, Server};
+use super::cores::{Half, keep_to};
 use super::figures::Footprint;
 use super::preload;
 use super::script::{MOVING, PRELOADED, Person, Scripts};
@@ -72,6 +73,8 @@ pub(super) struct World {
     groups: BTreeMap<usize, String>,
     /// What a second tenant sends with, and its people.
     neighbour: Option<(Scripts, Arc<Vec<Person>>)>,
+    /// Whether the daemon has half of the processors only.
+    apart: bool,
 }
 
 impl World {
@@ -96,7 +99,17 @@ impl World {
         footprint.ready_ms = ready.as_secs_f64() * 1e3;
         footprint.idle_kib = meter::memory_kib(server.pid()).0;
         let (people, movers, groups) = (Arc::new(people), Vec::new(), BTreeMap::new());
-        Ok(Self { site: Rc::clone(site), server, people, data, footprint, movers, groups, neighbour: None })
+        Ok(Self {
+            site: Rc::clone(site),
+            server,
+            people,
+            data,
+            footprint,
+            movers,
+            groups,
+            neighbour: None,
+            apart: false,
+        })
     }
 
     /// How many users there are, but for those that L1 makes.
@@ -113,6 +126,16 @@ impl World {
         }
         (self.server, _) = Server::daemon(&self.data, &self.site.token_file).await?;
         Ok(())
+    }
+
+    /// Starts the daemon again on a half of the processors, or on all, unless that is how it runs.
+    pub(super) async fn keep_apart(&mut self, apart: bool) -> Result<(), BenchError> {
+        if self.apart == apart {
+            return Ok(());
+        }
+        let _kept = if apart { keep_to(Half::First) } else { None };
+        self.apart = apart;
+        self.restart(None).await
     }
 
     /// Returns so many people who come and go; makes those who are not there yet.

@@ -104,7 +104,7 @@ pub async fn evaluation(
     let body = json::read_message(&edge, &bearer.caller, request).await?;
     let question: Question = read(body)?;
     let decision = edge
-        .run(bearer.caller, move |roster, caller| {
+        .run_in_turn(bearer.caller, move |roster, caller| {
             needs(caller)?;
             decide(roster, caller, &Question::default(), &question)
         })
@@ -127,7 +127,7 @@ pub async fn evaluations(
         )));
     }
     let decided = edge
-        .run(bearer.caller, move |roster, caller| {
+        .run_in_turn(bearer.caller, move |roster, caller| {
             needs(caller)?;
             let Questions { common, evaluations, options } = asked;
             let alone = evaluations.is_empty();

@@ -1,5 +1,6 @@
 //! Between the async edge and the synchronous roster: what every handler is given, and how it hands work over.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -9,6 +10,7 @@ use tokio::task::spawn_blocking;
 use super::body::Bodies;
 use super::oauth::{OAuth, TOKEN_PATH};
 use super::problem::Problem;
+use super::turns::Turns;
 use crate::roster::{Caller, Roster, RosterError};
 
 /// Pieces of work that may wait for the disk, or read much, at once; more are told to come back. More than one tenant may have in flight
@@ -36,6 +38,7 @@ struct Inner {
     bodies: Bodies,
     oauth: OAuth,
     places: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl Edge {
@@ -48,7 +51,10 @@ impl Edge {
         oauth: OAuth,
     ) -> Self {
         let places = Arc::new(Semaphore::new(WRITES_AT_ONCE_MAX));
-        Self(Arc::new(Inner { roster, base_url, sizes: ArcSwap::from_pointee(sizes), bodies, oauth, places }))
+        let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let turns = Turns::of(workers);
+        let sizes = ArcSwap::from_pointee(sizes);
+        Self(Arc::new(Inner { roster, base_url, sizes, bodies, oauth, places, turns }))
     }
 
     /// Returns the roster, for what needs no work.
@@ -117,6 +123,20 @@ impl Edge {
         .await
     }
 
+    /// The same for what takes a moment before it waits for the disk, when it is the tenant's turn (R25).
+    pub async fn run_in_turn<T, F>(&self, caller: Caller, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Roster, &Caller) -> Result<T, RosterError> + Send + 'static,
+    {
+        let turn = self.0.turns.take(caller.tenant()).await;
+        let caller = match turn.resting() {
+            Some(turn) => caller.resting(turn),
+            None => caller,
+        };
+        self.run(caller, work).await
+    }
+
     /// The same for work that no caller of a tenant asked for. Refuses when all threads that may wait are taken.
     pub async fn wait<T, F>(&self, work: F) -> Result<T, Problem>
     where
@@ -158,6 +178,16 @@ impl Edge {
                 Err(_) => Err(Problem::busy(1)),
             },
         }
+    }
+
+    /// The same for the reading that a request is about, when it is its tenant's turn (R25).
+    pub async fn read_in_turn<T>(
+        &self,
+        caller: &Caller,
+        work: impl FnOnce(&Roster, &Caller) -> Result<T, RosterError>,
+    ) -> Result<T, Problem> {
+        let _turn = self.0.turns.take(caller.tenant()).await;
+        self.read(caller, work)
     }
 
     async fn note_refusal(self, caller: Caller, needs: &'static str) {

@@ -36,3 +36,4 @@ pub mod router;
 pub mod scim;
 pub mod serve;
 pub mod tls;
+mod turns;

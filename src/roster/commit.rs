@@ -120,6 +120,7 @@ impl Roster {
             });
         }
         drop(snapshot);
+        caller.rest();
         let mut written = self.store.commit_each(caller.tenant, units).into_iter().zip(asked);
         let each = results.into_iter().zip(jobs);
         each.map(|(result, job)| match result {
@@ -177,7 +178,9 @@ impl Roster {
                 _ => None,
             });
             let edges = plan.writes.iter().any(|write| matches!(write, Write::Edge { .. }));
-            match self.store.commit(caller.tenant, self.unit(caller, action, plan))? {
+            let unit = self.unit(caller, action, plan);
+            caller.rest();
+            match self.store.commit(caller.tenant, unit)? {
                 Outcome::Committed { seq } => {
                     caller.led_to(seq);
                     return Ok((found, Some(Written { seq, record, edges })));

@@ -209,6 +209,7 @@ impl Roster {
             sight: Arc::clone(&credential.sight),
             policy: Arc::clone(&credential.policy),
             led: None,
+            rests: None,
         }))
     }
 

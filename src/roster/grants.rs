@@ -306,6 +306,7 @@ impl Roster {
             sight: self.schemas.standard(Eyes::of_credential(at.connection, Scopes::default())),
             policy: Arc::clone(self.policies.all().everybody()),
             led: None,
+            rests: None,
         }
     }
 }

@@ -112,7 +112,7 @@ pub use query::{PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX, Page, Part, Query, Start, View
 pub use rights::Rights;
 pub use scan::{SCAN_ROWS_MAX, SCAN_SECONDS_MAX};
 pub use schemas::{SCHEMAS_PER_TENANT_MAX, SchemaDone, SchemaView, check_schema};
-pub use scope::{Caller, ConnectionOptions, Scope, Scopes};
+pub use scope::{Caller, ConnectionOptions, Rests, Scope, Scopes};
 pub use shadow::{SHADOW, SHADOW_ATTRIBUTES_MAX, SHADOW_BYTES_MAX};
 pub use sheet::{
     Flaw, MatchBy, PEOPLE_COLUMNS, PeopleAnswer, PeopleAsk, Row, RowDone, Verdict, is_money_column,

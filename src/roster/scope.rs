@@ -179,9 +179,17 @@ pub struct Caller {
     pub(super) profile: &'static Profile,
     /// Where it is written down which changes the request leads to, for who asked.
     pub(super) led: Option<Arc<Led>>,
+    /// Who is told when the request begins to wait for the disk.
+    pub(super) rests: Option<Arc<dyn Rests>>,
     pub(super) sight: Arc<Sight>,
     pub(super) options: ConnectionOptions,
     pub(super) policy: Arc<Policy>,
+}
+
+/// Is told when a request begins to wait for the disk: what follows needs no processor, until the answer is made.
+pub trait Rests: fmt::Debug + Send + Sync {
+    /// The request waits. Said for each unit that it commits, also a second time.
+    fn rests(&self);
 }
 
 /// What an operator allows a connection beyond the ordinary.
@@ -230,6 +238,20 @@ impl Caller {
     pub fn telling(mut self, led: Arc<Led>) -> Self {
         self.led = Some(led);
         self
+    }
+
+    /// Has somebody told when the request begins to wait for the disk.
+    #[must_use]
+    pub fn resting(mut self, rests: Arc<dyn Rests>) -> Self {
+        self.rests = Some(rests);
+        self
+    }
+
+    /// Says that the request waits for the disk from here on.
+    pub(super) fn rest(&self) {
+        if let Some(rests) = &self.rests {
+            rests.rests();
+        }
     }
 
     /// Writes down that the request led to a change.

@@ -87,7 +87,20 @@ impl Roster {
         let scopes = Scopes::of(Scope::ALL);
         let (now, options) = (self.now(), ConnectionOptions::default());
         let (profile, led) = (&AUTO, None);
-        Caller { tenant, connection: LOCAL, scopes, who, request, now, profile, options, sight, policy, led }
+        Caller {
+            tenant,
+            connection: LOCAL,
+            scopes,
+            who,
+            request,
+            now,
+            profile,
+            options,
+            sight,
+            policy,
+            led,
+            rests: None,
+        }
     }
 
     /// Makes a tenant.

@@ -28,6 +28,7 @@ pub mod codec;
 pub mod failpoints;
 pub mod folder;
 pub mod kv;
+mod lines;
 pub mod log;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;

@@ -1,6 +1,6 @@
 //! Group commit: one thread that writes for everybody.
 //!
-//! The thread takes what is queued, applies each unit in order to one batch, makes the batch durable in one engine
+//! The thread takes what is queued, tenants by turns (`lines`), applies each unit in order to one batch, makes the batch durable in one engine
 //! commit, publishes the new state, and only then acknowledges. There is no timer: while the engine flushes, the
 //! next batch gathers. The queue is bounded; who finds it full is told to come back.
 //!
@@ -10,21 +10,18 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::failpoints::{Point, pass};
 use super::kv::{Applied, Batch, Changes, KvEngine, KvRead, KvSnapshot, Table, apply, keys};
+use super::lines::{Lines, Waiting};
 use super::unit::{Outcome, Unit, Write};
 use super::{Health, State, StoreError};
 use crate::ids::TenantId;
 
-/// Most units in one batch.
-const BATCH_UNITS_MAX: usize = 256;
-/// Bytes of units at which a batch takes no more.
-const BATCH_BYTES_MAX: usize = 2 << 20;
 /// What the writer writes to learn whether the disk has room again.
 const PROBE_BYTES: usize = 64 << 10;
 /// How long readers of a state may take before the engine is closed under them.
@@ -53,6 +50,16 @@ struct Job {
     unit: Unit,
     bytes: usize,
     answer: SyncSender<Result<Outcome, StoreError>>,
+}
+
+impl Waiting for Job {
+    fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
 }
 
 /// Where what became of a unit will be known.
@@ -99,8 +106,14 @@ impl Writer {
             units: AtomicU64::new(0),
         });
         let (queue, jobs) = sync_channel(options.queue_max);
-        let work =
-            Work { engine, jobs, shared: Arc::clone(&shared), pause: options.pause, reads_aside: false };
+        let work = Work {
+            engine,
+            jobs,
+            lines: Lines::default(),
+            shared: Arc::clone(&shared),
+            pause: options.pause,
+            reads_aside: false,
+        };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || work.run(options.pause))
@@ -136,17 +149,21 @@ impl Writer {
         self.shared.refuse_unless_writable()?;
         let (answer, answered) = sync_channel(1);
         let job = Job { tenant, bytes: weight(&unit), unit, answer };
-        self.shared.queued.fetch_add(1, Ordering::Relaxed);
-        if let Err(refused) = self.queue.as_ref().ok_or_else(stopped)?.try_send(job) {
-            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
-            return Err(match refused {
-                TrySendError::Full(_) => {
-                    StoreError::Retry(format!("{} units are waiting to be written", self.shared.queue_max))
-                }
+        let full = || StoreError::Retry(format!("{} units are waiting to be written", self.shared.queue_max));
+        let ahead = self.shared.queued.fetch_add(1, Ordering::Relaxed);
+        let sent = match self.queue.as_ref() {
+            // What the thread has taken into its lines waits as well.
+            Some(_) if ahead >= self.shared.queue_max => Err(full()),
+            Some(queue) => queue.try_send(job).map_err(|refused| match refused {
+                TrySendError::Full(_) => full(),
                 TrySendError::Disconnected(_) => stopped(),
-            });
+            }),
+            None => Err(stopped()),
+        };
+        if sent.is_err() {
+            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
         }
-        Ok(answered)
+        sent.map(|()| answered)
     }
 
     /// Returns the latest committed state.
@@ -216,6 +233,8 @@ impl Shared {
 struct Work {
     engine: Box<dyn KvEngine>,
     jobs: Receiver<Job>,
+    /// What has been taken from there and waits for its batch.
+    lines: Lines<Job>,
     shared: Arc<Shared>,
     pause: Duration,
     /// Whether readers are served beside the engine.
@@ -234,11 +253,16 @@ impl Work {
         loop {
             if self.shared.state() == State::Ready {
                 self.pause = first_pause;
-                match self.jobs.recv() {
-                    Ok(job) => self.write_batch(job),
-                    Err(_) => return,
+                if self.lines.is_empty() {
+                    match self.jobs.recv() {
+                        Ok(job) => self.lines.push(job, Instant::now()),
+                        Err(_) => return,
+                    }
                 }
+                self.write_batch();
             } else {
+                let waiting: Vec<Job> = self.lines.drain().collect();
+                waiting.into_iter().for_each(|job| self.refuse(job));
                 // Callers are refused at the door by now; this answers those who had slipped in.
                 match self.jobs.recv_timeout(self.pause) {
                     Ok(job) => self.refuse(job),
@@ -259,8 +283,8 @@ impl Work {
         answer(&job, Err(refusal));
     }
 
-    fn write_batch(&mut self, first: Job) {
-        let jobs = self.gather(first);
+    fn write_batch(&mut self) {
+        let jobs = self.gather();
         // A panic anywhere on the way is an error like others: it costs this batch, not the thread.
         let written = catch_unwind(AssertUnwindSafe(|| self.write(&jobs)))
             .unwrap_or_else(|_| Err(StoreError::Fatal("the writer panicked".into())));
@@ -295,19 +319,13 @@ impl Work {
         Ok(answers)
     }
 
-    /// Takes what is queued, up to what one batch may hold.
-    fn gather(&self, first: Job) -> Vec<Job> {
-        let mut bytes = first.bytes;
-        let mut jobs = vec![first];
-        while jobs.len() < BATCH_UNITS_MAX && bytes < BATCH_BYTES_MAX {
-            match self.jobs.try_recv() {
-                Ok(job) => {
-                    bytes += job.bytes;
-                    jobs.push(job);
-                }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            }
+    /// Lines up what is queued, and takes what goes into the next batch.
+    fn gather(&mut self) -> Vec<Job> {
+        let now = Instant::now();
+        while let Ok(job) = self.jobs.try_recv() {
+            self.lines.push(job, now);
         }
+        let jobs = self.lines.batch(now);
         self.shared.queued.fetch_sub(jobs.len(), Ordering::Relaxed);
         jobs
     }

@@ -1,5 +1,6 @@
 //! R25: what one tenant feels of another that sends all it can. One connection of the small tenant, alone and beside many of the large one, with reads
-//! and with writes.
+//! and with writes. The daemon has half of the processors, those who send the other half:
+//! what is asked is who waits for whom in the daemon, and senders of other firms are on other machines.
 
 use serde_json::Value;
 
@@ -26,6 +27,7 @@ pub(super) async fn fairness(session: &mut Session<'_>) -> Prepared {
     let turn = session.turn;
     let get = |name| {
         Contestant::daemon(Case::of(name, 1).with_users(users), users, vec![neighbour.get(&theirs, turn)])
+            .apart()
     };
     let gets = (0..FULL_LOAD).map(|seed| scripts.get(&people, turn * FULL_LOAD + seed)).collect();
 
@@ -34,7 +36,7 @@ pub(super) async fn fairness(session: &mut Session<'_>) -> Prepared {
     let revision = |beside: usize| FIRST_REVISION + 2 * turn + beside;
     let put = |name, beside| {
         let script = neighbour.put(theirs.to_vec(), revision(beside));
-        Contestant::daemon(Case::of(name, 1).with_users(users), users, vec![script])
+        Contestant::daemon(Case::of(name, 1).with_users(users), users, vec![script]).apart()
     };
     let size = people.len().div_ceil(FULL_LOAD).max(1);
     let puts: Vec<Script> =

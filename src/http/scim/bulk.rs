@@ -63,7 +63,7 @@ pub async fn post(
             let mut tell = |answered| drop(tell.try_send(answered));
             roster.bulk(caller, body, &|| Instant::now() < until, &mut tell)
         };
-        worker.run(caller, work).await
+        worker.run_in_turn(caller, work).await
     });
     // The status goes out with the first answer; what is refused as a whole is refused before there is any.
     let Some(first) = told.recv().await else {

@@ -144,6 +144,10 @@ async fn answer(
     let of = edge.clone();
     let read =
         move |roster: &Roster, caller: &Caller| reply::page(&of, roster.query(caller, &query)?, wanted);
-    let begun = if quick { edge.read(&bearer.caller, read)? } else { edge.run(bearer.caller, read).await? };
+    let begun = if quick {
+        edge.read_in_turn(&bearer.caller, read).await?
+    } else {
+        edge.run(bearer.caller, read).await?
+    };
     Ok(reply::json(StatusCode::OK, begun.body(&edge, bearer.hold)))
 }

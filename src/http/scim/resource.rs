@@ -38,8 +38,11 @@ pub async fn get(
         Shown::of(&of, kind, view, wanted).map(Ok)
     };
     // A group may have any number of members.
-    let shown =
-        if edges.members { edge.run(bearer.caller, read).await? } else { edge.read(&bearer.caller, read)? };
+    let shown = if edges.members {
+        edge.run(bearer.caller, read).await?
+    } else {
+        edge.read_in_turn(&bearer.caller, read).await?
+    };
     Ok(match shown {
         Ok(shown) => shown.answer(&edge, StatusCode::OK, bearer.hold),
         Err(version) => reply::not_modified(version),
@@ -58,7 +61,7 @@ pub async fn post(
     let body = json::read(&edge, &bearer.caller, &kind, request).await?;
     let of = edge.clone();
     let shown = edge
-        .run(bearer.caller, move |roster, caller| {
+        .run_in_turn(bearer.caller, move |roster, caller| {
             let view = roster.create(caller, &kind, body, wanted.edges())?;
             Shown::of(&of, kind, view, wanted)
         })
@@ -79,7 +82,7 @@ pub async fn put(
     let body = json::read(&edge, &bearer.caller, &kind, request).await?;
     let of = edge.clone();
     let shown = edge
-        .run(bearer.caller, move |roster, caller| {
+        .run_in_turn(bearer.caller, move |roster, caller| {
             let view = roster.replace(caller, &kind, address, &given, body, wanted.edges())?;
             Shown::of(&of, kind, view, wanted)
         })
@@ -101,7 +104,7 @@ pub async fn patch(
     let body = json::read(&edge, &bearer.caller, &kind, request).await?;
     let of = edge.clone();
     let changed = edge
-        .run(bearer.caller, move |roster, caller| {
+        .run_in_turn(bearer.caller, move |roster, caller| {
             let edges = if bare { Edges::NONE } else { wanted.edges() };
             let view = roster.patch(caller, &kind, address, &given, body, edges)?;
             if bare {
@@ -125,7 +128,8 @@ pub async fn delete(
 ) -> Result<Response, Problem> {
     let kind = bearer.caller.kind(&kind);
     let given = given(&edge, &bearer, request.headers());
-    edge.run(bearer.caller, move |roster, caller| roster.remove(caller, &kind, address, &given)).await?;
+    edge.run_in_turn(bearer.caller, move |roster, caller| roster.remove(caller, &kind, address, &given))
+        .await?;
     Ok(reply::no_content(None))
 }
 
