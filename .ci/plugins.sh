@@ -18,24 +18,24 @@ new_rust_plugin() (
   CARGO_TARGET_DIR=$OLDPWD/plugins/target cargo test --offline
 )
 
-# The example in JavaScript and a new plugin: natively, as components, and asked by the daemon's own code.
+# The example in JavaScript and a new plugin: their vectors natively, and their components, into a folder of ours.
+readonly javascript=$PWD/target/plugins-javascript
 javascript_plugins() (
   set -euo pipefail
-  cd plugins/examples/js-kind-by-user-type
-  npm test
-  npm run build
-  at=$(mktemp -d)
-  trap 'rm -rf "$at"' EXIT
-  "$rosterd" plugin new fresh --lang js --to "$at/fresh"
-  ln -s "$PWD/node_modules" "$at/fresh/node_modules"
-  (cd "$at/fresh" && npm test && npm run build)
-  if rosterd_has plugin test; then
-    "$rosterd" plugin test js-kind-by-user-type.wasm tests
-    "$rosterd" plugin test "$at/fresh/fresh.wasm" "$at/fresh/tests"
-  else
-    echo "the program has no plugin test: the components in JavaScript were built, and not asked" >&2
-    exit 1
-  fi
+  rm -rf "$javascript"
+  mkdir -p "$javascript"
+  example=$PWD/plugins/examples/js-kind-by-user-type
+  "$rosterd" plugin new fresh --lang js --to "$javascript/fresh"
+  ln -s "$example/node_modules" "$javascript/fresh/node_modules"
+  for folder in "$example" "$javascript/fresh"; do (cd "$folder" && npm test && npm run build); done
+)
+
+# The same vectors, asked by the daemon's own code.
+javascript_asked() (
+  set -euo pipefail
+  example=plugins/examples/js-kind-by-user-type
+  "$rosterd" plugin test "$example/js-kind-by-user-type.wasm" "$example/tests"
+  "$rosterd" plugin test "$javascript/fresh/fresh.wasm" "$javascript/fresh/tests"
 )
 
 # Builds the shipped plugins anew: the same bytes by the same compiler, else the same answers.
@@ -75,6 +75,11 @@ if ! has npm || ! has node; then
   skip "plugins: JavaScript" "there is no Node with npm; plugins in JavaScript were NOT looked at"
 elif (cd plugins/examples/js-kind-by-user-type && npm ci --no-audit --no-fund --loglevel=error); then
   step "plugins: JavaScript" javascript_plugins
+  if rosterd_has plugin test; then
+    step "plugins: JavaScript, asked by the daemon's code" javascript_asked
+  else
+    skip "plugins: JavaScript, asked by the daemon's code" "this rosterd has no plugin test: its components were built, and NOT asked"
+  fi
 else
   skip "plugins: JavaScript" "npm could not install componentize-qjs (see above); plugins in JavaScript were NOT looked at"
 fi
