@@ -33,4 +33,6 @@ mod roster;
 mod rows;
 mod schemas;
 mod seeds;
+#[cfg(feature = "plugins")]
+mod shipped;
 mod support;

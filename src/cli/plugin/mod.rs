@@ -1,8 +1,10 @@
-//! `rosterd plugin`: one file a command. Here is only which there are; `target` finds the plugin that is meant.
+//! `rosterd plugin`: one file a command. Here is only which there are; `target` finds the plugin that is meant,
+//! `templates` is what `new` makes a folder of.
 
 mod bench;
 mod check;
 mod list;
+mod new;
 mod notices;
 mod parked;
 mod reload;
@@ -22,6 +24,9 @@ use crate::roster::{Command, PluginAnswer, PluginAsk, Reply};
 /// Operators' plugins: look at them, ask them, have the daemon load them, and see who is mapped by them.
 #[derive(Debug, Subcommand)]
 pub enum PluginCommand {
+    /// Make the folder of a new plugin: a mapping that works, its tests, and how it is built.
+    #[command(after_help = new::EXAMPLES)]
+    New(new::NewArgs),
     /// Look at a plugin's file: its digest, what it imports, which hooks it has, what it wants to see and write.
     #[command(after_help = check::EXAMPLES)]
     Check(check::PluginCheckArgs),
@@ -53,6 +58,7 @@ pub enum PluginCommand {
 /// Runs the command.
 pub fn run(command: PluginCommand, world: &mut World<'_>) -> Result<Exit> {
     match command {
+        PluginCommand::New(args) => new::run(&args, world),
         PluginCommand::Check(args) => check::run(&args, world),
         PluginCommand::Run(args) => run::run(&args, world),
         PluginCommand::Test(args) => test::run(&args, world),

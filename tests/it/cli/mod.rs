@@ -10,6 +10,7 @@ mod doctor;
 mod folders;
 mod help;
 mod import;
+mod plugin_new;
 mod plugins;
 mod schemas;
 mod tenants;

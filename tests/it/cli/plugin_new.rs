@@ -1,0 +1,107 @@
+//! `rosterd plugin new`: what it writes, and what it leaves alone. That the new folder can be built, `.ci/test` shows.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Ran, run};
+
+fn new(at: &Path, arguments: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
+    run(command.args(["plugin", "new"]).args(arguments).env_clear().current_dir(at))
+}
+
+fn read(folder: &Path, path: &str) -> String {
+    fs::read_to_string(folder.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every file below a folder, by its path.
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(at) = waiting.pop() {
+        for entry in fs::read_dir(&at).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                waiting.push(entry.path());
+            } else {
+                found.push(entry.path().strip_prefix(folder).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_new_plugin_in_rust_comes_with_the_crate_that_it_is_written_with() {
+    let at = tempfile::tempdir().unwrap();
+    let ran = new(at.path(), &["seats", "--lang", "rust"]).done();
+    assert!(ran.out.starts_with("seats is there. Next:\n\n  cd seats\n  cargo test "), "{}", ran.out);
+    let folder = at.path().join("seats");
+    let manifest = read(&folder, "Cargo.toml");
+    assert!(
+        manifest.contains("name = \"seats\"") && manifest.contains("path = \"rosterd-plugin\""),
+        "{manifest}"
+    );
+    assert!(read(&folder, "src/lib.rs").contains("register!(Mapping: Mapper);"));
+    assert_eq!(
+        read(&folder, "rosterd-plugin/wit/rosterd.wit"),
+        include_str!("../../../plugins/wit/rosterd.wit")
+    );
+    for file in files(&folder).iter().filter(|file| !file.starts_with("rosterd-plugin/")) {
+        let text = read(&folder, file);
+        for placeholder in ["@name@", "@crate@", "@sdk@"] {
+            assert!(!text.contains(placeholder), "{file}: {placeholder}");
+        }
+    }
+    let build =
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(folder.join("build")).unwrap().permissions());
+    assert_eq!(build & 0o111, 0o111);
+}
+
+#[test]
+fn a_new_plugin_can_take_the_crate_from_a_checkout() {
+    let at = tempfile::tempdir().unwrap();
+    let sdk = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/sdk");
+    new(at.path(), &["seats", "--lang", "rust", "--to", "deep/er", "--sdk", sdk]).done();
+    let folder = at.path().join("deep/er");
+    assert!(read(&folder, "Cargo.toml").contains(&format!("path = \"{sdk}\"")));
+    assert!(!folder.join("rosterd-plugin").exists());
+    let wrong = new(at.path(), &["other", "--lang", "rust", "--sdk", "deep"]).failed();
+    assert!(wrong.contains("expected the folder of the crate rosterd-plugin"), "{wrong}");
+    assert!(!at.path().join("other").exists());
+}
+
+#[test]
+fn a_new_plugin_in_javascript_comes_with_the_contract_and_what_asks_its_vectors() {
+    let at = tempfile::tempdir().unwrap();
+    new(at.path(), &["seats", "--lang", "js"]).done();
+    let found = files(&at.path().join("seats"));
+    for file in [
+        "package.json",
+        "plugin.js",
+        "testing/vectors.mjs",
+        "tests/01-hours-only.json",
+        "wit/rosterd.wit",
+        "README.md",
+    ] {
+        assert!(found.iter().any(|one| one == file), "{file} is not in {found:?}");
+    }
+    let package: serde_json::Value =
+        serde_json::from_str(&read(&at.path().join("seats"), "package.json")).unwrap();
+    assert_eq!(package["name"], "seats");
+}
+
+#[test]
+fn a_folder_that_has_something_in_it_is_left_as_it_is() {
+    let at = tempfile::tempdir().unwrap();
+    fs::create_dir(at.path().join("seats")).unwrap();
+    fs::write(at.path().join("seats/plugin.js"), "mine").unwrap();
+    let said = new(at.path(), &["seats", "--lang", "js"]).failed();
+    assert!(said.contains("seats is not empty: nothing was written"), "{said}");
+    assert_eq!(files(&at.path().join("seats")), ["plugin.js"]);
+    assert_eq!(read(at.path(), "seats/plugin.js"), "mine");
+    let said = new(at.path(), &["Seats!", "--lang", "js"]).failed();
+    assert!(said.contains("expected a name of small letters"), "{said}");
+}
