@@ -56,7 +56,7 @@ pub struct Plugin {
     /// The SHA-256 of the file; `""` for none.
     #[serde(default)]
     pub sha256: String,
-    /// Connections about whose requests it is asked; all when empty.
+    /// Connections about whose requests it is asked; those of every identity provider when empty.
     #[serde(default)]
     pub sources: Vec<String>,
     /// Hooks at which it is asked; all that it has when empty.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::limits::Limits;
+use crate::roster::LOCAL_NAME;
 use crate::roster::hooks::{Hooks, OnFailure};
 
 /// Where plugins lie, and how they are treated.
@@ -86,9 +87,11 @@ impl Source {
     }
 }
 
-/// Tells whether a plugin is asked about requests of a connection.
+/// Tells whether a plugin is asked about requests of a connection: about those of every identity provider where no source is named, and about an
+/// administrator's own only where `local` is.
 pub fn serves(sources: &[Source], tenant: &str, connection: &str) -> bool {
-    sources.is_empty() || sources.iter().any(|source| source.is(tenant, connection))
+    (sources.is_empty() && connection != LOCAL_NAME)
+        || sources.iter().any(|source| source.is(tenant, connection))
 }
 
 /// Tells whether two plugins are asked about the same requests.
@@ -106,7 +109,8 @@ mod tests {
 
     #[test]
     fn x57_a_plugin_serves_the_connections_that_are_named_and_no_other_tenants() {
-        assert!(serves(&sources(&[]), "main", "okta"));
+        assert!(serves(&sources(&[]), "main", "okta") && !serves(&sources(&[]), "main", LOCAL_NAME));
+        assert!(serves(&sources(&["local"]), "main", LOCAL_NAME));
         let named = sources(&["main/okta", "entra"]);
         assert!(serves(&named, "main", "okta") && serves(&named, "other", "entra"));
         assert!(!serves(&named, "other", "okta") && !serves(&named, "main", "local"));

@@ -4,6 +4,8 @@
 //! orphaned pointer opens nothing. What was looked up is remembered in memory; any change of any token, schema or policy empties
 //! that memory before the change is acknowledged.
 
+mod behalf;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -304,37 +306,6 @@ impl Roster {
         // The tenant's own administrators are bound by their permissions and by nothing else.
         let authority = policy.authority.get(name).filter(|_| connection != LOCAL).cloned();
         Ok(Manner { profile, options, sight, blind, policy, served, authority })
-    }
-
-    /// Acts for a connection as the daemon itself, with what an identity provider may do.
-    pub(super) fn on_behalf_of(
-        &self,
-        snapshot: &dyn Snapshot,
-        tenant: TenantId,
-        (connection, name): (ConnectionId, &str),
-        request: RequestId,
-    ) -> Result<Caller, RosterError> {
-        let scopes = if connection == LOCAL { Scopes::of(Scope::ALL) } else { Scopes::idp() };
-        let manner = self.manner_of(snapshot, tenant, connection, name, scopes)?;
-        let Manner { profile, options, sight, policy, served, authority, .. } = manner;
-        let (who, now, led, run) = (Actor::System, self.now(), None, Run::default());
-        Ok(Caller {
-            tenant,
-            connection,
-            scopes,
-            who,
-            request,
-            now,
-            profile,
-            led,
-            sight,
-            options,
-            policy,
-            authority,
-            rests: None,
-            served,
-            run,
-        })
     }
 
     /// Looks every credential up anew from now on: what one may do has changed.

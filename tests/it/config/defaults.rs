@@ -99,6 +99,7 @@ fn numbers_with_a_dimension_name_it() {
     ];
     let counts = [
         "outbox.attempts_max",
+        "plugin_host.slots",
         "server.connections_max",
         "server.requests_in_flight_max",
         "server.requests_in_flight_per_tenant_max",
