@@ -212,7 +212,7 @@ fn x55_a_settings_loop_or_a_loop_at_the_start_is_refused_at_load() {
     assert_eq!(said, "plugin test: configure failed: fuel: wasm trap: all fuel consumed by WebAssembly");
     let start = "(func $begin (loop $again (br $again))) (start $begin)";
     let said = home.refusal(home.spec("test", &Guest::mapper().with(start).does(|_| agreed())));
-    assert!(said.contains("fuel: all fuel consumed"), "{said}");
+    assert!(said.contains("fuel: wasm trap: all fuel consumed"), "{said}");
 }
 
 #[test]
