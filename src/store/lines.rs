@@ -47,7 +47,8 @@ impl<J: Waiting> Lines<J> {
     /// Puts something at the end of its tenant's line.
     pub(super) fn push(&mut self, job: J, now: Instant) {
         let tenant = job.tenant();
-        if self.last.replace(tenant).is_some_and(|last| last != tenant) {
+        // What the daemon writes for itself is no company.
+        if tenant != TenantId::SYSTEM && self.last.replace(tenant).is_some_and(|last| last != tenant) {
             self.company_until = now.checked_add(COMPANY);
         }
         match self.by_turns.iter_mut().find(|(whose, _)| *whose == tenant) {
@@ -132,6 +133,14 @@ mod tests {
         // Also the batches after it, in which the next one of the small tenant may want to be.
         assert_eq!(lines.batch(now).len(), SHARED_UNITS_MAX);
         assert_eq!(lines.batch(now + COMPANY).len(), BATCH_UNITS_MAX);
+    }
+
+    #[test]
+    fn what_the_daemon_writes_for_itself_shortens_no_batch() {
+        let (mut lines, now) = (Lines::default(), Instant::now());
+        fill(&mut lines, 1, 30, now);
+        fill(&mut lines, TenantId::SYSTEM.number(), 1, now);
+        assert_eq!(lines.batch(now).len(), 31);
     }
 
     #[test]

@@ -346,8 +346,8 @@ const DOCUMENTED_PUBLIC: [&str; 39] = [
     "/scim/v2/Users/.search",
     "/scim/v2/Users/{id}",
 ];
-const DOCUMENTED_ADMIN: [&str; 4] =
-    ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks"];
+const DOCUMENTED_ADMIN: [&str; 5] =
+    ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks", "/admin/v1/plugins/order"];
 /// The administrators' API, on the admin listener and the socket.
 const DOCUMENTED_API: [&str; 36] = [
     "/admin/v1/audit",
@@ -443,6 +443,7 @@ fn x71_x73_the_admin_listener_serves_probes_metrics_and_the_api_and_no_commands(
         // Listed, for whoever has a token of an administrator.
         ("/admin/v1/connections", 403),
         ("/admin/v1/webhooks", 404),
+        ("/admin/v1/plugins/order", 404),
         ("/scim/v2/Users", 404),
         ("/debug/pprof", 404),
     ] {
