@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 
 use super::{Exit, Refused, World};
@@ -12,6 +12,8 @@ use crate::app::bootstrap::{FIRST_CONNECTION, FIRST_TENANT, bootstrap};
 use crate::app::{self, Daemon, Rim};
 use crate::config::{Config, Environment, Sources};
 use crate::demo::client::Client;
+#[cfg(feature = "plugins")]
+use crate::demo::mapping;
 use crate::demo::play::Player;
 use crate::demo::{entra, firm, okta, show};
 use crate::roster::{
@@ -27,7 +29,7 @@ const READ_BACK_HOURS: i64 = 24;
 /// Show what rosterd does, on a fresh folder and free ports.
 ///
 /// Starts the daemon, plays the first syncs of two identity providers through real HTTP, Okta and Entra ID, each in its own
-/// dialect (people, groups, changes, somebody who leaves); adds what the firm itself knows (employment, rates, a seat, a lock, a leaver on a day)
+/// dialect (people, groups, changes, somebody who leaves), with a plugin that knows what each title costs; adds what the firm itself knows (employment, rates, a seat, a lock, a leaver on a day)
 /// and shows what somebody may do and why; prints what the roster now holds, says what to type next, and serves until Ctrl-C.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -51,13 +53,15 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<Exit> {
         None => std::env::temp_dir().join(format!("rosterd-demo-{}", short_name(&rim))),
     };
     let is_new = !dir.join("FORMAT").exists();
-    let config = Config::load(
-        &Sources::new(Environment::default())
-            .flag("--data", "data.dir", dir.to_string_lossy())
-            .flag("demo", "server.listen", "127.0.0.1:0")
-            .flag("demo", "admin.listen", "127.0.0.1:0"),
-    )
-    .map_err(Refused)?;
+    let sources = Sources::new(Environment::default())
+        .flag("--data", "data.dir", dir.to_string_lossy())
+        .flag("demo", "server.listen", "127.0.0.1:0")
+        .flag("demo", "admin.listen", "127.0.0.1:0");
+    #[cfg(feature = "plugins")]
+    let sources = sources.file(
+        mapping::lay_out(&plugins_beside(&dir), ENTRA_CONNECTION).context("lay out the demo's plugin")?,
+    );
+    let config = Config::load(&sources).map_err(Refused)?;
     telemetry::start(LogForm::Readable, "warn")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let roster = app::open_roster(&config, &rim)?;
@@ -87,6 +91,8 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<Exit> {
         if is_new {
             let token = firms_token(&roster, &config)?;
             let mut client = Client::connect(daemon.public(), &token).await?;
+            #[cfg(feature = "plugins")]
+            mapping::show(&mut Player::new(&mut client, world.err)).await?;
             let ada = firm::first_day(&mut Player::new(&mut client, world.err)).await?;
             let mut admin = Client::connect(daemon.admin(), &token).await?;
             firm::explain(&mut admin, &ada, world.err).await?;
@@ -109,10 +115,18 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<Exit> {
     })?;
     writeln!(
         world.err,
-        "Stopped. The roster stays in {}; remove the folder when you are done.",
+        "Stopped. The roster stays in {}; remove the folder (and the demo's plugin beside it) when you are done.",
         dir.display()
     )?;
     Ok(Exit::Done)
+}
+
+/// Where the demo's plugin lies: a folder of its own beside the data.
+#[cfg(feature = "plugins")]
+fn plugins_beside(dir: &Path) -> PathBuf {
+    let mut name = dir.file_name().unwrap_or_default().to_owned();
+    name.push("-plugins");
+    dir.with_file_name(name)
 }
 
 /// A connection that is shown, and a token for it.

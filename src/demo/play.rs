@@ -35,6 +35,13 @@ impl<'a> Player<'a> {
         Ok(self.told.flush()?)
     }
 
+    /// Tells something in a line.
+    #[cfg(feature = "plugins")]
+    pub(super) fn tell(&mut self, line: &str) -> Result<()> {
+        writeln!(self.told, "  {line}")?;
+        Ok(self.told.flush()?)
+    }
+
     /// Sends a request, tells of it, and refuses any other status than the wanted one.
     pub(super) async fn send(
         &mut self,

@@ -55,6 +55,7 @@ fn the_table_of_the_demo_is_the_same_to_the_byte_after_kill_9() {
     assert_eq!(row("dennis"), [&dennis[..], &["Kristen Nygaard", "no"]].concat());
     for part in [
         "the userType Team lead gives it",
+        "frances.allen@nordlys.example    Principal Consultant   92.50 EUR",
         "he stays out",
         "curl -H 'Authorization: Bearer rost_",
         "rosterd connection doctor demo-entra --data ",

@@ -1,13 +1,15 @@
 //! rosterd as a process: what only the whole program on a real system can show.
 //!
 //! `starting` and `stopping` (R5, R6, R29, X65), `reload` (R28, R32), `descriptors` (R26), `failing` (R8, R27, R33), `bounds` (X7, X30),
-//! `secrets` (X1, X12, X61, X62), `seclusion` (X66, X71), `schedules` (R15), `schemas` (S185), `plugins` (R31, X56), `demo`, `bench`.
+//! `secrets` (X1, X12, X61, X62), `seclusion` (X66, X71), `schedules` (R15), `schemas` (S185), `plugins` and `mapped` (R31, X56), `demo`, `bench`.
 
 mod bench;
 mod bounds;
 mod demo;
 mod descriptors;
 mod failing;
+#[cfg(feature = "plugins")]
+mod mapped;
 #[cfg(feature = "plugins")]
 mod plugins;
 mod reload;
