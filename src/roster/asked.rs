@@ -33,6 +33,7 @@ use super::error::RosterError;
 use super::hooks::{Operation, Plugin};
 use super::rows::{self, CONNECTIONS, ConnectionRow, TENANTS, TenantRow};
 use super::shadow::Said;
+use super::sheet::Seats;
 use super::{LOCAL, LOCAL_NAME, Roster, all_small};
 use crate::ids::{ConnectionId, RequestId, TenantId};
 use crate::store::Snapshot;
@@ -72,12 +73,14 @@ pub(super) struct Served {
 }
 
 /// In which run of calls a caller's requests stand.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Run {
     /// One Bulk request, one full sync, one remap.
     pub batch: Option<RequestId>,
     /// Nothing will be written.
     pub dry: bool,
+    /// Of a look at rows: what those before would take of each pool's seats.
+    pub seats: Seats,
 }
 
 /// What a request does to a person, and what it says beside the document.

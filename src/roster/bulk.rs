@@ -74,7 +74,8 @@ impl Roster {
     ) -> Result<(), RosterError> {
         caller.needs(Scope::Bulk)?;
         let mut request = Request::parse(body, caller.kinds())?;
-        let caller = &Caller { run: Run { batch: Some(caller.request), ..caller.run }, ..caller.clone() };
+        let caller =
+            &Caller { run: Run { batch: Some(caller.request), ..caller.run.clone() }, ..caller.clone() };
         if !request.names_its_schema && caller.profile.schemas == Schemas::Required {
             let detail = format!("expected {} in schemas", urn::BULK_REQUEST);
             return Err(Refusal::new(Why::InvalidSyntax, detail).into());

@@ -17,6 +17,7 @@ use super::error::RosterError;
 use super::{Caller, Roster};
 use crate::ids::ResourceId;
 pub use columns::{PEOPLE_COLUMNS, is_money_column};
+pub(super) use counted::Seats;
 
 /// How many seats of each licence pool rows would take, less those that they would leave.
 pub type SeatsTaken = Vec<(ResourceId, i64)>;

@@ -112,7 +112,7 @@ impl Roster {
         let name = names.iter().find(|(known, _)| *known == connection).map_or("", |(_, name)| name);
         let request = self.request_id();
         let caller = self.on_behalf_of(snapshot.as_ref(), tenant, (connection, name), request)?;
-        Ok(Caller { run: Run { batch: Some(batch), dry: false }, ..caller })
+        Ok(Caller { run: Run { batch: Some(batch), ..Run::default() }, ..caller })
     }
 }
 

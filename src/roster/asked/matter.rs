@@ -425,7 +425,7 @@ impl Asking<'_, '_> {
         match failure {
             Failure::Problem(problem) if is_the_clients(problem.kind) => {
                 let error = answer(name, problem);
-                return if remaps { self.later(plugin, outcome) } else { Follows::Refused(error) };
+                return if remaps { later(plugin, outcome) } else { Follows::Refused(error) };
             }
             Failure::Problem(Problem { detail, .. }) | Failure::Broke(_, detail) => {
                 tracing::warn!(
@@ -439,10 +439,10 @@ impl Asking<'_, '_> {
                 self.remark(plugin, format!("{hook} failed ({outcome}) and was passed over"));
                 Follows::Passed
             }
-            _ if remaps => self.later(plugin, outcome),
+            _ if remaps => later(plugin, outcome),
             Then::Park | Then::Retry => {
                 self.remark(plugin, format!("{hook} failed ({outcome}); the person is mapped later"));
-                self.later(plugin, outcome)
+                later(plugin, outcome)
             }
             Then::Deny => Follows::Refused(RosterError::Denied(format!(
                 "the plugin {name} could not say whether the person may come in"
@@ -453,14 +453,14 @@ impl Asking<'_, '_> {
         }
     }
 
-    #[expect(clippy::unused_self, reason = "it stands beside the other outcomes")]
-    fn later(&self, plugin: &dyn Plugin, outcome: &str) -> Follows {
-        Follows::Later(Parked { plugin: plugin.name().to_owned(), why: outcome.to_owned() })
-    }
-
     fn remark(&mut self, plugin: &dyn Plugin, what: String) {
         self.settled.remarks.push(format!("plugin {}: {what}", plugin.name()));
     }
+}
+
+/// Has the person mapped later.
+fn later(plugin: &dyn Plugin, outcome: &str) -> Follows {
+    Follows::Later(Parked { plugin: plugin.name().to_owned(), why: outcome.to_owned() })
 }
 
 const fn is_the_clients(kind: ProblemKind) -> bool {

@@ -217,7 +217,7 @@ impl Roster {
             };
             let whose = Caller {
                 served: Some(std::sync::Arc::new(served)),
-                run: Run { dry: !apply, ..whose.run },
+                run: Run { dry: !apply, ..whose.run.clone() },
                 who: caller.who,
                 ..whose
             };

@@ -102,7 +102,9 @@ fn take(
     let document = super::super::core(&stored)?;
     let Pool { seats, when_full } = Pool::of(&document)?;
     settled.given.push(Given::Version(at, stored.version()));
-    if snapshot.counter(caller.tenant, SEATS, pool.as_bytes())? >= seats {
+    let ahead = caller.run.seats.get(&pool).copied().unwrap_or_default();
+    let taken = snapshot.counter(caller.tenant, SEATS, pool.as_bytes())?.saturating_add_signed(ahead);
+    if taken >= seats {
         // That none is left is no fact of the unit: if one becomes free meanwhile, the person is locked all the same, and whoever
         // looks at them next lets them in.
         return match when_full {

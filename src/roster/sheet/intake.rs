@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value, json};
 
 use super::columns::Target;
-use super::counted::{self, Counted, Seats};
+use super::counted::{self, Seats};
 use super::fill::{Filled, fill};
 use super::{Flaw, MatchBy, Row, RowDone, Verdict};
 use crate::ids::{Address, KindId, ResourceId};
@@ -71,7 +71,10 @@ impl Roster {
                 rows.len()
             )));
         }
-        let caller = &Caller { run: Run { batch: Some(caller.request), dry: !apply }, ..caller.clone() };
+        let caller = &Caller {
+            run: Run { batch: Some(caller.request), dry: !apply, ..Run::default() },
+            ..caller.clone()
+        };
         let kind = person_kind(caller)?;
         let numbers = match by {
             MatchBy::EmployeeNumber => {
@@ -142,7 +145,9 @@ impl Roster {
                 return Ok(());
             }
         };
-        let Taking { caller, kind, .. } = *taking;
+        let Taking { caller, kind, apply, .. } = *taking;
+        let seats = if apply { Seats::new() } else { taking.seats.clone() };
+        let caller = &Caller { run: Run { seats, ..caller.run.clone() }, ..caller.clone() };
         let Meant::One(at) = meant else {
             let filled = fill(snapshot.as_ref(), caller.tenant, kind, None, row)?;
             done.what = Verdict::Create;
@@ -206,7 +211,7 @@ impl Roster {
         if taking.apply {
             self.carry_out_job(taking.caller, Job { action: job.action, rule: Box::new(rule) })?;
         } else {
-            rule(&Counted { inner: snapshot, seats: taking.seats })?;
+            rule(snapshot)?;
             for (pool, by) in seats {
                 let sum = taking.seats.entry(pool).or_default();
                 *sum = sum.saturating_add(by);
