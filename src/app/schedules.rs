@@ -1,4 +1,5 @@
-//! Has schedules looked at while the daemon serves (R15): at the start, which finds what was missed, and every little while from then on.
+//! Has schedules looked at while the daemon serves (R15): at the start, which finds what was missed, and every little while from then on. Removes what is
+//! over of signing in on the way.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,9 +26,17 @@ pub(super) async fn keep(roster: Arc<Roster>, drain: Drain) {
         }
         let look = if looks.is_multiple_of(LOOKS_TO_AHEAD) { Look::Ahead } else { Look::Now };
         looks = looks.wrapping_add(1);
-        let (roster, drain) = (Arc::clone(&roster), drain.clone());
-        let looked =
-            tokio::task::spawn_blocking(move || roster.look_at_schedules(look, &|| !drain.has_begun())).await;
+        let looked = {
+            let (roster, drain) = (Arc::clone(&roster), drain.clone());
+            tokio::task::spawn_blocking(move || roster.look_at_schedules(look, &|| !drain.has_begun())).await
+        };
+        let swept = {
+            let (roster, drain) = (Arc::clone(&roster), drain.clone());
+            tokio::task::spawn_blocking(move || roster.sweep_all_sign_ins(&|| !drain.has_begun())).await
+        };
+        if !matches!(swept, Ok(Ok(_))) {
+            tracing::warn!(?swept, "sessions that are over could not be removed; they are shortly");
+        }
         match looked {
             Ok(Ok(looked)) if looked.changed > 0 || looked.failed > 0 => {
                 tracing::info!(

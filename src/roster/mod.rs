@@ -127,8 +127,8 @@ pub use sheet::{
     is_money_column,
 };
 pub use signin::{
-    Dead, Entered, Entry as SignInEntry, Identity, Lifetimes, LinkView, Live, Method as SignInMethod,
-    NotLinked, Refused, SessionKey, SessionView, Whose,
+    Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX, Identity, Lifetimes, LinkView,
+    Live, Method as SignInMethod, NotLinked, Refused, SessionKey, SessionView, Whose,
 };
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
 pub use trail::{Stretch, Trail, Wanted};

@@ -62,6 +62,11 @@ pub const SESSIONS_DUE: Space = Space(43);
 pub const LINKS: Space = Space(44);
 /// Person id, name of a provider → the key of their identity there.
 pub const LINKED: Space = Space(45);
+/// What it is of (1 byte), SHA-256 of its name → what is remembered for minutes: sign-ins that were begun, orders that count once; and how many there
+/// are (a counter).
+pub const FLEETING: Space = Space(34);
+/// Millisecond (8 bytes, big-endian), key in [`FLEETING`] → nothing: when it is over.
+pub const FLEETING_DUE: Space = Space(35);
 /// Name of a provider → how often everything that anybody had signed in with through it was ended (a counter).
 pub const PROVIDER_EPOCHS: Space = Space(46);
 /// Person id → how often everything that they had signed in with was ended at once (a counter): what carries an older number is dead.

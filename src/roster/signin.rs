@@ -1,5 +1,5 @@
 //! Signing in: who an identity that a provider proved is (`link`), what a session is and how it ends (`session`), and the gate that looks at every
-//! use of one (`gate`).
+//! use of one (`gate`), and what is remembered for minutes meanwhile (`fleeting`).
 //!
 //! A session is good only while its person is let in **and carries the number of epochs that the person had when it began**. Whatever takes access
 //! away raises that number in its own unit: a lock, a departure, an administrator who ends everything. So sessions die by being read, one or ten
@@ -8,6 +8,7 @@
 //! Who somebody is was proved elsewhere (an OIDC token, a mailed link); what is proved comes here as values. No secret of a session is kept,
 //! only its SHA-256.
 
+mod fleeting;
 mod gate;
 mod link;
 mod session;
@@ -15,6 +16,7 @@ mod session;
 use super::error::RosterError;
 use crate::ids::{ResourceId, TenantId};
 use crate::store::{Snapshot, Write};
+pub use fleeting::{FLEETING_BYTES_MAX, FLEETING_MAX};
 pub use gate::{Dead, Live};
 pub use link::{Identity, LinkView, NotLinked};
 pub use session::{Entered, Entry, Lifetimes, Method, Refused, SessionKey, SessionView, Whose};

@@ -16,7 +16,8 @@ use super::super::rows::{
     TenantRow,
 };
 use super::super::scope::Scope;
-use super::super::{Caller, Roster, core};
+use super::super::{Caller, Roster, all_small, core};
+use super::fleeting;
 use super::gate::{Dead, epoch, is_let_in};
 use super::link::{self, Identity, NotLinked};
 use crate::ids::{Address, RequestId, ResourceId, TenantId};
@@ -477,8 +478,29 @@ impl Roster {
         Ok(good)
     }
 
-    /// Removes the rows of sessions that are over. Returns how many; there may be more.
-    pub fn sweep_sessions(&self, tenant: TenantId) -> Result<usize, RosterError> {
+    /// Removes from every tenant what is over, as long as `go_on` says so. Returns how many rows.
+    pub fn sweep_all_sign_ins(&self, go_on: &dyn Fn() -> bool) -> Result<usize, RosterError> {
+        let mut all = 0_usize;
+        for row in all_small(self.store.snapshot()?.as_ref(), TenantId::SYSTEM, TENANTS)? {
+            let number = rows::decode::<TenantRow>(&row.value)?.number;
+            loop {
+                let swept = if go_on() { self.sweep_sign_ins(number)? } else { 0 };
+                all = all.saturating_add(swept);
+                if swept == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Removes the rows of sessions, and of whatever else of signing in lives for a time only, that are over. Returns how many; there may be more.
+    pub fn sweep_sign_ins(&self, tenant: TenantId) -> Result<usize, RosterError> {
+        let fleeting = fleeting::sweep(self, tenant, self.now())?;
+        Ok(self.sweep_sessions(tenant)?.saturating_add(fleeting))
+    }
+
+    fn sweep_sessions(&self, tenant: TenantId) -> Result<usize, RosterError> {
         let snapshot = self.store.snapshot()?;
         let now = due_key(self.now(), &[0; 32]);
         let due = snapshot.small_range(tenant, SESSIONS_DUE, &[], None, SWEPT_AT_ONCE_MAX)?;

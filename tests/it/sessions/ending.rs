@@ -195,10 +195,10 @@ fn what_is_over_is_swept_and_what_is_not_stays() {
         app.clock().advance(23 * 3600);
         let young = signed_in(&app, "1");
         let tenant = door(&app).tenant();
-        assert_eq!(app.roster().sweep_sessions(tenant).unwrap(), 0);
+        assert_eq!(app.roster().sweep_sign_ins(tenant).unwrap(), 0);
         app.clock().advance(2 * 3600);
-        assert_eq!(app.roster().sweep_sessions(tenant).unwrap(), 3);
-        assert_eq!(app.roster().sweep_sessions(tenant).unwrap(), 0);
+        assert_eq!(app.roster().sweep_sign_ins(tenant).unwrap(), 3);
+        assert_eq!(app.roster().sweep_sign_ins(tenant).unwrap(), 0);
         assert!(old.iter().all(|key| death(&app, key) == Some(Dead::Unknown)));
         assert!(looked_at(&app, &young).is_ok());
     });

@@ -1,5 +1,6 @@
-//! Sessions: who an identity is found to be (`linking`), and what ends a session (`ending`).
+//! Sessions: what is remembered between a start and its callback (`beginning`), who an identity is found to be (`linking`), and what ends a session (`ending`).
 
+mod beginning;
 mod ending;
 mod linking;
 
