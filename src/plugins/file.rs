@@ -15,6 +15,14 @@ pub enum ReadError {
         /// What it said.
         why: io::Error,
     },
+    /// It is not there.
+    #[error("{}: cannot be read: there is no such file; put it into the folder {}, which plugin_host.folder names", file.display(), folder.display())]
+    Missing {
+        /// The file.
+        file: PathBuf,
+        /// The folder, from the root: what the settings say is seen from where the program was started.
+        folder: PathBuf,
+    },
     /// It is larger than it may be.
     #[error("{}: expected at most {max} bytes, found more", file.display())]
     TooLarge {
@@ -59,7 +67,13 @@ pub fn inside(folder: &Path, name: &Path) -> Result<PathBuf, ReadError> {
     }
     let failed = |file: &Path| {
         let file = file.to_owned();
-        move |why| ReadError::Io { file, why }
+        move |why: io::Error| match why.kind() {
+            io::ErrorKind::NotFound => ReadError::Missing {
+                folder: std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()),
+                file,
+            },
+            _ => ReadError::Io { file, why },
+        }
     };
     let root = folder.canonicalize().map_err(failed(folder))?;
     let joined = folder.join(name);
@@ -86,6 +100,22 @@ mod tests {
             let error = inside(&folder, name).unwrap_err();
             assert!(matches!(error, ReadError::Elsewhere { .. }), "{name:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_missed_in_the_folder_from_the_root() {
+        let home = tempfile::tempdir().unwrap();
+        let error = inside(home.path(), Path::new("rates.wasm")).unwrap_err().to_string();
+        let at = home.path().display();
+        assert_eq!(
+            error,
+            format!(
+                "{at}/rates.wasm: cannot be read: there is no such file; put it into the folder {at}, which plugin_host.folder names"
+            )
+        );
+        let nowhere = inside(Path::new("no/such/folder"), Path::new("rates.wasm")).unwrap_err().to_string();
+        let here = std::env::current_dir().unwrap().display().to_string();
+        assert!(nowhere.contains(&format!("put it into the folder {here}/no/such/folder,")), "{nowhere}");
     }
 
     #[test]
