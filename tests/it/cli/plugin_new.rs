@@ -61,6 +61,27 @@ fn a_new_plugin_in_rust_comes_with_the_crate_that_it_is_written_with() {
 }
 
 #[test]
+fn what_is_written_has_the_modes_that_the_mask_leaves_like_other_sources() {
+    let at = tempfile::tempdir().unwrap();
+    let mode = |path: &str| {
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(at.path().join(path)).unwrap().permissions())
+            & 0o777
+    };
+    for (mask, folder, file, program) in [("022", 0o755, 0o644, 0o755), ("027", 0o750, 0o640, 0o750)] {
+        let mut command = Command::new("sh");
+        let script = format!("umask {mask}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_rosterd")]);
+        let name = format!("under-{mask}");
+        command.args(["plugin", "new", &name, "--lang", "rust"]).env_clear().current_dir(at.path());
+        let _ = run(&mut command).done();
+        assert_eq!((mode(&name), mode(&format!("{name}/src"))), (folder, folder), "{mask}");
+        assert_eq!(mode(&format!("{name}/src/lib.rs")), file, "{mask}");
+        assert_eq!(mode(&format!("{name}/rosterd-plugin/src/lib.rs")), file, "{mask}");
+        assert_eq!(mode(&format!("{name}/build")), program, "{mask}");
+    }
+}
+
+#[test]
 fn a_new_plugin_can_take_the_crate_from_a_checkout() {
     let at = tempfile::tempdir().unwrap();
     let sdk = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/sdk");
