@@ -67,7 +67,7 @@ pub fn run(args: &PluginBenchArgs, world: &mut World<'_>) -> Result<Exit> {
             if let Err(failure) = answer {
                 bail!("it failed: {}", crate::plugins::load::failed(&failure));
             }
-            times.saturating_record(u64::try_from(cost.took.as_nanos()).unwrap_or(u64::MAX));
+            times.record(u64::try_from(cost.took.as_nanos()).unwrap_or(u64::MAX))?;
             fuel = cost.fuel;
             memory_bytes_peak = memory_bytes_peak.max(cost.memory_bytes_peak);
         }
