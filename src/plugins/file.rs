@@ -15,6 +15,9 @@ pub enum ReadError {
         /// What it said.
         why: io::Error,
     },
+    /// The folder is not there.
+    #[error("{}: there is no such folder; make it, or have plugin_host.folder name another, seen from where rosterd is started", .0.display())]
+    NoFolder(PathBuf),
     /// It is not there.
     #[error("{}: cannot be read: there is no such file; put it into the folder {}, which plugin_host.folder names", file.display(), folder.display())]
     Missing {
@@ -65,19 +68,16 @@ pub fn inside(folder: &Path, name: &Path) -> Result<PathBuf, ReadError> {
     if name.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Err(elsewhere(name));
     }
-    let failed = |file: &Path| {
-        let file = file.to_owned();
-        move |why: io::Error| match why.kind() {
-            io::ErrorKind::NotFound => ReadError::Missing {
-                folder: std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()),
-                file,
-            },
-            _ => ReadError::Io { file, why },
-        }
-    };
-    let root = folder.canonicalize().map_err(failed(folder))?;
+    let from_root = || std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let root = folder.canonicalize().map_err(|why| match why.kind() {
+        io::ErrorKind::NotFound => ReadError::NoFolder(from_root()),
+        _ => ReadError::Io { file: folder.to_owned(), why },
+    })?;
     let joined = folder.join(name);
-    let file = joined.canonicalize().map_err(failed(&joined))?;
+    let file = joined.canonicalize().map_err(|why| match why.kind() {
+        io::ErrorKind::NotFound => ReadError::Missing { file: joined.clone(), folder: from_root() },
+        _ => ReadError::Io { file: joined.clone(), why },
+    })?;
     if file.starts_with(&root) { Ok(file) } else { Err(elsewhere(&file)) }
 }
 
@@ -115,7 +115,10 @@ mod tests {
         );
         let nowhere = inside(Path::new("no/such/folder"), Path::new("rates.wasm")).unwrap_err().to_string();
         let here = std::env::current_dir().unwrap().display().to_string();
-        assert!(nowhere.contains(&format!("put it into the folder {here}/no/such/folder,")), "{nowhere}");
+        assert!(
+            nowhere.starts_with(&format!("{here}/no/such/folder: there is no such folder; make it")),
+            "{nowhere}"
+        );
     }
 
     #[test]

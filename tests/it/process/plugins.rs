@@ -135,7 +135,7 @@ fn a_connection_that_there_is_not_is_warned_of_at_the_start_and_by_config_check(
     );
     // Whoever makes them hears no more of it.
     for name in ["okta-prd", "entar", "gogle"] {
-        assert!(daemon.cli(&["connection", "create", name]).status.success());
+        assert!(daemon.cli(&["connection", "create", name, "--tenant", "main"]).status.success());
     }
     assert_eq!(check(&daemon), "");
     // A folder at rest is not opened for it.
