@@ -1,6 +1,6 @@
 //! What `wit-bindgen` makes of the contract: its types, the functions of the host, and what a component exports.
 //!
-//! The types stand once, in [`contract`]. Each interface that a plugin may export is a world of its own here ([`exported`]), so that a plugin
+//! The types stand once, in [`contract`]. Each interface that a plugin may export is a world of its own here (`exported`), so that a plugin
 //! exports what it has and nothing else; the linker joins the worlds of all that are exported. Nothing but the options is written by hand.
 
 /// The types and the host's functions.
