@@ -153,7 +153,7 @@ pub(super) fn hold_policies(roster: &Roster, config: &Config) {
             }
         }
         Err(error) => {
-            tracing::error!(%error, "whether every connection in the settings exists could not be read")
+            tracing::error!(%error, "whether every connection in the settings exists could not be read");
         }
     }
 }

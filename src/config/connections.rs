@@ -104,10 +104,8 @@ impl Search<'_> {
         }
         let more = names.len().saturating_sub(SHOWN_MAX);
         names.truncate(SHOWN_MAX);
-        let mut known = names.join(", ");
-        if more > 0 {
-            known.push_str(&format!(" and {more} more"));
-        }
+        let shown = names.join(", ");
+        let known = if more > 0 { format!("{shown} and {more} more") } else { shown };
         let unknown =
             Unknown { key, tenant: tenant.map(str::to_owned), connection: connection.to_owned(), known };
         if !self.found.contains(&unknown) {
