@@ -16,6 +16,7 @@ use super::person::{
 use super::rows::{ADMINISTRATORS, DUE, EPOCHS, HOLDS, SIGN_INS};
 use super::scope::Scope;
 use super::shadow;
+use super::signin;
 use super::view::Precondition;
 use super::{Caller, Roster, index, memos, power};
 use crate::ids::{Address, KindId, ResourceId};
@@ -128,6 +129,7 @@ fn forget(
             plan.writes.push(none(space, id.as_bytes().to_vec()));
         }
     }
+    plan.writes.extend(signin::forget(snapshot, caller.tenant, id)?);
     memos::forget(snapshot, caller, id, plan)
 }
 

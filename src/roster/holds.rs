@@ -13,7 +13,7 @@ use super::scope::Scope;
 use super::{Caller, Roster};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::error::quoted;
-use crate::store::{Action, Change, Given, Snapshot, Write};
+use crate::store::{Action, Change, Given, Snapshot, Stored, Write};
 
 /// Programs that may have records of one person.
 pub const HOLDS_PER_PERSON_MAX: usize = 64;
@@ -124,25 +124,38 @@ impl Roster {
         self.carry_out(caller, Action::SignIn, |snapshot| {
             let person = Address::user(id);
             let stored = snapshot.get(caller.tenant, person)?.ok_or(RosterError::NotFound)?;
-            let key = id.as_bytes().to_vec();
-            let old = snapshot.small(caller.tenant, SIGN_INS, &key)?;
-            let known: Option<SignInRow> = old.as_deref().map(rows::decode).transpose()?;
-            if known.as_ref().is_some_and(|known| known.at >= at) {
-                return Ok((None, ()));
-            }
-            let row = SignInRow { at, method: method.to_owned() };
             let mut plan = Plan { subject: Some(person), ..Plan::default() };
-            if standing(&stored, true)?.invited.is_some() {
-                plan_act(snapshot, caller, id, Act::Came(at), &mut plan)?;
-            }
-            plan.given.extend([Given::Exists(person), Given::Small(SIGN_INS, key.clone(), old)]);
-            plan.writes.push(Write::Small { space: SIGN_INS, key, value: Some(rows::encode(&row)?) });
-            let instant = |row: &SignInRow| row.at.to_string().into();
-            let change = Change::of("lastSignIn", known.as_ref().map(instant), Some(instant(&row)));
-            plan.changes.push(change);
-            Ok((Some(plan), ()))
+            let said = plan_sign_in(snapshot, caller, &stored, at, method, &mut plan)?;
+            Ok((said.then_some(plan), ()))
         })
     }
+}
+
+/// Adds to a plan that a person has signed in. Returns whether there was anything to write.
+pub(super) fn plan_sign_in(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    stored: &Stored,
+    at: Timestamp,
+    method: &str,
+    plan: &mut Plan,
+) -> Result<bool, RosterError> {
+    let person = stored.at();
+    let key = person.id.as_bytes().to_vec();
+    let old = snapshot.small(caller.tenant, SIGN_INS, &key)?;
+    let known: Option<SignInRow> = old.as_deref().map(rows::decode).transpose()?;
+    if known.as_ref().is_some_and(|known| known.at >= at) {
+        return Ok(false);
+    }
+    let row = SignInRow { at, method: method.to_owned() };
+    if standing(stored, true)?.invited.is_some() {
+        plan_act(snapshot, caller, person.id, Act::Came(at), plan)?;
+    }
+    plan.given.extend([Given::Exists(person), Given::Small(SIGN_INS, key.clone(), old)]);
+    plan.writes.push(Write::Small { space: SIGN_INS, key, value: Some(rows::encode(&row)?) });
+    let instant = |row: &SignInRow| row.at.to_string().into();
+    plan.changes.push(Change::of("lastSignIn", known.as_ref().map(instant), Some(instant(&row))));
+    Ok(true)
 }
 
 /// Says where the record of a person is, departed or not.

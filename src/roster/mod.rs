@@ -74,6 +74,7 @@ mod scope;
 mod shadow;
 mod sheet;
 mod sight;
+mod signin;
 mod tenants;
 mod trail;
 mod view;
@@ -124,6 +125,10 @@ pub use shadow::{SHADOW, SHADOW_ATTRIBUTES_MAX, SHADOW_BYTES_MAX};
 pub use sheet::{
     Flaw, MatchBy, PEOPLE_COLUMNS, PeopleAnswer, PeopleAsk, Row, RowDone, SeatsTaken, Verdict,
     is_money_column,
+};
+pub use signin::{
+    Dead, Entered, Entry as SignInEntry, Identity, Lifetimes, LinkView, Live, Method as SignInMethod,
+    NotLinked, Refused, SessionKey, SessionView, Whose,
 };
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
 pub use trail::{Stretch, Trail, Wanted};

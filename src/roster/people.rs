@@ -490,7 +490,7 @@ fn person_view(snapshot: &dyn Snapshot, caller: &Caller, stored: &Stored) -> Res
 }
 
 /// The address that is marked as the first, else the first there is.
-fn email(document: &Document) -> Option<String> {
+pub(super) fn email(document: &Document) -> Option<String> {
     let all = document.get("emails").and_then(Value::as_array)?;
     let primary = all.iter().find(|email| email.get("primary") == Some(&Value::Bool(true)));
     Some(primary.or_else(|| all.first())?.get("value")?.as_str()?.to_owned())

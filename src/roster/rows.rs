@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::error::RosterError;
 use super::scope::{ConnectionOptions, Scopes};
+use super::signin::Method;
 use crate::ids::{ClientId, ConnectionId, ResourceId, TenantId, TokenId};
 use crate::store::Space;
 
@@ -49,6 +50,20 @@ pub const ASSERTIONS: Space = Space(33);
 pub const SCHEMAS: Space = Space(24);
 /// Folded URN, 0, version (4 bytes, big-endian) → [`SchemaVersionRow`]. No version is ever forgotten.
 pub const SCHEMA_VERSIONS: Space = Space(25);
+/// SHA-256 of what opens a session → [`SessionRow`].
+pub const SESSIONS: Space = Space(40);
+/// Person id, hash of a session → nothing: the sessions of a person.
+pub const SESSIONS_OF: Space = Space(41);
+/// Name of a provider, 0, SHA-256 of its `sid`, hash of a session → nothing.
+pub const SESSIONS_BY_SID: Space = Space(42);
+/// Millisecond (8 bytes, big-endian), hash of a session → nothing: when a session is over.
+pub const SESSIONS_DUE: Space = Space(43);
+/// Name of a provider, 0, SHA-256 of an issuer, a zero byte and a subject → [`LinkRow`].
+pub const LINKS: Space = Space(44);
+/// Person id, name of a provider → the key of their identity there.
+pub const LINKED: Space = Space(45);
+/// Name of a provider → how often everything that anybody had signed in with through it was ended (a counter).
+pub const PROVIDER_EPOCHS: Space = Space(46);
 /// Person id → how often everything that they had signed in with was ended at once (a counter): what carries an older number is dead.
 pub const EPOCHS: Space = Space(48);
 /// Person id → [`SignInRow`]: when they last signed in.
@@ -227,6 +242,55 @@ pub struct InvitationRow {
     pub person: ResourceId,
     /// When it stops working.
     pub expires: Timestamp,
+}
+
+/// An identity at a provider, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkRow {
+    /// Whose.
+    pub person: ResourceId,
+    /// Who speaks.
+    pub issuer: String,
+    /// Of whom.
+    pub subject: String,
+    /// Since when it is known.
+    pub since: Timestamp,
+    /// How it was found.
+    pub by: String,
+}
+
+/// A session. The secret that opens it is nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionRow {
+    /// Who is signed in.
+    pub person: ResourceId,
+    /// How often everything of theirs had been ended when it began.
+    pub epoch: u64,
+    /// How it began.
+    pub method: Method,
+    /// By which provider.
+    pub provider: Option<String>,
+    /// How often everything of that provider's had been ended when it began.
+    #[serde(default)]
+    pub provider_epoch: u64,
+    /// The provider's own session.
+    pub sid: Option<String>,
+    /// When the person proved who they are.
+    pub signed_in: Timestamp,
+    /// How strong the proof was, in the provider's words.
+    pub acr: Option<String>,
+    /// What it consisted of.
+    pub amr: Vec<String>,
+    /// When it began.
+    pub created: Timestamp,
+    /// When it was last used, to the minute.
+    pub seen: Timestamp,
+    /// When it ends at the latest.
+    pub expires: Timestamp,
+    /// From where it was begun.
+    pub address: String,
+    /// With what program.
+    pub agent: String,
 }
 
 /// When a person last signed in.

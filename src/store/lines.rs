@@ -12,9 +12,9 @@ use crate::ids::TenantId;
 const BATCH_UNITS_MAX: usize = 256;
 /// Bytes of units at which a batch takes no more.
 const BATCH_BYTES_MAX: usize = 2 << 20;
-/// Most units of one tenant in a batch where several write. A unit costs the processor a third of a flush or more, so that what one tenant may have in
-/// a batch takes about as long as the disk does.
-const SHARED_UNITS_MAX: usize = 4;
+/// Most units of one tenant in a batch where several write. A unit costs the processor a third of a flush or more, and a lone unit waits for the batch
+/// before its own as well: with two of a neighbour's in each it takes twice as long as alone, with four of them nearly four times.
+const SHARED_UNITS_MAX: usize = 2;
 /// Bytes at which such a batch takes no more.
 const SHARED_BYTES_MAX: usize = 128 << 10;
 /// How long batches stay short after a second tenant was last seen.

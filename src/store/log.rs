@@ -71,6 +71,14 @@ pub enum Action {
     HoldRelease,
     /// A person signed in.
     SignIn,
+    /// A session was ended.
+    SignOut,
+    /// Everything that a person had signed in with was ended, or that was signed in with through a provider.
+    SignInsEnd,
+    /// An identity at a provider was said to be a person's.
+    IdentityLink,
+    /// It was said to be nobody's any more.
+    IdentityUnlink,
     /// A memo about a person was written.
     MemoAdd,
     /// A memo about a person was removed.

@@ -33,6 +33,7 @@ mod roster;
 mod rows;
 mod schemas;
 mod seeds;
+mod sessions;
 #[cfg(feature = "plugins")]
 mod shipped;
 mod support;

@@ -1,0 +1,31 @@
+//! Signing in: who an identity that a provider proved is (`link`), what a session is and how it ends (`session`), and the gate that looks at every
+//! use of one (`gate`).
+//!
+//! A session is good only while its person is let in **and carries the number of epochs that the person had when it began**. Whatever takes access
+//! away raises that number in its own unit: a lock, a departure, an administrator who ends everything. So sessions die by being read, one or ten
+//! thousand of them at once, and nothing that happens later makes an old one good again.
+//!
+//! Who somebody is was proved elsewhere (an OIDC token, a mailed link); what is proved comes here as values. No secret of a session is kept,
+//! only its SHA-256.
+
+mod gate;
+mod link;
+mod session;
+
+use super::error::RosterError;
+use crate::ids::{ResourceId, TenantId};
+use crate::store::{Snapshot, Write};
+pub use gate::{Dead, Live};
+pub use link::{Identity, LinkView, NotLinked};
+pub use session::{Entered, Entry, Lifetimes, Method, Refused, SessionKey, SessionView, Whose};
+
+/// What forgets how a person signs in: their identities, and from where their sessions were begun.
+pub(super) fn forget(
+    snapshot: &dyn Snapshot,
+    tenant: TenantId,
+    person: ResourceId,
+) -> Result<Vec<Write>, RosterError> {
+    let mut writes = link::forget(snapshot, tenant, person)?;
+    writes.extend(session::forget(snapshot, tenant, person)?);
+    Ok(writes)
+}

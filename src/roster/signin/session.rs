@@ -1,0 +1,585 @@
+//! Sessions: how one begins, is listed, and ends.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::super::commit::{Plan, hex, unhex};
+use super::super::error::RosterError;
+use super::super::holds::plan_sign_in;
+use super::super::locks::of_the_firm;
+use super::super::rows::{
+    self, EPOCHS, PROVIDER_EPOCHS, SESSIONS, SESSIONS_BY_SID, SESSIONS_DUE, SESSIONS_OF, SessionRow, TENANTS,
+    TenantRow,
+};
+use super::super::scope::Scope;
+use super::super::{Caller, Roster, core};
+use super::gate::{Dead, epoch, is_let_in};
+use super::link::{self, Identity, NotLinked};
+use crate::ids::{Address, RequestId, ResourceId, TenantId};
+use crate::store::{Action, Change, Given, PAGE_ROWS_MAX, Snapshot, Space, Unit, Write};
+
+/// How often it is written down that a session was used.
+const SEEN_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// Longest text that is kept of who uses a session: enough to know one's own browser by.
+const AGENT_CHARACTERS_MAX: usize = 200;
+/// Most methods of an `amr` that are kept.
+const AMR_MAX: usize = 16;
+/// Longest text of a provider that is kept: `sid`, `acr`, a method.
+const CLAIM_CHARACTERS_MAX: usize = 255;
+/// How many sessions that are over are removed at once.
+const SWEPT_AT_ONCE_MAX: usize = 256;
+
+/// How somebody signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Through a provider.
+    Oidc,
+    /// By a link that was mailed to them.
+    MagicLink,
+    /// By a password.
+    Password,
+}
+
+impl Method {
+    /// Returns the name that is kept and shown.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::MagicLink => "magic-link",
+            Self::Password => "password",
+        }
+    }
+}
+
+/// How long sessions live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Without being used.
+    pub idle: SignedDuration,
+    /// At all.
+    pub absolute: SignedDuration,
+}
+
+/// Where a session lies, and what opens it. What is held is not the secret, but its hash.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SessionKey {
+    /// Whose tenant it is.
+    pub tenant: TenantId,
+    /// SHA-256 of the secret.
+    pub(super) hash: [u8; 32],
+}
+
+impl fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionKey").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+impl SessionKey {
+    /// Reads what a cookie holds: the number of the tenant, a point, and 64 hexadecimal digits. `None` where it holds something else.
+    pub fn parse(cookie: &str) -> Option<Self> {
+        let (tenant, secret) = cookie.split_once('.')?;
+        let fits =
+            !tenant.is_empty() && tenant.len() <= 10 && tenant.bytes().all(|byte| byte.is_ascii_digit());
+        let tenant = tenant.parse().ok().filter(|_| fits).map(TenantId::new)?;
+        (secret.len() == 64).then(|| unhex(secret)).flatten()?;
+        Some(Self { tenant, hash: Sha256::digest(secret.as_bytes()).into() })
+    }
+}
+
+/// A sign-in: who, and how it was proved.
+#[derive(Debug, Clone)]
+pub struct Entry<'a> {
+    /// Who.
+    pub whose: Whose<'a>,
+    /// How.
+    pub method: Method,
+    /// When the provider saw them sign in.
+    pub at: Timestamp,
+    /// The provider's own name of its session, by which it may end ours.
+    pub sid: Option<&'a str>,
+    /// How strong the proof was, in the provider's words.
+    pub acr: Option<&'a str>,
+    /// What the proof consisted of.
+    pub amr: &'a [String],
+    /// From where.
+    pub address: &'a str,
+    /// With what program.
+    pub agent: &'a str,
+}
+
+/// Who signs in.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose<'a> {
+    /// Whoever the identity is linked to, or is to be linked to.
+    Identity(Identity<'a>),
+    /// Somebody who proved by our own means who they are.
+    Person(ResourceId),
+}
+
+/// What a sign-in came to.
+pub struct Entered {
+    /// Who it was.
+    pub person: ResourceId,
+    /// The session.
+    pub key: SessionKey,
+    /// What the cookie holds. Shown this once.
+    pub cookie: Zeroizing<String>,
+    /// When the session ends at the latest.
+    pub expires: Timestamp,
+}
+
+/// A session as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionView {
+    /// Its name in lists: the first half of the hash of what opens it, which opens nothing.
+    pub id: String,
+    /// How it began.
+    pub method: Method,
+    /// By which provider.
+    pub provider: Option<String>,
+    /// When the person proved who they are.
+    pub signed_in: Timestamp,
+    /// When it began.
+    pub created: Timestamp,
+    /// When it was last used, to the minute.
+    pub seen: Timestamp,
+    /// When it ends at the latest.
+    pub expires: Timestamp,
+    /// How strong the proof was, in the provider's words.
+    pub acr: Option<String>,
+    /// What the proof consisted of.
+    pub amr: Vec<String>,
+    /// From where it was begun.
+    pub address: String,
+    /// With what program.
+    pub agent: String,
+}
+
+impl SessionView {
+    pub(super) fn of(hash: [u8; 32], row: SessionRow) -> Self {
+        Self {
+            id: name(&hash),
+            method: row.method,
+            provider: row.provider,
+            signed_in: row.signed_in,
+            created: row.created,
+            seen: row.seen,
+            expires: row.expires,
+            acr: row.acr,
+            amr: row.amr,
+            address: row.address,
+            agent: row.agent,
+        }
+    }
+}
+
+/// The name of a session in lists.
+fn name(hash: &[u8; 32]) -> String {
+    hex(&hash[..16])
+}
+
+/// Tells whether a session's time is not over.
+pub(super) fn is_in_time(row: &SessionRow, lifetimes: Lifetimes, now: Timestamp) -> Result<(), Dead> {
+    let is_over = |from: Timestamp, span| from.checked_add(span).is_ok_and(|end: Timestamp| end <= now);
+    if row.expires <= now || is_over(row.created, lifetimes.absolute) {
+        return Err(Dead::Old);
+    }
+    if is_over(row.seen, lifetimes.idle) { Err(Dead::Idle) } else { Ok(()) }
+}
+
+/// Tells whether the last use that was written down is long ago.
+pub(super) fn is_unseen(row: &SessionRow, now: Timestamp) -> bool {
+    row.seen.checked_add(SEEN_EVERY).is_ok_and(|next| next <= now)
+}
+
+/// Reads how often all sessions of a provider were ended.
+pub(super) fn provider_epoch(
+    snapshot: &dyn Snapshot,
+    tenant: TenantId,
+    provider: &str,
+) -> Result<u64, RosterError> {
+    Ok(snapshot.counter(tenant, PROVIDER_EPOCHS, provider.as_bytes())?)
+}
+
+/// The beginning of the keys under which a provider's own session is found.
+fn sid_prefix(provider: &str, sid: &str) -> Vec<u8> {
+    let mut key = provider.as_bytes().to_vec();
+    key.push(0);
+    key.extend(Sha256::digest(sid.as_bytes()));
+    key
+}
+
+fn due_key(expires: Timestamp, hash: &[u8; 32]) -> Vec<u8> {
+    let mut key = u64::try_from(expires.as_millisecond()).unwrap_or(0).to_be_bytes().to_vec();
+    key.extend(hash);
+    key
+}
+
+/// Every row of a session but itself.
+fn other_rows(hash: &[u8; 32], row: &SessionRow) -> Vec<(Space, Vec<u8>)> {
+    let mut all = vec![
+        (SESSIONS_OF, [row.person.as_bytes().as_slice(), hash.as_slice()].concat()),
+        (SESSIONS_DUE, due_key(row.expires, hash)),
+    ];
+    if let (Some(provider), Some(sid)) = (&row.provider, &row.sid) {
+        let mut key = sid_prefix(provider, sid);
+        key.extend(hash);
+        all.push((SESSIONS_BY_SID, key));
+    }
+    all
+}
+
+/// What removes a session.
+fn removal(hash: [u8; 32], row: &SessionRow) -> impl Iterator<Item = Write> {
+    let itself = (SESSIONS, hash.to_vec());
+    other_rows(&hash, row).into_iter().chain([itself]).map(|(space, key)| Write::Small {
+        space,
+        key,
+        value: None,
+    })
+}
+
+fn short(text: &str, characters_max: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(characters_max).collect()
+}
+
+impl Roster {
+    /// Acts at a tenant's door: for those of whom nothing is known yet.
+    ///
+    /// # Errors
+    /// [`RosterError::NotFound`] where there is no such tenant.
+    pub fn doorkeeper(&self, tenant: &str, request: RequestId) -> Result<Caller, RosterError> {
+        let row = self.store.snapshot()?.small(TenantId::SYSTEM, TENANTS, tenant.as_bytes())?;
+        let row: TenantRow = rows::decode(&row.ok_or(RosterError::NotFound)?)?;
+        self.of_itself(tenant, row.number, request)
+    }
+
+    /// Begins a session for somebody who proved who they are, in one unit with the link to their identity where that is new. Whoever is being locked
+    /// meanwhile is locked: the unit stands on the number of epochs that the session carries.
+    pub fn sign_in(
+        &self,
+        door: &Caller,
+        entry: &Entry<'_>,
+        lifetimes: Lifetimes,
+    ) -> Result<Result<Entered, Refused>, RosterError> {
+        of_the_firm(door, Scope::UsersWrite)?;
+        let secret = Zeroizing::new(hex(&self.chance.secret()));
+        let hash: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
+        let expires = door.now.checked_add(lifetimes.absolute).map_err(|error| {
+            RosterError::Broken(format!("the clock stands at the end of the calendar: {error}"))
+        })?;
+        let entered = self.carry_out(door, Action::SignIn, |snapshot| {
+            let mut plan = Plan::default();
+            let (person, provider) = match entry.whose {
+                Whose::Person(person) => (person, None),
+                Whose::Identity(identity) => match link::find(snapshot, door, &identity)? {
+                    Err(why) => return Ok((None, Err(Refused::NotLinked(why)))),
+                    Ok(found) => {
+                        plan.given.extend(found.given);
+                        plan.writes.extend(found.writes);
+                        plan.changes.extend(found.changes);
+                        (found.person, Some(identity.provider.to_owned()))
+                    }
+                },
+            };
+            let at = Address::user(person);
+            let Some(stored) = snapshot.get(door.tenant, at)? else {
+                return Ok((None, Err(Refused::NotLetIn { person })));
+            };
+            if !is_let_in(&stored, &core(&stored)?, door.now)? {
+                return Ok((None, Err(Refused::NotLetIn { person })));
+            }
+            let epoch_key = person.as_bytes().to_vec();
+            let provider_epoch = match &provider {
+                Some(provider) => {
+                    let key = provider.as_bytes().to_vec();
+                    let value = snapshot.small(door.tenant, PROVIDER_EPOCHS, &key)?;
+                    plan.given.push(Given::Small(PROVIDER_EPOCHS, key, value));
+                    provider_epoch(snapshot, door.tenant, provider)?
+                }
+                None => 0,
+            };
+            let row = SessionRow {
+                person,
+                epoch: epoch(snapshot, door.tenant, person)?,
+                method: entry.method,
+                provider,
+                provider_epoch,
+                sid: entry.sid.filter(|sid| sid.len() <= CLAIM_CHARACTERS_MAX).map(str::to_owned),
+                signed_in: entry.at.min(door.now),
+                acr: entry.acr.map(|acr| short(acr, CLAIM_CHARACTERS_MAX)),
+                amr: entry.amr.iter().take(AMR_MAX).map(|one| short(one, CLAIM_CHARACTERS_MAX)).collect(),
+                created: door.now,
+                seen: door.now,
+                expires,
+                address: short(entry.address, AGENT_CHARACTERS_MAX),
+                agent: short(entry.agent, AGENT_CHARACTERS_MAX),
+            };
+            plan.given.extend([
+                Given::Exists(at),
+                Given::Small(EPOCHS, epoch_key.clone(), snapshot.small(door.tenant, EPOCHS, &epoch_key)?),
+            ]);
+            let others = other_rows(&hash, &row);
+            plan.writes.push(Write::Small {
+                space: SESSIONS,
+                key: hash.to_vec(),
+                value: Some(rows::encode(&row)?),
+            });
+            plan.writes.extend(others.into_iter().map(|(space, key)| Write::Small {
+                space,
+                key,
+                value: Some(vec![]),
+            }));
+            plan_sign_in(snapshot, door, &stored, entry.at.min(door.now), entry.method.name(), &mut plan)?;
+            plan.subject = Some(at);
+            plan.remark_all(row.provider.iter().map(|name| format!("by {name}")).collect());
+            Ok((Some(plan), Ok(person)))
+        })?;
+        Ok(entered.map(|person| Entered {
+            person,
+            key: SessionKey { tenant: door.tenant, hash },
+            cookie: Zeroizing::new(format!("{}.{}", door.tenant.number(), secret.as_str())),
+            expires,
+        }))
+    }
+
+    /// Writes down that a session was used, where the last time is longer ago than a minute. What is lost of it shortens a session by that much.
+    pub fn session_was_used(&self, key: &SessionKey) -> Result<(), RosterError> {
+        let snapshot = self.store.snapshot()?;
+        let Some(bytes) = snapshot.small(key.tenant, SESSIONS, &key.hash)? else { return Ok(()) };
+        let mut row: SessionRow = rows::decode(&bytes)?;
+        let now = self.now();
+        if !is_unseen(&row, now) {
+            return Ok(());
+        }
+        row.seen = now;
+        let given = vec![Given::Small(SESSIONS, key.hash.to_vec(), Some(bytes))];
+        let value = Some(rows::encode(&row)?);
+        let writes = vec![Write::Small { space: SESSIONS, key: key.hash.to_vec(), value }];
+        // Where somebody else was quicker, it is written down or over.
+        self.store.commit(key.tenant, Unit { given, writes, log: None })?;
+        Ok(())
+    }
+
+    /// Ends one session: signing out. Says whose it was; `None` where there was none.
+    pub fn end_session(&self, door: &Caller, key: &SessionKey) -> Result<Option<ResourceId>, RosterError> {
+        self.end_where(door, |snapshot| {
+            let bytes = snapshot.small(door.tenant, SESSIONS, &key.hash)?;
+            Ok(bytes.map(|_| key.hash).into_iter().collect())
+        })
+        .map(|ended| ended.first().copied())
+    }
+
+    /// Ends one session of a person by its name in lists.
+    ///
+    /// # Errors
+    /// [`RosterError::NotFound`] where they have none of that name.
+    pub fn end_session_named(&self, caller: &Caller, id: ResourceId, name: &str) -> Result<(), RosterError> {
+        of_the_firm(caller, Scope::UsersWrite)?;
+        let ended = self.end_where(caller, |snapshot| {
+            let mut hashes = hashes_of(snapshot, caller.tenant, id)?;
+            hashes.retain(|hash| self::name(hash) == name);
+            Ok(hashes)
+        })?;
+        if ended.is_empty() { Err(RosterError::NotFound) } else { Ok(()) }
+    }
+
+    /// Ends the sessions that began with a session of the provider's own (OpenID Connect Back-Channel Logout, `sid`). Says whose they were.
+    pub fn end_sessions_of_sid(
+        &self,
+        door: &Caller,
+        provider: &str,
+        sid: &str,
+    ) -> Result<Vec<ResourceId>, RosterError> {
+        let prefix = sid_prefix(provider, sid);
+        self.end_where(door, |snapshot| {
+            let rows = all_under(snapshot, door.tenant, SESSIONS_BY_SID, &prefix)?;
+            Ok(rows.iter().filter_map(|key| key.last_chunk::<32>().copied()).collect())
+        })
+    }
+
+    /// Ends everything that an identity had signed in with at its provider (Back-Channel Logout, `sub` alone). What its person signed in with otherwise
+    /// stays.
+    pub fn end_sessions_of_identity(
+        &self,
+        door: &Caller,
+        identity: &Identity<'_>,
+    ) -> Result<Vec<ResourceId>, RosterError> {
+        self.end_where(door, |snapshot| {
+            let Some(person) = link::known(snapshot, door.tenant, identity)? else { return Ok(vec![]) };
+            let mut hashes = Vec::new();
+            for hash in hashes_of(snapshot, door.tenant, person)? {
+                let Some(bytes) = snapshot.small(door.tenant, SESSIONS, &hash)? else { continue };
+                let row: SessionRow = rows::decode(&bytes)?;
+                if row.provider.as_deref() == Some(identity.provider) {
+                    hashes.push(hash);
+                }
+            }
+            Ok(hashes)
+        })
+    }
+
+    /// Ends everything that a person had signed in with (P06, H10), on every machine, now.
+    pub fn end_everything(&self, caller: &Caller, id: ResourceId) -> Result<(), RosterError> {
+        of_the_firm(caller, Scope::UsersWrite)?;
+        self.carry_out(caller, Action::SignInsEnd, |snapshot| {
+            let at = Address::user(id);
+            if !snapshot.exists(caller.tenant, at)? {
+                return Err(RosterError::NotFound);
+            }
+            let plan = Plan {
+                given: vec![Given::Exists(at)],
+                writes: vec![Write::Add { space: EPOCHS, key: id.as_bytes().to_vec(), by: 1 }],
+                subject: Some(at),
+                ..Plan::default()
+            };
+            Ok((Some(plan), ()))
+        })
+    }
+
+    /// Ends everything that anybody had signed in with through a provider.
+    pub fn end_sessions_of_provider(&self, caller: &Caller, provider: &str) -> Result<(), RosterError> {
+        of_the_firm(caller, Scope::Admin)?;
+        self.carry_out(caller, Action::SignInsEnd, |_| {
+            let plan = Plan {
+                writes: vec![Write::Add { space: PROVIDER_EPOCHS, key: provider.as_bytes().to_vec(), by: 1 }],
+                changes: vec![Change::of("provider", None, Some(provider.into()))],
+                ..Plan::default()
+            };
+            Ok((Some(plan), ()))
+        })
+    }
+
+    /// Lists the sessions of a person that are good, latest first.
+    pub fn sessions(
+        &self,
+        caller: &Caller,
+        id: ResourceId,
+        lifetimes: Lifetimes,
+        is_open: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<SessionView>, RosterError> {
+        of_the_firm(caller, Scope::UsersRead)?;
+        let hashes = hashes_of(self.store.snapshot()?.as_ref(), caller.tenant, id)?;
+        let mut good = Vec::new();
+        for hash in hashes {
+            let key = SessionKey { tenant: caller.tenant, hash };
+            if let Ok(live) = self.look_at_session(&key, lifetimes, is_open)? {
+                good.push(live.session);
+            }
+        }
+        good.sort_by_key(|session| std::cmp::Reverse(session.created));
+        Ok(good)
+    }
+
+    /// Removes the rows of sessions that are over. Returns how many; there may be more.
+    pub fn sweep_sessions(&self, tenant: TenantId) -> Result<usize, RosterError> {
+        let snapshot = self.store.snapshot()?;
+        let now = due_key(self.now(), &[0; 32]);
+        let due = snapshot.small_range(tenant, SESSIONS_DUE, &[], None, SWEPT_AT_ONCE_MAX)?;
+        let mut writes = Vec::new();
+        let mut swept = 0_usize;
+        for row in due.iter().take_while(|row| row.key < now) {
+            writes.push(Write::Small { space: SESSIONS_DUE, key: row.key.clone(), value: None });
+            let Some(hash) = row.key.last_chunk::<32>().copied() else { continue };
+            if let Some(bytes) = snapshot.small(tenant, SESSIONS, &hash)? {
+                writes.extend(removal(hash, &rows::decode(&bytes)?));
+            }
+            swept = swept.saturating_add(1);
+        }
+        if !writes.is_empty() {
+            self.store.commit(tenant, Unit { given: vec![], writes, log: None })?;
+        }
+        Ok(swept)
+    }
+
+    /// Ends sessions, in one unit for each person; says whose they were.
+    fn end_where(
+        &self,
+        caller: &Caller,
+        which: impl Fn(&dyn Snapshot) -> Result<Vec<[u8; 32]>, RosterError>,
+    ) -> Result<Vec<ResourceId>, RosterError> {
+        let hashes = which(self.store.snapshot()?.as_ref())?;
+        let mut people = Vec::new();
+        for hash in hashes {
+            let ended = self.carry_out(caller, Action::SignOut, |snapshot| {
+                let Some(bytes) = snapshot.small(caller.tenant, SESSIONS, &hash)? else {
+                    return Ok((None, None));
+                };
+                let row: SessionRow = rows::decode(&bytes)?;
+                let plan = Plan {
+                    writes: removal(hash, &row).collect(),
+                    given: vec![Given::Small(SESSIONS, hash.to_vec(), Some(bytes))],
+                    subject: Some(Address::user(row.person)),
+                    changes: vec![Change::of("session", Some(name(&hash).into()), None)],
+                    ..Plan::default()
+                };
+                Ok((Some(plan), Some(row.person)))
+            })?;
+            people.extend(ended.filter(|person| !people.contains(person)));
+        }
+        Ok(people)
+    }
+}
+
+/// Why a proof did not let somebody in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The identity is nobody's.
+    #[error(transparent)]
+    NotLinked(NotLinked),
+    /// The person is locked, has left, or is not there yet.
+    #[error("the person {person} is not let in: locked, departed, or before their first day")]
+    NotLetIn {
+        /// Who.
+        person: ResourceId,
+    },
+}
+
+/// What removes every session of a person.
+pub(in crate::roster) fn forget(
+    snapshot: &dyn Snapshot,
+    tenant: TenantId,
+    person: ResourceId,
+) -> Result<Vec<Write>, RosterError> {
+    let mut writes = Vec::new();
+    for hash in hashes_of(snapshot, tenant, person)? {
+        if let Some(bytes) = snapshot.small(tenant, SESSIONS, &hash)? {
+            writes.extend(removal(hash, &rows::decode(&bytes)?));
+        }
+    }
+    Ok(writes)
+}
+
+fn hashes_of(
+    snapshot: &dyn Snapshot,
+    tenant: TenantId,
+    person: ResourceId,
+) -> Result<Vec<[u8; 32]>, RosterError> {
+    let keys = all_under(snapshot, tenant, SESSIONS_OF, person.as_bytes())?;
+    Ok(keys.iter().filter_map(|key| key.last_chunk::<32>().copied()).collect())
+}
+
+/// Reads every key that begins so.
+fn all_under(
+    snapshot: &dyn Snapshot,
+    tenant: TenantId,
+    space: Space,
+    prefix: &[u8],
+) -> Result<Vec<Vec<u8>>, RosterError> {
+    let mut keys: Vec<Vec<u8>> = Vec::new();
+    loop {
+        let page =
+            snapshot.small_range(tenant, space, prefix, keys.last().map(Vec::as_slice), PAGE_ROWS_MAX)?;
+        let last = page.len() < PAGE_ROWS_MAX;
+        keys.extend(page.into_iter().map(|row| row.key));
+        if last {
+            return Ok(keys);
+        }
+    }
+}
