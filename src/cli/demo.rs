@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 
 use super::{Exit, Refused, World};
@@ -140,7 +140,7 @@ async fn story(
     let guid = || rim.chance.uuid(rim.clock.now());
     let mut firms = Client::connect(at.public, token).await?;
     let mut admin = Client::connect(at.admin, token).await?;
-    let [(_, first), (_, second)] = clients else { bail!("expected two connections") };
+    let [(_, first), (_, second)] = clients.first_chunk_mut().context("expected two connections")?;
     okta::first_sync(&mut Player::new(first, told)).await?;
     let lists = firm::lists(&mut Player::new(&mut firms, told)).await?;
     let people = entra::assign_people(&mut Player::new(second, told), &guid).await?;

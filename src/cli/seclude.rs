@@ -9,6 +9,10 @@ pub(super) enum NewFiles {
     /// Its owner's alone: they hold people, tokens or rates.
     Owners,
     /// As the mask has it under which the command was started: sources and reports, which others are to read.
+    #[cfg_attr(
+        not(feature = "plugins"),
+        expect(dead_code, reason = "only the commands for authors of plugins write such files")
+    )]
     AsUsual,
 }
 

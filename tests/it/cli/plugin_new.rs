@@ -126,3 +126,33 @@ fn a_folder_that_has_something_in_it_is_left_as_it_is() {
     let said = new(at.path(), &["Seats!", "--lang", "js"]).failed();
     assert!(said.contains("expected a name of small letters"), "{said}");
 }
+
+/// What stands between two lines of fences in the guide.
+fn in_guide(language: &str) -> String {
+    let guide = include_str!("../../../docs/plugins/README.md");
+    let (_, rest) = guide.split_once(&format!("```{language}\n")).unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_guide_shows_what_a_new_folder_holds_and_settings_that_are_right() {
+    let at = tempfile::tempdir().unwrap();
+    new(at.path(), &["visibility", "--lang", "rust"]).done();
+    let vector = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let first = read(&at.path().join("visibility"), "tests/01-hours-only.json");
+    assert_eq!(vector(&in_guide("json")), vector(&first));
+    // Its component takes a compiler: everything else about the settings is right.
+    let settings = in_guide("toml").replace('…', &"0".repeat(64));
+    fs::create_dir(at.path().join("plugins")).unwrap();
+    fs::write(at.path().join("rosterd.toml"), settings).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
+    command.args(["config", "check", "--config", "rosterd.toml"]).env_clear().current_dir(at.path());
+    let said = run(&mut command).failed();
+    assert!(
+        said.starts_with(
+            "error: plugin visibility: plugins/visibility.wasm: cannot be read: there is no such file"
+        ),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
