@@ -74,6 +74,25 @@ impl Plugins {
     }
 }
 
+/// Takes the plugins of the settings through every check of a start, without a roster: schemas of operators' own are believed to be there. Says what
+/// is odd but no reason not to start; on a mistake, each in a line. Compiles.
+pub fn check(config: &Config, rim: &Rim) -> Result<Vec<String>, Vec<String>> {
+    let host = Host::new(Arc::clone(&rim.clock));
+    match host.prepare(&options(config), &specs(config), &Names::without_own()) {
+        Ok(prepared) => {
+            let absent = prepared.take_over().absent;
+            let odd = |(name, why): (String, String)| {
+                format!("plugin {name}: {why}; it is not required, so on_failure decides in its place")
+            };
+            Ok(absent.into_iter().map(odd).collect())
+        }
+        Err(HostError::Load(errors)) => {
+            Err(errors.into_iter().map(|(name, error)| format!("plugin {name}: {error}")).collect())
+        }
+        Err(error) => Err(vec![error.to_string()]),
+    }
+}
+
 /// Where plugins lie, in the words of the host.
 pub fn options(config: &Config) -> Options {
     let host = &config.plugin_host;

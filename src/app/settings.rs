@@ -2,12 +2,14 @@
 
 mod rights;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use crate::config::connections::{self, Known, Unknown};
 use crate::config::webhooks::WEBHOOKS_MAX;
 use crate::config::{self, Config};
 use crate::http::admin::COMMAND_WITHIN;
@@ -20,7 +22,7 @@ use crate::outbox::feed::WAIT_MAX;
 use crate::outbox::{Hook, HookError, Settings};
 use crate::psa::authority::{AttributeGroup, Authority};
 use crate::psa::policy::{Deprovision, Policies, Policy, Rehire};
-use crate::roster::Roster;
+use crate::roster::{Roster, RosterError};
 
 /// The bounds of a listener.
 pub(super) fn limits(config: &Config) -> Limits {
@@ -124,7 +126,7 @@ fn authority(said: &config::people::Authority) -> (String, Arc<Authority>) {
     (said.connection.clone(), Arc::new(authority))
 }
 
-/// Gives the roster what tenants have decided, and says which of those there are not.
+/// Gives the roster what tenants have decided, and says which tenants and connections of the settings there are not.
 pub(super) fn hold_policies(roster: &Roster, config: &Config) {
     match roster.set_policies(policies(config)) {
         Ok(unknown) => {
@@ -137,6 +139,33 @@ pub(super) fn hold_policies(roster: &Roster, config: &Config) {
         }
         Err(error) => tracing::error!(%error, "whether every tenant with settings exists could not be read"),
     }
+    match known_connections(roster) {
+        Ok(known) => {
+            for Unknown { key, tenant, connection, known } in connections::unknown(config, &known) {
+                let tenant = tenant.unwrap_or_default();
+                tracing::warn!(
+                    key,
+                    tenant,
+                    connection,
+                    known,
+                    "the settings name a connection that does not exist; nothing follows from that until it is made"
+                );
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "whether every connection in the settings exists could not be read");
+        }
+    }
+}
+
+fn known_connections(roster: &Roster) -> Result<BTreeSet<Known>, RosterError> {
+    let mut known = BTreeSet::new();
+    for tenant in roster.tenants()? {
+        let caller = roster.operator(&tenant.name, roster.request_id())?;
+        let connections = roster.connections(&caller)?.into_iter();
+        known.extend(connections.map(|one| Known { tenant: tenant.name.clone(), connection: one.name }));
+    }
+    Ok(known)
 }
 
 /// How webhooks are delivered to: as other requests, and as many at once as all webhooks together may have under way.

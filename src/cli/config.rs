@@ -5,9 +5,13 @@ use std::io::Write;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use super::operator::Operator;
 use super::settings::SettingsArgs;
-use super::{Exit, World};
+use super::{Exit, World, unexpected};
+use crate::app::{Rim, plugins};
+use crate::config::connections::{Known, unknown};
 use crate::config::{Config, ConfigErrors, reference, surroundings};
+use crate::roster::{Command, Reply};
 
 /// What to do with the settings.
 #[derive(Debug, Subcommand)]
@@ -19,7 +23,8 @@ Examples:
   ROSTERD_SERVER__LISTEN=127.0.0.1:9000 rosterd config check
 
 Prints one line for each mistake, with file, line and key, and exits with 1 if there is one.
-Files and folders that the settings name are looked at, and not changed.")]
+Files and folders that the settings name are looked at, and not changed; plugins are loaded as `serve` would load
+them. Where a daemon serves the folder it is asked which connections there are, and names of others are warned of.")]
     Check(ConfigArgs),
     /// Print every key with the value that holds, as TOML.
     #[command(after_help = "\
@@ -54,17 +59,44 @@ pub fn run(command: &ConfigCommand, world: &mut World<'_>) -> Result<Exit> {
 }
 
 fn check(args: &ConfigArgs, world: &mut World<'_>) -> Result<Exit> {
-    let loaded = Config::load(&args.settings.sources(world.environment.clone()));
-    match loaded.and_then(|config| surroundings::look(&config)) {
-        Ok(warnings) => {
-            for warning in warnings {
-                writeln!(world.err, "warning: {warning}")?;
-            }
-            writeln!(world.out, "The settings are right.")?;
-            Ok(Exit::Done)
-        }
-        Err(errors) => report(&errors, world.err),
+    let config = match Config::load(&args.settings.sources(world.environment.clone())) {
+        Ok(config) => config,
+        Err(errors) => return report(&errors, world.err),
+    };
+    let mut ended = Exit::Done;
+    let mut warnings = Vec::new();
+    match surroundings::look(&config) {
+        Ok(odd) => warnings.extend(odd),
+        Err(errors) => ended = report(&errors, world.err)?,
     }
+    match plugins::check(&config, &Rim::default()) {
+        Ok(odd) => warnings.extend(odd),
+        Err(wrong) => {
+            ended = Exit::Failed;
+            for problem in wrong {
+                writeln!(world.err, "error: {problem}")?;
+            }
+        }
+    }
+    if let Some(operator) = Operator::running(&config) {
+        warnings.extend(unknown_connections(&config, &operator)?);
+    }
+    for warning in warnings {
+        writeln!(world.err, "warning: {warning}")?;
+    }
+    if ended == Exit::Done {
+        writeln!(world.out, "The settings are right.")?;
+    }
+    Ok(ended)
+}
+
+/// Asks the daemon which connections there are. A folder at rest is not opened for that: a newer build would bring it up to date.
+fn unknown_connections(config: &Config, operator: &Operator) -> Result<Vec<String>> {
+    let Reply::Connections { connections } = operator.ask(Command::ConnectionList { tenant: None })? else {
+        return Err(unexpected());
+    };
+    let known = connections.into_iter().map(|one| Known { tenant: one.tenant, connection: one.what.name });
+    Ok(unknown(config, &known.collect()).iter().map(ToString::to_string).collect())
 }
 
 fn show(args: &ConfigArgs, world: &mut World<'_>) -> Result<Exit> {

@@ -1,6 +1,7 @@
 //! `rosterd demo`: its arguments, and the order of what it shows.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ const READ_BACK_HOURS: i64 = 24;
 /// Show what rosterd does, on a fresh folder and free ports.
 ///
 /// Starts the daemon, plays the first syncs of two identity providers through real HTTP, Okta and Entra ID, each in its own
-/// dialect (people, groups, changes, somebody who leaves), with a plugin that knows what each title costs; adds what the firm itself knows (employment, rates, a seat, a lock, a leaver on a day)
+/// dialect (people, groups, changes, somebody who leaves), with the four shipped plugins, which say what people cost, how they are employed, which seat and user type they have; adds what the firm itself knows (employment, rates, a seat, a lock, a leaver on a day)
 /// and shows what somebody may do and why; prints what the roster now holds, says what to type next, and serves until Ctrl-C.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -59,7 +60,7 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<Exit> {
         .flag("demo", "admin.listen", "127.0.0.1:0");
     #[cfg(feature = "plugins")]
     let sources = sources.file(
-        mapping::lay_out(&plugins_beside(&dir), ENTRA_CONNECTION).context("lay out the demo's plugin")?,
+        mapping::lay_out(&plugins_beside(&dir), ENTRA_CONNECTION).context("lay out the demo's plugins")?,
     );
     let config = Config::load(&sources).map_err(Refused)?;
     telemetry::start(LogForm::Readable, "warn")?;
@@ -69,59 +70,90 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<Exit> {
     runtime.block_on(async {
         let daemon = Daemon::start(&config, Arc::clone(&roster), &rim).await?;
         tokio::spawn(daemon.drain().on_signals()?);
-        writeln!(world.err, "rosterd serves {} from {}", daemon.base_url(), dir.display())?;
-        let mut clients = Vec::new();
-        for key in &keys {
-            clients.push((key.connection, Client::connect(daemon.public(), &key.token).await?));
-        }
-        if !is_new {
-            writeln!(
-                world.err,
-                "\nThis folder holds a roster already: nothing is played, it is read back from disk."
-            )?;
-        }
-        for (connection, client) in clients.iter_mut().filter(|_| is_new) {
-            let mut player = Player::new(client, world.err);
-            if *connection == ENTRA_CONNECTION {
-                entra::first_sync(&mut player, &|| rim.chance.uuid(rim.clock.now())).await?;
-            } else {
-                okta::first_sync(&mut player).await?;
+        let at =
+            At { public: daemon.public(), admin: daemon.admin(), base_url: daemon.base_url().to_owned() };
+        writeln!(world.err, "rosterd serves {} from {}", at.base_url, dir.display())?;
+        let drain = daemon.drain().clone();
+        // What a daemon does beside serving, such as mapping the members of a group, goes on meanwhile.
+        let serving = tokio::spawn(daemon.finish());
+        let shown = async {
+            let mut clients = Vec::new();
+            for key in &keys {
+                clients.push((key.connection, Client::connect(at.public, &key.token).await?));
             }
+            if is_new {
+                let token = firms_token(&roster, &config)?;
+                story(&at, &mut clients, &token, &rim, world.err).await?;
+            } else {
+                writeln!(
+                    world.err,
+                    "\nThis folder holds a roster already: nothing is played, it is read back from disk."
+                )?;
+            }
+            show_all(&mut clients, world).await?;
+            if !args.once {
+                what_next(&at, &dir, &keys, world.err)?;
+            }
+            anyhow::Ok(())
+        };
+        let shown = shown.await;
+        if args.once || shown.is_err() {
+            drain.begin();
         }
-        if is_new {
-            let token = firms_token(&roster, &config)?;
-            let mut client = Client::connect(daemon.public(), &token).await?;
-            #[cfg(feature = "plugins")]
-            mapping::show(&mut Player::new(&mut client, world.err)).await?;
-            let ada = firm::first_day(&mut Player::new(&mut client, world.err)).await?;
-            let mut admin = Client::connect(daemon.admin(), &token).await?;
-            firm::explain(&mut admin, &ada, world.err).await?;
-        }
-        writeln!(world.err, "\nThe roster now holds, for each connection what came through it:")?;
-        world.err.flush()?;
-        for (connection, client) in &mut clients {
-            writeln!(world.out, "\nConnection {connection}")?;
-            show::roster(client, world.out).await?;
-        }
-        world.out.flush()?;
-        drop(clients);
-        if args.once {
-            daemon.drain().begin();
-        } else {
-            what_next(&daemon, &dir, &keys, world.err)?;
-        }
-        daemon.finish().await;
-        anyhow::Ok(())
+        serving.await?;
+        shown
     })?;
     writeln!(
         world.err,
-        "Stopped. The roster stays in {}; remove the folder (and the demo's plugin beside it) when you are done.",
+        "Stopped. The roster stays in {}; remove the folder (and the demo's plugins beside it) when you are done.",
         dir.display()
     )?;
     Ok(Exit::Done)
 }
 
-/// Where the demo's plugin lies: a folder of its own beside the data.
+/// Where the daemon is.
+struct At {
+    public: SocketAddr,
+    admin: SocketAddr,
+    base_url: String,
+}
+
+/// Shows what the roster holds, for each connection what came through it.
+async fn show_all(clients: &mut [(&'static str, Client)], world: &mut World<'_>) -> Result<()> {
+    writeln!(world.err, "\nThe roster now holds, for each connection what came through it:")?;
+    world.err.flush()?;
+    for (connection, client) in clients {
+        writeln!(world.out, "\nConnection {connection}")?;
+        show::roster(client, world.out).await?;
+    }
+    Ok(world.out.flush()?)
+}
+
+/// Plays what happens on a fresh folder: Okta's people, the firm's own lists, Entra's people with whom plugins map, and what the firm adds.
+async fn story(
+    at: &At,
+    clients: &mut [(&'static str, Client)],
+    token: &str,
+    rim: &Rim,
+    told: &mut dyn Write,
+) -> Result<()> {
+    let guid = || rim.chance.uuid(rim.clock.now());
+    let mut firms = Client::connect(at.public, token).await?;
+    let mut admin = Client::connect(at.admin, token).await?;
+    let [(_, first), (_, second)] = clients.first_chunk_mut().context("expected two connections")?;
+    okta::first_sync(&mut Player::new(first, told)).await?;
+    let lists = firm::lists(&mut Player::new(&mut firms, told)).await?;
+    let people = entra::assign_people(&mut Player::new(second, told), &guid).await?;
+    #[cfg(feature = "plugins")]
+    mapping::decide(&mut Player::new(&mut firms, told)).await?;
+    entra::change_people(&mut Player::new(second, told), &people, &guid).await?;
+    #[cfg(feature = "plugins")]
+    mapping::show(&mut Player::new(&mut firms, told), &mut admin).await?;
+    let ada = firm::first_day(&mut Player::new(&mut firms, told), &lists).await?;
+    firm::explain(&mut admin, &ada, told).await
+}
+
+/// Where the demo's plugins lie: a folder of its own beside the data.
 #[cfg(feature = "plugins")]
 fn plugins_beside(dir: &Path) -> PathBuf {
     let mut name = dir.file_name().unwrap_or_default().to_owned();
@@ -166,8 +198,14 @@ fn first_token(roster: &Roster, config: &Config) -> Result<String> {
 
 /// Gives the firm's own program a token for a day.
 fn firms_token(roster: &Roster, config: &Config) -> Result<String> {
-    let scopes =
-        [Scope::UsersRead, Scope::UsersWrite, Scope::KindsRead, Scope::KindsWrite, Scope::Financials];
+    let scopes = [
+        Scope::UsersRead,
+        Scope::UsersWrite,
+        Scope::KindsRead,
+        Scope::KindsWrite,
+        Scope::Financials,
+        Scope::Audit,
+    ];
     let caller = roster.operator(FIRST_TENANT, roster.request_id())?;
     let hours = 24_i64.saturating_mul(config.tokens.lifetime_days.into()).min(READ_BACK_HOURS);
     let lifetime = jiff::SignedDuration::from_hours(hours);
@@ -189,8 +227,8 @@ fn token(roster: &Roster, caller: &Caller, connection: &str, hours: i64) -> Resu
     Ok(issued.secret.to_string())
 }
 
-fn what_next(daemon: &Daemon, dir: &Path, keys: &[Key], err: &mut dyn Write) -> Result<()> {
-    let (base, dir) = (daemon.base_url(), dir.display());
+fn what_next(at: &At, dir: &Path, keys: &[Key], err: &mut dyn Write) -> Result<()> {
+    let (base, dir) = (&at.base_url, dir.display());
     let [Key { token, .. }, ..] = keys else { return Ok(()) };
     writeln!(
         err,

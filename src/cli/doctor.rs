@@ -14,7 +14,7 @@ use super::operator::Operator;
 use super::settings::SettingsArgs;
 use super::{Exit, World, table, unexpected};
 use crate::doctor::report::{Credential, Failed, Standing};
-use crate::doctor::{Explanation, Finding, Level, Question, Reply, Report, RequestView};
+use crate::doctor::{Call, Explanation, Finding, Level, Proposal, Question, Reply, Report, RequestView};
 use crate::telemetry::escape;
 
 /// Shown below the help of `requests`.
@@ -351,6 +351,30 @@ fn credential_line(credential: &Credential) -> String {
     format!("{standing}, {until}, last used: {used} (token {})", credential.id)
 }
 
+/// Shows which plugins were asked, and what became of what they proposed.
+fn show_calls(world: &mut World<'_>, calls: &[Call]) -> Result<()> {
+    if !calls.is_empty() {
+        writeln!(world.out, "\nPlugins that were asked:")?;
+    }
+    for call in calls {
+        let said = match (call.proposals.is_empty(), call.findings.is_empty()) {
+            (true, true) => ": proposed nothing",
+            _ => "",
+        };
+        let failed =
+            if call.outcome == "ok" { said.to_owned() } else { format!(" failed: {}", call.outcome) };
+        line(world, &format!("  {} ({}){failed}", call.plugin, call.hook))?;
+        for Proposal { proposal, refused } in &call.proposals {
+            let became = refused.as_ref().map_or_else(|| "taken".to_owned(), |why| format!("refused: {why}"));
+            line(world, &format!("    {proposal}: {became}"))?;
+        }
+        for finding in &call.findings {
+            line(world, &format!("    found {finding}"))?;
+        }
+    }
+    Ok(())
+}
+
 fn show_explanation(world: &mut World<'_>, explanation: &Explanation) -> Result<()> {
     let on = explanation.subject.as_ref().map(|subject| {
         let name = subject.display.as_deref().unwrap_or("no longer there");
@@ -376,6 +400,9 @@ fn show_explanation(world: &mut World<'_>, explanation: &Explanation) -> Result<
     for used in &explanation.leniencies {
         fact(world, "leniency", format!("{}: {}", used.rule, used.meaning))?;
     }
+    for remark in &explanation.remarks {
+        fact(world, "remark", remark)?;
+    }
     writeln!(world.out)?;
     if explanation.erased {
         writeln!(world.out, "The values were erased.")?;
@@ -398,6 +425,7 @@ fn show_explanation(world: &mut World<'_>, explanation: &Explanation) -> Result<
             line(world, &format!("    because {because}"))?;
         }
     }
+    show_calls(world, &explanation.plugins)?;
     writeln!(world.out)?;
     match &explanation.sent {
         Some(request) => {

@@ -36,6 +36,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{ConfigErrors, Environment};
+use seclude::NewFiles;
 
 /// Identity provisioning for firms that sell people's time: SCIM 2.0 in, a durable roster of people inside.
 #[derive(Debug, Parser)]
@@ -114,6 +115,17 @@ pub enum Command {
     Version(version::VersionArgs),
 }
 
+impl Command {
+    /// Whose the files are that it creates: its owner's alone, unless nothing in them is anybody's secret.
+    const fn new_files(&self) -> NewFiles {
+        match self {
+            #[cfg(feature = "plugins")]
+            Self::Plugin(plugin::PluginCommand::New(_) | plugin::PluginCommand::Test(_)) => NewFiles::AsUsual,
+            _ => NewFiles::Owners,
+        }
+    }
+}
+
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -161,7 +173,7 @@ pub fn run() -> ExitCode {
     let mut out = io::stdout().lock();
     let mut err = io::stderr();
     let mut world = World { out: &mut out, err: &mut err, environment: Environment::of_process() };
-    seclude::from_others();
+    seclude::from_others(cli.command.new_files());
     let ended = catch_unwind(AssertUnwindSafe(|| dispatch(cli.command, &mut world)));
     let ended = ended.unwrap_or_else(|_| Err(anyhow::anyhow!(DEFECT))).and_then(|exit| {
         world.out.flush()?;

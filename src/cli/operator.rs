@@ -43,9 +43,8 @@ impl Operator {
     /// Finds the roster that the settings name. An empty folder is refused, so that a mistyped path makes nothing.
     pub fn reach(settings: &SettingsArgs, world: &World<'_>) -> Result<Self> {
         let config = Config::load(&settings.sources(world.environment.clone())).map_err(Refused)?;
-        let socket = config.admin.socket_path(&config.data);
-        if std::os::unix::net::UnixStream::connect(&socket).is_ok() {
-            return Ok(Self::Daemon(socket));
+        if let Some(daemon) = Self::running(&config) {
+            return Ok(daemon);
         }
         let dir = &config.data.dir;
         if !dir.join("FORMAT").exists() {
@@ -57,6 +56,12 @@ impl Operator {
         // A panic of the engine at a damaged page comes back as an error with a sentence; its own words would only stand before that.
         panics::install_hook();
         Ok(Self::Folder(dir.clone(), app::open_roster(&config, &Rim::default())?))
+    }
+
+    /// Finds the daemon that serves the folder of the settings, if one does.
+    pub fn running(config: &Config) -> Option<Self> {
+        let socket = config.admin.socket_path(&config.data);
+        std::os::unix::net::UnixStream::connect(&socket).is_ok().then_some(Self::Daemon(socket))
     }
 
     /// Asks for one thing.

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
 //! `audit`, `tokens`, `net`, `people`, `permissions` with its presets, `outbox`: one struct each; `webhooks`, `plugins`: lists of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
-//! [`surroundings`] (what only the file system can tell), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
+//! [`surroundings`] (what only the file system can tell), [`connections`] (names that only the store can tell to be right), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
 //! A `Config` that exists is valid. Knows nothing of who uses it; adding a key takes its field, its line in
@@ -11,6 +11,7 @@
 pub mod admin;
 pub mod audit;
 pub mod base_path;
+pub mod connections;
 pub mod data;
 pub mod environment;
 mod findings;

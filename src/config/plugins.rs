@@ -176,7 +176,7 @@ const KEYS: [(&str, &str, &str, &str); 18] = [
         "sources",
         "list of texts",
         "[]",
-        "About whose requests it is asked: `connection` or `tenant/connection`. All when there is none.",
+        "About whose requests it is asked: `connection` or `tenant/connection`. Every provider's when there is none, and never an administrator's (`local`) unless that is named.",
     ),
     (
         "hooks",

@@ -18,8 +18,8 @@ const PEOPLE: [(&str, &str, &str, &str); 4] = [
     ("Dennis", "Ritchie", "Consultant", "Compilers"),
 ];
 
-/// Plays the whole synchronisation, and tells each step. `guid` makes up the ids that objects have at Entra.
-pub async fn first_sync(entra: &mut Player<'_>, guid: &dyn Fn() -> Uuid) -> Result<()> {
+/// Has its people come, and tells each step. `guid` makes up the ids that objects have at Entra. Returns the ids that they have here.
+pub async fn assign_people(entra: &mut Player<'_>, guid: &dyn Fn() -> Uuid) -> Result<[String; 4]> {
     entra.chapter("Acme buys Nordlys, whose people are in Entra ID: it tests its own connection with a name that cannot exist")?;
     find_nobody(entra, &guid().to_string()).await?;
     entra.chapter("What Okta keeps is not there for Entra: it looks for Ada, and finds nobody")?;
@@ -30,12 +30,19 @@ pub async fn first_sync(entra: &mut Player<'_>, guid: &dyn Fn() -> Uuid) -> Resu
         let manager = ids.first().cloned();
         ids.push(assign(entra, person, manager.as_deref(), guid()).await?);
     }
-    let [kristen, frances, adele, dennis] =
-        <[String; 4]>::try_from(ids).map_err(|ids| anyhow::anyhow!("{} ids", ids.len()))?;
+    <[String; 4]>::try_from(ids).map_err(|ids| anyhow::anyhow!("{} ids", ids.len()))
+}
+
+/// Fills its group and changes those people, and tells each step.
+pub async fn change_people(
+    entra: &mut Player<'_>,
+    [kristen, frances, adele, dennis]: &[String; 4],
+    guid: &dyn Fn() -> Uuid,
+) -> Result<()> {
     entra.chapter("A group is created empty, and filled by PATCH")?;
     let nordlys = group(entra, "Nordlys", guid()).await?;
     let members: Vec<Value> =
-        [&kristen, &frances, &adele].map(|id| json!({ "$ref": null, "value": id })).to_vec();
+        [kristen, frances, adele].map(|id| json!({ "$ref": null, "value": id })).to_vec();
     entra
         .patch(&format!("/Groups/{nordlys}"), json!([{ "op": "Add", "path": "members", "value": members }]))
         .await?;
@@ -80,6 +87,7 @@ async fn assign(
         "displayName": name,
         "title": title,
         "emails": [{ "primary": true, "type": "work", "value": login }],
+        "addresses": [{ "type": "work", "country": "NO" }],
         "meta": { "resourceType": "User" },
         "name": { "formatted": name, "familyName": family, "givenName": given },
         "roles": [],

@@ -10,17 +10,27 @@ use super::client::Client;
 use super::play::{Player, id_of};
 
 /// The PSA extension of people.
-const PSA: &str = "urn:rosterd:scim:schemas:extension:psa:1.0:User";
+pub(super) const PSA: &str = "urn:rosterd:scim:schemas:extension:psa:1.0:User";
 const ADA: &str = "ada.byron@acme.example";
 const EDSGER: &str = "edsger.dijkstra@acme.example";
 const RADIA: &str = "radia.perlman@acme.example";
 
-/// Plays the firm's first day, and tells each step. Returns whom it is worth asking about: Ada's id.
-pub async fn first_day(firm: &mut Player<'_>) -> Result<String> {
+/// The firm's own lists, of which people are given something, by id.
+#[derive(Debug)]
+pub struct Lists {
+    company: String,
+    nordics: String,
+    week: String,
+    seats: String,
+    lead: String,
+}
+
+/// Makes the firm's own lists, and tells each step.
+pub async fn lists(firm: &mut Player<'_>) -> Result<Lists> {
     firm.chapter(
         "The firm's own lists: an employer, cost centres, working hours, seats, a bundle of permissions",
     )?;
-    let acme = make(
+    let company = make(
         firm,
         "/Companies",
         json!({ "displayName": "Acme", "baseCurrency": "EUR", "timeZone": "Europe/Helsinki" }),
@@ -35,25 +45,33 @@ pub async fn first_day(firm: &mut Player<'_>) -> Result<String> {
         json!({ "displayName": "Full time", "country": "FI", "hours": hours }),
     )
     .await?;
+    let norway = json!({ "displayName": "Norway 37.5 h", "country": "NO", "hours": hours });
+    make(firm, "/EmploymentTemplates", norway).await?;
     let seats = make(firm, "/LicensePools", json!({ "displayName": "Professional", "seats": 10 })).await?;
     let lead = json!([
         { "permission": "users.view", "level": "all" },
         { "permission": "rates.view", "level": "assigned" },
     ]);
     let lead = make(firm, "/UserTypes", json!({ "displayName": "Team lead", "grants": lead })).await?;
+    let own = json!([{ "permission": "users.view", "level": "own" }]);
+    make(firm, "/UserTypes", json!({ "displayName": "Consultant", "grants": own })).await?;
+    Ok(Lists { company, nordics, week, seats, lead })
+}
 
+/// Plays the firm's first day, and tells each step. Returns whom it is worth asking about: Ada's id.
+pub async fn first_day(firm: &mut Player<'_>, lists: &Lists) -> Result<String> {
     firm.chapter(
         "Ada is employed, leads a team in the Nordics, has a seat, and costs more from next year on",
     )?;
     let ada = find(firm, ADA).await?;
     let psa = json!({
         "kind": "employee",
-        "company": { "value": acme },
-        "employments": [{ "startDate": "2026-01-01", "template": week }],
+        "company": { "value": lists.company },
+        "employments": [{ "startDate": "2026-01-01", "template": lists.week }],
         "costRates": [{ "startDate": "2026-01-01", "amount": "62.50" }, { "startDate": "2027-01-01", "amount": "65.00" }],
         "billingRates": [{ "startDate": "2026-01-01", "amount": "140.00", "currency": "EUR" }],
-        "userTypes": [{ "value": lead, "primary": true, "costCenter": nordics }],
-        "license": { "value": seats },
+        "userTypes": [{ "value": lists.lead, "primary": true, "costCenter": lists.nordics }],
+        "license": { "value": lists.seats },
     });
     firm.patch(&format!("/Users/{ada}"), json!([{ "op": "add", "value": { PSA: psa } }])).await?;
 
@@ -104,7 +122,7 @@ async fn make(firm: &mut Player<'_>, path: &str, body: Value) -> Result<String> 
     id_of(&firm.send(Method::POST, path, Some(body), StatusCode::CREATED).await?)
 }
 
-async fn find(firm: &mut Player<'_>, name: &str) -> Result<String> {
+pub(super) async fn find(firm: &mut Player<'_>, name: &str) -> Result<String> {
     let found = firm.get(&format!("/Users?filter=userName+eq+%22{name}%22")).await?;
     id_of(found.get("Resources").and_then(|all| all.get(0)).with_context(|| format!("{name} is not there"))?)
 }

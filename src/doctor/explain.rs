@@ -11,7 +11,7 @@ use crate::requests::{SecretNames, redact};
 use crate::roster::{Caller, LOCAL_NAME, RosterError};
 use crate::scim::attr::{Resolved, resolve};
 use crate::scim::{Kind, fold};
-use crate::store::{Action, Actor, Change, Facts, Seq, Values};
+use crate::store::{Action, Actor, Asked, Change, Facts, Seq, Values};
 
 /// Where a change came from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,12 @@ pub struct Explanation {
     pub sent: Option<RequestView>,
     /// Leniencies that the request needed.
     pub leniencies: Vec<Used>,
+    /// Remarks about plugins that were asked.
+    #[serde(default)]
+    pub remarks: Vec<String>,
+    /// Plugins that were asked, and what became of what they proposed.
+    #[serde(default)]
+    pub plugins: Vec<Call>,
     /// What the attributes were and became.
     pub values: Vec<Became>,
     /// Whether the values were erased since.
@@ -60,6 +66,39 @@ pub struct Used {
     pub rule: String,
     /// What it means.
     pub meaning: String,
+}
+
+/// A plugin that was asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// Its name.
+    pub plugin: String,
+    /// At which hook.
+    pub hook: String,
+    /// `ok`, or in a word how it failed.
+    pub outcome: String,
+    /// What it proposed.
+    pub proposals: Vec<Proposal>,
+    /// What it found.
+    pub findings: Vec<Value>,
+}
+
+/// One proposal of a plugin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// What, as an object with one member.
+    pub proposal: Value,
+    /// Why it was refused; `None` where it was taken.
+    pub refused: Option<String>,
+}
+
+impl From<Asked> for Call {
+    fn from(asked: Asked) -> Self {
+        let Asked { plugin, hook, outcome, proposals, findings, .. } = asked;
+        let proposals =
+            proposals.into_iter().map(|one| Proposal { proposal: one.proposal, refused: one.refused });
+        Self { plugin, hook, outcome, proposals: proposals.collect(), findings }
+    }
 }
 
 /// What an attribute was and became.
@@ -127,6 +166,9 @@ impl Doctor {
         let kind = facts.subject.and_then(|at| self.roster.kinds().by_id(at.kind));
         let source =
             Source { facts: &facts, sent: sent.as_ref(), kind: kind.map(AsRef::as_ref), names: &self.names };
+        let (remarks, rules) = facts.notes.iter().partition::<Vec<_>, _>(|note| leniency::is_remark(note));
+        let erased = values.is_none();
+        let (changes, asked) = values.map_or_else(Default::default, |values| (values.changes, values.asked));
         Ok(Explanation {
             change,
             when: facts.when,
@@ -136,13 +178,11 @@ impl Doctor {
             result: facts.result.clone(),
             subject,
             request: facts.request,
-            leniencies: facts.notes.iter().map(|note| used(note)).collect(),
-            erased: values.is_none(),
-            values: values
-                .into_iter()
-                .flat_map(|values| values.changes)
-                .map(|change| source.became(change))
-                .collect(),
+            leniencies: rules.into_iter().map(|note| used(note)).collect(),
+            remarks: remarks.into_iter().cloned().collect(),
+            plugins: asked.into_iter().map(Call::from).collect(),
+            erased,
+            values: changes.into_iter().map(|change| source.became(change)).collect(),
             sent,
         })
     }
@@ -248,6 +288,10 @@ impl Source<'_> {
                     .to_owned(),
             ),
             _ if !whole => None,
+            _ if !self.facts.asked.is_empty() => Some(
+                "the request does not name it: it follows from what it does name, from a leniency above, or from a plugin below"
+                    .to_owned(),
+            ),
             _ => Some(
                 "the request does not name it: it follows from what it does name, or from a leniency above"
                     .to_owned(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::leniency;
 use super::report::{Deed, Deeds};
 use crate::ids::{Address, ConnectionId, KindId, TenantId};
 use crate::roster::{LOCAL, RosterError};
@@ -91,7 +92,7 @@ impl Past {
             when: facts.when,
             action: word(facts.action),
         });
-        for note in &facts.notes {
+        for note in facts.notes.iter().filter(|note| !leniency::is_remark(note)) {
             let count = self.notes.entry(note.clone()).or_default();
             *count = count.saturating_add(1);
         }

@@ -9,6 +9,11 @@ pub(super) fn meaning(rule: &str) -> &'static str {
     Rule::by_name(rule).map_or("a rule of this name was used; this version does not know it", Rule::meaning)
 }
 
+/// Tells whether a note of the history is a sentence about plugins that were asked, and not the name of a rule.
+pub(super) fn is_remark(note: &str) -> bool {
+    note.contains(' ')
+}
+
 /// Returns what to change in the mapping.
 #[rustfmt::skip]
 pub(super) fn advice(rule: &str) -> &'static str {

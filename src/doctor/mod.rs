@@ -26,7 +26,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use explain::Explanation;
+pub use explain::{Call, Explanation, Proposal};
 pub use report::{Finding, Level, Report};
 pub use view::RequestView;
 

@@ -15,6 +15,17 @@ pub enum ReadError {
         /// What it said.
         why: io::Error,
     },
+    /// The folder is not there.
+    #[error("{}: there is no such folder; make it, or have plugin_host.folder name another, seen from where rosterd is started", .0.display())]
+    NoFolder(PathBuf),
+    /// It is not there.
+    #[error("{}: cannot be read: there is no such file; put it into the folder {}, which plugin_host.folder names", file.display(), folder.display())]
+    Missing {
+        /// The file.
+        file: PathBuf,
+        /// The folder, from the root: what the settings say is seen from where the program was started.
+        folder: PathBuf,
+    },
     /// It is larger than it may be.
     #[error("{}: expected at most {max} bytes, found more", file.display())]
     TooLarge {
@@ -57,13 +68,16 @@ pub fn inside(folder: &Path, name: &Path) -> Result<PathBuf, ReadError> {
     if name.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
         return Err(elsewhere(name));
     }
-    let failed = |file: &Path| {
-        let file = file.to_owned();
-        move |why| ReadError::Io { file, why }
-    };
-    let root = folder.canonicalize().map_err(failed(folder))?;
+    let from_root = || std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let root = folder.canonicalize().map_err(|why| match why.kind() {
+        io::ErrorKind::NotFound => ReadError::NoFolder(from_root()),
+        _ => ReadError::Io { file: folder.to_owned(), why },
+    })?;
     let joined = folder.join(name);
-    let file = joined.canonicalize().map_err(failed(&joined))?;
+    let file = joined.canonicalize().map_err(|why| match why.kind() {
+        io::ErrorKind::NotFound => ReadError::Missing { file: joined.clone(), folder: from_root() },
+        _ => ReadError::Io { file: joined.clone(), why },
+    })?;
     if file.starts_with(&root) { Ok(file) } else { Err(elsewhere(&file)) }
 }
 
@@ -86,6 +100,25 @@ mod tests {
             let error = inside(&folder, name).unwrap_err();
             assert!(matches!(error, ReadError::Elsewhere { .. }), "{name:?}: {error}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_missed_in_the_folder_from_the_root() {
+        let home = tempfile::tempdir().unwrap();
+        let error = inside(home.path(), Path::new("rates.wasm")).unwrap_err().to_string();
+        let at = home.path().display();
+        assert_eq!(
+            error,
+            format!(
+                "{at}/rates.wasm: cannot be read: there is no such file; put it into the folder {at}, which plugin_host.folder names"
+            )
+        );
+        let nowhere = inside(Path::new("no/such/folder"), Path::new("rates.wasm")).unwrap_err().to_string();
+        let here = std::env::current_dir().unwrap().display().to_string();
+        assert!(
+            nowhere.starts_with(&format!("{here}/no/such/folder: there is no such folder; make it")),
+            "{nowhere}"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What `wit-bindgen` makes of the contract: its types, the functions of the host, and what a component exports.
 //!
-//! The types stand once, in [`contract`]. Each interface that a plugin may export is a world of its own here, so that a plugin exports what
-//! it has and nothing else; the linker joins the worlds of all that are exported. Nothing but the options is written by hand.
+//! The types stand once, in [`contract`]. Each interface that a plugin may export is a world of its own here (`exported`), so that a plugin
+//! exports what it has and nothing else; the linker joins the worlds of all that are exported. Nothing but the options is written by hand.
 
 /// The types and the host's functions.
 #[allow(
@@ -53,146 +53,41 @@ pub mod contract {
     });
 }
 
-/// What exports `lifecycle`.
-#[doc(hidden)]
-#[allow(
-    missing_docs,
-    unsafe_code,
-    unused_imports,
-    unused_qualifications,
-    clippy::all,
-    clippy::pedantic,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "generated"
-)]
-pub mod lifecycle {
-    wit_bindgen::generate!({
-        path: "wit",
-        inline: "package rosterd:guest; world lifecycle-only { export rosterd:plugin/lifecycle@0.1.0; }",
-        with: { "rosterd:plugin/types@0.1.0": crate::bindings::contract::rosterd::plugin::types },
-        runtime_path: "::rosterd_plugin::__private::rt",
-        pub_export_macro: true,
-        export_macro_name: "export_lifecycle",
-    });
+/// Makes a module for each interface that a plugin may export: its name, the macro that exports it, and the world that has nothing else. `generate!`
+/// takes texts only as they stand, so that each is written out.
+macro_rules! exported {
+    ($($name:ident: $export:tt of $world:tt;)*) => {$(
+        #[doc = concat!("What exports `", stringify!($name), "`.")]
+        #[doc(hidden)]
+        #[allow(
+            missing_docs,
+            unsafe_code,
+            unused_imports,
+            unused_qualifications,
+            clippy::all,
+            clippy::pedantic,
+            clippy::indexing_slicing,
+            clippy::panic,
+            reason = "generated"
+        )]
+        pub mod $name {
+            wit_bindgen::generate!({
+                path: "wit",
+                inline: $world,
+                with: { "rosterd:plugin/types@0.1.0": crate::bindings::contract::rosterd::plugin::types },
+                runtime_path: "::rosterd_plugin::__private::rt",
+                pub_export_macro: true,
+                export_macro_name: $export,
+            });
+        }
+    )*};
 }
 
-/// What exports `mapper`.
-#[doc(hidden)]
-#[allow(
-    missing_docs,
-    unsafe_code,
-    unused_imports,
-    unused_qualifications,
-    clippy::all,
-    clippy::pedantic,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "generated"
-)]
-pub mod mapper {
-    wit_bindgen::generate!({
-        path: "wit",
-        inline: "package rosterd:guest; world mapper-only { export rosterd:plugin/mapper@0.1.0; }",
-        with: { "rosterd:plugin/types@0.1.0": crate::bindings::contract::rosterd::plugin::types },
-        runtime_path: "::rosterd_plugin::__private::rt",
-        pub_export_macro: true,
-        export_macro_name: "export_mapper",
-    });
-}
-
-/// What exports `validator`.
-#[doc(hidden)]
-#[allow(
-    missing_docs,
-    unsafe_code,
-    unused_imports,
-    unused_qualifications,
-    clippy::all,
-    clippy::pedantic,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "generated"
-)]
-pub mod validator {
-    wit_bindgen::generate!({
-        path: "wit",
-        inline: "package rosterd:guest; world validator-only { export rosterd:plugin/validator@0.1.0; }",
-        with: { "rosterd:plugin/types@0.1.0": crate::bindings::contract::rosterd::plugin::types },
-        runtime_path: "::rosterd_plugin::__private::rt",
-        pub_export_macro: true,
-        export_macro_name: "export_validator",
-    });
-}
-
-/// What exports `gate`.
-#[doc(hidden)]
-#[allow(
-    missing_docs,
-    unsafe_code,
-    unused_imports,
-    unused_qualifications,
-    clippy::all,
-    clippy::pedantic,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "generated"
-)]
-pub mod gate {
-    wit_bindgen::generate!({
-        path: "wit",
-        inline: "package rosterd:guest; world gate-only { export rosterd:plugin/gate@0.1.0; }",
-        with: { "rosterd:plugin/types@0.1.0": crate::bindings::contract::rosterd::plugin::types },
-        runtime_path: "::rosterd_plugin::__private::rt",
-        pub_export_macro: true,
-        export_macro_name: "export_gate",
-    });
-}
-
-/// What exports `claims`.
-#[doc(hidden)]
-#[allow(
-    missing_docs,
-    unsafe_code,
-    unused_imports,
-    unused_qualifications,
-    clippy::all,
-    clippy::pedantic,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "generated"
-)]
-pub mod claims {
-    wit_bindgen::generate!({
-        path: "wit",
-        inline: "package rosterd:guest; world claims-only { export rosterd:plugin/claims@0.1.0; }",
-        with: { "rosterd:plugin/types@0.1.0": crate::bindings::contract::rosterd::plugin::types },
-        runtime_path: "::rosterd_plugin::__private::rt",
-        pub_export_macro: true,
-        export_macro_name: "export_claims",
-    });
-}
-
-/// What exports `reactor`.
-#[doc(hidden)]
-#[allow(
-    missing_docs,
-    unsafe_code,
-    unused_imports,
-    unused_qualifications,
-    clippy::all,
-    clippy::pedantic,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "generated"
-)]
-pub mod reactor {
-    wit_bindgen::generate!({
-        path: "wit",
-        inline: "package rosterd:guest; world reactor-only { export rosterd:plugin/reactor@0.1.0; }",
-        with: { "rosterd:plugin/types@0.1.0": crate::bindings::contract::rosterd::plugin::types },
-        runtime_path: "::rosterd_plugin::__private::rt",
-        pub_export_macro: true,
-        export_macro_name: "export_reactor",
-    });
+exported! {
+    lifecycle: "export_lifecycle" of "package rosterd:guest; world lifecycle-only { export rosterd:plugin/lifecycle@0.1.0; }";
+    mapper: "export_mapper" of "package rosterd:guest; world mapper-only { export rosterd:plugin/mapper@0.1.0; }";
+    validator: "export_validator" of "package rosterd:guest; world validator-only { export rosterd:plugin/validator@0.1.0; }";
+    gate: "export_gate" of "package rosterd:guest; world gate-only { export rosterd:plugin/gate@0.1.0; }";
+    claims: "export_claims" of "package rosterd:guest; world claims-only { export rosterd:plugin/claims@0.1.0; }";
+    reactor: "export_reactor" of "package rosterd:guest; world reactor-only { export rosterd:plugin/reactor@0.1.0; }";
 }

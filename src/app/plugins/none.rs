@@ -26,6 +26,11 @@ pub struct Done {}
 #[derive(Debug, Clone)]
 pub struct Plugins;
 
+/// Refuses settings that name plugins.
+pub fn check(config: &Config, _: &Rim) -> Result<Vec<String>, Vec<String>> {
+    if config.plugins.is_empty() { Ok(Vec::new()) } else { Err(vec![HostError.to_string()]) }
+}
+
 impl Plugins {
     /// Refuses settings that name plugins.
     pub fn load(config: &Config, _: &Arc<Roster>, _: &Rim) -> Result<Self, StartError> {

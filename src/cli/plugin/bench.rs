@@ -14,9 +14,10 @@ use crate::plugins::person;
 /// Examples.
 pub(super) const EXAMPLES: &str = "\
 Examples:
-  rosterd plugin bench cost-rate.wasm --with settings.json --user senior.json
+  rosterd plugin bench visibility.wasm --with settings.json --user assistant.json
   rosterd plugin bench cost-rate --config /etc/rosterd.toml --user senior.json --calls 10000 --json
 
+A file has no tables: a plugin that needs some is measured by its name in the settings.
 A request has an instance of its own; those of one Bulk request or one sync share one.";
 
 /// What to measure.
@@ -67,7 +68,7 @@ pub fn run(args: &PluginBenchArgs, world: &mut World<'_>) -> Result<Exit> {
             if let Err(failure) = answer {
                 bail!("it failed: {}", crate::plugins::load::failed(&failure));
             }
-            times.saturating_record(u64::try_from(cost.took.as_nanos()).unwrap_or(u64::MAX));
+            times.record(u64::try_from(cost.took.as_nanos()).unwrap_or(u64::MAX))?;
             fuel = cost.fuel;
             memory_bytes_peak = memory_bytes_peak.max(cost.memory_bytes_peak);
         }

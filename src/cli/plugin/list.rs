@@ -14,7 +14,12 @@ pub(super) const EXAMPLES: &str = "\
 Example:
   rosterd plugin list --config /etc/rosterd.toml
 
-State: loaded; open (it failed five times in a row, and is tried every 30 s); absent (it could not be loaded, and need not be).";
+State: loaded; open (it failed five times in a row, and is tried every 30 s); absent (it could not be loaded, and need not be).
+Connections: those about whose requests it is asked (sources in the settings). Without any it is asked about every
+provider's, and not about administrators' own (local).";
+
+/// The connections of a plugin that names none: all but that of the administrators.
+const EVERY_PROVIDERS: &str = "every provider's, not local";
 
 /// How to list them.
 #[derive(Debug, Args)]
@@ -32,7 +37,8 @@ pub fn run(args: &ListArgs, world: &mut World<'_>) -> Result<Exit> {
     let views: Vec<View> = Operator::reach(&args.settings, world)?.plugins(PluginOrder::List)?;
     let columns = ["NAME", "STATE", "VERSION", "HOOKS", "CONNECTIONS", "SHA256"];
     table::print(world, args.json, &views, columns, |view| {
-        let sources = if view.sources.is_empty() { "all".to_owned() } else { view.sources.join(", ") };
+        let sources =
+            if view.sources.is_empty() { EVERY_PROVIDERS.to_owned() } else { view.sources.join(", ") };
         [
             view.name.clone(),
             view.state.clone(),

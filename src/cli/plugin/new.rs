@@ -216,8 +216,12 @@ fn write(folder: &Path, path: &str, text: &str) -> Result<()> {
     #[cfg(unix)]
     if EXECUTABLES.contains(&path) {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))
-            .with_context(|| format!("making {} executable", file.display()))?;
+        // For whoever may read it, as compilers do.
+        let runnable = fs::metadata(&file).and_then(|about| {
+            let mode = about.permissions().mode();
+            fs::set_permissions(&file, fs::Permissions::from_mode(mode | ((mode & 0o444) >> 2)))
+        });
+        runnable.with_context(|| format!("making {} executable", file.display()))?;
     }
     Ok(())
 }

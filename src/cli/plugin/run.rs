@@ -20,8 +20,9 @@ use crate::roster::hooks::{About, Failure, Held, Operation, Plugin, Subject};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   rosterd plugin run cost-rate --config /etc/rosterd.toml --user senior.json
-  rosterd plugin run ./cost-rate.wasm --with settings.json --user senior.json --held held.json
+  rosterd plugin run ./visibility.wasm --with settings.json --user assistant.json --held held.json
 
+A file has no tables: a plugin that needs some is asked by its name in the settings.
 The user is a User as SCIM writes it; the plugin is shown what it is granted of it. Nothing is written anywhere.
 Exit codes: 0 it answered, 3 it failed or had a problem.";
 

@@ -102,6 +102,37 @@ fn a_large_group_is_walked_in_bounded_units_and_a_walk_that_was_broken_off_goes_
     });
 }
 
+/// What a plugin is shown are direct memberships: whoever is in a group within one is not shown the outer one, so that nothing follows for them from a
+/// change of it (docs/plugins/reference.md).
+#[test]
+fn groups_within_groups_are_neither_shown_nor_followed() {
+    on_every_store(|app| {
+        let admin = admin(&app);
+        make(&admin, "LicensePool", "Full");
+        load(&app, [by_group()]);
+        let ids = people(&app, &["ada", "bob"]);
+        let inner = app.post("/Groups", &group("Crew", &[&ids[0]])).expect(201).id();
+        catch_up(&app);
+        let outer = format!(
+            "/Groups/{}",
+            app.post("/Groups", &group("Licensed", &[&inner, &ids[1]])).expect(201).id()
+        );
+        assert_eq!(app.roster().follow_changes(&|| true).unwrap(), 1, "who is in the outer one itself");
+        catch_up(&app);
+        let has = |id: &str| psa(&admin, &format!("/Users/{id}"), "license") != Value::Null;
+        assert_eq!((has(&ids[0]), has(&ids[1])), (false, true));
+        drop(app.patch(&outer, &replace("displayName", "Others")).expect(204));
+        assert_eq!(app.roster().follow_changes(&|| true).unwrap(), 1);
+        // Nor are they shown it when they are asked about for another reason.
+        drop(app.patch(&outer, &replace("displayName", "Licensed")).expect(204));
+        drop(app.patch(&format!("/Users/{}", ids[0]), &replace("title", "CTO")).expect(200));
+        assert!(!has(&ids[0]));
+        drop(app.patch(&outer, &add_members(&[&ids[0]])).expect(204));
+        catch_up(&app);
+        assert!(has(&ids[0]), "as soon as they are in it themselves");
+    });
+}
+
 #[test]
 fn plugins_that_read_no_groups_are_not_asked_because_of_them() {
     on_every_store(|app| {

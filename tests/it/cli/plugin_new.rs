@@ -61,6 +61,27 @@ fn a_new_plugin_in_rust_comes_with_the_crate_that_it_is_written_with() {
 }
 
 #[test]
+fn what_is_written_has_the_modes_that_the_mask_leaves_like_other_sources() {
+    let at = tempfile::tempdir().unwrap();
+    let mode = |path: &str| {
+        std::os::unix::fs::PermissionsExt::mode(&fs::metadata(at.path().join(path)).unwrap().permissions())
+            & 0o777
+    };
+    for (mask, folder, file, program) in [("022", 0o755, 0o644, 0o755), ("027", 0o750, 0o640, 0o750)] {
+        let mut command = Command::new("sh");
+        let script = format!("umask {mask}; exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_rosterd")]);
+        let name = format!("under-{mask}");
+        command.args(["plugin", "new", &name, "--lang", "rust"]).env_clear().current_dir(at.path());
+        let _ = run(&mut command).done();
+        assert_eq!((mode(&name), mode(&format!("{name}/src"))), (folder, folder), "{mask}");
+        assert_eq!(mode(&format!("{name}/src/lib.rs")), file, "{mask}");
+        assert_eq!(mode(&format!("{name}/rosterd-plugin/src/lib.rs")), file, "{mask}");
+        assert_eq!(mode(&format!("{name}/build")), program, "{mask}");
+    }
+}
+
+#[test]
 fn a_new_plugin_can_take_the_crate_from_a_checkout() {
     let at = tempfile::tempdir().unwrap();
     let sdk = concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/sdk");
@@ -104,4 +125,31 @@ fn a_folder_that_has_something_in_it_is_left_as_it_is() {
     assert_eq!(read(at.path(), "seats/plugin.js"), "mine");
     let said = new(at.path(), &["Seats!", "--lang", "js"]).failed();
     assert!(said.contains("expected a name of small letters"), "{said}");
+}
+
+/// What stands between two lines of fences in the guide.
+fn in_guide(language: &str) -> String {
+    let guide = include_str!("../../../docs/plugins/README.md");
+    let (_, rest) = guide.split_once(&format!("```{language}\n")).unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_guide_shows_what_a_new_folder_holds_and_settings_that_are_right() {
+    let at = tempfile::tempdir().unwrap();
+    new(at.path(), &["visibility", "--lang", "rust"]).done();
+    let vector = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let first = read(&at.path().join("visibility"), "tests/01-hours-only.json");
+    assert_eq!(vector(&in_guide("json")), vector(&first));
+    // Its component takes a compiler: everything else about the settings is right.
+    let settings = in_guide("toml").replace('…', &"0".repeat(64));
+    fs::create_dir(at.path().join("plugins")).unwrap();
+    fs::write(at.path().join("rosterd.toml"), settings).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
+    command.args(["config", "check", "--config", "rosterd.toml"]).env_clear().current_dir(at.path());
+    let ran = run(&mut command);
+    assert_eq!(ran.err.lines().count(), 1, "{ran:?}");
+    let said = ran.failed();
+    let missing = "plugin visibility: plugins/visibility.wasm: cannot be read: there is no such file";
+    assert!(said.starts_with(missing), "{said}");
 }

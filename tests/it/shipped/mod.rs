@@ -10,7 +10,7 @@ use rosterd::plugins::machine::Machine;
 use rosterd::plugins::vector;
 use rosterd::plugins::{Limits, Names, Options, Spec};
 use rosterd::roster::hooks::{Hooks, OnFailure};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use toml_edit::{DocumentMut, Item, Table};
 
 const PLUGINS: [&str; 4] = ["cost-rate", "employment-template", "licence-by-group", "user-type-by-group"];
@@ -46,13 +46,15 @@ fn shown(plugin: &str) -> Table {
     tables.get(0).unwrap().clone()
 }
 
-fn json(item: &Item) -> Value {
+fn to_json(item: &Item) -> Value {
     if let Some(table) = item.as_table_like() {
-        return table.iter().map(|(key, item)| (key.to_owned(), json(item))).collect();
+        return table.iter().map(|(key, item)| (key.to_owned(), to_json(item))).collect();
     }
     let value = item.as_value().unwrap();
     match value {
-        toml_edit::Value::Array(array) => array.iter().map(|one| json(&Item::Value(one.clone()))).collect(),
+        toml_edit::Value::Array(array) => {
+            array.iter().map(|one| to_json(&Item::Value(one.clone()))).collect()
+        }
         toml_edit::Value::String(text) => text.value().clone().into(),
         toml_edit::Value::Boolean(truth) => (*truth.value()).into(),
         toml_edit::Value::Integer(number) => (*number.value()).into(),
@@ -61,7 +63,7 @@ fn json(item: &Item) -> Value {
 }
 
 fn texts(item: &Item) -> Vec<String> {
-    serde_json::from_value(json(item)).unwrap()
+    serde_json::from_value(to_json(item)).unwrap()
 }
 
 /// Takes a plugin through every check, as its README has it, with its digest and its example's tables.
@@ -87,7 +89,7 @@ fn loaded(machine: &Arc<Machine>, plugin: &str) -> Passed {
         tables: named
             .map(|named| named.iter().map(|(name, file)| (name.to_owned(), example(file))).collect())
             .unwrap_or_default(),
-        settings: json(&shown["settings"]),
+        settings: to_json(&shown["settings"]),
         tests: vec![at.join(plugin).join("tests")],
     };
     let options = Options { folder: at.join("dist"), slots: 2, allow_unpinned: false };
@@ -148,4 +150,56 @@ fn the_same_question_takes_the_same_fuel_and_little_of_it() {
             assert!(fuel < FUEL_MAX, "{plugin}: {title}: {fuel}");
         }
     }
+}
+
+/// What a mapping of somebody takes who is in a number of groups, the last of which the settings know.
+fn fuel_of(plugin: &str, passed: &Passed, groups: usize) -> u64 {
+    let shown = shown(plugin);
+    let granted = |name: &str| texts(&shown["reads"]).iter().any(|read| read == name);
+    let mut user = json!({});
+    let mut see = |field: &str, grant: &str, value: Value| {
+        if granted(grant) {
+            user[field] = value;
+        }
+    };
+    see("title", "title", "Senior Consultant".into());
+    see("country", "addresses", "Finland".into());
+    see("department", "department", "Support".into());
+    let group = |number: usize| {
+        let name = if number == groups { "PSA Managers".to_owned() } else { format!("Group {number}") };
+        json!({ "id": format!("00000000-0000-7000-8000-{number:012}"), "display": name })
+    };
+    see("groups", "groups", (1..=groups).map(group).collect());
+    let tables = shown.get("tables").and_then(Item::as_table_like).map_or_else(Map::new, |named| {
+        let path = |file: &Item| folder().join(plugin).join("example").join(file.as_str().unwrap());
+        named.iter().map(|(name, file)| (name.to_owned(), path(file).to_str().unwrap().into())).collect()
+    });
+    let asked = json!({
+        "settings": to_json(&shown["settings"]), "tables": tables, "user": user, "expect": { "changes": [] },
+    });
+    let at = tempfile::tempdir().unwrap();
+    fs::write(at.path().join("asked.json"), asked.to_string()).unwrap();
+    let vectors = vector::read_all(at.path()).unwrap();
+    vectors[0].play(&passed.build, passed.hooks).unwrap().cost.fuel
+}
+
+#[test]
+fn the_limits_page_states_what_the_shipped_plugins_take() {
+    let page = read(&folder().join("../docs/plugins/limits.md"));
+    let machine = Arc::new(Machine::new(2, 0).unwrap());
+    let row = |plugin: &str| {
+        let passed = loaded(&machine, plugin);
+        let fuel = [0, 10, 1000].map(|groups| with_commas(fuel_of(plugin, &passed, groups))).join(" | ");
+        let bytes = fs::metadata(folder().join(format!("dist/{plugin}.wasm"))).unwrap().len();
+        format!("| `{plugin}` | {} | {fuel} |\n", with_commas(bytes))
+    };
+    let rows: String = PLUGINS.into_iter().map(row).collect();
+    assert!(page.contains(&rows), "docs/plugins/limits.md must say:\n{rows}");
+}
+
+fn with_commas(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| str::from_utf8(group).unwrap()).collect();
+    groups.join(",")
 }
