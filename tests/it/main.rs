@@ -35,4 +35,5 @@ mod schemas;
 mod seeds;
 #[cfg(feature = "plugins")]
 mod shipped;
+mod signin;
 mod support;
