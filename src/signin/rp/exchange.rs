@@ -1,22 +1,23 @@
 //! A code for tokens, by `openidconnect` over `net`. The ID token is taken out of the answer as text, so that what is wrong with it is said by `verify`, and
 //! not by a reader of answers; what some providers write in odd ways is put right before the crate reads it.
 
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use hyper::Method;
 use hyper::body::Bytes;
 use openidconnect::core::{CoreClient, CoreErrorResponseType};
 use openidconnect::{
-    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest,
-    HttpResponse, IssuerUrl, JsonWebKeySet, OAuth2TokenResponse as _, PkceCodeVerifier, RedirectUrl,
-    RequestTokenError, StandardErrorResponse, TokenUrl,
+    AsyncHttpClient, AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet,
+    EndpointSet, HttpRequest, HttpResponse, IssuerUrl, JsonWebKeySet, OAuth2TokenResponse as _,
+    PkceCodeVerifier, RedirectUrl, RequestTokenError, StandardErrorResponse, TokenUrl,
 };
 use serde_json::{Map, Value};
 
 use super::metadata::Endpoints;
 use super::refusal::{Refusal, Told};
 use super::settings::{Authentication, Provider, Secret};
-use crate::net::{Client, NetError};
+use crate::net::{Client, HttpsUrl, NetError};
 
 /// Largest answer of the token endpoint.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
@@ -34,6 +35,31 @@ pub(super) struct Tokens {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Failed(#[from] NetError);
+
+/// Sends the crate's requests to the token endpoint, and keeps the ID token that comes back.
+struct Sender<'a> {
+    net: &'a Client,
+    at: &'a HttpsUrl,
+    id_token: Mutex<Option<String>>,
+}
+
+impl<'c> AsyncHttpClient<'c> for Sender<'_> {
+    type Error = Failed;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Failed>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let (fields, body) = (parts.headers, Bytes::from(body));
+            let answer = self.net.exchange(Method::POST, self.at, fields, body, ANSWER_BYTES_MAX).await?;
+            let (body, found) = put_right(&answer.body);
+            *self.id_token.lock().unwrap_or_else(PoisonError::into_inner) = found;
+            let mut response = HttpResponse::new(body);
+            *response.status_mut() = answer.status;
+            Ok(response)
+        })
+    }
+}
 
 /// Makes the crate's client for a provider.
 pub(super) fn client(provider: &Provider, endpoints: &Endpoints) -> Result<Oidc, Refusal> {
@@ -65,23 +91,12 @@ pub(super) async fn exchange(
     verifier: &str,
 ) -> Result<Tokens, Refusal> {
     let client = client(provider, endpoints)?;
-    let id_token = Mutex::new(None);
-    let send = |request: HttpRequest| async {
-        let (parts, body) = request.into_parts();
-        let answer =
-            net.exchange(Method::POST, &endpoints.token, parts.headers, Bytes::from(body), ANSWER_BYTES_MAX);
-        let answer = answer.await?;
-        let (body, found) = put_right(&answer.body);
-        *id_token.lock().unwrap_or_else(PoisonError::into_inner) = found;
-        let mut response = HttpResponse::new(body);
-        *response.status_mut() = answer.status;
-        Ok::<_, Failed>(response)
-    };
+    let sender = Sender { net, at: &endpoints.token, id_token: Mutex::new(None) };
     let request = client
         .exchange_code(AuthorizationCode::new(code.to_owned()))
         .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()));
-    let answer = request.request_async(&send).await.map_err(|error| refused(error, &[code, verifier]))?;
-    let id = id_token.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let answer = request.request_async(&sender).await.map_err(|error| refused(error, &[code, verifier]))?;
+    let id = sender.id_token.into_inner().unwrap_or_else(PoisonError::into_inner);
     let id = id.ok_or_else(|| Refusal::TokenAnswer("it has no id_token".to_owned()))?;
     Ok(Tokens { access: Secret::new(answer.access_token().secret().clone()), id: Secret::new(id) })
 }

@@ -17,7 +17,7 @@ use super::discovery::Discovery;
 use super::exchange::{client, exchange};
 use super::metadata::Endpoints;
 use super::pending::{Demand, PENDING_SECONDS_MAX, Pending, Prompt, digest, secret};
-use super::refusal::{Refusal, Told, TokenFlaw};
+use super::refusal::{Refusal, TokenFlaw, Told};
 use super::return_to::ReturnTo;
 use super::settings::Provider;
 use super::userinfo;
@@ -178,7 +178,8 @@ impl RelyingParty {
         let token = tokens.id.expose();
         let read = read(provider, token, ID_TOKEN_BYTES_MAX).map_err(Refusal::IdToken)?;
         let (kid, algorithm) = (read.signed.kid.clone(), read.signed.algorithm);
-        let key = self.keyring.seek(&keys_of(&endpoints), kid.as_deref(), algorithm).await;
+        let source = keys_of(&endpoints);
+        let key = self.keyring.seek(&source, kid.as_deref(), algorithm).await;
         let key = key.map_err(|why| Refusal::IdToken(TokenFlaw::Key(why)))?;
         let expected = Expected {
             nonce: &pending.nonce,
