@@ -8,6 +8,9 @@ import Provider from 'oidc-provider';
 
 const [certFile, keyFile, host, redirectUri] = process.argv.slice(2);
 const cert = fs.readFileSync(certFile);
+// Standard output is for answers; what the packages have to say goes beside.
+console.log = console.error;
+console.info = console.error;
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 const keyPair = (kid, alg, type, options) => {

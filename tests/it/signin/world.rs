@@ -12,6 +12,7 @@ use rosterd::signin::rp::{
     Ask, Authentication, Callback, Demand, Provider, Refusal, RelyingParty, ReturnTo, Secret, Settings,
     Started, TokenFlaw, Verified,
 };
+use rustls::pki_types::CertificateDer;
 use tokio::runtime::Runtime;
 
 use super::op::{CLIENT, Op, SECRET};
@@ -30,6 +31,26 @@ pub fn later(seconds: i64) -> Timestamp {
     now() + SignedDuration::from_secs(seconds)
 }
 
+/// A relying party that may speak to this port of the test's host.
+pub fn party(
+    port: u16,
+    root: CertificateDer<'static>,
+    names: Arc<dyn Resolver>,
+    change: impl FnOnce(Options) -> Options,
+) -> Arc<RelyingParty> {
+    let options = change(Options {
+        allow: vec![Permit::parse(&format!("{HOST}:{port}")).unwrap()],
+        connect: Duration::from_secs(5),
+        total: Duration::from_secs(10),
+        roots: vec![root],
+        at_once_max: AT_ONCE_MAX,
+    });
+    let client = Arc::new(Client::new(options, names).unwrap());
+    let chance: Arc<dyn Chance> = Arc::new(SystemChance);
+    let keyring = Arc::new(Keyring::new(Arc::clone(&client), Arc::clone(&chance)));
+    Arc::new(RelyingParty::new(client, keyring, chance))
+}
+
 /// A provider and a relying party.
 pub struct World {
     pub op: Op,
@@ -45,18 +66,8 @@ impl World {
 
     /// With other ways to reach the world.
     pub fn with(op: Op, change: impl FnOnce(Options) -> Options) -> Self {
-        let options = change(Options {
-            allow: vec![Permit::parse(&format!("{HOST}:{}", op.server.port())).unwrap()],
-            connect: Duration::from_secs(5),
-            total: Duration::from_secs(10),
-            roots: vec![op.server.root()],
-            at_once_max: AT_ONCE_MAX,
-        });
-        let client =
-            Arc::new(Client::new(options, Arc::clone(&op.server.names) as Arc<dyn Resolver>).unwrap());
-        let chance: Arc<dyn Chance> = Arc::new(SystemChance);
-        let keyring = Arc::new(Keyring::new(Arc::clone(&client), Arc::clone(&chance)));
-        let rp = Arc::new(RelyingParty::new(client, keyring, chance));
+        let names = Arc::clone(&op.server.names) as Arc<dyn Resolver>;
+        let rp = party(op.server.port(), op.server.root(), names, change);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         Self { op, rp, chance: SystemChance, runtime }
