@@ -338,7 +338,7 @@ mod tests {
         let (mut state, start) = (State::default(), Instant::now());
         state.landed(set(&["a"]), start);
         for number in 0..3 * UNKNOWN_MAX {
-            state.settle(Some(&format!("junk{number}")), ALG, start);
+            let _ = state.settle(Some(&format!("junk{number}")), ALG, start);
             assert!(state.unknown.len() <= UNKNOWN_MAX);
         }
     }

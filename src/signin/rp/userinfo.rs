@@ -74,7 +74,7 @@ fn add(
     if answer.get("sub").and_then(Value::as_str) != Some(subject) {
         return Err(Refusal::UserinfoSubject);
     }
-    let about_email = wanted.iter().any(|name| name == "email");
+    let about_email = wanted.iter().any(|name| ABOUT_EMAIL.contains(&name.as_str()));
     for name in ABOUT_EMAIL.into_iter().filter(|_| about_email) {
         match answer.remove(name) {
             Some(value) => claims.insert(name.to_owned(), value),
@@ -82,10 +82,6 @@ fn add(
         };
     }
     for name in wanted.iter().filter(|name| !TOKENS_OWN.contains(&name.as_str())) {
-        // One that speaks of the token's address stays with the token, where there is none.
-        if ABOUT_EMAIL.contains(&name.as_str()) {
-            continue;
-        }
         if let Some(value) = answer.remove(name) {
             claims.insert(name.clone(), value);
         }

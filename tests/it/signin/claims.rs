@@ -11,7 +11,7 @@ fn x44_what_a_provider_says_is_carried_on_and_odd_shapes_spoil_nothing() {
     let world = World::start();
     let second = now().as_second();
     world.op.state().claims = json!({
-        "sid": "s-1", "tid": "t-1", "oid": "o-1", "acr": "urn:mfa", "amr": ["pwd", 7, "otp"], "auth_time": second - 5,
+        "sid": "s-1", "tid": "t-1", "oid": "o-1", "acr": "urn:mfa", "amr": ["pwd", "otp"], "auth_time": second - 5,
         "email": "ada@firm.example", "email_verified": "true", "updated_at": "2026-01-01T00:00:00Z",
         "groups": "one", "roles": { "deep": [1, 2] }, "hasgroups": true, "weird": null, "address": { "country": "AT" },
         "_claim_names": { "groups": "src1" }, "_claim_sources": { "src1": { "endpoint": "https://evil.example/groups" } },
@@ -76,13 +76,14 @@ fn x45_an_address_of_userinfo_is_not_verified_by_the_tokens_word() {
     world.op.state().claims = json!({ "email_verified": true, "xms_edov": true });
     world.op.state().userinfo = json!({ "sub": SUBJECT, "email": "victim@firm.example" });
     assert!(!world.sign_in(&provider).unwrap().email.unwrap().verified);
+    // And the other way round: who asks for the word alone gets both from one place.
     world.op.state().claims = json!({ "email": "mine@firm.example" });
     world.op.state().userinfo =
-        json!({ "sub": SUBJECT, "email": "victim@firm.example", "email_verified": true });
+        json!({ "sub": SUBJECT, "email": "other@firm.example", "email_verified": true });
     let provider =
         world.provider_with(|settings| settings.required_claims = vec!["email_verified".to_owned()]);
-    let refusal = world.sign_in(&provider).unwrap_err();
-    assert_eq!(refusal, Refusal::ClaimMissing(vec!["email_verified".to_owned()]));
+    let email = world.sign_in(&provider).unwrap().email.unwrap();
+    assert_eq!((email.address.as_str(), email.verified), ("other@firm.example", true));
 }
 
 /// `-userinfo-invalid-sub`.

@@ -1,6 +1,7 @@
 //! An OpenID provider in this process: metadata, keys, codes, tokens and userinfo, by TLS, and every way in which one can fail.
 
 use std::collections::HashMap;
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use base64::Engine as _;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::world::now;
-use crate::support::issuer::{Asked, TlsServer, json_page, page};
+use crate::support::issuer::{Asked, HOST, TlsServer, json_page, page};
 use crate::support::signer::{Signer, message};
 
 /// Its name of us, and our secret there.
@@ -131,6 +132,14 @@ impl Op {
     /// Fails so from now on.
     pub fn fail(&self, fault: Fault) {
         self.state().faults.push(fault);
+    }
+
+    /// Says that an endpoint lies where connections are taken and nobody ever speaks, for as long as what this returns is kept.
+    pub fn fall_silent(&self, endpoint: &str) -> TcpListener {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = silent.local_addr().unwrap().port();
+        self.state().metadata = json!({ endpoint: format!("https://{HOST}:{port}/silent") });
+        silent
     }
 
     /// Its issuer.
