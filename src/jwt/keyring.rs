@@ -292,7 +292,7 @@ mod tests {
         // A token without a name asks for nothing new.
         assert!(matches!(
             state.look(None, ALG, true, start + second(71)),
-            Look::Known(Err(Missing::Unknown))
+            Look::Known(Err(Missing::Ambiguous))
         ));
     }
 
