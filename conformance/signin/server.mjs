@@ -59,7 +59,9 @@ const configuration = {
   // A second sign-in in the same session goes on with its grant; a new one would void the codes of the first.
   loadExistingGrant: async (ctx) => {
     const known = ctx.oidc.session.grantIdFor(ctx.oidc.client.clientId);
-    if (known) return ctx.oidc.provider.Grant.find(known);
+    // A code that was used twice took its grant away.
+    const kept = known && (await ctx.oidc.provider.Grant.find(known));
+    if (kept) return kept;
     const grant = new ctx.oidc.provider.Grant({
       clientId: ctx.oidc.client.clientId,
       accountId: ctx.oidc.session.accountId,
