@@ -52,7 +52,7 @@ fn x45_the_key_is_issuer_and_subject_and_an_address_is_only_said_to_be_verified(
 fn x44_claims_that_must_be_there_are_asked_of_userinfo_when_the_token_lacks_them() {
     let world = World::start();
     let provider = world.provider_with(|settings| {
-        settings.required_claims = ["email", "department"].map(str::to_owned).to_vec()
+        settings.required_claims = ["email", "department"].map(str::to_owned).to_vec();
     });
     world.op.state().userinfo = json!({ "sub": SUBJECT, "email": "ada@firm.example", "department": "R&D", "name": "Ada", "acr": "forged", "tid": "forged" });
     let verified = world.sign_in(&provider).unwrap();
@@ -183,7 +183,7 @@ fn x45_the_hosted_domain_is_checked_in_the_token_and_the_parameter_is_only_a_hin
         match world.sign_in(&provider) {
             Ok(_) => assert!(is_in, "{hd}"),
             Err(refusal) => {
-                assert!(!is_in && refusal == Refusal::IdToken(TokenFlaw::HostedDomain), "{hd} {refusal:?}")
+                assert!(!is_in && refusal == Refusal::IdToken(TokenFlaw::HostedDomain), "{hd} {refusal:?}");
             }
         }
     }

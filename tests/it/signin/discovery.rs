@@ -59,12 +59,12 @@ fn x52_endpoints_lie_on_the_issuers_host_or_on_one_that_is_listed() {
         let world = World::start();
         world.op.state().metadata = json!({ name: url });
         let provider = world.provider_with(|settings| {
-            settings.endpoint_hosts = listed.iter().map(|&host| host.to_owned()).collect()
+            settings.endpoint_hosts = listed.iter().map(|&host| host.to_owned()).collect();
         });
         match world.begin(&provider) {
             Ok(_) => assert!(is_taken, "{name} {url}"),
             Err(Refusal::Metadata(MetadataFlaw::Host { .. } | MetadataFlaw::Url { .. })) => {
-                assert!(!is_taken, "{name} {url}")
+                assert!(!is_taken, "{name} {url}");
             }
             other => panic!("{name} {url}: {other:?}"),
         }
