@@ -3,7 +3,7 @@
 //! A request enters at the edge ([`http`]), is parsed into values ([`scim`], [`idp`]), and is handed to the [`roster`],
 //! which answers with a unit of writes and the facts they stand on; the [`store`] makes it durable, all or nothing.
 //! `docs/ARCHITECTURE.md` draws the picture. Rooms import inwards only:
-//! `main > cli > app > {http, outbox, plugins, jwt, net, audit, demo, config, telemetry, store engines} > doctor > requests > roster > {psa, idp} > scim > ids`,
+//! `main > cli > app > {http, outbox, plugins, signin, jwt, net, audit, demo, config, telemetry, store engines} > doctor > requests > roster > {psa, idp} > scim > ids`,
 //! and what stands left of `roster` is compiled only with the feature `daemon`.
 
 #[cfg(feature = "daemon")]
@@ -39,6 +39,8 @@ pub mod psa;
 pub mod requests;
 pub mod roster;
 pub mod scim;
+#[cfg(feature = "daemon")]
+pub mod signin;
 pub mod store;
 #[cfg(feature = "daemon")]
 pub mod telemetry;

@@ -21,6 +21,8 @@ pub enum Algorithm {
     Es256,
     /// ECDSA on P-384 with SHA-384.
     Es384,
+    /// EdDSA on Ed25519 (RFC 8037 §3.1).
+    EdDsa,
 }
 
 /// What kind of key an algorithm takes.
@@ -32,11 +34,13 @@ pub enum KeyKind {
     P256,
     /// The curve P-384.
     P384,
+    /// The curve Ed25519.
+    Ed25519,
 }
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Rs256,
         Self::Rs384,
         Self::Rs512,
@@ -45,6 +49,7 @@ impl Algorithm {
         Self::Ps512,
         Self::Es256,
         Self::Es384,
+        Self::EdDsa,
     ];
 
     /// Returns the name as it stands in a header.
@@ -58,6 +63,7 @@ impl Algorithm {
             Self::Ps512 => "PS512",
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
+            Self::EdDsa => "EdDSA",
         }
     }
 
@@ -72,6 +78,7 @@ impl Algorithm {
             Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => KeyKind::Rsa,
             Self::Es256 => KeyKind::P256,
             Self::Es384 => KeyKind::P384,
+            Self::EdDsa => KeyKind::Ed25519,
         }
     }
 
@@ -85,6 +92,7 @@ impl Algorithm {
             Self::Ps512 => Engine::PS512,
             Self::Es256 => Engine::ES256,
             Self::Es384 => Engine::ES384,
+            Self::EdDsa => Engine::EdDSA,
         }
     }
 }

@@ -3,14 +3,12 @@
 //! Reading and checking are two steps, because between them somebody must find out whose assertion it claims to be. Nothing
 //! that was only read is believed: [`Assertion::check`] compares signature and every claim.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::algorithm::Algorithm;
-use super::keys::{KID_BYTES_MAX, Key};
+use super::keys::Key;
+use super::signed::{Signed, seconds};
 
 /// Longest assertion.
 pub const ASSERTION_BYTES_MAX: usize = 16 * 1024;
@@ -93,21 +91,8 @@ pub struct Claimed {
 /// An assertion as it was read, and not believed yet.
 #[derive(Debug, Clone)]
 pub struct Assertion<'a> {
-    message: &'a str,
-    signature: &'a str,
-    /// How it says it was signed.
-    pub algorithm: Algorithm,
-    /// By which key.
-    pub kid: Option<String>,
+    signed: Signed<'a>,
     claims: Claims,
-}
-
-#[derive(Debug, Deserialize)]
-struct Header {
-    alg: String,
-    kid: Option<String>,
-    crit: Option<serde_json::Value>,
-    b64: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -140,23 +125,19 @@ impl Audience {
 impl<'a> Assertion<'a> {
     /// Reads an assertion. Members that stand twice are refused (RFC 7519 §4), and of its header only algorithm and key's name are read.
     pub fn read(text: &'a str) -> Result<Self, Flaw> {
-        if text.len() > ASSERTION_BYTES_MAX {
-            return Err(Flaw::Shape);
-        }
-        let (message, signature) = text.rsplit_once('.').ok_or(Flaw::Shape)?;
-        let (header, claims) = message.split_once('.').ok_or(Flaw::Shape)?;
-        if claims.contains('.') {
-            return Err(Flaw::Shape);
-        }
-        let header: Header = part(header)?;
-        if header.crit.is_some() || header.b64.is_some() {
-            return Err(Flaw::Critical);
-        }
-        let algorithm = Algorithm::parse(&header.alg).ok_or(Flaw::UnknownAlgorithm)?;
-        if header.kid.as_ref().is_some_and(|kid| kid.len() > KID_BYTES_MAX) {
-            return Err(Flaw::UnknownKey);
-        }
-        Ok(Self { message, signature, algorithm, kid: header.kid, claims: part(claims)? })
+        let signed = Signed::read(text, ASSERTION_BYTES_MAX)?;
+        let claims = signed.claims()?;
+        Ok(Self { signed, claims })
+    }
+
+    /// Returns how it says it was signed.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.signed.algorithm
+    }
+
+    /// Returns the name of the key by which it says it was signed.
+    pub fn kid(&self) -> Option<&str> {
+        self.signed.kid.as_deref()
     }
 
     /// Returns who it says has signed it.
@@ -171,12 +152,12 @@ impl<'a> Assertion<'a> {
 
     /// Checks everything: signature, issuer, subject, audience, and its place in time.
     pub fn check(&self, key: Option<&Key>, pinned: &Pinned<'_>, now: Timestamp) -> Result<Claimed, Flaw> {
-        let allowed = pinned.algorithms.contains(&self.algorithm);
+        let allowed = pinned.algorithms.contains(&self.signed.algorithm);
         let Some(key) = key.filter(|_| allowed) else {
             self.spend();
             return Err(if allowed { Flaw::UnknownKey } else { Flaw::Algorithm });
         };
-        if !key.proves(self.algorithm, self.message, self.signature) {
+        if !self.signed.is_proven_by(key) {
             return Err(Flaw::Signature);
         }
         let claims = &self.claims;
@@ -198,7 +179,7 @@ impl<'a> Assertion<'a> {
     /// Takes as long as a check would, for an assertion that is nobody's (X11).
     pub fn spend(&self) {
         // Whatever it says: nobody has the other half of this key, and nobody is let in by it.
-        let _ = Key::decoy(self.algorithm.key_kind()).proves(self.algorithm, self.message, self.signature);
+        let _ = self.signed.is_proven_by(&Key::decoy(self.signed.algorithm.key_kind()));
     }
 
     fn in_time(&self, pinned: &Pinned<'_>, now: i64) -> Result<Claimed, Flaw> {
@@ -224,23 +205,10 @@ impl<'a> Assertion<'a> {
     }
 }
 
-fn part<T: DeserializeOwned>(text: &str) -> Result<T, Flaw> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| Flaw::Shape)?;
-    serde_json::from_slice(&bytes).map_err(|_| Flaw::Shape)
-}
-
-/// Reads a NumericDate (RFC 7519 §2), which may have a fraction.
-fn seconds(date: f64) -> Result<i64, Flaw> {
-    const LAST: f64 = 253_402_300_799.0;
-    if !(0.0..=LAST).contains(&date) {
-        return Err(Flaw::Shape);
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "within the calendar")]
-    Ok(date.trunc() as i64)
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use proptest::prelude::*;
 
     use super::*;
@@ -262,7 +230,7 @@ mod tests {
         };
         let Ok(read) = Assertion::read(text) else { return false };
         read.spend();
-        read.check(Some(&Key::decoy(read.algorithm.key_kind())), &pinned, now()).is_ok()
+        read.check(Some(&Key::decoy(read.algorithm().key_kind())), &pinned, now()).is_ok()
     }
 
     proptest! {
@@ -302,7 +270,7 @@ mod tests {
             for bytes in [bytes, serde_json::to_vec(&set).unwrap()] {
                 let Ok(keys) = KeySet::parse(&bytes) else { continue };
                 for algorithm in Algorithm::ALL {
-                    if let Some(key) = keys.find(None, algorithm) {
+                    if let Ok(key) = keys.find(None, algorithm) {
                         prop_assert!(!key.proves(algorithm, "message", "AAAA"));
                     }
                 }

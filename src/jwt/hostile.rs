@@ -23,7 +23,7 @@ pub fn assertion(bytes: &[u8]) {
         algorithms: &Algorithm::ALL,
         lifetime_seconds_max: i64::MAX,
     };
-    let key = Key::decoy(read.algorithm.key_kind());
+    let key = Key::decoy(read.algorithm().key_kind());
     for now in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX] {
         assert!(read.check(Some(&key), &pinned, now).is_err(), "believed without a signature");
         assert!(read.check(None, &pinned, now).is_err(), "believed without a key");
@@ -40,7 +40,7 @@ pub fn keys(bytes: &[u8]) {
     let Ok(set) = KeySet::parse(bytes) else { return };
     assert!(bytes.len() <= SET_BYTES_MAX && set.len() <= SET_KEYS_MAX, "more than may be read");
     for algorithm in Algorithm::ALL {
-        if let Some(key) = set.find(None, algorithm) {
+        if let Ok(key) = set.find(None, algorithm) {
             assert!(key.fits(algorithm), "a key for another algorithm");
             assert!(!key.proves(algorithm, "header.claims", "AAAA"), "proves what nobody signed");
         }

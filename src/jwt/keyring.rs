@@ -12,9 +12,9 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::algorithm::Algorithm;
-use super::keys::{Key, KeySet, SET_BYTES_MAX};
+use super::keys::{Key, KeySet, Missing, SET_BYTES_MAX};
 use crate::chance::Chance;
-use crate::net::{Client, HttpsUrl};
+use crate::net::{Client, HttpsUrl, Pace};
 
 /// After how long a set is fetched anew.
 const FRESH: Duration = Duration::from_mins(15);
@@ -24,12 +24,6 @@ const STALE_MAX: Duration = Duration::from_hours(24);
 const UNKNOWN: Duration = Duration::from_mins(1);
 /// Names that are remembered for each source; beyond, the memory begins anew.
 const UNKNOWN_MAX: usize = 1000;
-/// Between two requests to one source.
-const SPACING: Duration = Duration::from_secs(1);
-/// Requests that may be made without that.
-const BURST: u32 = 2;
-/// Longest wait after requests that failed.
-const BACKOFF_MAX: Duration = Duration::from_mins(5);
 /// Sources that are remembered; beyond, the memory begins anew.
 const SOURCES_MAX: usize = 1000;
 
@@ -45,7 +39,7 @@ pub enum Source {
 /// The keys of all issuers. One for the whole daemon.
 #[derive(Debug)]
 pub struct Keyring {
-    client: Client,
+    client: Arc<Client>,
     chance: Arc<dyn Chance>,
     shelves: Mutex<HashMap<Source, Arc<Shelf>>>,
 }
@@ -59,8 +53,8 @@ struct Shelf {
 
 impl Keyring {
     /// Starts with no keys.
-    pub fn new(client: Client, chance: Arc<dyn Chance>) -> Self {
-        Self { client, chance, shelves: Mutex::default() }
+    pub fn new(client: impl Into<Arc<Client>>, chance: Arc<dyn Chance>) -> Self {
+        Self { client: client.into(), chance, shelves: Mutex::default() }
     }
 
     /// Makes one that reaches nobody, for tests that ask for no key.
@@ -73,6 +67,16 @@ impl Keyring {
 
     /// Finds the key by which a token says it was signed; `None` when the source has no such key, or cannot be asked.
     pub async fn find(&self, source: &Source, kid: Option<&str>, algorithm: Algorithm) -> Option<Key> {
+        self.seek(source, kid, algorithm).await.ok()
+    }
+
+    /// Finds the key by which a token says it was signed, or says why there is none.
+    pub async fn seek(
+        &self,
+        source: &Source,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<Key, Missing> {
         let shelf = self.shelf(source);
         if let Look::Known(key) = shelf.look(kid, algorithm, false) {
             return key;
@@ -82,6 +86,21 @@ impl Keyring {
         if let Look::Known(key) = shelf.look(kid, algorithm, true) {
             return key;
         }
+        self.bring(source, &shelf).await;
+        shelf.change(|state| state.settle(kid, algorithm, Instant::now()))
+    }
+
+    /// Fetches a source's keys when they are no longer fresh, so that whoever needs one does not wait for that.
+    pub async fn keep_fresh(&self, source: &Source) {
+        let shelf = self.shelf(source);
+        let _flight = shelf.flight.lock().await;
+        if shelf.change(|state| state.is_due(Instant::now())) {
+            self.bring(source, &shelf).await;
+        }
+    }
+
+    /// Fetches a source's keys. Whoever calls holds the flight.
+    async fn bring(&self, source: &Source, shelf: &Shelf) {
         match self.fetch(source).await {
             Ok(keys) => shelf.change(|state| state.landed(keys, Instant::now())),
             Err(why) => {
@@ -90,7 +109,6 @@ impl Keyring {
                 shelf.change(|state| state.failed(jitter, Instant::now()));
             }
         }
-        shelf.change(|state| state.settle(kid, algorithm, Instant::now()))
     }
 
     fn shelf(&self, source: &Source) -> Arc<Shelf> {
@@ -130,10 +148,10 @@ impl Keyring {
     }
 
     /// Returns a number between 0 and 255, so that daemons which lost the same issuer do not come back together.
-    fn jitter(&self) -> u32 {
+    fn jitter(&self) -> u8 {
         let mut byte = [0];
         self.chance.fill(&mut byte);
-        u32::from(byte[0])
+        byte[0]
     }
 }
 
@@ -151,7 +169,7 @@ impl Shelf {
 #[derive(Debug)]
 enum Look {
     /// What is known holds: this key, or none.
-    Known(Option<Key>),
+    Known(Result<Key, Missing>),
     /// The source should be asked.
     Ask,
 }
@@ -162,39 +180,26 @@ struct State {
     keys: KeySet,
     landed: Option<Instant>,
     unknown: HashMap<String, Instant>,
-    failures: u32,
-    /// Until when nobody asks, after failures.
-    rest: Option<Instant>,
-    /// Requests that may be made now, and since when that is so.
-    tokens: Option<(u32, Instant)>,
+    pace: Pace,
 }
 
 impl State {
     /// Looks for a key. With `take`, an answer of [`Look::Ask`] uses up one of the requests that may be made.
     fn look(&mut self, kid: Option<&str>, algorithm: Algorithm, take: bool, now: Instant) -> Look {
-        let age = self.landed.map(|landed| now.saturating_duration_since(landed));
-        let found = match age {
-            Some(age) if age <= STALE_MAX => self.keys.find(kid, algorithm).cloned(),
-            _ => None,
-        };
-        let fresh = age.is_some_and(|age| age <= FRESH);
-        if fresh && (found.is_some() || self.is_unknown(kid, now)) {
+        let found = self.known(kid, algorithm, now);
+        if self.is_fresh(now) && (found.is_ok() || self.is_unknown(kid, now)) {
             return Look::Known(found);
         }
-        if !self.may_ask(take, now) {
+        if !self.pace.may_ask(take, now) {
             return Look::Known(found);
         }
         Look::Ask
     }
 
     /// Looks for a key after the source was asked, and remembers where it is not there.
-    fn settle(&mut self, kid: Option<&str>, algorithm: Algorithm, now: Instant) -> Option<Key> {
-        let age = self.landed.map(|landed| now.saturating_duration_since(landed))?;
-        if age > STALE_MAX {
-            return None;
-        }
-        let found = self.keys.find(kid, algorithm).cloned();
-        if let (None, Some(kid), 0) = (&found, kid, self.failures) {
+    fn settle(&mut self, kid: Option<&str>, algorithm: Algorithm, now: Instant) -> Result<Key, Missing> {
+        let found = self.known(kid, algorithm, now);
+        if let (Err(Missing::Unknown), Some(kid), false) = (&found, kid, self.pace.is_failing()) {
             if self.unknown.len() >= UNKNOWN_MAX {
                 self.unknown.clear();
             }
@@ -204,22 +209,33 @@ impl State {
     }
 
     fn landed(&mut self, keys: KeySet, now: Instant) {
-        *self = Self {
-            keys,
-            landed: Some(now),
-            tokens: self.tokens,
-            unknown: std::mem::take(&mut self.unknown),
-            ..Self::default()
-        };
+        (self.keys, self.landed) = (keys, Some(now));
+        self.pace.succeeded();
     }
 
-    fn failed(&mut self, jitter: u32, now: Instant) {
-        let doubled = SPACING.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
-        let wait = doubled.min(BACKOFF_MAX);
-        // Between the whole and half as much again.
-        let wait = wait.saturating_add(wait.saturating_mul(jitter) / 512);
-        self.failures = self.failures.saturating_add(1).min(16);
-        self.rest = now.checked_add(wait);
+    fn failed(&mut self, jitter: u8, now: Instant) {
+        self.pace.failed(jitter, now);
+    }
+
+    fn age(&self, now: Instant) -> Option<Duration> {
+        self.landed.map(|landed| now.saturating_duration_since(landed))
+    }
+
+    fn is_fresh(&self, now: Instant) -> bool {
+        self.age(now).is_some_and(|age| age <= FRESH)
+    }
+
+    /// Tells whether the set should be fetched though nobody looks for a key, and takes a request for that.
+    fn is_due(&mut self, now: Instant) -> bool {
+        !self.is_fresh(now) && self.pace.may_ask(true, now)
+    }
+
+    /// Looks for a key in what is remembered.
+    fn known(&self, kid: Option<&str>, algorithm: Algorithm, now: Instant) -> Result<Key, Missing> {
+        match self.age(now) {
+            Some(age) if age <= STALE_MAX => self.keys.find(kid, algorithm).cloned(),
+            _ => Err(Missing::Unreachable),
+        }
     }
 
     fn is_unknown(&self, kid: Option<&str>, now: Instant) -> bool {
@@ -227,21 +243,6 @@ impl State {
         kid.is_none_or(|kid| {
             self.unknown.get(kid).is_some_and(|since| now.saturating_duration_since(*since) < UNKNOWN)
         })
-    }
-
-    fn may_ask(&mut self, take: bool, now: Instant) -> bool {
-        if self.rest.is_some_and(|rest| now < rest) {
-            return false;
-        }
-        let (left, since) = self.tokens.unwrap_or((BURST, now));
-        let earned = u32::try_from(now.saturating_duration_since(since).as_secs()).unwrap_or(u32::MAX);
-        let (left, since) = if left.saturating_add(earned) >= BURST {
-            (BURST, now)
-        } else {
-            (left.saturating_add(earned), since.checked_add(SPACING.saturating_mul(earned)).unwrap_or(now))
-        };
-        self.tokens = Some((left.saturating_sub(u32::from(take && left > 0)), since));
-        left > 0
     }
 }
 
@@ -272,7 +273,7 @@ mod tests {
     }
 
     fn finds(state: &mut State, kid: &str, now: Instant) -> bool {
-        matches!(state.look(Some(kid), ALG, false, now), Look::Known(Some(_)))
+        matches!(state.look(Some(kid), ALG, false, now), Look::Known(Ok(_)))
     }
 
     #[test]
@@ -283,13 +284,16 @@ mod tests {
         assert!(finds(&mut state, "a", start + second(10)));
         assert!(asks(&mut state, "b", start + second(10)));
         state.landed(set(&["a"]), start + second(10));
-        assert!(state.settle(Some("b"), ALG, start + second(10)).is_none());
+        assert!(state.settle(Some("b"), ALG, start + second(10)).is_err());
         assert!(!asks(&mut state, "b", start + second(69)), "it was looked for in vain");
         assert!(asks(&mut state, "b", start + second(70)));
         state.landed(set(&["a", "b"]), start + second(70));
-        assert!(state.settle(Some("b"), ALG, start + second(70)).is_some());
+        assert!(state.settle(Some("b"), ALG, start + second(70)).is_ok());
         // A token without a name asks for nothing new.
-        assert!(matches!(state.look(None, ALG, true, start + second(71)), Look::Known(None)));
+        assert!(matches!(
+            state.look(None, ALG, true, start + second(71)),
+            Look::Known(Err(Missing::Ambiguous))
+        ));
     }
 
     #[test]
@@ -318,33 +322,15 @@ mod tests {
                 asked += 1;
                 state.failed(0, now);
             }
-            assert!(state.settle(Some("a"), ALG, now).is_some());
+            assert!(state.settle(Some("a"), ALG, now).is_ok());
         }
         assert!((100..400).contains(&asked), "{asked} in a day of {} minutes", 23 * 60);
         // A name that is not there is not remembered as such while nobody can tell.
-        assert!(state.settle(Some("b"), ALG, now).is_none() && state.unknown.is_empty());
+        assert!(state.settle(Some("b"), ALG, now).is_err() && state.unknown.is_empty());
         let late = start + STALE_MAX + second(1);
-        assert!(!finds(&mut state, "a", late) && state.settle(Some("a"), ALG, late).is_none());
+        assert!(!finds(&mut state, "a", late) && state.settle(Some("a"), ALG, late).is_err());
         state.landed(set(&["a"]), late);
         assert!(finds(&mut state, "a", late));
-    }
-
-    #[test]
-    fn r30_the_wait_after_a_failure_grows_and_differs() {
-        let start = Instant::now();
-        let waits = |jitter| {
-            let mut state = State::default();
-            (0..12)
-                .map(|_| {
-                    state.failed(jitter, start);
-                    state.rest.unwrap().duration_since(start)
-                })
-                .collect::<Vec<_>>()
-        };
-        let (least, most) = (waits(0), waits(255));
-        assert_eq!(least[..4], [1, 2, 4, 8].map(second));
-        assert_eq!(least.last(), Some(&BACKOFF_MAX));
-        assert!(least.iter().zip(&most).all(|(least, most)| least < most && *most < least.saturating_mul(2)));
     }
 
     #[test]
@@ -352,7 +338,7 @@ mod tests {
         let (mut state, start) = (State::default(), Instant::now());
         state.landed(set(&["a"]), start);
         for number in 0..3 * UNKNOWN_MAX {
-            state.settle(Some(&format!("junk{number}")), ALG, start);
+            let _ = state.settle(Some(&format!("junk{number}")), ALG, start);
             assert!(state.unknown.len() <= UNKNOWN_MAX);
         }
     }

@@ -16,6 +16,8 @@ pub const SET_BYTES_MAX: usize = 256 * 1024;
 pub const SET_KEYS_MAX: usize = 100;
 /// Longest name of a key.
 pub const KID_BYTES_MAX: usize = 256;
+/// A public key of Ed25519 (RFC 8032 §5.1.5).
+const ED25519_BYTES: usize = 32;
 /// Fewest and most bits of an RSA key.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
@@ -31,6 +33,20 @@ pub enum KeysError {
     /// It is larger than a set may be.
     #[error("expected at most {SET_BYTES_MAX} bytes")]
     TooLarge,
+}
+
+/// Why a set has no key for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Missing {
+    /// No key of that name is for that algorithm.
+    #[error("the issuer has no such key")]
+    Unknown,
+    /// The token names no key, and several are for its algorithm.
+    #[error("the token names no key, and the issuer has several for its algorithm")]
+    Ambiguous,
+    /// The issuer's keys could not be fetched, and none are remembered.
+    #[error("the issuer's keys cannot be had")]
+    Unreachable,
 }
 
 /// A public key that checks signatures.
@@ -56,7 +72,7 @@ impl Key {
     }
 
     /// Checks a signature over a message. `signature` is base64url, as it stands in the token.
-    pub(super) fn proves(&self, algorithm: Algorithm, message: &str, signature: &str) -> bool {
+    pub fn proves(&self, algorithm: Algorithm, message: &str, signature: &str) -> bool {
         self.fits(algorithm)
             && jsonwebtoken::crypto::verify(signature, message.as_bytes(), &self.public, algorithm.engine())
                 .unwrap_or(false)
@@ -68,6 +84,7 @@ impl Key {
             KeyKind::Rsa => DecodingKey::from_rsa_raw_components(&[0xff; 256], &[1, 0, 1]),
             KeyKind::P256 => decoy_point(32),
             KeyKind::P384 => decoy_point(48),
+            KeyKind::Ed25519 => DecodingKey::from_ed_der(&[0x17; 32]),
         };
         Self { name: None, kind, only: None, public }
     }
@@ -128,13 +145,16 @@ impl KeySet {
     }
 
     /// Finds the key that a token names. One without a name is found only where one key alone is for the algorithm: nobody tries keys in turn.
-    pub fn find(&self, name: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
+    pub fn find(&self, name: Option<&str>, algorithm: Algorithm) -> Result<&Key, Missing> {
         let mut fitting = self
             .0
             .iter()
             .filter(|key| key.fits(algorithm) && (name.is_none() || key.name.as_deref() == name));
-        let first = fitting.next()?;
-        (name.is_some() || fitting.next().is_none()).then_some(first)
+        let first = fitting.next().ok_or(Missing::Unknown)?;
+        if name.is_none() && fitting.next().is_some() {
+            return Err(Missing::Ambiguous);
+        }
+        Ok(first)
     }
 }
 
@@ -161,6 +181,13 @@ fn usable(written: Written) -> Option<Key> {
         }
         ("EC", Some("P-256")) => (KeyKind::P256, point(&decode(written.x)?, &decode(written.y)?, 32)?),
         ("EC", Some("P-384")) => (KeyKind::P384, point(&decode(written.x)?, &decode(written.y)?, 48)?),
+        ("OKP", Some("Ed25519")) => {
+            let x = decode(written.x)?;
+            if x.len() != ED25519_BYTES {
+                return None;
+            }
+            (KeyKind::Ed25519, DecodingKey::from_ed_der(&x))
+        }
         _ => return None,
     };
     let key = Key { name: written.kid, kind, only, public };
@@ -212,6 +239,9 @@ mod tests {
             (true, with(rsa(256), "alg", "PS256")),
             (true, with(rsa(256), "x5c", json!(["anything"]))),
             (true, ec.clone()),
+            (true, json!({ "kty": "OKP", "crv": "Ed25519", "x": coordinate(32) })),
+            (false, json!({ "kty": "OKP", "crv": "Ed25519", "x": coordinate(31) })),
+            (false, json!({ "kty": "OKP", "crv": "Ed448", "x": coordinate(57) })),
             (false, rsa(255)),
             (false, rsa(128)),
             (false, rsa(1025)),
@@ -253,12 +283,12 @@ mod tests {
     fn x50_a_token_without_a_kid_is_checked_only_where_one_key_alone_fits() {
         let [one, two] = ["one", "two"].map(|kid| with(rsa(256), "kid", kid));
         let both = set(&[one.clone(), two.clone()]).unwrap();
-        assert!(both.find(Some("two"), Algorithm::Rs256).is_some());
-        assert!(both.find(Some("three"), Algorithm::Rs256).is_none());
-        assert!(both.find(None, Algorithm::Rs256).is_none());
-        assert!(both.find(Some("two"), Algorithm::Es256).is_none());
+        assert!(both.find(Some("two"), Algorithm::Rs256).is_ok());
+        assert_eq!(both.find(Some("three"), Algorithm::Rs256).unwrap_err(), Missing::Unknown);
+        assert_eq!(both.find(None, Algorithm::Rs256).unwrap_err(), Missing::Ambiguous);
+        assert_eq!(both.find(Some("two"), Algorithm::Es256).unwrap_err(), Missing::Unknown);
         let apart = set(&[with(one, "alg", "RS256"), with(two, "alg", "PS256")]).unwrap();
-        assert!(apart.find(None, Algorithm::Rs256).is_some());
-        assert!(apart.find(Some("two"), Algorithm::Rs256).is_none());
+        assert!(apart.find(None, Algorithm::Rs256).is_ok());
+        assert_eq!(apart.find(Some("two"), Algorithm::Rs256).unwrap_err(), Missing::Unknown);
     }
 }

@@ -1,6 +1,7 @@
 //! One request to somewhere else, and nothing that an answer could make larger, longer or lead astray (R24, X52).
 //!
-//! A GET fetches what a URL names; a POST delivers, and of its answer only status and Retry-After are looked at. The name is looked up once, every address it has is checked, and the connection goes to one of these. No redirect is followed, no
+//! A GET fetches what a URL names; a POST delivers, and of its answer only status and Retry-After are looked at; an exchange sends and reads, whatever the
+//! status. The name is looked up once, every address it has is checked, and the connection goes to one of these. No redirect is followed, no
 //! compression undone, no proxy used, no connection kept: what is fetched here is fetched now and then.
 
 use std::fmt;
@@ -88,6 +89,11 @@ impl HttpsUrl {
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// Returns the host in lower case, an address without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
 }
 
 impl fmt::Display for HttpsUrl {
@@ -124,6 +130,17 @@ pub struct Delivered {
     pub status: StatusCode,
     /// The field Retry-After, as it was written.
     pub retry_after: Option<String>,
+}
+
+/// An answer that was read as a whole, within its bound.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The status.
+    pub status: StatusCode,
+    /// What the answer says of its body.
+    pub content_type: Option<String>,
+    /// The body.
+    pub body: Bytes,
 }
 
 /// Why nothing was fetched. For the log; a caller's own client is told nothing of it.
@@ -243,7 +260,32 @@ impl Client {
             let _place = self.places.acquire().await.ok();
             let stream = self.in_time(self.reach(url)).await?;
             let request = request(Method::GET, url, HeaderMap::new(), Bytes::new(), 443)?;
-            read(ask(stream, request).await?, bytes_max).await
+            let (response, line) = ask(stream, request).await?;
+            if response.status() != StatusCode::OK {
+                return Err(NetError::Status(response.status()));
+            }
+            read((response, line), bytes_max).await
+        };
+        timeout(self.total, whole).await.map_err(|_| NetError::TooSlow(self.total))?
+    }
+
+    /// Sends a request and reads its answer, whatever the status, of at most so many bytes. Fields beside those of every request are the caller's.
+    pub async fn exchange(
+        &self,
+        method: Method,
+        url: &HttpsUrl,
+        fields: HeaderMap,
+        body: Bytes,
+        bytes_max: usize,
+    ) -> Result<Answered, NetError> {
+        let whole = async {
+            let _place = self.places.acquire().await.ok();
+            let stream = self.in_time(self.reach(url)).await?;
+            let (response, line) = ask(stream, request(method, url, fields, body, 443)?).await?;
+            let content_type = response.headers().get(header::CONTENT_TYPE);
+            let content_type = content_type.and_then(|field| field.to_str().ok()).map(str::to_owned);
+            let status = response.status();
+            Ok(Answered { status, content_type, body: read((response, line), bytes_max).await? })
         };
         timeout(self.total, whole).await.map_err(|_| NetError::TooSlow(self.total))?
     }
@@ -376,9 +418,6 @@ async fn read(
     (response, _line): (Response<hyper::body::Incoming>, Line),
     bytes_max: usize,
 ) -> Result<Bytes, NetError> {
-    if response.status() != StatusCode::OK {
-        return Err(NetError::Status(response.status()));
-    }
     let encoding = response.headers().get(header::CONTENT_ENCODING);
     if encoding.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(NetError::Encoded);

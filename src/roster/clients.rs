@@ -35,8 +35,8 @@ const PINNED_CHARACTERS_MAX: usize = 2048;
 /// Longest life of an assertion that may be pinned: tokens of cloud platforms for machines live a day.
 pub const ASSERTION_MINUTES_MAX: u32 = 24 * 60;
 /// The algorithms that may be pinned.
-pub const FEDERATION_ALGORITHMS: [&str; 8] =
-    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384"];
+pub const FEDERATION_ALGORITHMS: [&str; 9] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 
 /// How a client proves itself at first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

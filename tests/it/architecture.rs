@@ -25,6 +25,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("audit", &["roster", "store", "ids"]),
     ("net", &["config"]),
     ("jwt", &["net", "chance"]),
+    ("signin", &["jwt", "net", "chance"]),
     ("outbox", &["net", "config", "roster", "store", "scim", "ids", "clock", "chance"]),
     ("requests", &["roster", "scim", "ids"]),
     ("doctor", &["requests", "roster", "store", "idp", "scim", "ids"]),

@@ -36,4 +36,5 @@ mod seeds;
 mod sessions;
 #[cfg(feature = "plugins")]
 mod shipped;
+mod signin;
 mod support;

@@ -128,8 +128,8 @@ async fn check(edge: &Edge, assertion: &Assertion<'_>, candidate: &Candidate) ->
         Some(url) => Source::Keys(url),
         None => Source::Issuer(issuer.clone()),
     };
-    let key = if algorithms.contains(&assertion.algorithm) {
-        edge.oauth().keyring.find(&source, assertion.kid.as_deref(), assertion.algorithm).await
+    let key = if algorithms.contains(&assertion.algorithm()) {
+        edge.oauth().keyring.find(&source, assertion.kid(), assertion.algorithm()).await
     } else {
         None
     };

@@ -3,7 +3,7 @@
 //!
 //! Read in this order: `client` (HTTP/1.1 by hand, so that a test can send what no library would), `app`, `daemon`, `world` (what must hold after
 //! every test), `crowd` (groups of any size), `dice` (seeded randomness), `counting` (a store that counts), `bodies` (requests that many tests
-//! send).
+//! send), `signer` (keys that sign tokens), `issuer` (a server by TLS that shows them).
 
 mod app;
 pub mod bodies;
@@ -12,6 +12,8 @@ mod counting;
 mod crowd;
 mod daemon;
 mod dice;
+pub mod issuer;
+pub mod signer;
 pub mod world;
 
 pub use app::{Engine, PUBLIC_URL, TestApp, on_every_store};

@@ -1,0 +1,6 @@
+//! Signing in: who somebody is, by the word of a provider that the firm trusts.
+//!
+//! [`rp`] is the relying party of OpenID Connect. What becomes of whom it found (links, sessions, pages) is not told here: sign-in knows neither the
+//! roster nor HTTP's server side. It takes settings and a moment, asks the provider through `net`, and returns values.
+
+pub mod rp;
