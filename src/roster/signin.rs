@@ -1,4 +1,4 @@
-//! Signing in: who an identity that a provider proved is (`link`), what a session is and how it ends (`session`), and the gate that looks at every
+//! Signing in: who an identity that a provider proved is (`link`), what a session is (`session`) and how it ends (`ending`), and the gate that looks at every
 //! use of one (`gate`), and what is remembered for minutes meanwhile (`fleeting`).
 //!
 //! A session is good only while its person is let in **and carries the number of epochs that the person had when it began**. Whatever takes access
@@ -8,6 +8,7 @@
 //! Who somebody is was proved elsewhere (an OIDC token, a mailed link); what is proved comes here as values. No secret of a session is kept,
 //! only its SHA-256.
 
+mod ending;
 mod fleeting;
 mod gate;
 mod link;
@@ -28,6 +29,6 @@ pub(super) fn forget(
     person: ResourceId,
 ) -> Result<Vec<Write>, RosterError> {
     let mut writes = link::forget(snapshot, tenant, person)?;
-    writes.extend(session::forget(snapshot, tenant, person)?);
+    writes.extend(ending::forget(snapshot, tenant, person)?);
     Ok(writes)
 }

@@ -1,4 +1,4 @@
-//! Sessions: how one begins, is listed, and ends.
+//! Sessions: what one is, how it begins, and is listed.
 
 use std::fmt;
 
@@ -16,12 +16,11 @@ use super::super::rows::{
     TenantRow,
 };
 use super::super::scope::Scope;
-use super::super::{Caller, Roster, all_small, core};
-use super::fleeting;
+use super::super::{Caller, Roster, core};
 use super::gate::{Dead, epoch, is_let_in};
 use super::link::{self, Identity, NotLinked};
 use crate::ids::{Address, RequestId, ResourceId, TenantId};
-use crate::store::{Action, Change, Given, PAGE_ROWS_MAX, Snapshot, Space, Unit, Write};
+use crate::store::{Action, Given, PAGE_ROWS_MAX, Snapshot, Space, Unit, Write};
 
 /// How often it is written down that a session was used.
 const SEEN_EVERY: SignedDuration = SignedDuration::from_secs(60);
@@ -31,8 +30,6 @@ const AGENT_CHARACTERS_MAX: usize = 200;
 const AMR_MAX: usize = 16;
 /// Longest text of a provider that is kept: `sid`, `acr`, a method.
 const CLAIM_CHARACTERS_MAX: usize = 255;
-/// How many sessions that are over are removed at once.
-const SWEPT_AT_ONCE_MAX: usize = 256;
 
 /// How somebody signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -181,7 +178,7 @@ impl SessionView {
 }
 
 /// The name of a session in lists.
-fn name(hash: &[u8; 32]) -> String {
+pub(super) fn name(hash: &[u8; 32]) -> String {
     hex(&hash[..16])
 }
 
@@ -209,21 +206,21 @@ pub(super) fn provider_epoch(
 }
 
 /// The beginning of the keys under which a provider's own session is found.
-fn sid_prefix(provider: &str, sid: &str) -> Vec<u8> {
+pub(super) fn sid_prefix(provider: &str, sid: &str) -> Vec<u8> {
     let mut key = provider.as_bytes().to_vec();
     key.push(0);
     key.extend(Sha256::digest(sid.as_bytes()));
     key
 }
 
-fn due_key(expires: Timestamp, hash: &[u8; 32]) -> Vec<u8> {
+pub(super) fn due_key(expires: Timestamp, hash: &[u8; 32]) -> Vec<u8> {
     let mut key = u64::try_from(expires.as_millisecond()).unwrap_or(0).to_be_bytes().to_vec();
     key.extend(hash);
     key
 }
 
 /// Every row of a session but itself.
-fn other_rows(hash: &[u8; 32], row: &SessionRow) -> Vec<(Space, Vec<u8>)> {
+pub(super) fn other_rows(hash: &[u8; 32], row: &SessionRow) -> Vec<(Space, Vec<u8>)> {
     let mut all = vec![
         (SESSIONS_OF, [row.person.as_bytes().as_slice(), hash.as_slice()].concat()),
         (SESSIONS_DUE, due_key(row.expires, hash)),
@@ -234,16 +231,6 @@ fn other_rows(hash: &[u8; 32], row: &SessionRow) -> Vec<(Space, Vec<u8>)> {
         all.push((SESSIONS_BY_SID, key));
     }
     all
-}
-
-/// What removes a session.
-fn removal(hash: [u8; 32], row: &SessionRow) -> impl Iterator<Item = Write> {
-    let itself = (SESSIONS, hash.to_vec());
-    other_rows(&hash, row).into_iter().chain([itself]).map(|(space, key)| Write::Small {
-        space,
-        key,
-        value: None,
-    })
 }
 
 fn short(text: &str, characters_max: usize) -> String {
@@ -368,95 +355,6 @@ impl Roster {
         Ok(())
     }
 
-    /// Ends one session: signing out. Says whose it was; `None` where there was none.
-    pub fn end_session(&self, door: &Caller, key: &SessionKey) -> Result<Option<ResourceId>, RosterError> {
-        self.end_where(door, |snapshot| {
-            let bytes = snapshot.small(door.tenant, SESSIONS, &key.hash)?;
-            Ok(bytes.map(|_| key.hash).into_iter().collect())
-        })
-        .map(|ended| ended.first().copied())
-    }
-
-    /// Ends one session of a person by its name in lists.
-    ///
-    /// # Errors
-    /// [`RosterError::NotFound`] where they have none of that name.
-    pub fn end_session_named(&self, caller: &Caller, id: ResourceId, name: &str) -> Result<(), RosterError> {
-        of_the_firm(caller, Scope::UsersWrite)?;
-        let ended = self.end_where(caller, |snapshot| {
-            let mut hashes = hashes_of(snapshot, caller.tenant, id)?;
-            hashes.retain(|hash| self::name(hash) == name);
-            Ok(hashes)
-        })?;
-        if ended.is_empty() { Err(RosterError::NotFound) } else { Ok(()) }
-    }
-
-    /// Ends the sessions that began with a session of the provider's own (OpenID Connect Back-Channel Logout, `sid`). Says whose they were.
-    pub fn end_sessions_of_sid(
-        &self,
-        door: &Caller,
-        provider: &str,
-        sid: &str,
-    ) -> Result<Vec<ResourceId>, RosterError> {
-        let prefix = sid_prefix(provider, sid);
-        self.end_where(door, |snapshot| {
-            let rows = all_under(snapshot, door.tenant, SESSIONS_BY_SID, &prefix)?;
-            Ok(rows.iter().filter_map(|key| key.last_chunk::<32>().copied()).collect())
-        })
-    }
-
-    /// Ends everything that an identity had signed in with at its provider (Back-Channel Logout, `sub` alone). What its person signed in with otherwise
-    /// stays.
-    pub fn end_sessions_of_identity(
-        &self,
-        door: &Caller,
-        identity: &Identity<'_>,
-    ) -> Result<Vec<ResourceId>, RosterError> {
-        self.end_where(door, |snapshot| {
-            let Some(person) = link::known(snapshot, door.tenant, identity)? else { return Ok(vec![]) };
-            let mut hashes = Vec::new();
-            for hash in hashes_of(snapshot, door.tenant, person)? {
-                let Some(bytes) = snapshot.small(door.tenant, SESSIONS, &hash)? else { continue };
-                let row: SessionRow = rows::decode(&bytes)?;
-                if row.provider.as_deref() == Some(identity.provider) {
-                    hashes.push(hash);
-                }
-            }
-            Ok(hashes)
-        })
-    }
-
-    /// Ends everything that a person had signed in with (P06, H10), on every machine, now.
-    pub fn end_everything(&self, caller: &Caller, id: ResourceId) -> Result<(), RosterError> {
-        of_the_firm(caller, Scope::UsersWrite)?;
-        self.carry_out(caller, Action::SignInsEnd, |snapshot| {
-            let at = Address::user(id);
-            if !snapshot.exists(caller.tenant, at)? {
-                return Err(RosterError::NotFound);
-            }
-            let plan = Plan {
-                given: vec![Given::Exists(at)],
-                writes: vec![Write::Add { space: EPOCHS, key: id.as_bytes().to_vec(), by: 1 }],
-                subject: Some(at),
-                ..Plan::default()
-            };
-            Ok((Some(plan), ()))
-        })
-    }
-
-    /// Ends everything that anybody had signed in with through a provider.
-    pub fn end_sessions_of_provider(&self, caller: &Caller, provider: &str) -> Result<(), RosterError> {
-        of_the_firm(caller, Scope::Admin)?;
-        self.carry_out(caller, Action::SignInsEnd, |_| {
-            let plan = Plan {
-                writes: vec![Write::Add { space: PROVIDER_EPOCHS, key: provider.as_bytes().to_vec(), by: 1 }],
-                changes: vec![Change::of("provider", None, Some(provider.into()))],
-                ..Plan::default()
-            };
-            Ok((Some(plan), ()))
-        })
-    }
-
     /// Lists the sessions of a person that are good, latest first.
     pub fn sessions(
         &self,
@@ -477,76 +375,6 @@ impl Roster {
         good.sort_by_key(|session| std::cmp::Reverse(session.created));
         Ok(good)
     }
-
-    /// Removes from every tenant what is over, as long as `go_on` says so. Returns how many rows.
-    pub fn sweep_all_sign_ins(&self, go_on: &dyn Fn() -> bool) -> Result<usize, RosterError> {
-        let mut all = 0_usize;
-        for row in all_small(self.store.snapshot()?.as_ref(), TenantId::SYSTEM, TENANTS)? {
-            let number = rows::decode::<TenantRow>(&row.value)?.number;
-            loop {
-                let swept = if go_on() { self.sweep_sign_ins(number)? } else { 0 };
-                all = all.saturating_add(swept);
-                if swept == 0 {
-                    break;
-                }
-            }
-        }
-        Ok(all)
-    }
-
-    /// Removes the rows of sessions, and of whatever else of signing in lives for a time only, that are over. Returns how many; there may be more.
-    pub fn sweep_sign_ins(&self, tenant: TenantId) -> Result<usize, RosterError> {
-        let fleeting = fleeting::sweep(self, tenant, self.now())?;
-        Ok(self.sweep_sessions(tenant)?.saturating_add(fleeting))
-    }
-
-    fn sweep_sessions(&self, tenant: TenantId) -> Result<usize, RosterError> {
-        let snapshot = self.store.snapshot()?;
-        let now = due_key(self.now(), &[0; 32]);
-        let due = snapshot.small_range(tenant, SESSIONS_DUE, &[], None, SWEPT_AT_ONCE_MAX)?;
-        let mut writes = Vec::new();
-        let mut swept = 0_usize;
-        for row in due.iter().take_while(|row| row.key < now) {
-            writes.push(Write::Small { space: SESSIONS_DUE, key: row.key.clone(), value: None });
-            let Some(hash) = row.key.last_chunk::<32>().copied() else { continue };
-            if let Some(bytes) = snapshot.small(tenant, SESSIONS, &hash)? {
-                writes.extend(removal(hash, &rows::decode(&bytes)?));
-            }
-            swept = swept.saturating_add(1);
-        }
-        if !writes.is_empty() {
-            self.store.commit(tenant, Unit { given: vec![], writes, log: None })?;
-        }
-        Ok(swept)
-    }
-
-    /// Ends sessions, in one unit for each person; says whose they were.
-    fn end_where(
-        &self,
-        caller: &Caller,
-        which: impl Fn(&dyn Snapshot) -> Result<Vec<[u8; 32]>, RosterError>,
-    ) -> Result<Vec<ResourceId>, RosterError> {
-        let hashes = which(self.store.snapshot()?.as_ref())?;
-        let mut people = Vec::new();
-        for hash in hashes {
-            let ended = self.carry_out(caller, Action::SignOut, |snapshot| {
-                let Some(bytes) = snapshot.small(caller.tenant, SESSIONS, &hash)? else {
-                    return Ok((None, None));
-                };
-                let row: SessionRow = rows::decode(&bytes)?;
-                let plan = Plan {
-                    writes: removal(hash, &row).collect(),
-                    given: vec![Given::Small(SESSIONS, hash.to_vec(), Some(bytes))],
-                    subject: Some(Address::user(row.person)),
-                    changes: vec![Change::of("session", Some(name(&hash).into()), None)],
-                    ..Plan::default()
-                };
-                Ok((Some(plan), Some(row.person)))
-            })?;
-            people.extend(ended.filter(|person| !people.contains(person)));
-        }
-        Ok(people)
-    }
 }
 
 /// Why a proof did not let somebody in.
@@ -563,22 +391,7 @@ pub enum Refused {
     },
 }
 
-/// What removes every session of a person.
-pub(in crate::roster) fn forget(
-    snapshot: &dyn Snapshot,
-    tenant: TenantId,
-    person: ResourceId,
-) -> Result<Vec<Write>, RosterError> {
-    let mut writes = Vec::new();
-    for hash in hashes_of(snapshot, tenant, person)? {
-        if let Some(bytes) = snapshot.small(tenant, SESSIONS, &hash)? {
-            writes.extend(removal(hash, &rows::decode(&bytes)?));
-        }
-    }
-    Ok(writes)
-}
-
-fn hashes_of(
+pub(super) fn hashes_of(
     snapshot: &dyn Snapshot,
     tenant: TenantId,
     person: ResourceId,
@@ -588,7 +401,7 @@ fn hashes_of(
 }
 
 /// Reads every key that begins so.
-fn all_under(
+pub(super) fn all_under(
     snapshot: &dyn Snapshot,
     tenant: TenantId,
     space: Space,
