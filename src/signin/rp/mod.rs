@@ -2,9 +2,9 @@
 //!
 //! Read in this order: [`settings`] (what a provider is, checked once), [`return_to`] (where a browser may be sent afterwards), [`metadata`] (what a
 //! provider says of itself, and what of that is taken), [`discovery`] (how it is fetched and kept), [`pending`] (what is remembered between start and
-//! callback), [`callback`] (what the browser brings back), [`party`] (the two steps, begin and finish), [`exchange`] (a code for tokens),
-//! [`verify`] (an ID token against everything that was asked), [`keys`] (our keys as `openidconnect` wants them), [`claims`] (what it says, read leniently),
-//! [`userinfo`], [`logout`] (logout tokens, and the URL that ends the provider's session), [`revocation`] (Okta's global token revocation), [`refusal`]
+//! callback), [`callback`] (what the browser brings back), [`party`] (the two steps, begin and finish), `exchange` (a code for tokens),
+//! `verify` (an ID token against everything that was asked), `keys` (our keys as `openidconnect` wants them), [`claims`] (what it says, read leniently),
+//! `userinfo`, [`logout`] (logout tokens, and the URL that ends the provider's session), [`revocation`] (Okta's global token revocation), [`refusal`]
 //! (everything that can be wrong, in words).
 //!
 //! The crate `openidconnect` makes the requests' forms and checks ID tokens; only `exchange`, `verify`, `keys` and `party` know it.
