@@ -42,7 +42,6 @@ impl Roster {
     /// # Errors
     /// [`RosterError::NotFound`] where they have none of that name.
     pub fn end_session_named(&self, caller: &Caller, id: ResourceId, name: &str) -> Result<(), RosterError> {
-        of_the_firm(caller, Scope::UsersWrite)?;
         let ended = self.end_where(caller, |snapshot| {
             let mut hashes = hashes_of(snapshot, caller.tenant, id)?;
             hashes.retain(|hash| self::name(hash) == name);
@@ -159,12 +158,13 @@ impl Roster {
         Ok(swept)
     }
 
-    /// Ends sessions, in one unit for each person; says whose they were.
+    /// Ends sessions, in one unit for each; says whose they were.
     fn end_where(
         &self,
         caller: &Caller,
         which: impl Fn(&dyn Snapshot) -> Result<Vec<[u8; 32]>, RosterError>,
     ) -> Result<Vec<ResourceId>, RosterError> {
+        of_the_firm(caller, Scope::UsersWrite)?;
         let hashes = which(self.store.snapshot()?.as_ref())?;
         let mut people = Vec::new();
         for hash in hashes {
