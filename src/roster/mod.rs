@@ -127,8 +127,9 @@ pub use sheet::{
     is_money_column,
 };
 pub use signin::{
-    Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX, Identity, Lifetimes, LinkView,
-    Live, Method as SignInMethod, NotLinked, Refused, SessionKey, SessionView, Whose,
+    CONTACT_CHARACTERS_MAX, Contact, Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX,
+    Identity, Lifetimes, LinkView, Live, Method as SignInMethod, NotLinked, Refused, SessionKey, SessionView,
+    Turned, Whose,
 };
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
 pub use trail::{Stretch, Trail, Wanted};
@@ -166,6 +167,7 @@ pub struct Roster {
     rights: rights::Remembered,
     failures: refusals::Refusals,
     issues: refusals::Refusals,
+    turned: refusals::Refusals,
     /// Held from a token's pointer to its row.
     making_tokens: Mutex<()>,
     cursor_key: OnceLock<cursor::CursorKey>,
@@ -196,6 +198,7 @@ impl Roster {
             rights: rights::Remembered::default(),
             failures: refusals::Refusals::default(),
             issues: refusals::Refusals::default(),
+            turned: refusals::Refusals::default(),
             making_tokens: Mutex::default(),
             cursor_key: OnceLock::new(),
         }
