@@ -238,7 +238,14 @@ fn bound_to(purpose: Purpose, place: &[&[u8]]) -> Vec<u8> {
 fn mark_of(secret: &[u8; KEY_BYTES]) -> String {
     let digest =
         Sha256::new().chain_update(b"the mark of a rosterd-seal key\0").chain_update(secret).finalize();
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(digest.iter().take(16))
+}
+
+fn hex<'a>(bytes: impl Iterator<Item = &'a u8>) -> String {
+    bytes
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> VaultError {
@@ -289,7 +296,7 @@ fn make(path: &Path, secret: &[u8; KEY_BYTES]) -> Result<(), VaultError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(disk("remove", &draft)(error)),
         _ => {}
     }
-    let digits: Zeroizing<String> = Zeroizing::new(secret.iter().map(|byte| format!("{byte:02x}")).collect());
+    let digits = Zeroizing::new(hex(secret.iter()));
     let written =
         OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&draft).and_then(|mut file| {
             file.write_all(LABEL.as_bytes())?;
