@@ -21,7 +21,7 @@ use crate::outbox::desk::{AT_ONCE_MAX as DELIVERIES_AT_ONCE_MAX, Pace};
 use crate::outbox::feed::WAIT_MAX;
 use crate::outbox::{Hook, HookError, Settings};
 use crate::psa::authority::{AttributeGroup, Authority};
-use crate::psa::policy::{Deprovision, Policies, Policy, Rehire};
+use crate::psa::policy::{Deprovision, Lifetimes, Policies, Policy, Rehire};
 use crate::roster::{Roster, RosterError};
 
 /// The bounds of a listener.
@@ -95,11 +95,17 @@ pub fn policies(config: &Config) -> Policies {
     let otherwise = config
         .tenants
         .iter()
-        .map(|(name, tenant)| (name.clone(), policy(&tenant.people, &tenant.permissions, &tenant.groups)));
-    Policies::new(policy(&config.people, &config.permissions, &config.groups), otherwise)
+        .map(|(name, own)| (name.clone(), policy(&own.people, &own.permissions, &own.groups, &own.sessions)));
+    let everybody = policy(&config.people, &config.permissions, &config.groups, &config.sessions);
+    Policies::new(everybody, otherwise)
 }
 
-fn policy(people: &config::People, permissions: &config::Permissions, groups: &config::Groups) -> Policy {
+fn policy(
+    people: &config::People,
+    permissions: &config::Permissions,
+    groups: &config::Groups,
+    sessions: &config::Sessions,
+) -> Policy {
     Policy {
         deprovision: match people.deprovision {
             config::Deprovision::DeleteIfUnused => Deprovision::DeleteIfUnused,
@@ -112,6 +118,7 @@ fn policy(people: &config::People, permissions: &config::Permissions, groups: &c
         },
         time_zone: people.time_zone.clone(),
         password_characters_min: people.password_characters_min,
+        sessions: Lifetimes { idle: sessions.idle(), absolute: sessions.absolute() },
         catalogue: Arc::new(rights::catalogue(permissions)),
         group_maps: rights::group_maps(groups),
         authority: people.authority.iter().map(authority).collect(),

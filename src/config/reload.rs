@@ -42,6 +42,8 @@ pub const WITHOUT_RESTART: &[&str] = &[
     "server.idle_timeout_ms",
     "server.trusted_proxies",
     "server.write_stall_timeout_ms",
+    "sessions.absolute_minutes",
+    "sessions.idle_minutes",
     "tls.cert_file",
     "tls.key_file",
     "tokens.access_lifetime_minutes",
@@ -108,6 +110,8 @@ impl Config {
             config.tls = candidate.tls;
         }
         config.tokens = candidate.tokens;
+        config.sessions = candidate.sessions;
+        config.identity_providers = candidate.identity_providers;
         config.people = candidate.people;
         config.permissions = candidate.permissions;
         config.groups = candidate.groups;

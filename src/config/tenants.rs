@@ -14,10 +14,10 @@ use super::known::{meant, shown};
 use super::layer::{Entry, Layer, TENANTS, tenant_key};
 use super::load::{key_of, laid_over, place_of, take_out, what_of};
 use super::problem::Problem;
-use super::{Groups, People, Permissions, permissions};
+use super::{Groups, People, Permissions, Sessions, permissions};
 
 /// The topics that a tenant can have otherwise.
-pub const TENANT_TOPICS: &[&str] = &["groups", "people", "permissions"];
+pub const TENANT_TOPICS: &[&str] = &["groups", "people", "permissions", "sessions"];
 /// Longest name of a tenant.
 const NAME_CHARACTERS_MAX: usize = 63;
 
@@ -30,6 +30,8 @@ pub struct Tenant {
     pub permissions: Permissions,
     /// What groups give.
     pub groups: Groups,
+    /// How long its people stay signed in.
+    pub sessions: Sessions,
 }
 
 impl Tenant {
@@ -38,6 +40,7 @@ impl Tenant {
         self.people.check(&above, found);
         self.permissions.check(&above, found);
         self.groups.check(&above, &self.permissions, found);
+        self.sessions.check(&above, found);
     }
 }
 

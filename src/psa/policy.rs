@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use super::authority::Authority;
@@ -23,12 +24,30 @@ pub struct Policy {
     pub time_zone: TimeZone,
     /// Fewest characters of a password (row T04).
     pub password_characters_min: usize,
+    /// How long people stay signed in.
+    pub sessions: Lifetimes,
     /// The permissions that there are, with what bounds and bundles them.
     pub catalogue: Arc<Catalogue>,
     /// What groups give to their members.
     pub group_maps: Vec<GroupMap>,
     /// What single connections may write of people, by their name. Who is not named may write all that it sees.
     pub authority: BTreeMap<String, Arc<Authority>>,
+}
+
+/// How long sessions live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Without being used.
+    pub idle: SignedDuration,
+    /// At all.
+    pub absolute: SignedDuration,
+}
+
+impl Default for Lifetimes {
+    /// A working day without a pause, and a day in any case.
+    fn default() -> Self {
+        Self { idle: SignedDuration::from_hours(8), absolute: SignedDuration::from_hours(24) }
+    }
 }
 
 /// What a group of one connection gives to its members.
@@ -182,6 +201,7 @@ impl Default for Policy {
             rehire: Rehire::default(),
             time_zone: TimeZone::UTC,
             password_characters_min: 12,
+            sessions: Lifetimes::default(),
             catalogue: Arc::new(Catalogue::default()),
             group_maps: Vec::new(),
             authority: BTreeMap::new(),
