@@ -2,7 +2,7 @@
 //!
 //! Start: the data folder is locked and the store opened; the roster stands on it; plugins are loaded; the listeners are bound ([`Doors`]); the first
 //! tenant is made where there is none ([`bootstrap`]); the listeners are served, and webhooks delivered. Stop: nothing new is taken or delivered, what was begun is answered, what was only in memory is written
-//! down, the store is closed. `schedules` has what is due looked at, `mapping` has plugins asked again; `measure` shows the store's figures. Only this room knows all the others.
+//! down, the store is closed. `schedules` has what is due looked at, `mapping` has plugins asked again; `measure` shows the store's figures; `vault` holds the key that seals secrets. Only this room knows all the others.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
@@ -17,6 +17,7 @@ pub mod plugins;
 mod schedules;
 mod settings;
 pub mod sign_in;
+mod vault;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -54,6 +55,7 @@ use crate::net::{Client, Resolver, RootsError, SystemResolver};
 use crate::outbox::{Bell, Feed, Hook, HookError, Outbox, Settings, Trial, try_out};
 use crate::requests::{Requests, SecretNames};
 use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
+use crate::signin::vault::Vault;
 use crate::store::redb::compact::{self, Compacted};
 use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
@@ -231,6 +233,7 @@ pub struct Daemon {
     /// How long the history keeps values; `None` for ever.
     keeps: Option<SignedDuration>,
     ordered: Option<mpsc::Receiver<ReloadAnswer>>,
+    vault: Arc<Vault>,
 }
 
 impl Daemon {
@@ -339,6 +342,7 @@ impl Daemon {
         };
         reloader.show_certificate();
         let keeps = settings::keeps(config);
+        let vault = vault::vault(config, &roster, rim);
         Self {
             public: public_at,
             admin: admin_at,
@@ -350,6 +354,7 @@ impl Daemon {
             listeners,
             keeps,
             ordered: Some(ordered),
+            vault,
         }
     }
 
@@ -376,6 +381,11 @@ impl Daemon {
     /// Returns the URL that an IdP is given.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// Returns what seals secrets.
+    pub const fn vault(&self) -> &Arc<Vault> {
+        &self.vault
     }
 
     /// Returns the roster that is served.

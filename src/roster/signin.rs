@@ -1,5 +1,6 @@
 //! Signing in: who an identity that a provider proved is (`link`), what a session is (`session`) and how it ends (`ending`), and the gate that looks at every
-//! use of one (`gate`), what somebody signed in does themself (`visit`), and what is remembered for minutes meanwhile (`fleeting`).
+//! use of one (`gate`), what somebody signed in does themself (`visit`), and what is remembered for minutes meanwhile (`fleeting`); the mark of the key that
+//! seals secrets (`vault`).
 //!
 //! A session is good only while its person is let in **and carries the number of epochs that the person had when it began**. Whatever takes access
 //! away raises that number in its own unit: a lock, a departure, an administrator who ends everything. So sessions die by being read, one or ten
@@ -13,6 +14,7 @@ mod fleeting;
 mod gate;
 mod link;
 mod session;
+mod vault;
 mod visit;
 
 use super::error::RosterError;
