@@ -14,6 +14,7 @@ mod access;
 mod admin;
 mod architecture;
 mod asked;
+mod browser;
 mod cli;
 mod config;
 mod conformance;
