@@ -36,7 +36,9 @@ impl Text for CookieDomain {
             (1..=63).contains(&label.len())
                 && !label.starts_with('-')
                 && !label.ends_with('-')
-                && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
         let labels = text.split('.').count();
         let is_address = text.parse::<std::net::IpAddr>().is_ok();
@@ -67,7 +69,9 @@ mod tests {
         ] {
             assert_eq!(domain.covers(&PublicUrl::parse(url).unwrap()), covered, "{url}");
         }
-        for wrong in ["example", ".example.com", "example.com.", "*.example.com", "10.0.0.1", "EXAMPLE.com", ""] {
+        for wrong in
+            ["example", ".example.com", "example.com.", "*.example.com", "10.0.0.1", "EXAMPLE.com", ""]
+        {
             assert!(CookieDomain::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -245,7 +245,8 @@ pub(super) fn write_reference(text: &mut String) {
          secrets again. See docs/operate/sign-in.md.\n\n| key | type | default | meaning |\n|---|---|---|---|\n",
     );
     for (key, of, default, meaning) in KEYS {
-        let default = if default.is_empty() { String::new() } else { format!("`{}`", default.replace('`', "")) };
+        let default =
+            if default.is_empty() { String::new() } else { format!("`{}`", default.replace('`', "")) };
         let keys = key.split(", ").map(|key| format!("`identity_providers.{key}`")).collect::<Vec<_>>();
         // Writing to a String cannot fail.
         let _ = writeln!(text, "| {} | {of} | {default} | {meaning} |", keys.join(", "));
@@ -272,7 +273,11 @@ pub(super) fn check(providers: &[IdentityProvider], found: &mut Findings) {
             wrong("name", what, "choose another name");
         }
         if !names.insert(one.name.as_str()) {
-            wrong("name", format!("two providers have the name {}", quoted(&one.name)), "choose another name");
+            wrong(
+                "name",
+                format!("two providers have the name {}", quoted(&one.name)),
+                "choose another name",
+            );
         }
         if let Some(title) = &one.title
             && (title.trim().is_empty()

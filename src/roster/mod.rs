@@ -127,8 +127,9 @@ pub use sheet::{
     is_money_column,
 };
 pub use signin::{
-    Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX, Identity, Lifetimes, LinkView,
-    Live, Method as SignInMethod, NotLinked, Refused, SessionKey, SessionView, Whose,
+    Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX, FreshSigningKey, Identity,
+    Lifetimes, LinkView, Live, Method as SignInMethod, NotLinked, Refused, SIGNING_KEYS_REMEMBERED,
+    SessionKey, SessionView, SigningKey, SigningKeys, Turn as SigningKeyTurn, Whose,
 };
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
 pub use trail::{Stretch, Trail, Wanted};
