@@ -16,6 +16,7 @@ pub mod plugins;
 pub mod plugins;
 mod schedules;
 mod settings;
+pub mod sign_in;
 mod vault;
 
 use std::net::SocketAddr;
@@ -46,6 +47,7 @@ use crate::http::metrics::{Door, Metrics};
 use crate::http::oauth::OAuth;
 use crate::http::router;
 use crate::http::serve::{Listener, serve};
+use crate::http::signin::Desk;
 use crate::http::tls::{Tls, TlsError};
 use crate::ids::RequestId;
 use crate::jwt::Keyring;
@@ -61,6 +63,7 @@ use crate::store::{State, Store};
 use measure::Reloads;
 pub use plugins::{Done, Plugins};
 pub use settings::policies;
+pub use sign_in::ProviderError;
 
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);
@@ -88,6 +91,9 @@ pub enum StartError {
     /// A webhook.
     #[error(transparent)]
     Webhook(#[from] HookError),
+    /// An identity provider.
+    #[error(transparent)]
+    IdentityProvider(#[from] ProviderError),
     /// A plugin.
     #[error(transparent)]
     Plugins(#[from] plugins::HostError),
@@ -181,6 +187,7 @@ pub struct Doors {
     admin: (Listener, SocketAddr),
     socket: Listener,
     oauth: OAuth,
+    desk: Desk,
     deliveries: Client,
     webhooks: Settings,
 }
@@ -195,6 +202,11 @@ impl Doors {
         let webhooks = settings::webhooks(config)?;
         let tls = settings::tls_files(config).map(|files| Tls::load(&files)).transpose()?;
         let public = bind("server.listen", config.server.listen).await?;
+        let public_url = config.server.origin(&config.tls, public.1).to_string();
+        let offer = sign_in::offer(config, &public_url)?;
+        let client = Client::new(settings::outbound(config)?, Arc::clone(&rim.resolver))?;
+        let desk = Desk::new(client, public_url, Arc::clone(&rim.chance), Arc::clone(&rim.clock));
+        desk.set(offer);
         let admin = bind("admin.listen", config.admin.listen).await?;
         let path = config.admin.socket_path(&config.data);
         let place = path.display().to_string();
@@ -203,7 +215,7 @@ impl Doors {
             place,
             why,
         })?;
-        Ok(Self { tls, public, admin, socket, oauth, deliveries, webhooks })
+        Ok(Self { tls, public, admin, socket, oauth, desk, deliveries, webhooks })
     }
 }
 
@@ -235,7 +247,7 @@ impl Daemon {
     pub fn behind(doors: Doors, config: &Config, roster: Arc<Roster>, plugins: Plugins, rim: &Rim) -> Self {
         let Doors { tls, public: (public, public_at), admin: (admin, admin_at), socket: unix, oauth, .. } =
             doors;
-        let (deliveries, webhooks) = (doors.deliveries, doors.webhooks);
+        let (desk, deliveries, webhooks) = (doors.desk, doors.deliveries, doors.webhooks);
         let limits = settings::limits(config);
         let socket = config.admin.socket_path(&config.data);
         let drain = Drain::new();
@@ -254,7 +266,7 @@ impl Daemon {
         let (orders, ordered) = mpsc::channel(1);
         let shown = plugins.clone();
         let list = move || serde_json::to_value(shown.views()).unwrap_or_default();
-        let desk = PluginDesk { list: Arc::new(list), reload: orders };
+        let plugin_desk = PluginDesk { list: Arc::new(list), reload: orders };
         let metrics = Metrics::new(Inventory::new(&router::templates()), registry);
         let bodies = Bodies::new(&limits);
         let admin_limits = Arc::new(ArcSwap::from_pointee(settings::admin_limits(config)));
@@ -266,6 +278,7 @@ impl Daemon {
             settings::body_sizes(config),
             bodies.clone(),
             oauth,
+            desk,
         );
         let ready = readiness(&roster);
         let names = SecretNames::of(roster.kinds(), TOKEN_PREFIX);
@@ -298,7 +311,7 @@ impl Daemon {
             edge.clone(),
             doctor,
             feed,
-            desk,
+            plugin_desk,
             Arc::clone(&metrics),
             ready,
             drain.clone(),
@@ -464,14 +477,16 @@ impl Reloader {
     pub fn apply(&self, config: &Config) -> Result<Done, StartError> {
         let read = || {
             let webhooks = settings::webhooks(config)?;
+            let offer = sign_in::offer(config, &self.edge.desk().public_url)?;
             let prepared = self.plugins.prepare(config)?;
             if let (Some(tls), Some(files)) = (&self.tls, settings::tls_files(config)) {
                 tls.reload(&files)?;
             }
-            Ok((webhooks, prepared))
+            Ok((webhooks, offer, prepared))
         };
-        let (webhooks, prepared) = read().inspect_err(|_: &StartError| self.failed())?;
+        let (webhooks, offer, prepared) = read().inspect_err(|_: &StartError| self.failed())?;
         self.outbox.set(webhooks);
+        self.edge.desk().set(offer);
         self.limits.store(Arc::new(settings::limits(config)));
         self.edge.set_body_sizes(settings::body_sizes(config));
         settings::hold_policies(&self.roster, config);

@@ -60,9 +60,12 @@ pub struct Server {
 impl Server {
     /// Returns the URL that an IdP is given, which every location begins with; `bound` is the address that was bound.
     pub fn base_url(&self, tls: &Tls, bound: SocketAddr) -> String {
-        let of_listener = || PublicUrl::of_listener(tls.is_on(), bound);
-        let origin = self.public_url.clone().unwrap_or_else(of_listener);
-        format!("{origin}{}", self.base_path)
+        format!("{}{}", self.origin(tls, bound), self.base_path)
+    }
+
+    /// Returns the URL under which browsers find the server, without a slash at its end.
+    pub fn origin(&self, tls: &Tls, bound: SocketAddr) -> PublicUrl {
+        self.public_url.clone().unwrap_or_else(|| PublicUrl::of_listener(tls.is_on(), bound))
     }
 
     /// Returns the time for a head to arrive.

@@ -127,9 +127,10 @@ pub use sheet::{
     is_money_column,
 };
 pub use signin::{
-    Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX, FreshSigningKey, Identity,
-    Lifetimes, LinkView, Live, Method as SignInMethod, NotLinked, Refused, SIGNING_KEYS_REMEMBERED,
-    SessionKey, SessionView, SigningKey, SigningKeys, Turn as SigningKeyTurn, Whose,
+    CONTACT_CHARACTERS_MAX, Contact, Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX,
+    FreshSigningKey, Identity, Lifetimes, LinkView, Live, Method as SignInMethod, NotLinked, Refused,
+    SIGNING_KEYS_REMEMBERED, SessionKey, SessionView, SigningKey, SigningKeys, Turn as SigningKeyTurn,
+    Turned, Whose,
 };
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
 pub use trail::{Stretch, Trail, Wanted};
@@ -167,6 +168,7 @@ pub struct Roster {
     rights: rights::Remembered,
     failures: refusals::Refusals,
     issues: refusals::Refusals,
+    turned: refusals::Refusals,
     /// Held from a token's pointer to its row.
     making_tokens: Mutex<()>,
     cursor_key: OnceLock<cursor::CursorKey>,
@@ -197,6 +199,7 @@ impl Roster {
             rights: rights::Remembered::default(),
             failures: refusals::Refusals::default(),
             issues: refusals::Refusals::default(),
+            turned: refusals::Refusals::default(),
             making_tokens: Mutex::default(),
             cursor_key: OnceLock::new(),
         }
