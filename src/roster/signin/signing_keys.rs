@@ -84,6 +84,11 @@ impl SigningKeys {
         self.0.last().is_none_or(|last| is_over(last.signs_from, SIGNS_FOR, now))
     }
 
+    /// Tells whether [`Turn::WhenDue`] would change anything.
+    pub fn wants_a_look(&self, now: Timestamp) -> bool {
+        self.is_due(now) || self.published(now).count() < self.0.len()
+    }
+
     /// Tells whether everything that a key signed is over.
     fn is_past(&self, at: usize, now: Timestamp) -> bool {
         let successor = at.checked_add(1).and_then(|next| self.0.get(next));
