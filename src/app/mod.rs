@@ -47,7 +47,7 @@ use crate::http::metrics::{Door, Metrics};
 use crate::http::oauth::OAuth;
 use crate::http::router;
 use crate::http::serve::{Listener, serve};
-use crate::http::signin::Desk;
+use crate::http::signin::{Desk, Gateway};
 use crate::http::tls::{Tls, TlsError};
 use crate::ids::RequestId;
 use crate::jwt::Keyring;
@@ -55,7 +55,6 @@ use crate::net::{Client, Resolver, RootsError, SystemResolver};
 use crate::outbox::{Bell, Feed, Hook, HookError, Outbox, Settings, Trial, try_out};
 use crate::requests::{Requests, SecretNames};
 use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
-use crate::signin::vault::Vault;
 use crate::store::redb::compact::{self, Compacted};
 use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
@@ -233,7 +232,6 @@ pub struct Daemon {
     /// How long the history keeps values; `None` for ever.
     keeps: Option<SignedDuration>,
     ordered: Option<mpsc::Receiver<ReloadAnswer>>,
-    vault: Arc<Vault>,
 }
 
 impl Daemon {
@@ -279,6 +277,7 @@ impl Daemon {
             bodies.clone(),
             oauth,
             desk,
+            Gateway::new(vault::vault(config, &roster, rim), Arc::clone(&rim.chance)),
         );
         let ready = readiness(&roster);
         let names = SecretNames::of(roster.kinds(), TOKEN_PREFIX);
@@ -342,7 +341,6 @@ impl Daemon {
         };
         reloader.show_certificate();
         let keeps = settings::keeps(config);
-        let vault = vault::vault(config, &roster, rim);
         Self {
             public: public_at,
             admin: admin_at,
@@ -354,7 +352,6 @@ impl Daemon {
             listeners,
             keeps,
             ordered: Some(ordered),
-            vault,
         }
     }
 
@@ -381,11 +378,6 @@ impl Daemon {
     /// Returns the URL that an IdP is given.
     pub fn base_url(&self) -> &str {
         &self.base_url
-    }
-
-    /// Returns what seals secrets.
-    pub const fn vault(&self) -> &Arc<Vault> {
-        &self.vault
     }
 
     /// Returns the roster that is served.
@@ -449,7 +441,14 @@ impl Daemon {
 
     async fn write_down(&self) {
         let roster = Arc::clone(&self.roster);
-        if tokio::task::spawn_blocking(move || roster.write_down_token_use()).await.is_err() {
+        let edge = self.reloader.edge.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            roster.write_down_token_use();
+            if let Err(error) = edge.gateway().keep_keys(&roster) {
+                tracing::error!(%error, "the keys that sign for programs downstream could not be looked at");
+            }
+        });
+        if written.await.is_err() {
             tracing::error!("writing down when tokens were last used failed");
         }
     }

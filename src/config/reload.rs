@@ -112,6 +112,7 @@ impl Config {
         config.tokens = candidate.tokens;
         config.sessions = candidate.sessions;
         config.identity_providers = candidate.identity_providers;
+        config.apps = candidate.apps;
         config.people = candidate.people;
         config.permissions = candidate.permissions;
         config.groups = candidate.groups;

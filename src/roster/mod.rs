@@ -127,8 +127,10 @@ pub use sheet::{
     is_money_column,
 };
 pub use signin::{
-    CONTACT_CHARACTERS_MAX, Contact, Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX,
-    Identity, Lifetimes, LinkView, Live, Method as SignInMethod, NotLinked, Refused, SessionKey, SessionView,
+    AppVisit, CONTACT_CHARACTERS_MAX, Claim, Contact, Dead, Entered, Entry as SignInEntry,
+    FLEETING_BYTES_MAX, FLEETING_MAX, FreshSigningKey, GROUPS_SHOWN_MAX, Identity, Lifetimes, LinkView, Live,
+    Method as SignInMethod, NotLinked, NotShown, Refused, SHOWN_BYTES_MAX, SIGNING_KEYS_REMEMBERED,
+    SessionKey, SessionView, Showing, Shown as ShownToApp, SigningKey, SigningKeys, Turn as SigningKeyTurn,
     Turned, Whose,
 };
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
@@ -165,6 +167,7 @@ pub struct Roster {
     refusals: refusals::Refusals,
     leniencies: leniencies::Leniencies,
     rights: rights::Remembered,
+    shown: signin::Remembered,
     failures: refusals::Refusals,
     issues: refusals::Refusals,
     turned: refusals::Refusals,
@@ -196,6 +199,7 @@ impl Roster {
             refusals: refusals::Refusals::default(),
             leniencies: leniencies::Leniencies::default(),
             rights: rights::Remembered::default(),
+            shown: signin::Remembered::default(),
             failures: refusals::Refusals::default(),
             issues: refusals::Refusals::default(),
             turned: refusals::Refusals::default(),

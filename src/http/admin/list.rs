@@ -4,8 +4,8 @@ use axum::http::Method;
 
 use super::endpoint::{Endpoint, route};
 use super::{
-    audit, changes, clients, connections, memos, openapi, people, plugins, roll, schemas, sessions, standing,
-    tenants, tokens, users,
+    audit, changes, clients, connections, memos, openapi, people, plugins, roll, schemas, sessions,
+    signing_keys, standing, tenants, tokens, users,
 };
 use crate::http::admin::query::PAGED;
 use crate::http::metrics::Door;
@@ -75,6 +75,9 @@ fn all() -> Vec<Endpoint> {
         get("/admin/v1/licenses", SeeLicenses, "listLicenses", "Lists licence pools with the seats that are taken, by id.").query(&PAGED).to(roll::licenses),
 
         get("/admin/v1/plugins/parked", SeePeople, "listParkedUsers", "Lists who waits to be mapped by plugins, by id.").query(&PAGED).to(plugins::parked),
+
+        get("/admin/v1/signing-keys", RunInstallation, "listSigningKeys", "Lists the keys that sign for programs downstream, in the order in which they sign.").query(&PAGED).to(signing_keys::list),
+        post("/admin/v1/signing-keys", RunInstallation, "turnSigningKeys", "Has another key sign for programs downstream.").taking(signing_keys::turn),
 
         get("/admin/v1/users", SeePeople, "listUsers", "Lists people, by id; who is locked only where that is asked for.").query(&people::SOUGHT).to(people::list),
         post("/admin/v1/users", AddPeople, "addUser", "Adds a person.").taking(people::add),

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use super::cookies::Cookies;
+use super::gateway::App;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Network;
@@ -15,7 +16,7 @@ use crate::ids::RequestId;
 use crate::jwt::Keyring;
 use crate::net::Client;
 use crate::roster::{Identity, Roster, RosterError};
-use crate::signin::rp::{Demand, Provider, RelyingParty, Verified};
+use crate::signin::rp::{Demand, Provider, RelyingParty, ReturnTo, Verified};
 
 /// Sign-ins that one address may begin within a minute: an office behind one address at nine in the morning.
 pub const STARTS_PER_MINUTE_MAX: u32 = 300;
@@ -84,6 +85,8 @@ impl Opened {
 pub struct Offer {
     /// The providers, by their names.
     pub providers: BTreeMap<String, Arc<Opened>>,
+    /// Programs that people come to through a proxy, by their names.
+    pub apps: BTreeMap<String, Arc<App>>,
     /// How cookies are written.
     pub cookies: Cookies,
     /// Proxies whose word is taken for where a request came from.
@@ -91,6 +94,11 @@ pub struct Offer {
 }
 
 impl Offer {
+    /// Reads a place to which a browser may be sent: one of our own, or one of a program in the settings.
+    pub fn place(&self, text: &str) -> Option<ReturnTo> {
+        ReturnTo::parse_below(text, self.apps.values().map(|app| app.origin.as_str())).ok()
+    }
+
     /// Finds the provider that an address is sent to. The same work whether there is one or not.
     pub fn of_address(&self, tenant: Option<&str>, address: &str) -> Option<&Arc<Opened>> {
         let of_tenant = |one: &&Arc<Opened>| tenant.is_none_or(|tenant| one.tenant == tenant);

@@ -77,7 +77,7 @@ pub async fn start(
     let (parts, _) = request.into_parts();
     let Some(opened) = edge.desk().provider(&name) else { return pages::refused(arrival.request_id) };
     let query = parts.uri.query();
-    let wish = Wish::of(parameter(query, "return_to").as_deref(), None);
+    let wish = Wish::of(&edge.desk().offer(), parameter(query, "return_to").as_deref(), None);
     let start = Start {
         return_to: wish.return_to,
         login_hint: None,

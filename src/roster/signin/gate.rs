@@ -78,7 +78,18 @@ impl Roster {
         lifetimes: Lifetimes,
         is_open: &dyn Fn(&str) -> bool,
     ) -> Result<Result<Live, Dead>, RosterError> {
-        let snapshot = self.store.snapshot()?;
+        let looked = self.look(self.store.snapshot()?.as_ref(), key, lifetimes, is_open)?;
+        Ok(looked.map(|(live, _)| live))
+    }
+
+    /// The same of one state of the store, for those who read more of it.
+    pub(super) fn look(
+        &self,
+        snapshot: &dyn Snapshot,
+        key: &SessionKey,
+        lifetimes: Lifetimes,
+        is_open: &dyn Fn(&str) -> bool,
+    ) -> Result<Result<(Live, Stored), Dead>, RosterError> {
         let now = self.now();
         let Some(bytes) = snapshot.small(key.tenant, SESSIONS, &key.hash)? else {
             return Ok(Err(Dead::Unknown));
@@ -87,12 +98,12 @@ impl Roster {
         if let Err(dead) = session::is_in_time(&row, lifetimes, now) {
             return Ok(Err(dead));
         }
-        if row.epoch != epoch(snapshot.as_ref(), key.tenant, row.person)? {
+        if row.epoch != epoch(snapshot, key.tenant, row.person)? {
             return Ok(Err(Dead::Ended));
         }
         if let Some(provider) = &row.provider
             && (!is_open(provider)
-                || row.provider_epoch != session::provider_epoch(snapshot.as_ref(), key.tenant, provider)?)
+                || row.provider_epoch != session::provider_epoch(snapshot, key.tenant, provider)?)
         {
             return Ok(Err(Dead::Provider));
         }
@@ -104,13 +115,14 @@ impl Roster {
             return Ok(Err(Dead::Locked));
         }
         let unseen = session::is_unseen(&row, now);
-        Ok(Ok(Live {
+        let live = Live {
             tenant: key.tenant,
             person: row.person,
             session: SessionView::of(key.hash, row),
             document,
             unseen,
-        }))
+        };
+        Ok(Ok((live, stored)))
     }
 }
 
