@@ -21,7 +21,7 @@ use crate::outbox::desk::{AT_ONCE_MAX as DELIVERIES_AT_ONCE_MAX, Pace};
 use crate::outbox::feed::WAIT_MAX;
 use crate::outbox::{Hook, HookError, Settings};
 use crate::psa::authority::{AttributeGroup, Authority};
-use crate::psa::policy::{Deprovision, Policies, Policy, Rehire};
+use crate::psa::policy::{Deprovision, FirmMethod, Policies, Policy, Rehire, SignIn, Way};
 use crate::roster::{Roster, RosterError};
 
 /// The bounds of a listener.
@@ -92,14 +92,20 @@ pub(super) fn outbound(config: &Config) -> Result<Options, RootsError> {
 
 /// What tenants have decided.
 pub fn policies(config: &Config) -> Policies {
-    let otherwise = config
-        .tenants
-        .iter()
-        .map(|(name, tenant)| (name.clone(), policy(&tenant.people, &tenant.permissions, &tenant.groups)));
-    Policies::new(policy(&config.people, &config.permissions, &config.groups), otherwise)
+    let mails = config.mail.is_on();
+    let otherwise = config.tenants.iter().map(|(name, tenant)| {
+        (name.clone(), policy(&tenant.people, &tenant.permissions, &tenant.groups, (&tenant.sign_in, mails)))
+    });
+    let (people, permissions, groups) = (&config.people, &config.permissions, &config.groups);
+    Policies::new(policy(people, permissions, groups, (&config.sign_in, mails)), otherwise)
 }
 
-fn policy(people: &config::People, permissions: &config::Permissions, groups: &config::Groups) -> Policy {
+fn policy(
+    people: &config::People,
+    permissions: &config::Permissions,
+    groups: &config::Groups,
+    (sign_in, mails): (&config::SignIn, bool),
+) -> Policy {
     Policy {
         deprovision: match people.deprovision {
             config::Deprovision::DeleteIfUnused => Deprovision::DeleteIfUnused,
@@ -111,7 +117,17 @@ fn policy(people: &config::People, permissions: &config::Permissions, groups: &c
             config::Rehire::New => Rehire::New,
         },
         time_zone: people.time_zone.clone(),
-        password_characters_min: people.password_characters_min,
+        sign_in: SignIn {
+            method: match sign_in.method {
+                config::SignInMethod::ByOrigin => FirmMethod::ByOrigin,
+                config::SignInMethod::Sso => FirmMethod::Fixed(Way::Sso),
+                config::SignInMethod::MagicLink => FirmMethod::Fixed(Way::MagicLink),
+                config::SignInMethod::Password => FirmMethod::Fixed(Way::Password),
+            },
+            password_characters_min: sign_in.password_characters_min,
+            login_instructions: sign_in.login_instructions && mails,
+            mails,
+        },
         catalogue: Arc::new(rights::catalogue(permissions)),
         group_maps: rights::group_maps(groups),
         authority: people.authority.iter().map(authority).collect(),
@@ -126,8 +142,34 @@ fn authority(said: &config::people::Authority) -> (String, Arc<Authority>) {
     (said.connection.clone(), Arc::new(authority))
 }
 
+/// Characters below which the length of passwords alone is not held to be enough (X10).
+const PASSWORD_CHARACTERS_ADVISED: usize = 15;
+
+/// Warns where passwords may be short, and where mails are wanted that nobody sends.
+fn warn_of_sign_in(config: &Config) {
+    let everybody = [("".to_owned(), &config.sign_in)];
+    let tenants = config.tenants.iter().map(|(name, tenant)| (format!("tenants.{name}."), &tenant.sign_in));
+    for (above, sign_in) in everybody.into_iter().chain(tenants) {
+        let characters = sign_in.password_characters_min;
+        if characters < PASSWORD_CHARACTERS_ADVISED {
+            tracing::warn!(
+                key = format!("{above}sign_in.password_characters_min"),
+                characters,
+                "passwords may be shorter than {PASSWORD_CHARACTERS_ADVISED} characters, also without a second factor"
+            );
+        }
+        if sign_in.login_instructions && !config.mail.is_on() {
+            tracing::warn!(
+                key = format!("{above}sign_in.login_instructions"),
+                "nobody is mailed how to sign in until mail.host is set"
+            );
+        }
+    }
+}
+
 /// Gives the roster what tenants have decided, and says which tenants and connections of the settings there are not.
 pub(super) fn hold_policies(roster: &Roster, config: &Config) {
+    warn_of_sign_in(config);
     match roster.set_policies(policies(config)) {
         Ok(unknown) => {
             for name in unknown {

@@ -1,7 +1,7 @@
 //! The settings of an installation: where they come from, what they mean, and what is wrong with them.
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
-//! `audit`, `tokens`, `net`, `people`, `permissions` with its presets, `outbox`: one struct each; `webhooks`, `plugins`: lists of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
+//! `audit`, `tokens`, `net`, `mail`, `people`, `sign_in`, `permissions` with its presets, `outbox`: one struct each; `webhooks`, `plugins`: lists of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
 //! [`surroundings`] (what only the file system can tell), [`connections`] (names that only the store can tell to be right), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
@@ -19,6 +19,7 @@ mod known;
 mod layer;
 pub mod load;
 pub mod log;
+pub mod mail;
 pub mod net;
 pub mod outbox;
 pub mod people;
@@ -30,6 +31,7 @@ pub mod reference;
 pub mod reload;
 pub mod secret;
 pub mod server;
+pub mod sign_in;
 pub mod store;
 pub mod surroundings;
 pub mod tenants;
@@ -50,6 +52,7 @@ pub use data::Data;
 pub use environment::Environment;
 pub use load::Sources;
 pub use log::{Format, Level, Log};
+pub use mail::{Mail, MailTls};
 pub use net::{Net, Permit};
 pub use outbox::Outbox;
 pub use people::{Deprovision, People, Rehire};
@@ -60,6 +63,7 @@ pub use public_url::PublicUrl;
 pub use reference::reference;
 pub use reload::{Applied, Reload};
 pub use server::Server;
+pub use sign_in::{SignIn, SignInMethod};
 pub use store::{Engine, Store};
 pub use tenants::Tenant;
 pub use text::ByteSize;
@@ -95,6 +99,10 @@ pub struct Config {
     pub net: Net,
     /// What becomes of people.
     pub people: People,
+    /// Signing in by the firm's own means.
+    pub sign_in: SignIn,
+    /// The mail server.
+    pub mail: Mail,
     /// The rights that there are.
     pub permissions: Permissions,
     /// What groups give.

@@ -21,7 +21,6 @@ pub const WITHOUT_RESTART: &[&str] = &[
     "outbox.retry_longest_ms",
     "people.authority",
     "people.deprovision",
-    "people.password_characters_min",
     "people.rehire",
     "people.time_zone",
     "permissions.bundles",
@@ -42,6 +41,9 @@ pub const WITHOUT_RESTART: &[&str] = &[
     "server.idle_timeout_ms",
     "server.trusted_proxies",
     "server.write_stall_timeout_ms",
+    "sign_in.login_instructions",
+    "sign_in.method",
+    "sign_in.password_characters_min",
     "tls.cert_file",
     "tls.key_file",
     "tokens.access_lifetime_minutes",
@@ -109,6 +111,7 @@ impl Config {
         }
         config.tokens = candidate.tokens;
         config.people = candidate.people;
+        config.sign_in = candidate.sign_in;
         config.permissions = candidate.permissions;
         config.groups = candidate.groups;
         config.tenants = candidate.tenants;

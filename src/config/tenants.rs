@@ -14,10 +14,10 @@ use super::known::{meant, shown};
 use super::layer::{Entry, Layer, TENANTS, tenant_key};
 use super::load::{key_of, laid_over, place_of, take_out, what_of};
 use super::problem::Problem;
-use super::{Groups, People, Permissions, permissions};
+use super::{Groups, People, Permissions, SignIn, permissions};
 
 /// The topics that a tenant can have otherwise.
-pub const TENANT_TOPICS: &[&str] = &["groups", "people", "permissions"];
+pub const TENANT_TOPICS: &[&str] = &["groups", "people", "permissions", "sign_in"];
 /// Longest name of a tenant.
 const NAME_CHARACTERS_MAX: usize = 63;
 
@@ -30,12 +30,15 @@ pub struct Tenant {
     pub permissions: Permissions,
     /// What groups give.
     pub groups: Groups,
+    /// Signing in by the firm's own means.
+    pub sign_in: SignIn,
 }
 
 impl Tenant {
     pub(super) fn check(&self, name: &str, found: &mut Findings) {
         let above = format!("{TENANTS}.{name}.");
         self.people.check(&above, found);
+        self.sign_in.check(&above, found);
         self.permissions.check(&above, found);
         self.groups.check(&above, &self.permissions, found);
     }

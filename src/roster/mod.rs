@@ -127,8 +127,11 @@ pub use sheet::{
     is_money_column,
 };
 pub use signin::{
-    Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX, Identity, Lifetimes, LinkView,
-    Live, Method as SignInMethod, NotLinked, Refused, SessionKey, SessionView, Whose,
+    Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX, FirstPassword, INVITATION,
+    Identity, KnownPassword, LetterKind, Lifetimes, LinkView, Live, MAGIC_LINK, Mailed, MailedKey,
+    MailedView, MeansView, Method as SignInMethod, NotLinked, NotProved, Order as LinkOrder, OrderedBy,
+    PasswordContext, Purpose as LinkPurpose, RECOVERY_CODES_MAX, RESET, Refused, SENT_AGAIN, Seal, Second,
+    SecondFactor, SessionKey, SessionView, WRONG_CODES_MAX, Whose, letter_place,
 };
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
 pub use trail::{Stretch, Trail, Wanted};
@@ -138,6 +141,7 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::ids::{ConnectionId, RequestId, TenantId};
 pub use crate::psa::locks::{Authority, Lock};
+pub use crate::psa::policy::Way;
 pub use crate::psa::urn::USER as PSA_USER;
 use crate::scim::Document;
 pub use crate::scim::custom::DOCUMENT_BYTES_MAX as SCHEMA_BYTES_MAX;

@@ -44,6 +44,10 @@ pub enum Deed {
     ReportUse,
     /// Writes memos about people and removes them (H14).
     WriteMemos,
+    /// Says how people sign in, gives them passwords, takes passwords and second factors from them (H10, P05, P06, T08).
+    SetSignIn,
+    /// Sends people links that let them in, which go to their own address (T02, T10).
+    SendLinks,
     /// Looks at what people may do (P17, P19, A05).
     SeeRights,
     /// Looks at licences (H17).
@@ -70,7 +74,7 @@ impl Deed {
             Self::AddPeople => UsersCreate::KEY,
             Self::LockPeople => UsersLock::KEY,
             Self::ReportUse => HoldsUpdate::KEY,
-            Self::WriteMemos => UsersUpdate::KEY,
+            Self::WriteMemos | Self::SetSignIn | Self::SendLinks => UsersUpdate::KEY,
             Self::SeeRights => PermissionsView::KEY,
             Self::TransferAccount => AccountTransfer::KEY,
             Self::RunInstallation => SettingsUpdate::KEY,
@@ -82,9 +86,12 @@ impl Deed {
         match self {
             Self::SeeHistory => Scope::Audit,
             Self::SeePeople | Self::SeeRights => Scope::UsersRead,
-            Self::AddPeople | Self::LockPeople | Self::RemovePeople | Self::ReportUse | Self::WriteMemos => {
-                Scope::UsersWrite
-            }
+            Self::AddPeople
+            | Self::LockPeople
+            | Self::RemovePeople
+            | Self::ReportUse
+            | Self::SendLinks
+            | Self::WriteMemos => Scope::UsersWrite,
             Self::SeeLicenses => Scope::KindsRead,
             _ => Scope::Admin,
         }

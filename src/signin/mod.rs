@@ -1,6 +1,8 @@
-//! Signing in: who somebody is, by the word of a provider that the firm trusts.
+//! Signing in: who somebody is, by the word of a provider that the firm trusts, or by what the firm itself asks for.
 //!
-//! [`rp`] is the relying party of OpenID Connect. What becomes of whom it found (links, sessions, pages) is not told here: sign-in knows neither the
-//! roster nor HTTP's server side. It takes settings and a moment, asks the provider through `net`, and returns values.
+//! [`rp`] is the relying party of OpenID Connect, [`local`] the firm's own means: passwords, codes, and what keeps their secrets. What becomes of whom they
+//! found (links, sessions, pages) is not told here: sign-in knows neither the roster nor HTTP's server side. It takes settings and a moment, asks
+//! providers through `net`, and returns values.
 
+pub mod local;
 pub mod rp;
