@@ -2,7 +2,7 @@
 //!
 //! Start: the data folder is locked and the store opened; the roster stands on it; plugins are loaded; the listeners are bound ([`Doors`]); the first
 //! tenant is made where there is none ([`bootstrap`]); the listeners are served, and webhooks delivered. Stop: nothing new is taken or delivered, what was begun is answered, what was only in memory is written
-//! down, the store is closed. `schedules` has what is due looked at, `mapping` has plugins asked again; `measure` shows the store's figures. Only this room knows all the others.
+//! down, the store is closed. `schedules` has what is due looked at, `mapping` has plugins asked again; `measure` shows the store's figures; `vault` holds the key that seals secrets. Only this room knows all the others.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
@@ -16,6 +16,8 @@ pub mod plugins;
 pub mod plugins;
 mod schedules;
 mod settings;
+pub mod sign_in;
+mod vault;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -45,6 +47,7 @@ use crate::http::metrics::{Door, Metrics};
 use crate::http::oauth::OAuth;
 use crate::http::router;
 use crate::http::serve::{Listener, serve};
+use crate::http::signin::Desk;
 use crate::http::tls::{Tls, TlsError};
 use crate::ids::RequestId;
 use crate::jwt::Keyring;
@@ -52,6 +55,7 @@ use crate::net::{Client, Resolver, RootsError, SystemResolver};
 use crate::outbox::{Bell, Feed, Hook, HookError, Outbox, Settings, Trial, try_out};
 use crate::requests::{Requests, SecretNames};
 use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
+use crate::signin::vault::Vault;
 use crate::store::redb::compact::{self, Compacted};
 use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
@@ -59,6 +63,7 @@ use crate::store::{State, Store};
 use measure::Reloads;
 pub use plugins::{Done, Plugins};
 pub use settings::policies;
+pub use sign_in::ProviderError;
 
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);
@@ -86,6 +91,9 @@ pub enum StartError {
     /// A webhook.
     #[error(transparent)]
     Webhook(#[from] HookError),
+    /// An identity provider.
+    #[error(transparent)]
+    IdentityProvider(#[from] ProviderError),
     /// A plugin.
     #[error(transparent)]
     Plugins(#[from] plugins::HostError),
@@ -179,6 +187,7 @@ pub struct Doors {
     admin: (Listener, SocketAddr),
     socket: Listener,
     oauth: OAuth,
+    desk: Desk,
     deliveries: Client,
     webhooks: Settings,
 }
@@ -193,6 +202,11 @@ impl Doors {
         let webhooks = settings::webhooks(config)?;
         let tls = settings::tls_files(config).map(|files| Tls::load(&files)).transpose()?;
         let public = bind("server.listen", config.server.listen).await?;
+        let public_url = config.server.origin(&config.tls, public.1).to_string();
+        let offer = sign_in::offer(config, &public_url)?;
+        let client = Client::new(settings::outbound(config)?, Arc::clone(&rim.resolver))?;
+        let desk = Desk::new(client, public_url, Arc::clone(&rim.chance), Arc::clone(&rim.clock));
+        desk.set(offer);
         let admin = bind("admin.listen", config.admin.listen).await?;
         let path = config.admin.socket_path(&config.data);
         let place = path.display().to_string();
@@ -201,7 +215,7 @@ impl Doors {
             place,
             why,
         })?;
-        Ok(Self { tls, public, admin, socket, oauth, deliveries, webhooks })
+        Ok(Self { tls, public, admin, socket, oauth, desk, deliveries, webhooks })
     }
 }
 
@@ -219,6 +233,7 @@ pub struct Daemon {
     /// How long the history keeps values; `None` for ever.
     keeps: Option<SignedDuration>,
     ordered: Option<mpsc::Receiver<ReloadAnswer>>,
+    vault: Arc<Vault>,
 }
 
 impl Daemon {
@@ -232,7 +247,7 @@ impl Daemon {
     pub fn behind(doors: Doors, config: &Config, roster: Arc<Roster>, plugins: Plugins, rim: &Rim) -> Self {
         let Doors { tls, public: (public, public_at), admin: (admin, admin_at), socket: unix, oauth, .. } =
             doors;
-        let (deliveries, webhooks) = (doors.deliveries, doors.webhooks);
+        let (desk, deliveries, webhooks) = (doors.desk, doors.deliveries, doors.webhooks);
         let limits = settings::limits(config);
         let socket = config.admin.socket_path(&config.data);
         let drain = Drain::new();
@@ -251,7 +266,7 @@ impl Daemon {
         let (orders, ordered) = mpsc::channel(1);
         let shown = plugins.clone();
         let list = move || serde_json::to_value(shown.views()).unwrap_or_default();
-        let desk = PluginDesk { list: Arc::new(list), reload: orders };
+        let plugin_desk = PluginDesk { list: Arc::new(list), reload: orders };
         let metrics = Metrics::new(Inventory::new(&router::templates()), registry);
         let bodies = Bodies::new(&limits);
         let admin_limits = Arc::new(ArcSwap::from_pointee(settings::admin_limits(config)));
@@ -263,6 +278,7 @@ impl Daemon {
             settings::body_sizes(config),
             bodies.clone(),
             oauth,
+            desk,
         );
         let ready = readiness(&roster);
         let names = SecretNames::of(roster.kinds(), TOKEN_PREFIX);
@@ -295,7 +311,7 @@ impl Daemon {
             edge.clone(),
             doctor,
             feed,
-            desk,
+            plugin_desk,
             Arc::clone(&metrics),
             ready,
             drain.clone(),
@@ -326,6 +342,7 @@ impl Daemon {
         };
         reloader.show_certificate();
         let keeps = settings::keeps(config);
+        let vault = vault::vault(config, &roster, rim);
         Self {
             public: public_at,
             admin: admin_at,
@@ -337,6 +354,7 @@ impl Daemon {
             listeners,
             keeps,
             ordered: Some(ordered),
+            vault,
         }
     }
 
@@ -363,6 +381,11 @@ impl Daemon {
     /// Returns the URL that an IdP is given.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+
+    /// Returns what seals secrets.
+    pub const fn vault(&self) -> &Arc<Vault> {
+        &self.vault
     }
 
     /// Returns the roster that is served.
@@ -454,14 +477,16 @@ impl Reloader {
     pub fn apply(&self, config: &Config) -> Result<Done, StartError> {
         let read = || {
             let webhooks = settings::webhooks(config)?;
+            let offer = sign_in::offer(config, &self.edge.desk().public_url)?;
             let prepared = self.plugins.prepare(config)?;
             if let (Some(tls), Some(files)) = (&self.tls, settings::tls_files(config)) {
                 tls.reload(&files)?;
             }
-            Ok((webhooks, prepared))
+            Ok((webhooks, offer, prepared))
         };
-        let (webhooks, prepared) = read().inspect_err(|_: &StartError| self.failed())?;
+        let (webhooks, offer, prepared) = read().inspect_err(|_: &StartError| self.failed())?;
         self.outbox.set(webhooks);
+        self.edge.desk().set(offer);
         self.limits.store(Arc::new(settings::limits(config)));
         self.edge.set_body_sizes(settings::body_sizes(config));
         settings::hold_policies(&self.roster, config);

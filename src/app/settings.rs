@@ -21,7 +21,7 @@ use crate::outbox::desk::{AT_ONCE_MAX as DELIVERIES_AT_ONCE_MAX, Pace};
 use crate::outbox::feed::WAIT_MAX;
 use crate::outbox::{Hook, HookError, Settings};
 use crate::psa::authority::{AttributeGroup, Authority};
-use crate::psa::policy::{Deprovision, FirmMethod, Policies, Policy, Rehire, SignIn, Way};
+use crate::psa::policy::{Deprovision, FirmMethod, Lifetimes, Policies, Policy, Rehire, SignIn, Way};
 use crate::roster::{Roster, RosterError};
 
 /// The bounds of a listener.
@@ -93,18 +93,20 @@ pub(super) fn outbound(config: &Config) -> Result<Options, RootsError> {
 /// What tenants have decided.
 pub fn policies(config: &Config) -> Policies {
     let mails = config.mail.is_on();
-    let otherwise = config.tenants.iter().map(|(name, tenant)| {
-        (name.clone(), policy(&tenant.people, &tenant.permissions, &tenant.groups, (&tenant.sign_in, mails)))
+    let otherwise = config.tenants.iter().map(|(name, own)| {
+        let signing_in = (&own.sign_in, mails, &own.sessions);
+        (name.clone(), policy(&own.people, &own.permissions, &own.groups, signing_in))
     });
-    let (people, permissions, groups) = (&config.people, &config.permissions, &config.groups);
-    Policies::new(policy(people, permissions, groups, (&config.sign_in, mails)), otherwise)
+    let signing_in = (&config.sign_in, mails, &config.sessions);
+    let everybody = policy(&config.people, &config.permissions, &config.groups, signing_in);
+    Policies::new(everybody, otherwise)
 }
 
 fn policy(
     people: &config::People,
     permissions: &config::Permissions,
     groups: &config::Groups,
-    (sign_in, mails): (&config::SignIn, bool),
+    (sign_in, mails, sessions): (&config::SignIn, bool, &config::Sessions),
 ) -> Policy {
     Policy {
         deprovision: match people.deprovision {
@@ -128,6 +130,7 @@ fn policy(
             login_instructions: sign_in.login_instructions && mails,
             mails,
         },
+        sessions: Lifetimes { idle: sessions.idle(), absolute: sessions.absolute() },
         catalogue: Arc::new(rights::catalogue(permissions)),
         group_maps: rights::group_maps(groups),
         authority: people.authority.iter().map(authority).collect(),

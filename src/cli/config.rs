@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::operator::Operator;
 use super::settings::SettingsArgs;
 use super::{Exit, World, unexpected};
-use crate::app::{Rim, plugins};
+use crate::app::{Rim, plugins, sign_in};
 use crate::config::connections::{Known, unknown};
 use crate::config::{Config, ConfigErrors, reference, surroundings};
 use crate::roster::{Command, Reply};
@@ -68,6 +68,13 @@ fn check(args: &ConfigArgs, world: &mut World<'_>) -> Result<Exit> {
     match surroundings::look(&config) {
         Ok(odd) => warnings.extend(odd),
         Err(errors) => ended = report(&errors, world.err)?,
+    }
+    if ended == Exit::Done {
+        let public_url = config.server.origin(&config.tls, config.server.listen).to_string();
+        if let Err(wrong) = sign_in::offer(&config, &public_url) {
+            ended = Exit::Failed;
+            writeln!(world.err, "error: {wrong}")?;
+        }
     }
     match plugins::check(&config, &Rim::default()) {
         Ok(odd) => warnings.extend(odd),

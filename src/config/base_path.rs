@@ -10,7 +10,26 @@ use super::text::{Text, quoted};
 /// Most characters: it stands in every location.
 const BASE_PATH_CHARACTERS_MAX: usize = 128;
 /// First segments that other routes of this server begin with.
-const TAKEN_SEGMENTS: [&str; 5] = ["livez", "readyz", "metrics", "admin", "v1"];
+const TAKEN_SEGMENTS: [&str; 18] = [
+    "livez",
+    "readyz",
+    "metrics",
+    "admin",
+    "v1",
+    "oauth2",
+    "access",
+    ".well-known",
+    "assets",
+    "auth",
+    "invite",
+    "login",
+    "logout",
+    "magic-link",
+    "me",
+    "password",
+    "session",
+    "sso",
+];
 /// Where clients of SCIM 1.1 knock; they are told which version is spoken (S191).
 const TAKEN_PATH: &str = "/scim/v1";
 
@@ -123,6 +142,9 @@ mod tests {
             "/v1/scim",
             "/scim/v1",
             "/scim/v1/x",
+            "/login",
+            "/me/scim",
+            "/oauth2/v2",
         ] {
             assert!(BasePath::parse(text).unwrap_err().contains("other routes"), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Connections that the settings name: rows of `people.authority` and of `groups.map`, and `sources` of plugins.
+//! Connections that the settings name: rows of `people.authority` and of `groups.map`, `sources` of plugins, and those of identity providers.
 //!
 //! Connections are made while the daemon runs, so a name of none is no mistake of the settings; it is nearly always a misspelt one, and then a row does
 //! nothing without a word. Which connections there are is in the store: whoever can ask it holds the names against them here, and warns.
@@ -60,6 +60,12 @@ pub fn unknown(config: &Config, known: &BTreeSet<Known>) -> Vec<Unknown> {
                 .split_once('/')
                 .map_or((None, source.as_str()), |(tenant, connection)| (Some(tenant), connection));
             found.look(format!("plugins.{}.sources", plugin.name), tenant, connection);
+        }
+    }
+    for provider in &config.identity_providers {
+        if let Some(connection) = &provider.connection {
+            let key = format!("identity_providers.{}.connection", provider.name);
+            found.look(key, Some(&provider.tenant), connection);
         }
     }
     found.found

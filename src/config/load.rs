@@ -15,7 +15,9 @@ use super::findings::{Finding, Findings};
 use super::layer::{FILE_BYTES_MAX, Layer, tenant_key};
 use super::problem::{ConfigErrors, Place, Problem};
 use super::text::quoted;
-use super::{Config, Environment, environment, known, permissions, plugins, tenants, webhooks};
+use super::{
+    Config, Environment, environment, identity_providers, known, permissions, plugins, tenants, webhooks,
+};
 
 /// Where settings are read from.
 #[derive(Debug, Clone, Default)]
@@ -83,6 +85,8 @@ impl Config {
         self.store.check(found);
         self.audit.check(found);
         self.tokens.check(found);
+        self.sessions.check("", found);
+        identity_providers::check(&self.identity_providers, found);
         self.net.check(found);
         self.outbox.check(found);
         webhooks::check(&self.webhooks, found);

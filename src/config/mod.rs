@@ -1,7 +1,7 @@
 //! The settings of an installation: where they come from, what they mean, and what is wrong with them.
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
-//! `audit`, `tokens`, `net`, `mail`, `people`, `sign_in`, `permissions` with its presets, `outbox`: one struct each; `webhooks`, `plugins`: lists of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
+//! `audit`, `tokens`, `sessions`, `net`, `mail`, `people`, `sign_in`, `permissions` with its presets, `outbox`: one struct each; `identity_providers`, `webhooks`, `plugins`: lists of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
 //! [`surroundings`] (what only the file system can tell), [`connections`] (names that only the store can tell to be right), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
@@ -12,9 +12,11 @@ pub mod admin;
 pub mod audit;
 pub mod base_path;
 pub mod connections;
+pub mod cookie_domain;
 pub mod data;
 pub mod environment;
 mod findings;
+pub mod identity_providers;
 mod known;
 mod layer;
 pub mod load;
@@ -31,6 +33,7 @@ pub mod reference;
 pub mod reload;
 pub mod secret;
 pub mod server;
+pub mod sessions;
 pub mod sign_in;
 pub mod store;
 pub mod surroundings;
@@ -48,8 +51,10 @@ use serde::{Deserialize, Serialize};
 pub use admin::Admin;
 pub use audit::Audit;
 pub use base_path::BasePath;
+pub use cookie_domain::CookieDomain;
 pub use data::Data;
 pub use environment::Environment;
+pub use identity_providers::{ClientAuthentication, IdentityProvider, ProviderKind};
 pub use load::Sources;
 pub use log::{Format, Level, Log};
 pub use mail::{Mail, MailTls};
@@ -63,6 +68,7 @@ pub use public_url::PublicUrl;
 pub use reference::reference;
 pub use reload::{Applied, Reload};
 pub use server::Server;
+pub use sessions::Sessions;
 pub use sign_in::{SignIn, SignInMethod};
 pub use store::{Engine, Store};
 pub use tenants::Tenant;
@@ -95,6 +101,11 @@ pub struct Config {
     pub audit: Audit,
     /// Bearer tokens.
     pub tokens: Tokens,
+    /// How long people stay signed in.
+    pub sessions: Sessions,
+    /// By whom people are signed in.
+    #[serde(default)]
+    pub identity_providers: Vec<IdentityProvider>,
     /// Outbound requests.
     pub net: Net,
     /// What becomes of people.

@@ -55,6 +55,12 @@ impl PublicUrl {
         &self.0
     }
 
+    /// Returns the host alone.
+    pub fn host(&self) -> &str {
+        let authority = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
+        split_port(authority).0
+    }
+
     /// Tells whether clients come by TLS.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https:")

@@ -41,6 +41,8 @@ pub const WITHOUT_RESTART: &[&str] = &[
     "server.idle_timeout_ms",
     "server.trusted_proxies",
     "server.write_stall_timeout_ms",
+    "sessions.absolute_minutes",
+    "sessions.idle_minutes",
     "sign_in.login_instructions",
     "sign_in.method",
     "sign_in.password_characters_min",
@@ -110,6 +112,8 @@ impl Config {
             config.tls = candidate.tls;
         }
         config.tokens = candidate.tokens;
+        config.sessions = candidate.sessions;
+        config.identity_providers = candidate.identity_providers;
         config.people = candidate.people;
         config.sign_in = candidate.sign_in;
         config.permissions = candidate.permissions;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::findings::Findings;
-use super::{BasePath, Network, PublicUrl, Tls, text};
+use super::{BasePath, CookieDomain, Network, PublicUrl, Tls, text};
 
 /// The public listener. The meaning of each key stands in `config/default.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Server {
     /// Proxies that end TLS in front.
     #[serde(with = "text::list")]
     pub trusted_proxies: Vec<Network>,
+    /// The domain whose hosts share the cookie of a session; none: this host alone.
+    #[serde(with = "text::option")]
+    pub cookie_domain: Option<CookieDomain>,
     /// Most open connections.
     pub connections_max: usize,
     /// Most requests worked on at once.
@@ -57,9 +60,12 @@ pub struct Server {
 impl Server {
     /// Returns the URL that an IdP is given, which every location begins with; `bound` is the address that was bound.
     pub fn base_url(&self, tls: &Tls, bound: SocketAddr) -> String {
-        let of_listener = || PublicUrl::of_listener(tls.is_on(), bound);
-        let origin = self.public_url.clone().unwrap_or_else(of_listener);
-        format!("{origin}{}", self.base_path)
+        format!("{}{}", self.origin(tls, bound), self.base_path)
+    }
+
+    /// Returns the URL under which browsers find the server, without a slash at its end.
+    pub fn origin(&self, tls: &Tls, bound: SocketAddr) -> PublicUrl {
+        self.public_url.clone().unwrap_or_else(|| PublicUrl::of_listener(tls.is_on(), bound))
     }
 
     /// Returns the time for a head to arrive.
@@ -135,6 +141,15 @@ impl Server {
                 "server.public_url",
                 "expected https, because TLS is on, found http",
                 "write https://",
+            );
+        }
+        if let Some(domain) = &self.cookie_domain
+            && !self.public_url.as_ref().is_some_and(|url| domain.covers(url))
+        {
+            found.wrong(
+                "server.cookie_domain",
+                format!("expected the domain of server.public_url or one above it, found {domain}"),
+                "set server.public_url to a host of that domain, or leave this out",
             );
         }
         if self.body_bytes_large_max < self.body_bytes_max {

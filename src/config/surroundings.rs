@@ -20,14 +20,7 @@ pub fn look(config: &Config) -> Result<Vec<Warning>, ConfigErrors> {
     let mut warnings = Vec::new();
     if let Some((cert, key)) = config.tls.files() {
         look_at_file("tls.cert_file", cert, &mut problems);
-        look_at_file("tls.key_file", key, &mut problems);
-        let mode = fs::metadata(key).ok().as_ref().and_then(open_to_others);
-        if let Some(mode) = mode {
-            warnings.push(format!(
-                "tls.key_file: expected {} to be readable by its owner only, found mode {mode:04o}; run chmod 600",
-                key.display()
-            ));
-        }
+        look_at_secret("tls.key_file", key, &mut problems, &mut warnings);
     }
     if let Some(file) = &config.mail.password_file {
         look_at_file("mail.password_file", file, &mut problems);
@@ -44,13 +37,13 @@ pub fn look(config: &Config) -> Result<Vec<Warning>, ConfigErrors> {
     for hook in &config.webhooks {
         for file in &hook.secret_files {
             let key = format!("webhooks.{}.secret_files", hook.name);
-            look_at_file(&key, file, &mut problems);
-            if let Some(mode) = fs::metadata(file).ok().as_ref().and_then(open_to_others) {
-                warnings.push(format!(
-                    "{key}: expected {} to be readable by its owner only, found mode {mode:04o}; run chmod 600",
-                    file.display()
-                ));
-            }
+            look_at_secret(&key, file, &mut problems, &mut warnings);
+        }
+    }
+    for provider in &config.identity_providers {
+        if let Some(file) = &provider.client_secret_file {
+            let key = format!("identity_providers.{}.client_secret_file", provider.name);
+            look_at_secret(&key, file, &mut problems, &mut warnings);
         }
     }
     look_at_data_folder(&config.data.dir, &mut problems, &mut warnings);
@@ -64,6 +57,16 @@ fn look_at_file(key: &str, path: &Path, problems: &mut Vec<Problem>) {
         Err(error) => format!("cannot be read: {error}"),
     };
     problems.push(problem(key, path, &what, "correct the path, or let the daemon's user read it"));
+}
+
+fn look_at_secret(key: &str, path: &Path, problems: &mut Vec<Problem>, warnings: &mut Vec<Warning>) {
+    look_at_file(key, path, problems);
+    if let Some(mode) = fs::metadata(path).ok().as_ref().and_then(open_to_others) {
+        warnings.push(format!(
+            "{key}: expected {} to be readable by its owner only, found mode {mode:04o}; run chmod 600",
+            path.display()
+        ));
+    }
 }
 
 fn look_at_data_folder(dir: &Path, problems: &mut Vec<Problem>, warnings: &mut Vec<Warning>) {

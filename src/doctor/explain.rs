@@ -197,6 +197,7 @@ fn who(actor: Actor) -> String {
     match actor {
         Actor::Token(token) => format!("token {token}"),
         Actor::Bound { token, person } => format!("the person {person}, by the token {token}"),
+        Actor::Person(person) => format!("the person {person}, signed in"),
         Actor::Client(client) => format!("client {client}"),
         Actor::Cli => "an operator, through the command line".to_owned(),
         Actor::System => "the daemon itself".to_owned(),

@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use super::body::Bodies;
 use super::oauth::{OAuth, TOKEN_PATH};
 use super::problem::Problem;
+use super::signin::Desk;
 use super::turns::Turns;
 use crate::roster::{Caller, Roster, RosterError};
 
@@ -37,6 +38,7 @@ struct Inner {
     sizes: ArcSwap<BodySizes>,
     bodies: Bodies,
     oauth: OAuth,
+    desk: Desk,
     places: Arc<Semaphore>,
     turns: Turns,
 }
@@ -49,12 +51,13 @@ impl Edge {
         sizes: BodySizes,
         bodies: Bodies,
         oauth: OAuth,
+        desk: Desk,
     ) -> Self {
         let places = Arc::new(Semaphore::new(WRITES_AT_ONCE_MAX));
         let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let turns = Turns::of(workers);
         let sizes = ArcSwap::from_pointee(sizes);
-        Self(Arc::new(Inner { roster, base_url, sizes, bodies, oauth, places, turns }))
+        Self(Arc::new(Inner { roster, base_url, sizes, bodies, oauth, desk, places, turns }))
     }
 
     /// Returns the roster, for what needs no work.
@@ -90,6 +93,11 @@ impl Edge {
     /// Returns what the token endpoint holds.
     pub fn oauth(&self) -> &OAuth {
         &self.0.oauth
+    }
+
+    /// Returns what sign-in holds.
+    pub fn desk(&self) -> &Desk {
+        &self.0.desk
     }
 
     /// Does quick reading where it stands: an embedded engine answers in microseconds.

@@ -35,5 +35,7 @@ pub mod refuse;
 pub mod router;
 pub mod scim;
 pub mod serve;
+pub mod signin;
+pub mod throttle;
 pub mod tls;
 mod turns;

@@ -17,10 +17,11 @@ use super::health::{self, AskReadiness};
 use super::metrics::{Door, Metrics};
 use super::oauth::{self, TOKEN_PATH};
 use super::scim::{bulk, discovery, list, resource};
+use super::signin;
 use crate::doctor::Doctor;
 use crate::outbox::Feed;
 
-/// The templates of the public listener.
+/// The templates of the public listener, beside those of sign-in (`signin::PATHS`).
 pub const PUBLIC: [&str; 39] = [
     "/livez",
     "/readyz",
@@ -69,7 +70,7 @@ pub const ADMIN: [&str; 5] =
 
 /// Lists every template of every listener.
 pub fn templates() -> Vec<&'static str> {
-    PUBLIC.into_iter().chain(ADMIN).chain(admin::list::paths()).collect()
+    PUBLIC.into_iter().chain(signin::PATHS).chain(ADMIN).chain(admin::list::paths()).collect()
 }
 
 /// Serves the public listener.
@@ -96,7 +97,7 @@ pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
             .route(&format!("/scim/v2{}/.search", kind.endpoint), post(list::search))
             .route(&format!("/scim/v2{}/{{id}}", kind.endpoint), one);
     }
-    let scim = scim.method_not_allowed_fallback(admin::no_such_method);
+    let scim = scim.merge(signin::router()).method_not_allowed_fallback(admin::no_such_method);
     scim.fallback(admin::nothing_here).with_state(edge).merge(health::router(ready, drain))
 }
 

@@ -291,6 +291,7 @@ fn fitting(change: Change, room: &mut usize) -> Told {
 fn who(actor: Actor) -> Who {
     match actor {
         Actor::Token(id) | Actor::Bound { token: id, .. } => Who { what: "token", id: Some(id.to_string()) },
+        Actor::Person(id) => Who { what: "user", id: Some(id.to_string()) },
         Actor::Client(id) => Who { what: "client", id: Some(id.to_string()) },
         Actor::Cli => Who { what: "cli", id: None },
         Actor::System => Who { what: "system", id: None },

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,8 @@ pub struct Policy {
     pub time_zone: TimeZone,
     /// How people sign in by the firm's own means.
     pub sign_in: SignIn,
+    /// How long people stay signed in.
+    pub sessions: Lifetimes,
     /// The permissions that there are, with what bounds and bundles them.
     pub catalogue: Arc<Catalogue>,
     /// What groups give to their members.
@@ -88,6 +91,22 @@ impl Way {
             Self::MagicLink => "magic-link",
             Self::Password => "password",
         }
+    }
+}
+
+/// How long sessions live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// Without being used.
+    pub idle: SignedDuration,
+    /// At all.
+    pub absolute: SignedDuration,
+}
+
+impl Default for Lifetimes {
+    /// A working day without a pause, and a day in any case.
+    fn default() -> Self {
+        Self { idle: SignedDuration::from_hours(8), absolute: SignedDuration::from_hours(24) }
     }
 }
 
@@ -242,6 +261,7 @@ impl Default for Policy {
             rehire: Rehire::default(),
             time_zone: TimeZone::UTC,
             sign_in: SignIn::default(),
+            sessions: Lifetimes::default(),
             catalogue: Arc::new(Catalogue::default()),
             group_maps: Vec::new(),
             authority: BTreeMap::new(),

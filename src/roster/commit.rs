@@ -213,6 +213,9 @@ impl Roster {
             Actor::Client(client) => {
                 self.refusals.count(*client.as_bytes(), caller.now, REFUSALS_PER_MINUTE_MAX)
             }
+            Actor::Person(person) => {
+                self.refusals.count(*person.as_bytes(), caller.now, REFUSALS_PER_MINUTE_MAX)
+            }
             Actor::Cli | Actor::System => Some(0),
         };
         let notes = match left_out {

@@ -486,7 +486,7 @@ impl Roster {
             let key = match credential.who {
                 Actor::Token(token) | Actor::Bound { token, .. } => token.as_bytes().to_vec(),
                 Actor::Client(client) => client.as_bytes().to_vec(),
-                Actor::Cli | Actor::System => continue,
+                Actor::Person(_) | Actor::Cli | Actor::System => continue,
             };
             match rows::encode(&at) {
                 Ok(value) => used.entry(credential.tenant).or_default().push(Write::Small {

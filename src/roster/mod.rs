@@ -127,11 +127,12 @@ pub use sheet::{
     is_money_column,
 };
 pub use signin::{
-    Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX, FirstPassword, INVITATION,
-    Identity, KnownPassword, LetterKind, Lifetimes, LinkView, Live, MAGIC_LINK, Mailed, MailedKey,
-    MailedView, MeansView, Method as SignInMethod, NotLinked, NotProved, Order as LinkOrder, OrderedBy,
-    PasswordContext, Purpose as LinkPurpose, RECOVERY_CODES_MAX, RESET, Refused, SENT_AGAIN, Seal, Second,
-    SecondFactor, SessionKey, SessionView, WRONG_CODES_MAX, Whose, letter_place,
+    CONTACT_CHARACTERS_MAX, Contact, Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX,
+    FirstPassword, INVITATION, Identity, KnownPassword, LetterKind, Lifetimes, LinkView, Live, MAGIC_LINK,
+    Mailed, MailedKey, MailedView, MeansView, Method as SignInMethod, NotLinked, NotProved,
+    Order as LinkOrder, OrderedBy, PasswordContext, Purpose as LinkPurpose, RECOVERY_CODES_MAX, RESET,
+    Refused, SENT_AGAIN, Seal, Second, SecondFactor, SessionKey, SessionView, Turned, WRONG_CODES_MAX, Whose,
+    letter_place,
 };
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
 pub use trail::{Stretch, Trail, Wanted};
@@ -170,6 +171,7 @@ pub struct Roster {
     rights: rights::Remembered,
     failures: refusals::Refusals,
     issues: refusals::Refusals,
+    turned: refusals::Refusals,
     /// Held from a token's pointer to its row.
     making_tokens: Mutex<()>,
     cursor_key: OnceLock<cursor::CursorKey>,
@@ -200,6 +202,7 @@ impl Roster {
             rights: rights::Remembered::default(),
             failures: refusals::Refusals::default(),
             issues: refusals::Refusals::default(),
+            turned: refusals::Refusals::default(),
             making_tokens: Mutex::default(),
             cursor_key: OnceLock::new(),
         }

@@ -496,6 +496,19 @@ pub(super) fn email(document: &Document) -> Option<String> {
     Some(primary.or_else(|| all.first())?.get("value")?.as_str()?.to_owned())
 }
 
+/// What somebody is called: as they are displayed, else their name.
+pub(super) fn name(document: &Document) -> Option<String> {
+    let plain = |text: Option<&Value>| {
+        let text = text.and_then(Value::as_str).map(str::trim);
+        text.filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    let part = |key: &str| plain(document.get("name").and_then(|name| name.get(key)));
+    plain(document.get("displayName")).or_else(|| part("formatted")).or_else(|| {
+        let both: Vec<String> = [part("givenName"), part("familyName")].into_iter().flatten().collect();
+        (!both.is_empty()).then(|| both.join(" "))
+    })
+}
+
 /// Reads a person's document, as far as the caller sees it.
 fn document(caller: &Caller, stored: &Stored) -> Result<Document, RosterError> {
     Document::from_segments(people(caller)?.seen(stored.segments()))

@@ -55,7 +55,7 @@ fn writer(caller: &Caller) -> Writer {
 pub(super) fn actor(who: Actor) -> String {
     match who {
         Actor::Token(id) => format!("token:{id}"),
-        Actor::Bound { person, .. } => format!("user:{person}"),
+        Actor::Bound { person, .. } | Actor::Person(person) => format!("user:{person}"),
         Actor::Client(id) => format!("client:{id}"),
         Actor::Cli => "cli".to_owned(),
         Actor::System => "system".to_owned(),

@@ -3,22 +3,35 @@
 //! A policy is remembered with a credential and part of the [`super::Caller`], so that a request is served by one policy from its
 //! beginning to its end, and costs no look-up. Taking over new ones empties what is remembered.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Roster;
 use super::error::RosterError;
 use super::rows::{self, TENANTS, TenantRow};
 use crate::ids::TenantId;
-use crate::psa::policy::{Policies, Policy};
+use crate::psa::policy::{Lifetimes, Policies, Policy};
 use crate::store::Snapshot;
 
 /// The policies that hold.
 #[derive(Debug, Default)]
-pub(super) struct Held(RwLock<Arc<Policies>>);
+pub(super) struct Held {
+    all: RwLock<Arc<Policies>>,
+    /// The numbers of tenants that have it otherwise, as far as they were looked up: a name has its number for good.
+    numbers: RwLock<BTreeMap<String, TenantId>>,
+}
 
 impl Held {
     pub(super) fn all(&self) -> Arc<Policies> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.all.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn number(&self, name: &str) -> Option<TenantId> {
+        self.numbers.read().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    }
+
+    fn found(&self, name: &str, number: TenantId) {
+        self.numbers.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), number);
     }
 }
 
@@ -28,7 +41,7 @@ impl Roster {
     /// Returns the names for which there is no tenant (yet): whoever wrote them should hear of it.
     pub fn set_policies(&self, policies: Policies) -> Result<Vec<String>, RosterError> {
         let policies = Arc::new(policies);
-        *self.policies.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&policies);
+        *self.policies.all.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&policies);
         // After the policies: what is looked up from here on finds the new ones.
         self.forget_credentials();
         let snapshot = self.store.snapshot()?;
@@ -46,7 +59,15 @@ impl Roster {
         Arc::clone(self.policies.all().of(tenant))
     }
 
-    /// Finds what a tenant has decided. Reads a row for each tenant that has it otherwise: few, and only when a credential is looked up.
+    /// Returns how long the sessions of a tenant's people live.
+    pub fn lifetimes(&self, tenant: TenantId) -> Result<Lifetimes, RosterError> {
+        if self.policies.all().names().next().is_none() {
+            return Ok(self.policies.all().everybody().sessions);
+        }
+        Ok(self.policy(self.store.snapshot()?.as_ref(), tenant)?.sessions)
+    }
+
+    /// Finds what a tenant has decided. Reads a row for each tenant that has it otherwise, until it was found once.
     pub(super) fn policy(
         &self,
         snapshot: &dyn Snapshot,
@@ -54,8 +75,17 @@ impl Roster {
     ) -> Result<Arc<Policy>, RosterError> {
         let policies = self.policies.all();
         for name in policies.names() {
-            let Some(bytes) = snapshot.small(TenantId::SYSTEM, TENANTS, name.as_bytes())? else { continue };
-            if rows::decode::<TenantRow>(&bytes)?.number == tenant {
+            let number = match self.policies.number(name) {
+                Some(number) => number,
+                None => {
+                    let bytes = snapshot.small(TenantId::SYSTEM, TENANTS, name.as_bytes())?;
+                    let Some(bytes) = bytes else { continue };
+                    let number = rows::decode::<TenantRow>(&bytes)?.number;
+                    self.policies.found(name, number);
+                    number
+                }
+            };
+            if number == tenant {
                 return Ok(Arc::clone(policies.of(name)));
             }
         }

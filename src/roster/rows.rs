@@ -29,6 +29,8 @@ pub const ORDERS: Space = Space(5);
 pub const CLIENT_POINTERS: Space = Space(8);
 /// System tenant: SHA-256 of an issuer, a zero byte and a subject → [`FederationPointer`].
 pub const FEDERATION_POINTERS: Space = Space(9);
+/// System tenant: one key, by which the key is known again that sealed what is kept sealed (a text).
+pub const VAULT_MARK: Space = Space(85);
 /// Name of a connection → [`ConnectionRow`].
 pub const CONNECTIONS: Space = Space(16);
 /// Connection id → [`TokensRow`].

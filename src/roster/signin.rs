@@ -1,5 +1,6 @@
 //! Signing in: who an identity that a provider proved is (`link`), what a session is (`session`) and how it ends (`ending`), and the gate that looks at every
-//! use of one (`gate`), and what is remembered for minutes meanwhile (`fleeting`).
+//! use of one (`gate`), what somebody signed in does themself (`visit`), and what is remembered for minutes meanwhile (`fleeting`); the mark of the key that
+//! seals secrets (`vault`).
 //!
 //! Of the firm's own means: how a person may sign in (`methods`), their password (`password`), links that are mailed to them (`mailed`, `mailing`, `reset`), their second factor
 //! (`second`), what of these is a proof (`own`), and the mails themselves until they are sent (`letters`).
@@ -24,6 +25,8 @@ mod password;
 mod reset;
 mod second;
 mod session;
+mod vault;
+mod visit;
 
 use super::commit::Plan;
 use super::error::RosterError;
@@ -44,6 +47,7 @@ pub use password::{KnownPassword, PasswordContext};
 pub use reset::WRONG_CODES_MAX;
 pub use second::{RECOVERY_CODES_MAX, Second, SecondFactor};
 pub use session::{Entered, Entry, Lifetimes, Method, Refused, SessionKey, SessionView, Whose};
+pub use visit::{CONTACT_CHARACTERS_MAX, Contact, Turned};
 
 /// Adds to a plan that nothing is left by which a person who leaves could come in by the firm's own means: who comes back begins anew.
 pub(super) fn plan_forget_own(

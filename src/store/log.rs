@@ -25,6 +25,8 @@ pub enum Actor {
         /// The person.
         person: ResourceId,
     },
+    /// A person, in a session of theirs.
+    Person(ResourceId),
     /// A client of a connection, by an access token or by its secret.
     Client(ClientId),
     /// Somebody who may read the data folder, through the command line.
@@ -37,7 +39,7 @@ impl Actor {
     /// Returns the person who did it, where a person did.
     pub const fn person(self) -> Option<ResourceId> {
         match self {
-            Self::Bound { person, .. } => Some(person),
+            Self::Bound { person, .. } | Self::Person(person) => Some(person),
             Self::Token(_) | Self::Client(_) | Self::Cli | Self::System => None,
         }
     }
@@ -71,6 +73,8 @@ pub enum Action {
     HoldRelease,
     /// A person signed in.
     SignIn,
+    /// A sign-in was refused.
+    SignInRefuse,
     /// A session was ended.
     SignOut,
     /// Everything that a person had signed in with was ended, or that was signed in with through a provider.

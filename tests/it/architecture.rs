@@ -38,8 +38,8 @@ const PICTURE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "http", "plugins", "doctor", "requests", "outbox", "jwt", "net", "config", "roster", "store",
-            "psa", "ids", "clock", "chance",
+            "http", "plugins", "signin", "doctor", "requests", "outbox", "jwt", "net", "config", "roster",
+            "store", "psa", "ids", "clock", "chance",
         ],
     ),
     (

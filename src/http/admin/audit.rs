@@ -198,6 +198,7 @@ impl From<Actor> for Who {
     fn from(actor: Actor) -> Self {
         let (kind, id) = match actor {
             Actor::Token(token) | Actor::Bound { token, .. } => ("token", Some(token.to_string())),
+            Actor::Person(person) => ("session", Some(person.to_string())),
             Actor::Client(client) => ("client", Some(client.to_string())),
             Actor::Cli => ("cli", None),
             Actor::System => ("system", None),

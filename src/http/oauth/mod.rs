@@ -1,10 +1,9 @@
 //! `POST /oauth2/token`: an access token for a client's secret, or for an assertion that stands for it (RFC 6749 §4.4, RFC 7523; D-E20).
 //!
-//! [`form`] reads what was sent, [`throttle`] counts who fails; here both are put before the roster. Whoever fails is told
+//! [`form`] reads what was sent, [`super::throttle`] counts who fails; here both are put before the roster. Whoever fails is told
 //! `invalid_client` and nothing else, whether there is such a client or not; the log line says why.
 
 pub mod form;
-pub mod throttle;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,13 +19,16 @@ use super::arrival::Arrival;
 use super::edge::Edge;
 use super::metrics::Rejected;
 use super::problem::Problem;
+use super::throttle::Throttle;
 use crate::jwt::{Algorithm, Assertion, Claimed, Flaw, Keyring, Pinned, Source};
 use crate::roster::{Candidate, Denied, Federation, Known, Once, Proven, Shown};
 use form::{Form, Presented};
-use throttle::Throttle;
 
 /// The path of the endpoint, below the public URL.
 pub const TOKEN_PATH: &str = "/oauth2/token";
+
+/// Failures of one address within a minute that are answered as such.
+pub const FAILURES_PER_MINUTE_MAX: u32 = 60;
 
 /// What the endpoint holds beside the roster.
 #[derive(Debug)]
@@ -39,7 +41,11 @@ pub struct OAuth {
 impl OAuth {
     /// Gives out access tokens that live so long, and finds the keys of issuers here.
     pub fn new(keyring: Keyring, lifetime_minutes: u32) -> Self {
-        Self { keyring, lifetime_minutes: AtomicU32::new(lifetime_minutes), failures: Throttle::default() }
+        Self {
+            keyring,
+            lifetime_minutes: AtomicU32::new(lifetime_minutes),
+            failures: Throttle::up_to(FAILURES_PER_MINUTE_MAX),
+        }
     }
 
     /// Changes how long access tokens live from now on.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::error::RosterError;
+use super::super::people;
 use super::super::person::{attributes, standing};
 use super::super::rows::{self, EPOCHS, SESSIONS, SessionRow};
 use super::super::{Roster, core};
@@ -30,6 +31,18 @@ pub struct Live {
     pub must_change: bool,
     /// Whether its last use is so long ago that this one should be written down ([`Roster::session_was_used`]).
     pub unseen: bool,
+}
+
+impl Live {
+    /// Returns what the person is called.
+    pub fn name(&self) -> Option<String> {
+        people::name(&self.document)
+    }
+
+    /// Returns their primary address.
+    pub fn email(&self) -> Option<String> {
+        people::email(&self.document)
+    }
 }
 
 /// Why a session is not good. For logs and tests; who shows one learns only that it is not.

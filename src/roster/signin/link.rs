@@ -210,6 +210,31 @@ impl Roster {
         Ok(all)
     }
 
+    /// Says whose an identity is; nobody's where it is not known.
+    pub fn person_of_identity(
+        &self,
+        door: &Caller,
+        identity: &Identity<'_>,
+    ) -> Result<Option<ResourceId>, RosterError> {
+        of_the_firm(door, Scope::UsersRead)?;
+        known(self.store.snapshot()?.as_ref(), door.tenant, identity)
+    }
+
+    /// Finds the one person of an address who has an identity at a provider.
+    pub fn person_of_linked_address(
+        &self,
+        door: &Caller,
+        provider: &str,
+        address: &str,
+    ) -> Result<Option<ResourceId>, RosterError> {
+        of_the_firm(door, Scope::UsersRead)?;
+        let snapshot = self.store.snapshot()?;
+        let identity = Identity { provider, email: Some(address), ..Identity::default() };
+        let Some(Ok((person, ..))) = by_email(snapshot.as_ref(), door, &identity)? else { return Ok(None) };
+        let linked = snapshot.small(door.tenant, LINKED, &linked_key(person, provider))?;
+        Ok(linked.map(|_| person))
+    }
+
     /// Says that an identity is a person's, where a provider's key does not.
     ///
     /// # Errors

@@ -34,6 +34,20 @@ pub enum NotProved {
     SecondFactorWrong,
 }
 
+impl NotProved {
+    /// Names the reason in a word.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoSuchLink => "no_such_link",
+            Self::WrongCode => "wrong_code",
+            Self::PasswordChanged => "password_changed",
+            Self::OtherMethod => "other_method",
+            Self::SecondFactor => "second_factor",
+            Self::SecondFactorWrong => "second_factor_wrong",
+        }
+    }
+}
+
 /// A password that somebody sets when they come in by a link.
 #[derive(Clone, Copy)]
 pub struct FirstPassword<'a> {

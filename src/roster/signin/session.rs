@@ -23,6 +23,7 @@ use super::mailed::{MailedKey, Purpose};
 use super::own::{self, FirstPassword, NotProved};
 use super::second::Second;
 use crate::ids::{Address, RequestId, ResourceId, TenantId};
+pub use crate::psa::policy::Lifetimes;
 use crate::store::{Action, Given, PAGE_ROWS_MAX, Snapshot, Space, Unit, Write};
 
 /// How often it is written down that a session was used.
@@ -55,15 +56,6 @@ impl Method {
             Self::Password => "password",
         }
     }
-}
-
-/// How long sessions live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lifetimes {
-    /// Without being used.
-    pub idle: SignedDuration,
-    /// At all.
-    pub absolute: SignedDuration,
 }
 
 /// Where a session lies, and what opens it. What is held is not the secret, but its hash.

@@ -73,6 +73,9 @@ fn another_value(key: &str, default: &toml_edit::Item) -> String {
         ("server.listen" | "admin.listen", _) => "\"127.0.0.1:9\"".to_owned(),
         ("server.public_url", _) => "\"https://scim.example.com\"".to_owned(),
         ("server.base_path", _) => "\"/other\"".to_owned(),
+        ("server.cookie_domain", _) => {
+            "\"example.com\"\nserver.public_url = \"https://id.example.com\"".to_owned()
+        }
         ("server.trusted_proxies" | "net.allow", _) => "[\"10.0.0.1\"]".to_owned(),
         ("log.format", _) => "\"json\"".to_owned(),
         ("log.level", _) => "\"warn\"".to_owned(),

@@ -262,14 +262,15 @@ fn t08_an_administrator_sets_anybodys_password_but_their_own_and_who_may_less_se
     let roster = app.roster();
     let [ada, eve, bob] = ["ada", "eve", "bob"].map(|name| person(&app, name));
     roster.make_administrator(&operator(&app), ada).unwrap();
-    let desk =
-        json!({ "schemas": ["urn:rosterd:schemas:2.0:UserType"], "displayName": "Desk", "role": "desk" });
+    let desk = json!({ "schemas": ["urn:rosterd:scim:schemas:psa:1.0:UserType"], "displayName": "Desk", "role": "desk" });
     let admin = app
         .issue(FIRST_TENANT, "local", &["users:read", "users:write", "kinds:read", "kinds:write", "admin"])
         .0;
     let types = admin.post("/UserTypes", &desk).expect(201).id();
-    let eves =
-        replace("urn:rosterd:schemas:2.0:User:userTypes", json!([{ "value": types, "primary": true }]));
+    let eves = replace(
+        "urn:rosterd:scim:schemas:extension:psa:1.0:User:userTypes",
+        json!([{ "value": types, "primary": true }]),
+    );
     let _ = admin.patch(&format!("/Users/{eve}"), &eves).expect(200);
 
     let boss = acting_as(&app, "ada");

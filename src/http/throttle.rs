@@ -1,4 +1,4 @@
-//! Who fails often: an address whose clients prove nothing is told to wait, and whoever proves who it is never is (X7, X11).
+//! Who asks or fails often: an address that does is told to wait (X7, X11).
 //!
 //! Nothing is counted against a client's name, so that nobody can lock a client out by failing in its place.
 
@@ -9,30 +9,36 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Failures of one address within a minute that are answered as such.
-pub const FAILURES_PER_MINUTE_MAX: u32 = 60;
 /// Addresses that are counted; beyond, counting begins anew.
 const ADDRESSES_MAX: usize = 10_000;
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Failures by address.
-#[derive(Debug, Default)]
-pub struct Throttle(Mutex<HashMap<IpAddr, (Instant, u32)>>);
+/// What is counted, by address.
+#[derive(Debug)]
+pub struct Throttle {
+    addresses: Mutex<HashMap<IpAddr, (Instant, u32)>>,
+    per_minute_max: u32,
+}
 
 impl Throttle {
-    /// Counts a failure. `Some` with the seconds to wait where the address has had its share of this minute.
+    /// Lets so many of each address pass within a minute.
+    pub fn up_to(per_minute_max: u32) -> Self {
+        Self { addresses: Mutex::default(), per_minute_max }
+    }
+
+    /// Counts one. `Some` with the seconds to wait where the address has had its share of this minute.
     pub fn count(&self, address: IpAddr, now: Instant) -> Option<u32> {
-        let mut addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if addresses.len() >= ADDRESSES_MAX && !addresses.contains_key(&address) {
             addresses.clear();
         }
-        let (since, failures) = addresses.entry(address).or_insert((now, 0));
+        let (since, counted) = addresses.entry(address).or_insert((now, 0));
         let passed = now.saturating_duration_since(*since);
         if passed >= MINUTE {
-            (*since, *failures) = (now, 0);
+            (*since, *counted) = (now, 0);
         }
-        *failures = failures.saturating_add(1);
-        if *failures <= FAILURES_PER_MINUTE_MAX {
+        *counted = counted.saturating_add(1);
+        if *counted <= self.per_minute_max {
             return None;
         }
         let rest = MINUTE.saturating_sub(now.saturating_duration_since(*since)).as_secs();
@@ -46,10 +52,10 @@ mod tests {
 
     #[test]
     fn x7_an_address_that_fails_often_is_told_to_wait_and_no_other() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::up_to(60);
         let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse().unwrap());
         let start = Instant::now();
-        for _ in 0..FAILURES_PER_MINUTE_MAX {
+        for _ in 0..60 {
             assert_eq!(throttle.count(one, start), None);
         }
         assert_eq!(throttle.count(one, start), Some(61));

@@ -1,0 +1,61 @@
+//! `/logout`: signing out here, and at the provider where that is wished.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::browser::{Form, must_be_ours};
+use super::pages::{self, Message, with_cookie};
+use super::visit;
+use crate::http::arrival::Arrival;
+use crate::http::edge::Edge;
+use crate::http::problem::Problem;
+
+/// Where a browser is after it signed out, here or at its provider.
+pub async fn done() -> Result<Response, Problem> {
+    let message = Message {
+        title: "You are signed out",
+        text: "Close this window if others use this computer too.",
+        reference: None,
+        link: Some(("/login", "Sign in again")),
+    };
+    pages::page(StatusCode::OK, &message)
+}
+
+/// Ends the session.
+pub async fn leave(
+    State(edge): State<Edge>,
+    arrival: Arrival,
+    request: Request<Body>,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    must_be_ours(edge.desk(), &parts.headers)?;
+    let form = Form::read(&arrival, &parts.headers, body).await?;
+    let offer = edge.desk().offer();
+    let gone = offer.cookies.clear_session();
+    let Some((key, live)) = visit::find(&edge, &parts)? else {
+        return Ok(with_cookie(pages::see_other("/logout")?, gone));
+    };
+    let caller = edge.roster().as_signed_in(&live, arrival.request_id)?;
+    edge.wait(move |roster| roster.end_session(&caller, &key).map(|_| ())).await?;
+    let provider = live.session.provider.as_deref().filter(|_| form.get("provider").is_some());
+    if let Some(opened) = provider.and_then(|name| edge.desk().provider(name)) {
+        let desk = edge.desk();
+        match desk.party.logout_url(&opened.provider, None, desk.chance.as_ref()).await {
+            Ok(there) => {
+                let title = format!("Signing out of {} …", opened.title);
+                return Ok(with_cookie(pages::onward(&title, &there.url)?, gone));
+            }
+            // Here it is done; the provider's own session is left to it.
+            Err(refusal) => {
+                tracing::info!(
+                    provider = opened.name(),
+                    code = refusal.code(),
+                    "no sign-out at the provider: {refusal}"
+                );
+            }
+        }
+    }
+    Ok(with_cookie(pages::see_other("/logout")?, gone))
+}

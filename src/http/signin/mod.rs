@@ -1,0 +1,62 @@
+//! Signing in, as browsers and providers see it: `/login`, `/sso/…`, `/session`, `/logout`, `/me` (signin.md §6; rows T05, T13, X37, X43 to X47, X51).
+//!
+//! Read in this order: [`desk`] (the providers that are asked, and what every handler shares), [`cookies`], [`browser`] (where a browser comes from, and
+//! whether a form is its own), [`pages`] (what is shown), `login` (which provider), `sso` (there and back), `orders` (what providers order), [`visit`] (who is
+//! signed in), `account` (their own page and sessions), `logout`.
+//!
+//! Who a token is about is for `signin::rp` to find out, whose session it becomes for the roster; here both are put together. No answer says more than
+//! "that did not work": the reason is for the log, the history and the administrator.
+
+mod account;
+pub mod browser;
+pub mod cookies;
+pub mod desk;
+mod login;
+mod logout;
+mod orders;
+pub mod pages;
+mod sso;
+pub mod visit;
+
+use axum::Router;
+use axum::routing::{delete, get, post};
+
+use super::edge::Edge;
+pub use desk::{Desk, Offer, Opened};
+
+/// The templates of sign-in.
+pub const PATHS: [&str; 14] = [
+    "/",
+    "/assets/rosterd.css",
+    "/login",
+    "/logout",
+    "/me",
+    "/me/contact",
+    "/me/sessions",
+    "/me/sessions/{id}",
+    "/session",
+    "/sso/{idp}/backchannel-logout",
+    "/sso/{idp}/callback",
+    "/sso/{idp}/global-token-revocation",
+    "/sso/{idp}/initiate",
+    "/sso/{idp}/start",
+];
+
+/// Serves sign-in.
+pub fn router() -> Router<Edge> {
+    Router::new()
+        .route("/", get(account::front))
+        .route("/assets/rosterd.css", get(pages::stylesheet))
+        .route("/login", get(login::show).post(login::choose))
+        .route("/logout", get(logout::done).post(logout::leave))
+        .route("/me", get(account::show))
+        .route("/me/contact", post(account::change_contact))
+        .route("/me/sessions", get(account::list).post(account::end_from_page))
+        .route("/me/sessions/{id}", delete(account::end))
+        .route("/session", get(account::whoami))
+        .route("/sso/{idp}/start", get(sso::start))
+        .route("/sso/{idp}/callback", get(sso::callback).post(sso::posted))
+        .route("/sso/{idp}/initiate", get(sso::initiate).post(sso::initiate))
+        .route("/sso/{idp}/backchannel-logout", post(orders::backchannel_logout))
+        .route("/sso/{idp}/global-token-revocation", post(orders::revoke))
+}
