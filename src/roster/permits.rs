@@ -46,6 +46,10 @@ pub enum Deed {
     ReportUse,
     /// Writes memos about people and removes them (H14).
     WriteMemos,
+    /// Says how people sign in, gives them passwords, takes passwords and second factors from them (H10, P05, P06, T08).
+    SetSignIn,
+    /// Sends people links that let them in, which go to their own address (T02, T10).
+    SendLinks,
     /// Looks at what people may do (P17, P19, A05).
     SeeRights,
     /// Looks at licences (H17).
@@ -73,7 +77,7 @@ impl Deed {
             Self::LockPeople => UsersLock::KEY,
             Self::EndSessions => UsersPassword::KEY,
             Self::ReportUse => HoldsUpdate::KEY,
-            Self::WriteMemos => UsersUpdate::KEY,
+            Self::WriteMemos | Self::SetSignIn | Self::SendLinks => UsersUpdate::KEY,
             Self::SeeRights => PermissionsView::KEY,
             Self::TransferAccount => AccountTransfer::KEY,
             Self::RunInstallation => SettingsUpdate::KEY,
@@ -90,6 +94,7 @@ impl Deed {
             | Self::EndSessions
             | Self::RemovePeople
             | Self::ReportUse
+            | Self::SendLinks
             | Self::WriteMemos => Scope::UsersWrite,
             Self::SeeLicenses => Scope::KindsRead,
             _ => Scope::Admin,

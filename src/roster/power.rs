@@ -93,6 +93,31 @@ pub(super) fn check_removal(
     refuse_oneself(Some(me), id, "remove")
 }
 
+/// Refuses to give somebody power over how another signs in who could become more by it than they are.
+pub(super) fn check_takeover(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    id: ResourceId,
+    what: &str,
+) -> Result<(), RosterError> {
+    let Some(me) = caller.person() else { return Ok(()) };
+    let mine = mine(snapshot, caller, me)?;
+    needs(&mine, UsersUpdate::KEY)?;
+    // By a session or a token that is lost, one would lose oneself.
+    refuse_oneself(Some(me), id, what)?;
+    // Who is kept out now may be let in tomorrow: their rights are what they would have.
+    let Some(theirs) = rights::would_have(snapshot, caller, id)? else { return Ok(()) };
+    match theirs.beyond(&mine, &mine) {
+        None => Ok(()),
+        Some(key) => Err(RosterError::NotAllowed {
+            needs: "what the other may do",
+            detail: format!(
+                "nobody may {what} somebody who may do more: the other has {key} further than the person has it who asks"
+            ),
+        }),
+    }
+}
+
 /// Refuses a change of something else than a person without the permission.
 pub(super) fn check(snapshot: &dyn Snapshot, caller: &Caller, kind: KindId) -> Result<(), RosterError> {
     let Some(me) = caller.person() else { return Ok(()) };

@@ -24,6 +24,7 @@ mod gates;
 mod lists;
 mod oauth;
 mod outbox;
+mod own;
 mod people;
 #[cfg(feature = "plugins")]
 mod plugins;

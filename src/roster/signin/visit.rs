@@ -80,6 +80,7 @@ impl Refused {
             Self::NotLinked(NotLinked::Unknown { .. }) => "unknown_identity",
             Self::NotLinked(NotLinked::Taken { .. }) => "other_identity",
             Self::NotLinked(NotLinked::Ambiguous { .. }) => "ambiguous_address",
+            Self::NotProved { why, .. } => why.code(),
             Self::NotLetIn { .. } => "not_let_in",
         }
     }
@@ -88,6 +89,7 @@ impl Refused {
     pub const fn person(&self) -> Option<ResourceId> {
         match self {
             Self::NotLetIn { person } | Self::NotLinked(NotLinked::Taken { person, .. }) => Some(*person),
+            Self::NotProved { person, .. } => *person,
             Self::NotLinked(_) => None,
         }
     }
