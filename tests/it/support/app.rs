@@ -109,6 +109,22 @@ impl TestApp {
         parts.start(engine, roster)
     }
 
+    /// Starts on a store with settings as a file has them.
+    pub fn written(engine: Engine, toml: &str) -> Self {
+        let parts = Parts::written(toml);
+        let roster = match engine {
+            Engine::Memory => roster_on(Arc::new(MemoryStore::new()), &parts.rim),
+            Engine::Redb => open_roster(&parts.config, &parts.rim).unwrap(),
+        };
+        parts.start(engine, roster)
+    }
+
+    /// Reads the settings again, as SIGHUP does, from a file with other ones.
+    pub fn reload(&self, toml: &str) {
+        let config = config(self.folder.path(), &[], toml);
+        self.daemon().reloader().apply(&config).unwrap();
+    }
+
     /// Starts with SCIM below another base path.
     pub fn below(base_path: &str) -> Self {
         let parts = Parts::with(&[("server.base_path", base_path)]);
@@ -246,17 +262,16 @@ struct Parts {
 
 impl Parts {
     fn with(settings: &[(&str, &str)]) -> Self {
+        Self::of(settings, "")
+    }
+
+    fn written(toml: &str) -> Self {
+        Self::of(&[], toml)
+    }
+
+    fn of(settings: &[(&str, &str)], toml: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut sources = Sources::new(Environment::default())
-            .flag("--data", "data.dir", folder.path().to_str().unwrap())
-            .flag("--listen", "server.listen", "127.0.0.1:0")
-            .flag("--admin-listen", "admin.listen", "127.0.0.1:0")
-            .flag("--public-url", "server.public_url", PUBLIC_URL)
-            .flag("--rate", "server.client_requests_per_s_max", "1000000");
-        for (key, value) in settings {
-            sources = sources.flag("a test", key, *value);
-        }
-        let config = Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"));
+        let config = config(folder.path(), settings, toml);
         let clock = Arc::new(TickingClock::at("2026-03-01T08:00:00Z"));
         let chance = Arc::new(SeededChance::new(7));
         let rim =
@@ -273,4 +288,22 @@ impl Parts {
         let client = Client::new(daemon.public(), &issued.secret);
         TestApp { client, clock, rim, config, folder, engine, runtime, daemon: Some(daemon) }
     }
+}
+
+/// Reads the settings of a test: its own, and a file's.
+fn config(folder: &Path, settings: &[(&str, &str)], toml: &str) -> Config {
+    let written = tempfile::tempdir().unwrap();
+    let file = written.path().join("rosterd.toml");
+    std::fs::write(&file, toml).unwrap();
+    let mut sources = Sources::new(Environment::default())
+        .file(file)
+        .flag("--data", "data.dir", folder.to_str().unwrap())
+        .flag("--listen", "server.listen", "127.0.0.1:0")
+        .flag("--admin-listen", "admin.listen", "127.0.0.1:0")
+        .flag("--public-url", "server.public_url", PUBLIC_URL)
+        .flag("--rate", "server.client_requests_per_s_max", "1000000");
+    for (key, value) in settings {
+        sources = sources.flag("a test", key, *value);
+    }
+    Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"))
 }
