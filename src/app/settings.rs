@@ -21,7 +21,7 @@ use crate::outbox::desk::{AT_ONCE_MAX as DELIVERIES_AT_ONCE_MAX, Pace};
 use crate::outbox::feed::WAIT_MAX;
 use crate::outbox::{Hook, HookError, Settings};
 use crate::psa::authority::{AttributeGroup, Authority};
-use crate::psa::policy::{Deprovision, Lifetimes, Policies, Policy, Rehire};
+use crate::psa::policy::{Deprovision, FirmMethod, Lifetimes, Policies, Policy, Rehire, SignIn, Way};
 use crate::roster::{Roster, RosterError};
 
 /// The bounds of a listener.
@@ -92,11 +92,13 @@ pub(super) fn outbound(config: &Config) -> Result<Options, RootsError> {
 
 /// What tenants have decided.
 pub fn policies(config: &Config) -> Policies {
-    let otherwise = config
-        .tenants
-        .iter()
-        .map(|(name, own)| (name.clone(), policy(&own.people, &own.permissions, &own.groups, &own.sessions)));
-    let everybody = policy(&config.people, &config.permissions, &config.groups, &config.sessions);
+    let mails = config.mail.is_on();
+    let otherwise = config.tenants.iter().map(|(name, own)| {
+        let signing_in = (&own.sign_in, mails, &own.sessions);
+        (name.clone(), policy(&own.people, &own.permissions, &own.groups, signing_in))
+    });
+    let signing_in = (&config.sign_in, mails, &config.sessions);
+    let everybody = policy(&config.people, &config.permissions, &config.groups, signing_in);
     Policies::new(everybody, otherwise)
 }
 
@@ -104,7 +106,7 @@ fn policy(
     people: &config::People,
     permissions: &config::Permissions,
     groups: &config::Groups,
-    sessions: &config::Sessions,
+    (sign_in, mails, sessions): (&config::SignIn, bool, &config::Sessions),
 ) -> Policy {
     Policy {
         deprovision: match people.deprovision {
@@ -117,7 +119,17 @@ fn policy(
             config::Rehire::New => Rehire::New,
         },
         time_zone: people.time_zone.clone(),
-        password_characters_min: people.password_characters_min,
+        sign_in: SignIn {
+            method: match sign_in.method {
+                config::SignInMethod::ByOrigin => FirmMethod::ByOrigin,
+                config::SignInMethod::Sso => FirmMethod::Fixed(Way::Sso),
+                config::SignInMethod::MagicLink => FirmMethod::Fixed(Way::MagicLink),
+                config::SignInMethod::Password => FirmMethod::Fixed(Way::Password),
+            },
+            password_characters_min: sign_in.password_characters_min,
+            login_instructions: sign_in.login_instructions && mails,
+            mails,
+        },
         sessions: Lifetimes { idle: sessions.idle(), absolute: sessions.absolute() },
         catalogue: Arc::new(rights::catalogue(permissions)),
         group_maps: rights::group_maps(groups),
@@ -133,8 +145,34 @@ fn authority(said: &config::people::Authority) -> (String, Arc<Authority>) {
     (said.connection.clone(), Arc::new(authority))
 }
 
+/// Characters below which the length of passwords alone is not held to be enough (X10).
+const PASSWORD_CHARACTERS_ADVISED: usize = 15;
+
+/// Warns where passwords may be short, and where mails are wanted that nobody sends.
+fn warn_of_sign_in(config: &Config) {
+    let everybody = [("".to_owned(), &config.sign_in)];
+    let tenants = config.tenants.iter().map(|(name, tenant)| (format!("tenants.{name}."), &tenant.sign_in));
+    for (above, sign_in) in everybody.into_iter().chain(tenants) {
+        let characters = sign_in.password_characters_min;
+        if characters < PASSWORD_CHARACTERS_ADVISED {
+            tracing::warn!(
+                key = format!("{above}sign_in.password_characters_min"),
+                characters,
+                "passwords may be shorter than {PASSWORD_CHARACTERS_ADVISED} characters, also without a second factor"
+            );
+        }
+        if sign_in.login_instructions && !config.mail.is_on() {
+            tracing::warn!(
+                key = format!("{above}sign_in.login_instructions"),
+                "nobody is mailed how to sign in until mail.host is set"
+            );
+        }
+    }
+}
+
 /// Gives the roster what tenants have decided, and says which tenants and connections of the settings there are not.
 pub(super) fn hold_policies(roster: &Roster, config: &Config) {
+    warn_of_sign_in(config);
     match roster.set_policies(policies(config)) {
         Ok(unknown) => {
             for name in unknown {

@@ -95,6 +95,8 @@ impl Config {
         self.plugin_host.check(found);
         plugins::check(&self.plugins, found);
         self.people.check("", found);
+        self.sign_in.check("", found);
+        self.mail.check(found);
         self.permissions.check("", found);
         self.groups.check("", &self.permissions, found);
         if !found.0.is_empty() {
@@ -111,6 +113,7 @@ impl Config {
         self.server.check_together(&self.tls, found);
         self.admin.check_together(&self.server, found);
         apps::check_together(self, found);
+        self.mail.check_together(&self.net, found);
         webhooks::check_together(&self.webhooks, &self.net, found);
         plugins::check_together(&self.plugins, &self.plugin_host, found);
     }

@@ -1,7 +1,7 @@
 //! The settings of an installation: where they come from, what they mean, and what is wrong with them.
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
-//! `audit`, `tokens`, `sessions`, `net`, `people`, `permissions` with its presets, `outbox`: one struct each; `identity_providers`, `apps`, `webhooks`, `plugins`: lists of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
+//! `audit`, `tokens`, `sessions`, `net`, `mail`, `people`, `sign_in`, `permissions` with its presets, `outbox`: one struct each; `identity_providers`, `apps`, `webhooks`, `plugins`: lists of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
 //! [`surroundings`] (what only the file system can tell), [`connections`] (names that only the store can tell to be right), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
@@ -22,6 +22,7 @@ mod known;
 mod layer;
 pub mod load;
 pub mod log;
+pub mod mail;
 pub mod net;
 pub mod outbox;
 pub mod people;
@@ -34,6 +35,7 @@ pub mod reload;
 pub mod secret;
 pub mod server;
 pub mod sessions;
+pub mod sign_in;
 pub mod store;
 pub mod surroundings;
 pub mod tenants;
@@ -57,6 +59,7 @@ pub use environment::Environment;
 pub use identity_providers::{ClientAuthentication, IdentityProvider, ProviderKind};
 pub use load::Sources;
 pub use log::{Format, Level, Log};
+pub use mail::{Mail, MailTls};
 pub use net::{Net, Permit};
 pub use outbox::Outbox;
 pub use people::{Deprovision, People, Rehire};
@@ -68,6 +71,7 @@ pub use reference::reference;
 pub use reload::{Applied, Reload};
 pub use server::Server;
 pub use sessions::Sessions;
+pub use sign_in::{SignIn, SignInMethod};
 pub use store::{Engine, Store};
 pub use tenants::Tenant;
 pub use text::ByteSize;
@@ -111,6 +115,10 @@ pub struct Config {
     pub net: Net,
     /// What becomes of people.
     pub people: People,
+    /// Signing in by the firm's own means.
+    pub sign_in: SignIn,
+    /// The mail server.
+    pub mail: Mail,
     /// The rights that there are.
     pub permissions: Permissions,
     /// What groups give.

@@ -18,8 +18,6 @@ pub struct People {
     /// The time zone of those who have none of their own.
     #[serde(with = "text")]
     pub time_zone: TimeZone,
-    /// Fewest characters of a password (row T04).
-    pub password_characters_min: usize,
     /// What single connections may write.
     pub authority: Vec<Authority>,
 }
@@ -93,8 +91,6 @@ const fn is_false(truth: &bool) -> bool {
 impl People {
     /// `above` is what stands before the topic's name: nothing, or a tenant's.
     pub(super) fn check(&self, above: &str, found: &mut Findings) {
-        let key = format!("{above}people.password_characters_min");
-        found.range(key, self.password_characters_min, 8..=128);
         self.check_authority(above, found);
     }
 

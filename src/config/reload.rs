@@ -21,7 +21,6 @@ pub const WITHOUT_RESTART: &[&str] = &[
     "outbox.retry_longest_ms",
     "people.authority",
     "people.deprovision",
-    "people.password_characters_min",
     "people.rehire",
     "people.time_zone",
     "permissions.bundles",
@@ -44,6 +43,9 @@ pub const WITHOUT_RESTART: &[&str] = &[
     "server.write_stall_timeout_ms",
     "sessions.absolute_minutes",
     "sessions.idle_minutes",
+    "sign_in.login_instructions",
+    "sign_in.method",
+    "sign_in.password_characters_min",
     "tls.cert_file",
     "tls.key_file",
     "tokens.access_lifetime_minutes",
@@ -114,6 +116,7 @@ impl Config {
         config.identity_providers = candidate.identity_providers;
         config.apps = candidate.apps;
         config.people = candidate.people;
+        config.sign_in = candidate.sign_in;
         config.permissions = candidate.permissions;
         config.groups = candidate.groups;
         config.tenants = candidate.tenants;

@@ -22,6 +22,15 @@ pub fn look(config: &Config) -> Result<Vec<Warning>, ConfigErrors> {
         look_at_file("tls.cert_file", cert, &mut problems);
         look_at_secret("tls.key_file", key, &mut problems, &mut warnings);
     }
+    if let Some(file) = &config.mail.password_file {
+        look_at_file("mail.password_file", file, &mut problems);
+        if let Some(mode) = fs::metadata(file).ok().as_ref().and_then(open_to_others) {
+            warnings.push(format!(
+                "mail.password_file: expected {} to be readable by its owner only, found mode {mode:04o}; run chmod 600",
+                file.display()
+            ));
+        }
+    }
     if let Some(roots) = &config.net.ca_file {
         look_at_file("net.ca_file", roots, &mut problems);
     }

@@ -14,10 +14,10 @@ use super::known::{meant, shown};
 use super::layer::{Entry, Layer, TENANTS, tenant_key};
 use super::load::{key_of, laid_over, place_of, take_out, what_of};
 use super::problem::Problem;
-use super::{Groups, People, Permissions, Sessions, permissions};
+use super::{Groups, People, Permissions, Sessions, SignIn, permissions};
 
 /// The topics that a tenant can have otherwise.
-pub const TENANT_TOPICS: &[&str] = &["groups", "people", "permissions", "sessions"];
+pub const TENANT_TOPICS: &[&str] = &["groups", "people", "permissions", "sessions", "sign_in"];
 /// Longest name of a tenant.
 const NAME_CHARACTERS_MAX: usize = 63;
 
@@ -30,6 +30,8 @@ pub struct Tenant {
     pub permissions: Permissions,
     /// What groups give.
     pub groups: Groups,
+    /// Signing in by the firm's own means.
+    pub sign_in: SignIn,
     /// How long its people stay signed in.
     pub sessions: Sessions,
 }
@@ -38,6 +40,7 @@ impl Tenant {
     pub(super) fn check(&self, name: &str, found: &mut Findings) {
         let above = format!("{TENANTS}.{name}.");
         self.people.check(&above, found);
+        self.sign_in.check(&above, found);
         self.permissions.check(&above, found);
         self.groups.check(&above, &self.permissions, found);
         self.sessions.check(&above, found);

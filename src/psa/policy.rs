@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
 
 use super::authority::Authority;
 use super::catalogue::{Catalogue, Level};
@@ -22,8 +23,8 @@ pub struct Policy {
     pub rehire: Rehire,
     /// The time zone of those who have none of their own.
     pub time_zone: TimeZone,
-    /// Fewest characters of a password (row T04).
-    pub password_characters_min: usize,
+    /// How people sign in by the firm's own means.
+    pub sign_in: SignIn,
     /// How long people stay signed in.
     pub sessions: Lifetimes,
     /// The permissions that there are, with what bounds and bundles them.
@@ -32,6 +33,65 @@ pub struct Policy {
     pub group_maps: Vec<GroupMap>,
     /// What single connections may write of people, by their name. Who is not named may write all that it sees.
     pub authority: BTreeMap<String, Arc<Authority>>,
+}
+
+/// How people sign in by the firm's own means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignIn {
+    /// How they do of whom no administrator has said it.
+    pub method: FirmMethod,
+    /// Fewest characters of a password (row T04).
+    pub password_characters_min: usize,
+    /// Whether somebody who is added is mailed how to sign in (row H06).
+    pub login_instructions: bool,
+    /// Whether mails are sent at all.
+    pub mails: bool,
+}
+
+impl Default for SignIn {
+    fn default() -> Self {
+        Self {
+            method: FirmMethod::ByOrigin,
+            password_characters_min: 15,
+            login_instructions: false,
+            mails: false,
+        }
+    }
+}
+
+/// How people sign in of whom no administrator has said it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirmMethod {
+    /// Who is an identity provider's through it, everybody else by password.
+    ByOrigin,
+    /// All in one way.
+    Fixed(Way),
+}
+
+/// How a person signs in. What stands further down is allowed beside what stands above it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// Through a provider, and not otherwise.
+    Sso,
+    /// By a link that is mailed to them.
+    MagicLink,
+    /// By a password.
+    Password,
+}
+
+impl Way {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Sso, Self::MagicLink, Self::Password];
+
+    /// Returns the name that is kept and shown.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sso => "sso",
+            Self::MagicLink => "magic-link",
+            Self::Password => "password",
+        }
+    }
 }
 
 /// How long sessions live.
@@ -200,7 +260,7 @@ impl Default for Policy {
             deprovision: Deprovision::default(),
             rehire: Rehire::default(),
             time_zone: TimeZone::UTC,
-            password_characters_min: 12,
+            sign_in: SignIn::default(),
             sessions: Lifetimes::default(),
             catalogue: Arc::new(Catalogue::default()),
             group_maps: Vec::new(),

@@ -1,6 +1,6 @@
 //! The first administrators: made by whoever may read the data folder.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -10,22 +10,20 @@ use super::commit::{Plan, hex};
 use super::error::RosterError;
 use super::hooks::Operation;
 use super::owner::own_if_nobodys;
-use super::rows::{self, ADMINISTRATORS, AdministratorRow, INVITATIONS, InvitationRow};
+use super::rows::{self, ADMINISTRATORS, AdministratorRow};
 use super::rules::{Draft, put};
+use super::signin::{INVITATION, plan_invitation};
 use super::{Caller, Roster};
 use crate::idp::normalise;
 use crate::idp::profile::AUTO;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::store::{Action, Change, Given, Write};
 
-/// How long an invitation stays good (T02).
-const INVITATION_DAYS: i64 = 7;
-
 /// A new administrator, and the secret of the invitation that lets them in once.
 pub struct Invitation {
     /// Who.
     pub person: ResourceId,
-    /// The secret, shown once and kept as a hash.
+    /// What its link holds, shown once and kept as a hash.
     pub secret: Zeroizing<String>,
     /// When it stops working.
     pub expires: Timestamp,
@@ -55,21 +53,16 @@ impl Roster {
         let document = normalise::resource(body, kind, &AUTO)?.create(kind, &AUTO)?;
         let at = Address { kind: kind.id, id: ResourceId::new(self.chance.uuid(caller.now)) };
         let secret = Zeroizing::new(hex(&self.chance.secret()));
-        let expires =
-            caller.now.checked_add(SignedDuration::from_hours(24 * INVITATION_DAYS)).map_err(|error| {
-                RosterError::Broken(format!("the clock stands at the end of the calendar: {error}"))
-            })?;
+        let expires = caller.now.checked_add(INVITATION).map_err(|error| {
+            RosterError::Broken(format!("the clock stands at the end of the calendar: {error}"))
+        })?;
         self.carry_out(caller, Action::AdminCreate, |snapshot| {
             let small =
                 |space, key: &[u8], value| Write::Small { space, key: key.to_vec(), value: Some(value) };
             let administrator = rows::encode(&AdministratorRow { since: caller.now })?;
-            let invitation = rows::encode(&InvitationRow { person: at.id, expires })?;
             let mut plan = Plan {
                 given: vec![Given::Absent(at)],
-                writes: vec![
-                    small(ADMINISTRATORS, at.id.as_bytes(), administrator),
-                    small(INVITATIONS, &Sha256::digest(secret.as_bytes()), invitation),
-                ],
+                writes: vec![small(ADMINISTRATORS, at.id.as_bytes(), administrator)],
                 subject: Some(at),
                 changes: vec![Change::of("administrator", None, Some(true.into()))],
                 ..Plan::default()
@@ -83,9 +76,11 @@ impl Roster {
                 errand: Errand::of(Operation::Create),
             };
             put(snapshot, caller, draft, &mut plan)?;
+            plan_invitation(caller, at.id, Sha256::digest(secret.as_bytes()).into(), expires, &mut plan)?;
             own_if_nobodys(snapshot, caller, at.id, &mut plan)?;
             Ok((Some(plan), ()))
         })?;
+        let secret = Zeroizing::new(format!("{}.{}", caller.tenant.number(), secret.as_str()));
         Ok(Invitation { person: at.id, secret, expires })
     }
 }

@@ -107,6 +107,7 @@ pub(super) fn departure<'a>(
             plan.writes.push(none(ADMINISTRATORS, at.id.as_bytes().to_vec()));
         }
         plan.writes.push(Write::Add { space: EPOCHS, key: at.id.as_bytes().to_vec(), by: 1 });
+        signin::plan_forget_own(snapshot, caller.tenant, at.id, &mut plan)?;
         shadow::forget(snapshot, caller, at, &mut plan)?;
         Ok((Some(plan), Notes::new()))
     };

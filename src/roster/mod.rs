@@ -128,10 +128,13 @@ pub use sheet::{
 };
 pub use signin::{
     AppVisit, CONTACT_CHARACTERS_MAX, Claim, Contact, Dead, Entered, Entry as SignInEntry,
-    FLEETING_BYTES_MAX, FLEETING_MAX, FreshSigningKey, GROUPS_SHOWN_MAX, Identity, Lifetimes, LinkView, Live,
-    Method as SignInMethod, NotLinked, NotShown, Refused, SHOWN_BYTES_MAX, SIGNING_KEYS_REMEMBERED,
-    SessionKey, SessionView, Showing, Shown as ShownToApp, SigningKey, SigningKeys, Turn as SigningKeyTurn,
-    Turned, Whose,
+    FLEETING_BYTES_MAX, FLEETING_MAX, FirstPassword, FreshSigningKey, GROUPS_SHOWN_MAX, INVITATION, Identity,
+    KnownPassword, LetterKind, Lifetimes, LinkView, Live, MAGIC_LINK, Mailed, MailedKey, MailedView,
+    MeansView, Method as SignInMethod, NotLinked, NotProved, NotShown, Order as LinkOrder, OrderedBy,
+    PasswordContext, Purpose as LinkPurpose, RECOVERY_CODES_MAX, RESET, Refused, SENT_AGAIN, SHOWN_BYTES_MAX,
+    SIGNING_KEYS_REMEMBERED, Seal, Second, SecondFactor, SessionKey, SessionView, Showing,
+    Shown as ShownToApp, SigningKey, SigningKeys, Turn as SigningKeyTurn, Turned, WRONG_CODES_MAX, Whose,
+    letter_place,
 };
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
 pub use trail::{Stretch, Trail, Wanted};
@@ -141,6 +144,7 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::ids::{ConnectionId, RequestId, TenantId};
 pub use crate::psa::locks::{Authority, Lock};
+pub use crate::psa::policy::Way;
 pub use crate::psa::urn::USER as PSA_USER;
 use crate::scim::Document;
 pub use crate::scim::custom::DOCUMENT_BYTES_MAX as SCHEMA_BYTES_MAX;

@@ -10,7 +10,7 @@ use crate::psa::catalogue::Level;
 use crate::psa::permission::Asked;
 use crate::psa::permission::permits::{
     AccountTransfer, AuditView, ConnectionsUpdate, HoldsUpdate, KindsView, PermissionsView, SettingsUpdate,
-    UsersCreate, UsersDelete, UsersLock, UsersUpdate, UsersView,
+    UsersCreate, UsersDelete, UsersLock, UsersPassword, UsersUpdate, UsersView,
 };
 
 /// A thing that an administrator does, as far as rights tell them apart.
@@ -38,12 +38,18 @@ pub enum Deed {
     AddPeople,
     /// Locks people and lets them in (H15, T11).
     LockPeople,
+    /// Says as whom people sign in at providers, and ends what they signed in with (P06).
+    EndSessions,
     /// Removes people of whom there is nothing (H16, P03).
     RemovePeople,
     /// Says that a program has records of somebody, or that they signed in (H16, T06).
     ReportUse,
     /// Writes memos about people and removes them (H14).
     WriteMemos,
+    /// Says how people sign in, gives them passwords, takes passwords and second factors from them (H10, P05, P06, T08).
+    SetSignIn,
+    /// Sends people links that let them in, which go to their own address (T02, T10).
+    SendLinks,
     /// Looks at what people may do (P17, P19, A05).
     SeeRights,
     /// Looks at licences (H17).
@@ -69,8 +75,9 @@ impl Deed {
             Self::SeePeople => UsersView::KEY,
             Self::AddPeople => UsersCreate::KEY,
             Self::LockPeople => UsersLock::KEY,
+            Self::EndSessions => UsersPassword::KEY,
             Self::ReportUse => HoldsUpdate::KEY,
-            Self::WriteMemos => UsersUpdate::KEY,
+            Self::WriteMemos | Self::SetSignIn | Self::SendLinks => UsersUpdate::KEY,
             Self::SeeRights => PermissionsView::KEY,
             Self::TransferAccount => AccountTransfer::KEY,
             Self::RunInstallation => SettingsUpdate::KEY,
@@ -82,9 +89,13 @@ impl Deed {
         match self {
             Self::SeeHistory => Scope::Audit,
             Self::SeePeople | Self::SeeRights => Scope::UsersRead,
-            Self::AddPeople | Self::LockPeople | Self::RemovePeople | Self::ReportUse | Self::WriteMemos => {
-                Scope::UsersWrite
-            }
+            Self::AddPeople
+            | Self::LockPeople
+            | Self::EndSessions
+            | Self::RemovePeople
+            | Self::ReportUse
+            | Self::SendLinks
+            | Self::WriteMemos => Scope::UsersWrite,
             Self::SeeLicenses => Scope::KindsRead,
             _ => Scope::Admin,
         }

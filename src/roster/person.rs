@@ -208,6 +208,7 @@ fn do_act(caller: &Caller, active: bool, act: Act<'_>, now: &mut Standing) {
                 now.activated = Some(at);
             }
         }
+        Act::Invited(at) => now.invited = Some(at),
         Act::Look | Act::Map => {}
     }
 }

@@ -14,10 +14,16 @@ use crate::psa::permission::permits::{
 };
 use crate::psa::permission::{Asked as _, Effective};
 use crate::psa::person::RATES;
+use crate::psa::urn;
+use crate::scim::Document;
+use crate::scim::fold::same;
 use crate::store::Snapshot;
 
 /// From which attributes a person's rights follow.
 const GIVES_RIGHTS: [&str; 5] = ["kind", "userTypes", "overrides", "license", "financialVisibility"];
+
+/// What of their own card everybody changes.
+const OWN_TO_CHANGE: [&str; 2] = ["phoneNumbers", "addresses"];
 
 /// Refuses a change of a person that the person who asks may not make: without the permission, of their own rights or lock, or giving what they
 /// have not got themselves.
@@ -35,6 +41,9 @@ pub(super) fn check_person(
         return Ok(());
     }
     let mine = mine(snapshot, caller, me)?;
+    if draft.at.id == me && is_own_to_change(draft) && psa == old {
+        return Ok(());
+    }
     needs(&mine, if draft.before.is_none() { UsersCreate::KEY } else { UsersUpdate::KEY })?;
     if draft.before.is_some_and(|before| before.kept.is_active() != draft.wanted.is_active()) {
         refuse_oneself(Some(me), draft.at.id, "lock or unlock")?;
@@ -64,6 +73,15 @@ pub(super) fn check_person(
     }
 }
 
+/// Tells whether a change is of nothing but how somebody is reached by telephone and post: what everybody changes of their own card (H08).
+fn is_own_to_change(draft: &Draft<'_>) -> bool {
+    let Some(before) = draft.before else { return false };
+    let psa = |name: &str| name.get(..urn::USER.len()).is_some_and(|start| same(start, urn::USER));
+    Document::diff(before.kept, &draft.wanted)
+        .iter()
+        .all(|change| OWN_TO_CHANGE.contains(&change.name.as_str()) || psa(&change.name))
+}
+
 /// Refuses the removal of a person who is oneself, or without the permission.
 pub(super) fn check_removal(
     snapshot: &dyn Snapshot,
@@ -73,6 +91,31 @@ pub(super) fn check_removal(
     let Some(me) = caller.person() else { return Ok(()) };
     needs(&mine(snapshot, caller, me)?, UsersDelete::KEY)?;
     refuse_oneself(Some(me), id, "remove")
+}
+
+/// Refuses to give somebody power over how another signs in who could become more by it than they are.
+pub(super) fn check_takeover(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    id: ResourceId,
+    what: &str,
+) -> Result<(), RosterError> {
+    let Some(me) = caller.person() else { return Ok(()) };
+    let mine = mine(snapshot, caller, me)?;
+    needs(&mine, UsersUpdate::KEY)?;
+    // By a session or a token that is lost, one would lose oneself.
+    refuse_oneself(Some(me), id, what)?;
+    // Who is kept out now may be let in tomorrow: their rights are what they would have.
+    let Some(theirs) = rights::would_have(snapshot, caller, id)? else { return Ok(()) };
+    match theirs.beyond(&mine, &mine) {
+        None => Ok(()),
+        Some(key) => Err(RosterError::NotAllowed {
+            needs: "what the other may do",
+            detail: format!(
+                "nobody may {what} somebody who may do more: the other has {key} further than the person has it who asks"
+            ),
+        }),
+    }
 }
 
 /// Refuses a change of something else than a person without the permission.

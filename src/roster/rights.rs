@@ -223,6 +223,18 @@ pub(super) fn of_person(
     Ok(active.then(|| Effective::of(&caller.policy.catalogue, &tree, &facts)))
 }
 
+/// Computes what a person may do when they are in, whether they are or not; `None` where they are not there.
+pub(super) fn would_have(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    id: ResourceId,
+) -> Result<Option<Effective>, RosterError> {
+    let Some(stored) = snapshot.get(caller.tenant, Address::user(id))? else { return Ok(None) };
+    let (facts, _) = facts(snapshot, caller, &stored)?;
+    let tree = Arc::new(CostCenters::new(cost_centers(snapshot, caller.tenant)?));
+    Ok(Some(Effective::of(&caller.policy.catalogue, &tree, &facts)))
+}
+
 /// Computes what a person would be able to do with these PSA attributes.
 pub(super) fn with_attributes(
     snapshot: &dyn Snapshot,

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 use super::error::RosterError;
 use super::scope::{ConnectionOptions, Scopes};
-use super::signin::Method;
+use super::signin::{LetterKind, Method, Purpose};
 use crate::ids::{ClientId, ConnectionId, ResourceId, TenantId, TokenId};
+use crate::psa::policy::Way;
 use crate::store::Space;
 
 /// System tenant: name of a tenant → [`TenantRow`].
@@ -41,7 +43,7 @@ pub const TOKEN_USE: Space = Space(18);
 pub const RETAINED: Space = Space(64);
 /// Person id → [`AdministratorRow`].
 pub const ADMINISTRATORS: Space = Space(19);
-/// SHA-256 of an invitation's secret → [`InvitationRow`].
+/// SHA-256 of an invitation's secret → [`InvitationRow`]. Of earlier builds, which had no way to follow one; invitations are in [`MAILED`].
 pub const INVITATIONS: Space = Space(20);
 
 /// Kind, id of a resource and id of a connection → what the connection said of it that no schema knows (a JSON object).
@@ -93,6 +95,24 @@ pub const PARKED_DUE: Space = Space(55);
 pub const PARKED_COUNTS: Space = Space(56);
 /// One key: how far the history was followed for changes that concern people whom plugins map.
 pub const FOLLOWED: Space = Space(57);
+/// Person id → [`PasswordRow`].
+pub const PASSWORDS: Space = Space(70);
+/// Person id → how often a password of theirs was set or taken (a counter): sessions that began with an older one are dead.
+pub const PASSWORD_EPOCHS: Space = Space(71);
+/// Person id → [`MeansRow`]: how they sign in, where an administrator has said it.
+pub const MEANS: Space = Space(73);
+/// SHA-256 of what a mailed link holds → [`MailedRow`].
+pub const MAILED: Space = Space(74);
+/// Person id, purpose (1 byte) → the key of the one link of theirs that is live.
+pub const MAILED_OF: Space = Space(75);
+/// Millisecond (8 bytes, big-endian), key in [`MAILED`] → nothing: when a link is over.
+pub const MAILED_DUE: Space = Space(76);
+/// Person id → [`SecondFactorRow`].
+pub const SECOND_FACTORS: Space = Space(77);
+/// Letter id → [`LetterRow`]: a mail that is to be sent.
+pub const LETTERS: Space = Space(78);
+/// Millisecond (8 bytes, big-endian), letter id → nothing: when it is tried next.
+pub const LETTERS_DUE: Space = Space(79);
 /// Pool id → how many people have one of its seats (a counter).
 pub const SEATS: Space = Space(72);
 /// [`GENERATION`] and [`FENCE`] → a number.
@@ -300,6 +320,99 @@ pub struct SessionRow {
     pub address: String,
     /// With what program.
     pub agent: String,
+    /// How often their password had been set, where it began with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_epoch: Option<u64>,
+    /// Whether the password was given to them by somebody else, so that nothing is open to them but to set their own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_change: bool,
+}
+
+/// A person's password. The password itself is nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordRow {
+    /// Its hash, as a PHC string.
+    pub hash: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether somebody else has set it, so that it has to be changed at the next sign-in (P05).
+    #[serde(default)]
+    pub must_change: bool,
+}
+
+/// How a person signs in, as an administrator has said it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeansRow {
+    /// How; what the firm has decided where `None`.
+    pub way: Option<Way>,
+    /// Whether they may use a password although they sign in otherwise: for when the provider is out of reach.
+    #[serde(default)]
+    pub break_glass: bool,
+}
+
+/// A link that was mailed. What opens it is nowhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailedRow {
+    /// To whom.
+    pub person: ResourceId,
+    /// What for.
+    pub purpose: Purpose,
+    /// To which address; `None` where it was given to an operator.
+    pub address: Option<String>,
+    /// How often everything of theirs had been ended.
+    pub epoch: u64,
+    /// How often their password had been set.
+    pub password_epoch: u64,
+    /// SHA-256 of what has to be typed in, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// How often something else was typed in.
+    #[serde(default)]
+    pub wrong: u32,
+    /// The letter by which it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letter: Option<Uuid>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it stops working.
+    pub expires: Timestamp,
+}
+
+/// A person's second factor.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondFactorRow {
+    /// The secret, sealed with a key that is not in the store, hexadecimal.
+    pub sealed: String,
+    /// Whether they have shown that they have it.
+    pub confirmed: bool,
+    /// The last step that counted; none before it does again.
+    pub step: u64,
+    /// SHA-256 of the recovery codes that are left, hexadecimal.
+    pub recovery: Vec<String>,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A mail that is to be sent.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterRow {
+    /// To whom.
+    pub person: ResourceId,
+    /// What it says.
+    pub kind: LetterKind,
+    /// To which address; the one that the person has when it is sent, where `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// What it opens, sealed with a key that is not in the store, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
+    /// When it was written.
+    pub made: Timestamp,
+    /// When it is tried next.
+    pub due: Timestamp,
+    /// How often it was tried.
+    #[serde(default)]
+    pub attempts: u32,
 }
 
 /// When a person last signed in.

@@ -10,7 +10,7 @@ use super::commit::Plan;
 use super::create::changes;
 use super::error::RosterError;
 use super::rows::SEATS;
-use super::{Caller, LOCAL, Roster, person, power, references, remaining, rights};
+use super::{Caller, LOCAL, Roster, person, power, references, remaining, rights, signin};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::kinds::{self, PARENT, PARENTS_MAX, Pool};
 use crate::psa::locks::Authority;
@@ -73,6 +73,8 @@ pub(super) enum Act<'a> {
     Lock(Authority, Option<&'a str>),
     /// An authority lets go of its lock.
     Unlock(Authority),
+    /// They were invited then.
+    Invited(Timestamp),
     /// They signed in then.
     Came(Timestamp),
     /// Nothing: time has passed.
@@ -126,6 +128,9 @@ pub(super) fn put_as(
     told.extend(settled.changes);
     plan.changes.splice(0..0, told);
     plan.writes.insert(0, Write::Put(Box::new(record)));
+    if kind.id == KindId::USER {
+        signin::plan_told(snapshot, caller, at.id, before.map(|before| before.kept), &wanted, plan)?;
+    }
     plan.writes.extend(settled.writes);
     plan.given.extend(settled.given);
     plan.remark_all(settled.remarks);

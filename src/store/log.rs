@@ -83,6 +83,20 @@ pub enum Action {
     IdentityLink,
     /// It was said to be nobody's any more.
     IdentityUnlink,
+    /// A person was given a password, or has set one.
+    PasswordSet,
+    /// A person's password was taken from them.
+    PasswordClear,
+    /// It was said how a person signs in.
+    SignInMethodSet,
+    /// A link was made that lets a person in, or lets them set a password.
+    LinkIssue,
+    /// A person has set up a second factor.
+    SecondFactorSet,
+    /// A person's second factor was taken away.
+    SecondFactorClear,
+    /// A mail to a person was given up.
+    LetterDrop,
     /// A memo about a person was written.
     MemoAdd,
     /// A memo about a person was removed.

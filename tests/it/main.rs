@@ -14,6 +14,7 @@ mod access;
 mod admin;
 mod architecture;
 mod asked;
+mod browser;
 mod cli;
 mod config;
 mod conformance;
@@ -24,6 +25,7 @@ mod gateway;
 mod lists;
 mod oauth;
 mod outbox;
+mod own;
 mod people;
 #[cfg(feature = "plugins")]
 mod plugins;

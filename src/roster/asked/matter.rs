@@ -98,7 +98,7 @@ impl Matter<'_> {
         let let_in = self.was.locks.is_locked() && !self.now.locks.is_locked();
         match self.act {
             Act::Map => Some(Operation::Remap),
-            Act::Lock(..) | Act::Came(_) | Act::Look => None,
+            Act::Lock(..) | Act::Invited(_) | Act::Came(_) | Act::Look => None,
             Act::Unlock(_) => let_in.then_some(Operation::Unlock),
             Act::Said | Act::Return if is_new => Some(Operation::Create),
             Act::Said | Act::Return if let_in => Some(Operation::Activate),

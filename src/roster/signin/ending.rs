@@ -10,6 +10,7 @@ use super::super::scope::Scope;
 use super::super::{Caller, Roster, all_small};
 use super::fleeting;
 use super::link::{self, Identity};
+use super::mailed;
 use super::session::{SessionKey, all_under, due_key, hashes_of, name, other_rows, sid_prefix};
 use crate::ids::{Address, ResourceId, TenantId};
 use crate::store::{Action, Change, Given, Snapshot, Unit, Write};
@@ -135,7 +136,8 @@ impl Roster {
     /// Removes the rows of sessions, and of whatever else of signing in lives for a time only, that are over. Returns how many; there may be more.
     pub fn sweep_sign_ins(&self, tenant: TenantId) -> Result<usize, RosterError> {
         let fleeting = fleeting::sweep(self, tenant, self.now())?;
-        Ok(self.sweep_sessions(tenant)?.saturating_add(fleeting))
+        let links = mailed::sweep(self, tenant, self.now())?;
+        Ok(self.sweep_sessions(tenant)?.saturating_add(fleeting).saturating_add(links))
     }
 
     fn sweep_sessions(&self, tenant: TenantId) -> Result<usize, RosterError> {

@@ -7,7 +7,8 @@ use super::super::people;
 use super::super::person::{attributes, standing};
 use super::super::rows::{self, EPOCHS, SESSIONS, SessionRow};
 use super::super::{Roster, core};
-use super::session::{self, Lifetimes, SessionKey, SessionView};
+use super::session::{self, Lifetimes, Method, SessionKey, SessionView};
+use super::{methods, password};
 use crate::ids::{Address, ResourceId, TenantId};
 use crate::psa::calendar::Zone;
 use crate::psa::person;
@@ -25,6 +26,9 @@ pub struct Live {
     pub session: SessionView,
     /// What is known of the person in core.
     pub document: Document,
+    /// Whether nothing is open to it but to set another password: somebody else has set the one it began with. Only
+    /// [`Roster::look_at_session_to_change_password`] shows one of these.
+    pub must_change: bool,
     /// Whether its last use is so long ago that this one should be written down ([`Roster::session_was_used`]).
     pub unseen: bool,
 }
@@ -62,6 +66,15 @@ pub enum Dead {
     /// The person is no more.
     #[error("the person has left")]
     Left,
+    /// The password with which it began is another one now, or none.
+    #[error("the password with which it began was changed")]
+    PasswordChanged,
+    /// The person does not sign in in this way any more.
+    #[error("the person does not sign in in this way any more")]
+    Method,
+    /// The person has to set a password of their own first.
+    #[error("the person has to change the password first")]
+    MustChange,
     /// The provider by which they came is not asked any more, or all its sessions were ended.
     #[error("what the provider had proved was ended")]
     Provider,
@@ -90,6 +103,34 @@ impl Roster {
         lifetimes: Lifetimes,
         is_open: &dyn Fn(&str) -> bool,
     ) -> Result<Result<(Live, Stored), Dead>, RosterError> {
+        Ok(match self.look_also_for_change(snapshot, key, lifetimes, is_open)? {
+            // Refused here and not by whoever asks, so that nobody can forget to.
+            Ok((live, _)) if live.must_change => Err(Dead::MustChange),
+            looked => looked,
+        })
+    }
+
+    /// Looks whether a session is good for setting another password, which is all that is open to who has one that somebody else set (P05).
+    ///
+    /// # Errors
+    /// A store that cannot be read: then nobody is let in.
+    pub fn look_at_session_to_change_password(
+        &self,
+        key: &SessionKey,
+        lifetimes: Lifetimes,
+        is_open: &dyn Fn(&str) -> bool,
+    ) -> Result<Result<Live, Dead>, RosterError> {
+        let looked = self.look_also_for_change(self.store.snapshot()?.as_ref(), key, lifetimes, is_open)?;
+        Ok(looked.map(|(live, _)| live))
+    }
+
+    fn look_also_for_change(
+        &self,
+        snapshot: &dyn Snapshot,
+        key: &SessionKey,
+        lifetimes: Lifetimes,
+        is_open: &dyn Fn(&str) -> bool,
+    ) -> Result<Result<(Live, Stored), Dead>, RosterError> {
         let now = self.now();
         let Some(bytes) = snapshot.small(key.tenant, SESSIONS, &key.hash)? else {
             return Ok(Err(Dead::Unknown));
@@ -100,6 +141,11 @@ impl Roster {
         }
         if row.epoch != epoch(snapshot, key.tenant, row.person)? {
             return Ok(Err(Dead::Ended));
+        }
+        if let Some(set) = row.password_epoch
+            && set != password::epoch(snapshot, key.tenant, row.person)?
+        {
+            return Ok(Err(Dead::PasswordChanged));
         }
         if let Some(provider) = &row.provider
             && (!is_open(provider)
@@ -114,12 +160,20 @@ impl Roster {
         if !is_let_in(&stored, &document, now)? {
             return Ok(Err(Dead::Locked));
         }
+        if row.method != Method::Oidc {
+            let policy = self.policy(snapshot, key.tenant)?;
+            if !methods::means(snapshot, key.tenant, &policy, &stored)?.allow(row.method) {
+                return Ok(Err(Dead::Method));
+            }
+        }
         let unseen = session::is_unseen(&row, now);
+        let must_change = row.must_change;
         let live = Live {
             tenant: key.tenant,
             person: row.person,
             session: SessionView::of(key.hash, row),
             document,
+            must_change,
             unseen,
         };
         Ok(Ok((live, stored)))

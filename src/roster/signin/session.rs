@@ -19,6 +19,9 @@ use super::super::scope::Scope;
 use super::super::{Caller, Roster, core};
 use super::gate::{Dead, epoch, is_let_in};
 use super::link::{self, Identity, NotLinked};
+use super::mailed::{MailedKey, Purpose};
+use super::own::{self, FirstPassword, NotProved};
+use super::second::Second;
 use crate::ids::{Address, RequestId, ResourceId, TenantId};
 pub use crate::psa::policy::Lifetimes;
 use crate::store::{Action, Given, PAGE_ROWS_MAX, Snapshot, Space, Unit, Write};
@@ -83,11 +86,11 @@ impl SessionKey {
 }
 
 /// A sign-in: who, and how it was proved.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Entry<'a> {
     /// Who.
     pub whose: Whose<'a>,
-    /// How.
+    /// How. What the firm itself proved says it of itself.
     pub method: Method,
     /// When the provider saw them sign in.
     pub at: Timestamp,
@@ -104,12 +107,30 @@ pub struct Entry<'a> {
 }
 
 /// Who signs in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub enum Whose<'a> {
     /// Whoever the identity is linked to, or is to be linked to.
     Identity(Identity<'a>),
-    /// Somebody who proved by our own means who they are.
-    Person(ResourceId),
+    /// Somebody whose password was tried and is right.
+    Password {
+        /// Who.
+        person: ResourceId,
+        /// How often a password of theirs had been set when it was tried.
+        epoch: u64,
+        /// What was shown of a second factor.
+        second: Option<Second<'a>>,
+    },
+    /// Whoever a mailed link is for.
+    Mailed {
+        /// The link.
+        key: &'a MailedKey,
+        /// What it is for.
+        purpose: Purpose,
+        /// What was shown of a second factor.
+        second: Option<Second<'a>>,
+        /// The password that they set in the same step.
+        sets: Option<FirstPassword<'a>>,
+    },
 }
 
 /// What a sign-in came to.
@@ -126,6 +147,7 @@ pub struct Entered {
 
 /// A session as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SessionView {
     /// Its name in lists: the first half of the hash of what opens it, which opens nothing.
     pub id: String,
@@ -256,9 +278,14 @@ impl Roster {
         })?;
         let entered = self.carry_out(door, Action::SignIn, |snapshot| {
             let mut plan = Plan::default();
-            let (person, provider) = match entry.whose {
-                Whose::Person(person) => (person, None),
-                Whose::Identity(identity) => match link::find(snapshot, door, &identity)? {
+            let proved = match own::find(snapshot, door, &entry.whose, &mut plan)? {
+                Some(Err(why)) => return Ok((None, Err(why))),
+                Some(Ok(proved)) => Some(proved),
+                None => None,
+            };
+            let (person, provider) = match (&proved, entry.whose) {
+                (Some(proved), _) => (proved.person, None),
+                (None, Whose::Identity(identity)) => match link::find(snapshot, door, &identity)? {
                     Err(why) => return Ok((None, Err(Refused::NotLinked(why)))),
                     Ok(found) => {
                         plan.given.extend(found.given);
@@ -267,7 +294,9 @@ impl Roster {
                         (found.person, Some(identity.provider.to_owned()))
                     }
                 },
+                (None, _) => return Err(RosterError::Broken("a sign-in proves nothing".to_owned())),
             };
+            let method = proved.as_ref().map_or(entry.method, |proved| proved.method);
             let at = Address::user(person);
             let Some(stored) = snapshot.get(door.tenant, at)? else {
                 return Ok((None, Err(Refused::NotLetIn { person })));
@@ -288,7 +317,7 @@ impl Roster {
             let row = SessionRow {
                 person,
                 epoch: epoch(snapshot, door.tenant, person)?,
-                method: entry.method,
+                method,
                 provider,
                 provider_epoch,
                 sid: entry.sid.filter(|sid| sid.len() <= CLAIM_CHARACTERS_MAX).map(str::to_owned),
@@ -300,6 +329,8 @@ impl Roster {
                 expires,
                 address: short(entry.address, AGENT_CHARACTERS_MAX),
                 agent: short(entry.agent, AGENT_CHARACTERS_MAX),
+                password_epoch: proved.as_ref().and_then(|proved| proved.password_epoch),
+                must_change: proved.is_some_and(|proved| proved.must_change),
             };
             plan.given.extend([
                 Given::Exists(at),
@@ -316,7 +347,7 @@ impl Roster {
                 key,
                 value: Some(vec![]),
             }));
-            plan_sign_in(snapshot, door, &stored, entry.at.min(door.now), entry.method.name(), &mut plan)?;
+            plan_sign_in(snapshot, door, &stored, entry.at.min(door.now), method.name(), &mut plan)?;
             plan.subject = Some(at);
             plan.remark_all(row.provider.iter().map(|name| format!("by {name}")).collect());
             Ok((Some(plan), Ok(person)))
@@ -375,6 +406,14 @@ pub enum Refused {
     /// The identity is nobody's.
     #[error(transparent)]
     NotLinked(NotLinked),
+    /// What the firm itself asks for was not shown.
+    #[error("{why}")]
+    NotProved {
+        /// Of whom, where that is known.
+        person: Option<ResourceId>,
+        /// What.
+        why: NotProved,
+    },
     /// The person is locked, has left, or is not there yet.
     #[error("the person {person} is not let in: locked, departed, or before their first day")]
     NotLetIn {

@@ -18,13 +18,15 @@ fn a_key_that_a_tenant_leaves_out_means_what_holds_for_everybody() {
 
 #[test]
 fn a_tenants_settings_come_from_variables_and_flags_too() {
-    let config = Written::toml("[tenants.acme]\npeople = { password_characters_min = 9, rehire = \"new\" }")
-        .variable("ROSTERD_TENANTS__ACME__PEOPLE__PASSWORD_CHARACTERS_MIN", "10")
-        .flag("--test", "tenants.acme.people.rehire", "resurrect")
-        .load()
-        .unwrap();
-    let acme = &config.tenants["acme"].people;
-    assert_eq!((acme.password_characters_min, acme.rehire), (10, Rehire::Resurrect));
+    let config = Written::toml(
+        "[tenants.acme]\nsign_in = { password_characters_min = 9 }\npeople = { rehire = \"new\" }",
+    )
+    .variable("ROSTERD_TENANTS__ACME__SIGN_IN__PASSWORD_CHARACTERS_MIN", "10")
+    .flag("--test", "tenants.acme.people.rehire", "resurrect")
+    .load()
+    .unwrap();
+    let acme = &config.tenants["acme"];
+    assert_eq!((acme.sign_in.password_characters_min, acme.people.rehire), (10, Rehire::Resurrect));
 }
 
 #[test]
@@ -34,6 +36,7 @@ fn r29_what_is_wrong_with_a_tenants_settings_is_named_with_its_line() {
 deprovison = \"lock\"
 rehire = \"maybe\"
 time_zone = \"Mars/Olympus\"
+[tenants.acme.sign_in]
 password_characters_min = 7
 [tenants.Acme.people]
 rehire = \"new\"
@@ -47,15 +50,15 @@ people = 5
         [
             "rosterd.toml:2: tenants.acme.people.deprovison: unknown key; \
              did you mean tenants.acme.people.deprovision?",
-            "rosterd.toml:9: tenants.acme.server.listen: a tenant cannot have this otherwise; \
-             expected one of: groups, people, permissions",
-            "rosterd.toml:7: tenants.Acme.people.rehire: no tenant can have this name; \
+            "rosterd.toml:10: tenants.acme.server.listen: a tenant cannot have this otherwise; \
+             expected one of: groups, people, permissions, sign_in",
+            "rosterd.toml:8: tenants.Acme.people.rehire: no tenant can have this name; \
              expected 1 to 63 lower-case letters, digits and inner hyphens",
-            "rosterd.toml:11: tenants.beta.people: unknown key; `rosterd config reference` lists the keys",
+            "rosterd.toml:12: tenants.beta.people: unknown key; `rosterd config reference` lists the keys",
             "rosterd.toml:3: tenants.acme.people.rehire: expected \"resurrect\" or \"new\", found \"maybe\"",
             "rosterd.toml:4: tenants.acme.people.time_zone: expected the name of a time zone such as \
              Europe/Helsinki or UTC, found \"Mars/Olympus\"",
-            "rosterd.toml:5: tenants.acme.people.password_characters_min: expected 8 to 128, found 7",
+            "rosterd.toml:6: tenants.acme.sign_in.password_characters_min: expected 8 to 128, found 7",
         ]
     );
     assert_eq!(
@@ -74,8 +77,8 @@ fn what_is_wrong_for_everybody_is_said_once() {
           found \"shred\""]
     );
     assert_eq!(
-        problems(&format!("people.password_characters_min = 1\n{tenant}")),
-        ["rosterd.toml:1: people.password_characters_min: expected 8 to 128, found 1"]
+        problems(&format!("sign_in.password_characters_min = 1\n{tenant}")),
+        ["rosterd.toml:1: sign_in.password_characters_min: expected 8 to 128, found 1"]
     );
 }
 

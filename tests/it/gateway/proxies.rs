@@ -174,11 +174,11 @@ fn x9_a_lock_keeps_somebody_from_a_program_at_the_next_request() {
 #[test]
 fn x9_a_provider_that_was_switched_off_opens_no_program_behind_a_proxy() {
     behind_each(FILE, |world| {
-        let World { app, browser, echo, .. } = &world;
-        let ada = hire(&local(app), "ada", &json!({}));
+        let World { mut app, browser, echo, .. } = world;
+        let ada = hire(&local(&app), "ada", &json!({}));
         let operator = app.roster().operator(FIRST_TENANT, app.roster().request_id()).unwrap();
         app.roster().link(&operator, id(&ada), ("okta", "https://firm.okta.test", "1")).unwrap();
-        let cookie = entered(app, Whose::Identity(identity("1")), SignInMethod::Oidc).cookie.to_string();
+        let cookie = entered(&app, Whose::Identity(identity("1")), SignInMethod::Oidc).cookie.to_string();
         let _ = browser.send(&with(page("/"), &cookie)).expect(200);
         app.reload(&FILE.replace("client_authentication", "enabled = false\nclient_authentication"));
         let refused = browser.send(&with(page("/"), &cookie));

@@ -214,7 +214,7 @@ fn x9_no_unlock_revives_the_way_to_a_program() {
 
 #[test]
 fn x9_a_provider_that_was_switched_off_opens_no_program() {
-    let app = firm(Engine::Memory);
+    let mut app = firm(Engine::Memory);
     let ada = hire(&local(&app), "ada", &json!({}));
     let operator = app.roster().operator(FIRST_TENANT, app.roster().request_id()).unwrap();
     app.roster().link(&operator, id(&ada), ("okta", "https://firm.okta.test", "1")).unwrap();

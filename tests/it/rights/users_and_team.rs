@@ -37,10 +37,10 @@ fn t01_admin_technician_and_viewer_have_the_documented_rights() {
 
 #[test]
 fn t04_a_password_has_at_least_8_characters() {
-    assert_eq!(preset("users-and-team").password_characters_min, 8);
-    assert_eq!(preset("").password_characters_min, 12, "rosterd's own is stricter");
-    let stricter = "permissions.preset = \"users-and-team\"\npeople.password_characters_min = 10";
-    assert_eq!(super::decided(stricter, "acme").password_characters_min, 10);
+    assert_eq!(preset("users-and-team").sign_in.password_characters_min, 8);
+    assert_eq!(preset("").sign_in.password_characters_min, 15, "rosterd's own is stricter");
+    let stricter = "permissions.preset = \"users-and-team\"\nsign_in.password_characters_min = 10";
+    assert_eq!(super::decided(stricter, "acme").sign_in.password_characters_min, 10);
 }
 
 #[test]

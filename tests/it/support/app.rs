@@ -109,9 +109,17 @@ impl TestApp {
         parts.start(engine, roster)
     }
 
-    /// Starts on a store with settings as a file has them.
-    pub fn written(engine: Engine, toml: &str) -> Self {
-        let parts = Parts::written(toml);
+    /// Starts on the memory store with a file of settings beside the flags, at a moment, and with another resolver in the system's place.
+    pub fn with_file(text: &str, start: &str, resolver: Arc<dyn Resolver>) -> Self {
+        let mut parts = Parts::of(&[], Some(text), start);
+        parts.rim.resolver = resolver;
+        let roster = roster_on(Arc::new(MemoryStore::new()), &parts.rim);
+        parts.start(Engine::Memory, roster)
+    }
+
+    /// Starts on a store with a file of settings beside the flags.
+    pub fn written(engine: Engine, text: &str) -> Self {
+        let parts = Parts::of(&[], Some(text), "2026-03-01T08:00:00Z");
         let roster = match engine {
             Engine::Memory => roster_on(Arc::new(MemoryStore::new()), &parts.rim),
             Engine::Redb => open_roster(&parts.config, &parts.rim).unwrap(),
@@ -119,10 +127,11 @@ impl TestApp {
         parts.start(engine, roster)
     }
 
-    /// Reads the settings again, as SIGHUP does, from a file with other ones.
-    pub fn reload(&self, toml: &str) {
-        let config = config(self.folder.path(), &[], toml);
-        self.daemon().reloader().apply(&config).unwrap();
+    /// Takes over another file of settings, as a reload does.
+    pub fn reload(&mut self, text: &str) {
+        let candidate = Parts::config(self.folder.path(), &[], Some(text));
+        self.daemon().reloader().apply(&candidate).unwrap();
+        self.config = candidate;
     }
 
     /// Starts with SCIM below another base path.
@@ -262,17 +271,31 @@ struct Parts {
 
 impl Parts {
     fn with(settings: &[(&str, &str)]) -> Self {
-        Self::of(settings, "")
+        Self::of(settings, None, "2026-03-01T08:00:00Z")
     }
 
-    fn written(toml: &str) -> Self {
-        Self::of(&[], toml)
+    fn config(folder: &Path, settings: &[(&str, &str)], file: Option<&str>) -> Config {
+        let mut sources = Sources::new(Environment::default())
+            .flag("--data", "data.dir", folder.to_str().unwrap())
+            .flag("--listen", "server.listen", "127.0.0.1:0")
+            .flag("--admin-listen", "admin.listen", "127.0.0.1:0")
+            .flag("--public-url", "server.public_url", PUBLIC_URL)
+            .flag("--rate", "server.client_requests_per_s_max", "1000000");
+        for (key, value) in settings {
+            sources = sources.flag("a test", key, *value);
+        }
+        if let Some(text) = file {
+            let path = folder.join("rosterd.toml");
+            std::fs::write(&path, text).unwrap();
+            sources = sources.file(path);
+        }
+        Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"))
     }
 
-    fn of(settings: &[(&str, &str)], toml: &str) -> Self {
+    fn of(settings: &[(&str, &str)], file: Option<&str>, start: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = config(folder.path(), settings, toml);
-        let clock = Arc::new(TickingClock::at("2026-03-01T08:00:00Z"));
+        let config = Self::config(folder.path(), settings, file);
+        let clock = Arc::new(TickingClock::at(start));
         let chance = Arc::new(SeededChance::new(7));
         let rim =
             Rim { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance, resolver: Arc::new(SystemResolver) };
@@ -288,22 +311,4 @@ impl Parts {
         let client = Client::new(daemon.public(), &issued.secret);
         TestApp { client, clock, rim, config, folder, engine, runtime, daemon: Some(daemon) }
     }
-}
-
-/// Reads the settings of a test: its own, and a file's.
-fn config(folder: &Path, settings: &[(&str, &str)], toml: &str) -> Config {
-    let written = tempfile::tempdir().unwrap();
-    let file = written.path().join("rosterd.toml");
-    std::fs::write(&file, toml).unwrap();
-    let mut sources = Sources::new(Environment::default())
-        .file(file)
-        .flag("--data", "data.dir", folder.to_str().unwrap())
-        .flag("--listen", "server.listen", "127.0.0.1:0")
-        .flag("--admin-listen", "admin.listen", "127.0.0.1:0")
-        .flag("--public-url", "server.public_url", PUBLIC_URL)
-        .flag("--rate", "server.client_requests_per_s_max", "1000000");
-    for (key, value) in settings {
-        sources = sources.flag("a test", key, *value);
-    }
-    Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"))
 }
