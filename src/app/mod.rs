@@ -380,6 +380,11 @@ impl Daemon {
         &self.base_url
     }
 
+    /// Returns what programs downstream are told by.
+    pub fn gateway(&self) -> &Gateway {
+        self.reloader.edge.gateway()
+    }
+
     /// Returns the roster that is served.
     pub const fn roster(&self) -> &Arc<Roster> {
         &self.roster

@@ -21,6 +21,7 @@ mod conformance;
 mod coverage;
 mod edge;
 mod gates;
+mod gateway;
 mod lists;
 mod oauth;
 mod outbox;

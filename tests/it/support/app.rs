@@ -127,6 +127,16 @@ impl TestApp {
         parts.start(Engine::Memory, roster)
     }
 
+    /// Starts on a store with a file of settings beside the flags.
+    pub fn written(engine: Engine, text: &str) -> Self {
+        let parts = Parts::of(&[], Some(text), "2026-03-01T08:00:00Z");
+        let roster = match engine {
+            Engine::Memory => roster_on(Arc::new(MemoryStore::new()), &parts.rim),
+            Engine::Redb => open_roster(&parts.config, &parts.rim).unwrap(),
+        };
+        parts.start(engine, roster)
+    }
+
     /// Takes over another file of settings, as a reload does.
     pub fn reload(&mut self, text: &str) {
         let candidate = Parts::config(self.folder.path(), &[], Some(text));
