@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::secret::SecretText;
 use crate::config::{self, ClientAuthentication, Config, IdentityProvider, ProviderKind};
 use crate::http::signin::cookies::Cookies;
-use crate::http::signin::desk::redirect_uri;
+use crate::http::signin::desk::{Proxies, redirect_uri};
 use crate::http::signin::gateway::App;
 use crate::http::signin::{Offer, Opened};
 use crate::roster::{Claim, Showing};
@@ -31,11 +31,12 @@ pub fn offer(config: &Config, public_url: &str) -> Result<Offer, ProviderError> 
         domain: config.server.cookie_domain.as_ref().map(|domain| domain.as_str().to_owned()),
         from_forms: config.identity_providers.iter().any(|one| one.form_post),
     };
+    let proxies = config.server.trusted_proxies.clone();
     Ok(Offer {
         providers: all.collect::<Result<_, _>>()?,
         apps: config.apps.iter().map(|one| (one.name.clone(), Arc::new(app(one)))).collect(),
         cookies,
-        trusted_proxies: config.server.trusted_proxies.clone(),
+        proxies: Proxies::new(move |address| proxies.iter().any(|network| network.contains(address))),
     })
 }
 

@@ -31,7 +31,10 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("doctor", &["requests", "roster", "store", "idp", "scim", "ids"]),
     (
         "http",
-        &["doctor", "requests", "outbox", "jwt", "roster", "store", "psa", "scim", "ids", "clock", "chance"],
+        &[
+            "doctor", "requests", "outbox", "signin", "jwt", "net", "roster", "store", "psa", "scim", "ids",
+            "clock", "chance",
+        ],
     ),
     ("demo", &[]),
     ("bench", &["roster", "store", "ids", "clock", "chance"]),

@@ -1,6 +1,8 @@
 //! What every handler of sign-in shares: the providers that are asked at this moment, and who speaks with them.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -10,7 +12,6 @@ use super::cookies::Cookies;
 use super::gateway::App;
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::config::Network;
 use crate::http::throttle::Throttle;
 use crate::ids::RequestId;
 use crate::jwt::Keyring;
@@ -80,6 +81,33 @@ impl Opened {
     }
 }
 
+/// The proxies whose word is taken for where a request came from (X38).
+pub struct Proxies(Box<dyn Fn(IpAddr) -> bool + Send + Sync>);
+
+impl Proxies {
+    /// Takes the word of those of whom this is true.
+    pub fn new(are: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        Self(Box::new(are))
+    }
+
+    /// Tells whether an address is one of them.
+    pub fn include(&self, address: IpAddr) -> bool {
+        (self.0)(address)
+    }
+}
+
+impl Default for Proxies {
+    fn default() -> Self {
+        Self::new(|_| false)
+    }
+}
+
+impl fmt::Debug for Proxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proxies")
+    }
+}
+
 /// What is offered at this moment: replaced as a whole when the settings are read again.
 #[derive(Debug, Default)]
 pub struct Offer {
@@ -90,7 +118,7 @@ pub struct Offer {
     /// How cookies are written.
     pub cookies: Cookies,
     /// Proxies whose word is taken for where a request came from.
-    pub trusted_proxies: Vec<Network>,
+    pub proxies: Proxies,
 }
 
 impl Offer {

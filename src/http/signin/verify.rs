@@ -129,9 +129,7 @@ fn is_browser(parts: &Parts) -> bool {
 /// the settings, whatever a request says of hosts (X37).
 fn login_url(edge: &Edge, app: &App, arrival: &Arrival, parts: &Parts) -> String {
     let desk = edge.desk();
-    let is_proxy = arrival
-        .peer
-        .is_some_and(|peer| desk.offer().trusted_proxies.iter().any(|network| network.contains(peer.ip())));
+    let is_proxy = arrival.peer.is_some_and(|peer| desk.offer().proxies.include(peer.ip().to_canonical()));
     let path = if is_proxy { forwarded_path(parts) } else { None };
     let place = format!("{}{}", app.origin, path.as_ref().map_or("/", ReturnTo::as_str));
     let place: String = form_urlencoded::byte_serialize(place.as_bytes()).collect();

@@ -90,7 +90,7 @@ fn x47_a_second_identity_of_a_person_needs_an_administrator_and_ends_what_was_si
     let _ = admin.send("DELETE", &format!("{path}/okta"), None).expect(204);
     assert_eq!(browser.whoami(), None);
     problem(&put(&json!({ "subject": "" })), 400);
-    problem(&put(&json!({ "subject": "another", "issuer": "https://evil.example" })), 400);
+    problem(&put(&json!({ "subject": "another", "issuer": "https://evil.example" })), 409);
     problem(&admin.send("PUT", &format!("{path}/nobody"), Some(&json!({ "subject": "another" }))), 400);
     let _ = put(&json!({ "subject": "another" })).expect(204);
     assert_eq!(items(&admin, &path)[0]["by"], "administrator");

@@ -4,30 +4,44 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use jiff::SignedDuration;
-use rosterd::ids::ResourceId;
-use rosterd::roster::{Lifetimes, SignInEntry, SignInMethod, Whose};
+use rosterd::roster::{Caller, Identity, Lifetimes, SignInEntry, SignInMethod, Whose};
 use serde_json::json;
 
 use super::{Browser, World};
+use crate::signin::op::SUBJECT;
 use crate::support::{Request, TestApp, repeats};
 
 const LIFETIMES: Lifetimes =
     Lifetimes { idle: SignedDuration::from_hours(8), absolute: SignedDuration::from_hours(24) };
 
-/// Signs somebody in by the roster alone; returns the cookie.
-fn cookie(app: &TestApp, person: &str) -> String {
-    let roster = app.roster();
-    let door = roster.doorkeeper("main", roster.request_id()).unwrap();
-    let entry = SignInEntry {
-        whose: Whose::Person(ResourceId::parse(person).unwrap()),
-        method: SignInMethod::MagicLink,
+/// What the provider proves of Ada.
+const IDENTITY: Identity<'_> = Identity {
+    provider: "okta",
+    connection: Some("idp"),
+    issuer: "https://idp.test",
+    subject: SUBJECT,
+    key: Some(SUBJECT),
+    email: None,
+};
+
+fn entry(door: &Caller) -> SignInEntry<'static> {
+    SignInEntry {
+        whose: Whose::Identity(IDENTITY),
+        method: SignInMethod::Oidc,
         at: door.now(),
         sid: None,
         acr: None,
         amr: &[],
         address: "192.0.2.7",
         agent: "a test",
-    };
+    }
+}
+
+/// Signs her in by the roster alone; returns the cookie.
+fn cookie(app: &TestApp) -> String {
+    let roster = app.roster();
+    let door = roster.doorkeeper("main", roster.request_id()).unwrap();
+    let entry = entry(&door);
     let entered = roster.sign_in(&door, &entry, LIFETIMES).unwrap().unwrap();
     format!("__Host-rosterd={}", entered.cookie.as_str())
 }
@@ -49,7 +63,7 @@ fn x9_no_request_that_begins_after_the_locks_answer_finds_a_session_of_a_thousan
     let world = World::start();
     let ada = world.ada();
     for _ in 0..repeats(5, 100) {
-        let cookies: Vec<String> = (0..1000).map(|_| cookie(&world.app, &ada)).collect();
+        let cookies: Vec<String> = (0..1000).map(|_| cookie(&world.app)).collect();
         let stop = AtomicBool::new(false);
         let (locked, accepted) = std::thread::scope(|scope| {
             let asking: Vec<_> = cookies
@@ -96,22 +110,13 @@ fn x9_of_a_thousand_sign_ins_that_race_a_lock_none_survives() {
         let cookies: Vec<String> = std::thread::scope(|scope| {
             let entering: Vec<_> = (0..4)
                 .map(|_| {
-                    let (app, ada) = (&world.app, &ada);
+                    let app = &world.app;
                     scope.spawn(move || {
                         let roster = app.roster();
                         let mut cookies = Vec::new();
                         for _ in 0..25 {
                             let door = roster.doorkeeper("main", roster.request_id()).unwrap();
-                            let entry = SignInEntry {
-                                whose: Whose::Person(ResourceId::parse(ada).unwrap()),
-                                method: SignInMethod::MagicLink,
-                                at: door.now(),
-                                sid: None,
-                                acr: None,
-                                amr: &[],
-                                address: "192.0.2.7",
-                                agent: "a test",
-                            };
+                            let entry = entry(&door);
                             if let Ok(Ok(entered)) = roster.sign_in(&door, &entry, LIFETIMES) {
                                 cookies.push(format!("__Host-rosterd={}", entered.cookie.as_str()));
                             }

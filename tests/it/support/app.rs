@@ -111,7 +111,17 @@ impl TestApp {
 
     /// Starts on the memory store with a file of settings beside the flags, at a moment, and with another resolver in the system's place.
     pub fn with_file(text: &str, start: &str, resolver: Arc<dyn Resolver>) -> Self {
-        let mut parts = Parts::of(&[], Some(text), start);
+        Self::with_file_and(&[], text, start, resolver)
+    }
+
+    /// The same, with other flags.
+    pub fn with_file_and(
+        settings: &[(&str, &str)],
+        text: &str,
+        start: &str,
+        resolver: Arc<dyn Resolver>,
+    ) -> Self {
+        let mut parts = Parts::of(settings, Some(text), start);
         parts.rim.resolver = resolver;
         let roster = roster_on(Arc::new(MemoryStore::new()), &parts.rim);
         parts.start(Engine::Memory, roster)
