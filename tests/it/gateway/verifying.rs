@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use rosterd::psa::locks::Authority;
-use rosterd::roster::{SignInMethod, Whose};
 use serde_json::{Value, json};
 
 use super::{
-    COOKIE, FILE, FIRST_TENANT, IDENTITY, PSA, ask, claims, entered, firm, hire, id, identity, local,
-    must_be_whole, reason, sign_in, verify, with,
+    COOKIE, FILE, FIRST_TENANT, IDENTITY, PSA, ask, claims, firm, hire, id, local, must_be_whole, reason,
+    sign_in, verify, with,
 };
 use crate::support::bodies::{add_members, group, replace};
 use crate::support::{Answer, Client, Engine, PUBLIC_URL, Request, TestApp};
@@ -217,8 +216,7 @@ fn x9_a_provider_that_was_switched_off_opens_no_program() {
     let mut app = firm(Engine::Memory);
     let ada = hire(&local(&app), "ada", &json!({}));
     let operator = app.roster().operator(FIRST_TENANT, app.roster().request_id()).unwrap();
-    app.roster().link(&operator, id(&ada), ("okta", "https://firm.okta.test", "1")).unwrap();
-    let cookie = entered(&app, Whose::Identity(identity("1")), SignInMethod::Oidc).cookie.to_string();
+    let cookie = sign_in(&app, &ada);
     let _ = verify(&app, "psa", &cookie).expect(200);
     app.reload(&FILE.replace("client_authentication", "enabled = false\nclient_authentication"));
     assert_eq!(reason(&verify(&app, "psa", &cookie)), (401, "signed-out"));
