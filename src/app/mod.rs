@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod bootstrap;
+mod letters;
 mod mapping;
 mod measure;
 #[cfg(feature = "plugins")]
@@ -27,7 +28,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -51,6 +52,7 @@ use crate::http::signin::Desk;
 use crate::http::tls::{Tls, TlsError};
 use crate::ids::RequestId;
 use crate::jwt::Keyring;
+use crate::mail::MailServer;
 use crate::net::{Client, Resolver, RootsError, SystemResolver};
 use crate::outbox::{Bell, Feed, Hook, HookError, Outbox, Settings, Trial, try_out};
 use crate::requests::{Requests, SecretNames};
@@ -94,6 +96,9 @@ pub enum StartError {
     /// An identity provider.
     #[error(transparent)]
     IdentityProvider(#[from] ProviderError),
+    /// The mail server.
+    #[error("{0}")]
+    Mail(String),
     /// A plugin.
     #[error(transparent)]
     Plugins(#[from] plugins::HostError),
@@ -190,6 +195,7 @@ pub struct Doors {
     desk: Desk,
     deliveries: Client,
     webhooks: Settings,
+    mail: Option<MailServer>,
 }
 
 impl Doors {
@@ -200,6 +206,7 @@ impl Doors {
         let oauth = OAuth::new(keyring, config.tokens.access_lifetime_minutes);
         let deliveries = Client::new(settings::deliveries(config)?, Arc::clone(&rim.resolver))?;
         let webhooks = settings::webhooks(config)?;
+        let mail = settings::mail(config, rim)?;
         let tls = settings::tls_files(config).map(|files| Tls::load(&files)).transpose()?;
         let public = bind("server.listen", config.server.listen).await?;
         let public_url = config.server.origin(&config.tls, public.1).to_string();
@@ -215,7 +222,7 @@ impl Doors {
             place,
             why,
         })?;
-        Ok(Self { tls, public, admin, socket, oauth, desk, deliveries, webhooks })
+        Ok(Self { tls, public, admin, socket, oauth, desk, deliveries, webhooks, mail })
     }
 }
 
@@ -248,6 +255,7 @@ impl Daemon {
         let Doors { tls, public: (public, public_at), admin: (admin, admin_at), socket: unix, oauth, .. } =
             doors;
         let (desk, deliveries, webhooks) = (doors.desk, doors.deliveries, doors.webhooks);
+        let public_url = desk.public_url.clone();
         let limits = settings::limits(config);
         let socket = config.admin.socket_path(&config.data);
         let drain = Drain::new();
@@ -321,6 +329,21 @@ impl Daemon {
         listeners.spawn(serve(admin, front(admin_router, Door::Admin, &admin_limits), None));
         listeners.spawn(serve(unix, front(socket_router, Door::Socket, &socket_limits), None));
         settings::hold_policies(&roster, config);
+        let vault = vault::vault(config, &roster, rim);
+        if let Some(server) = doors.mail {
+            let bell = Arc::new(Notify::new());
+            let rung = Arc::clone(&bell);
+            roster.watch(Arc::new(move |_, _| rung.notify_one()));
+            let post = letters::Post {
+                roster: Arc::clone(&roster),
+                vault: Arc::clone(&vault),
+                server,
+                public_url,
+                attempts_max: config.mail.attempts_max,
+                bell,
+            };
+            listeners.spawn(post.keep(drain.clone()));
+        }
         outbox.set(webhooks);
         let (stopping, drained) = (Arc::clone(&outbox), drain.clone());
         // What is committed from then on is delivered by the next process.
@@ -342,7 +365,6 @@ impl Daemon {
         };
         reloader.show_certificate();
         let keeps = settings::keeps(config);
-        let vault = vault::vault(config, &roster, rim);
         Self {
             public: public_at,
             admin: admin_at,

@@ -128,10 +128,10 @@ pub use sheet::{
 };
 pub use signin::{
     CONTACT_CHARACTERS_MAX, Contact, Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX,
-    FirstPassword, INVITATION, Identity, KnownPassword, LetterKind, Lifetimes, LinkView, Live, MAGIC_LINK,
+    FirstPassword, INVITATION, Identity, KnownPassword, Letter, LetterKind, Lifetimes, LinkView, Live, MAGIC_LINK,
     Mailed, MailedKey, MailedView, MeansView, Method as SignInMethod, NotLinked, NotProved,
     Order as LinkOrder, OrderedBy, PasswordContext, Purpose as LinkPurpose, RECOVERY_CODES_MAX, RESET,
-    Refused, SENT_AGAIN, Seal, Second, SecondFactor, SessionKey, SessionView, Turned, WRONG_CODES_MAX, Whose,
+    Refused, SENT_AGAIN, Seal, Sent, Second, SecondFactor, SessionKey, SessionView, Turned, WRONG_CODES_MAX, Whose,
     letter_place,
 };
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};

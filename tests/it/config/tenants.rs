@@ -51,7 +51,7 @@ people = 5
             "rosterd.toml:2: tenants.acme.people.deprovison: unknown key; \
              did you mean tenants.acme.people.deprovision?",
             "rosterd.toml:10: tenants.acme.server.listen: a tenant cannot have this otherwise; \
-             expected one of: groups, people, permissions, sign_in",
+             expected one of: groups, people, permissions, sessions, sign_in",
             "rosterd.toml:8: tenants.Acme.people.rehire: no tenant can have this name; \
              expected 1 to 63 lower-case letters, digits and inner hyphens",
             "rosterd.toml:12: tenants.beta.people: unknown key; `rosterd config reference` lists the keys",
