@@ -81,9 +81,7 @@ impl Post {
             tracing::warn!(letter = %letter.id, kind = letter.kind.name(), why, "a mail was not sent");
         }
         let (roster, attempts_max) = (Arc::clone(&self.roster), self.attempts_max);
-        let dropped = wait(move || {
-            roster.letter_came_to(&letter, &sent, attempts_max, roster.request_id())
-        });
+        let dropped = wait(move || roster.letter_came_to(&letter, &sent, attempts_max, roster.request_id()));
         if dropped.await? {
             tracing::error!("a mail was given up; the history says to whom, and why");
         }
@@ -96,12 +94,8 @@ impl Post {
     }
 
     async fn hand_over(&self, letter: &Letter, about: About) -> Sent {
-        let words = Words {
-            name: &letter.display_name,
-            login: &letter.user_name,
-            firm: &letter.tenant_name,
-            about,
-        };
+        let words =
+            Words { name: &letter.display_name, login: &letter.user_name, firm: &letter.tenant_name, about };
         let parts = match words.write() {
             Ok(parts) => parts,
             Err(error) => return Sent::Never(format!("the mail could not be written: {error}")),

@@ -48,7 +48,7 @@ use crate::http::metrics::{Door, Metrics};
 use crate::http::oauth::OAuth;
 use crate::http::router;
 use crate::http::serve::{Listener, serve};
-use crate::http::signin::Desk;
+use crate::http::signin::{Desk, Gateway};
 use crate::http::tls::{Tls, TlsError};
 use crate::ids::RequestId;
 use crate::jwt::Keyring;
@@ -280,6 +280,7 @@ impl Daemon {
         let admin_limits = Arc::new(ArcSwap::from_pointee(settings::admin_limits(config)));
         let socket_limits = Arc::new(ArcSwap::from_pointee(settings::socket_limits(config)));
         let limits = Arc::new(ArcSwap::from_pointee(limits));
+        let vault = vault::vault(config, &roster, rim);
         let edge = Edge::new(
             Arc::clone(&roster),
             base_url.clone(),
@@ -287,6 +288,7 @@ impl Daemon {
             bodies.clone(),
             oauth,
             desk,
+            Gateway::new(Arc::clone(&vault), Arc::clone(&rim.chance)),
         );
         let ready = readiness(&roster);
         let names = SecretNames::of(roster.kinds(), TOKEN_PREFIX);
@@ -329,7 +331,6 @@ impl Daemon {
         listeners.spawn(serve(admin, front(admin_router, Door::Admin, &admin_limits), None));
         listeners.spawn(serve(unix, front(socket_router, Door::Socket, &socket_limits), None));
         settings::hold_policies(&roster, config);
-        let vault = vault::vault(config, &roster, rim);
         if let Some(server) = doors.mail {
             let bell = Arc::new(Notify::new());
             let rung = Arc::clone(&bell);
@@ -405,6 +406,11 @@ impl Daemon {
         &self.base_url
     }
 
+    /// Returns what programs downstream are told by.
+    pub fn gateway(&self) -> &Gateway {
+        self.reloader.edge.gateway()
+    }
+
     /// Returns what seals secrets.
     pub const fn vault(&self) -> &Arc<Vault> {
         &self.vault
@@ -471,7 +477,14 @@ impl Daemon {
 
     async fn write_down(&self) {
         let roster = Arc::clone(&self.roster);
-        if tokio::task::spawn_blocking(move || roster.write_down_token_use()).await.is_err() {
+        let edge = self.reloader.edge.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            roster.write_down_token_use();
+            if let Err(error) = edge.gateway().keep_keys(&roster) {
+                tracing::error!(%error, "the keys that sign for programs downstream could not be looked at");
+            }
+        });
+        if written.await.is_err() {
             tracing::error!("writing down when tokens were last used failed");
         }
     }

@@ -13,8 +13,8 @@ use zeroize::Zeroizing;
 use super::{Rim, StartError};
 
 use crate::config::connections::{self, Known, Unknown};
-use crate::config::webhooks::WEBHOOKS_MAX;
 use crate::config::secret::SecretText;
+use crate::config::webhooks::WEBHOOKS_MAX;
 use crate::config::{self, Config};
 use crate::http::admin::COMMAND_WITHIN;
 use crate::http::edge::BodySizes;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use crate::config::secret::SecretText;
-use crate::config::{ClientAuthentication, Config, IdentityProvider, ProviderKind};
+use crate::config::{self, ClientAuthentication, Config, IdentityProvider, ProviderKind};
 use crate::http::signin::cookies::Cookies;
-use crate::http::signin::desk::redirect_uri;
+use crate::http::signin::desk::{Proxies, redirect_uri};
+use crate::http::signin::gateway::App;
 use crate::http::signin::{Offer, Opened};
+use crate::roster::{Claim, Showing};
 use crate::signin::rp::{Authentication, Demand, Preset, Provider, Secret, Settings};
 
 /// Why a provider cannot be asked. One line for each mistake.
@@ -29,11 +31,38 @@ pub fn offer(config: &Config, public_url: &str) -> Result<Offer, ProviderError> 
         domain: config.server.cookie_domain.as_ref().map(|domain| domain.as_str().to_owned()),
         from_forms: config.identity_providers.iter().any(|one| one.form_post),
     };
+    let proxies = config.server.trusted_proxies.clone();
     Ok(Offer {
         providers: all.collect::<Result<_, _>>()?,
+        apps: config.apps.iter().map(|one| (one.name.clone(), Arc::new(app(one)))).collect(),
         cookies,
-        trusted_proxies: config.server.trusted_proxies.clone(),
+        proxies: Proxies::new(move |address| proxies.iter().any(|network| network.contains(address))),
     })
+}
+
+fn app(one: &config::App) -> App {
+    let claim = |claim: &config::Claim| match claim {
+        config::Claim::Email => Claim::Email,
+        config::Claim::Name => Claim::Name,
+        config::Claim::UserName => Claim::UserName,
+        config::Claim::Kind => Claim::Kind,
+        config::Claim::Groups => Claim::Groups,
+        config::Claim::Roles => Claim::Roles,
+        config::Claim::UserTypes => Claim::UserTypes,
+        config::Claim::License => Claim::License,
+    };
+    App {
+        showing: Arc::new(Showing {
+            app: one.name.as_str().into(),
+            tenant: one.tenant.clone(),
+            claims: one.claims.iter().map(claim).collect(),
+            permissions: one.permissions.clone(),
+            requires: one.requires.clone(),
+        }),
+        origin: one.url.as_str().to_owned(),
+        audience: one.audience().to_owned(),
+        sends_to_sign_in: one.browser == config::Browser::Redirect,
+    }
 }
 
 fn opened(one: &IdentityProvider, public_url: &str) -> Result<Opened, ProviderError> {

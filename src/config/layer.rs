@@ -10,7 +10,7 @@ use toml_edit::{Document, Item, TableLike};
 use super::problem::{Place, Problem};
 
 /// Topics that are lists of tables. Only a file can hold them.
-pub(super) const LISTS: &[&str] = &["identity_providers", "webhooks", "plugins"];
+pub(super) const LISTS: &[&str] = &["apps", "identity_providers", "webhooks", "plugins"];
 /// Most bytes of a configuration file.
 pub(super) const FILE_BYTES_MAX: usize = 1 << 20;
 

@@ -16,7 +16,8 @@ use super::layer::{FILE_BYTES_MAX, Layer, tenant_key};
 use super::problem::{ConfigErrors, Place, Problem};
 use super::text::quoted;
 use super::{
-    Config, Environment, environment, identity_providers, known, permissions, plugins, tenants, webhooks,
+    Config, Environment, apps, environment, identity_providers, known, permissions, plugins, tenants,
+    webhooks,
 };
 
 /// Where settings are read from.
@@ -86,6 +87,7 @@ impl Config {
         self.audit.check(found);
         self.tokens.check(found);
         self.sessions.check("", found);
+        apps::check(&self.apps, found);
         identity_providers::check(&self.identity_providers, found);
         self.net.check(found);
         self.outbox.check(found);
@@ -110,6 +112,7 @@ impl Config {
         self.tls.check_together(found);
         self.server.check_together(&self.tls, found);
         self.admin.check_together(&self.server, found);
+        apps::check_together(self, found);
         self.mail.check_together(&self.net, found);
         webhooks::check_together(&self.webhooks, &self.net, found);
         plugins::check_together(&self.plugins, &self.plugin_host, found);

@@ -116,7 +116,9 @@ impl Mail {
         }
         net.allow.iter().any(|permit| match permit {
             Permit::Network(network) => address.is_some_and(|address| network.contains(address)),
-            Permit::Host { name, port } => name.eq_ignore_ascii_case(&self.host) && u32::from(*port) == self.port,
+            Permit::Host { name, port } => {
+                name.eq_ignore_ascii_case(&self.host) && u32::from(*port) == self.port
+            }
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The settings of an installation: where they come from, what they mean, and what is wrong with them.
 //!
 //! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
-//! `audit`, `tokens`, `sessions`, `net`, `mail`, `people`, `sign_in`, `permissions` with its presets, `outbox`: one struct each; `identity_providers`, `webhooks`, `plugins`: lists of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
+//! `audit`, `tokens`, `sessions`, `net`, `mail`, `people`, `sign_in`, `permissions` with its presets, `outbox`: one struct each; `identity_providers`, `apps`, `webhooks`, `plugins`: lists of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
 //! [`surroundings`] (what only the file system can tell), [`connections`] (names that only the store can tell to be right), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
 //!
@@ -9,6 +9,7 @@
 //! `config/default.toml`, and, when it needs no restart, its name in [`reload`].
 
 pub mod admin;
+pub mod apps;
 pub mod audit;
 pub mod base_path;
 pub mod connections;
@@ -49,6 +50,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use admin::Admin;
+pub use apps::{App, Browser, Claim};
 pub use audit::Audit;
 pub use base_path::BasePath;
 pub use cookie_domain::CookieDomain;
@@ -106,6 +108,9 @@ pub struct Config {
     /// By whom people are signed in.
     #[serde(default)]
     pub identity_providers: Vec<IdentityProvider>,
+    /// Programs that people come to through a proxy.
+    #[serde(default)]
+    pub apps: Vec<App>,
     /// Outbound requests.
     pub net: Net,
     /// What becomes of people.

@@ -283,7 +283,7 @@ impl Permissions {
     }
 
     /// Tells whether a key, or something that begins so, is in the catalogue.
-    fn has(&self, pattern: &str) -> bool {
+    pub(super) fn has(&self, pattern: &str) -> bool {
         match pattern.strip_suffix('*') {
             Some("") => true,
             Some(prefix) => prefix.ends_with('.') && self.catalogue.keys().any(|key| key.starts_with(prefix)),

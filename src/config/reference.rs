@@ -7,7 +7,7 @@ use toml_edit::{Document, Item, Value};
 use super::known::variable;
 use super::layer::LISTS;
 use super::reload::WITHOUT_RESTART;
-use super::{Config, DEFAULTS, identity_providers, plugins, reload, webhooks};
+use super::{Config, DEFAULTS, apps, identity_providers, plugins, reload, webhooks};
 
 /// The lists that are not of texts.
 const OF_TABLES: [&str; 2] = ["groups.map", "people.authority"];
@@ -32,6 +32,7 @@ pub fn reference() -> String {
         write_topic(&mut text, topic, &about, rows);
     }
     identity_providers::write_reference(&mut text);
+    apps::write_reference(&mut text);
     webhooks::write_reference(&mut text);
     plugins::write_reference(&mut text);
     text

@@ -114,6 +114,7 @@ impl Config {
         config.tokens = candidate.tokens;
         config.sessions = candidate.sessions;
         config.identity_providers = candidate.identity_providers;
+        config.apps = candidate.apps;
         config.people = candidate.people;
         config.sign_in = candidate.sign_in;
         config.permissions = candidate.permissions;

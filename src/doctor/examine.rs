@@ -42,6 +42,7 @@ impl Doctor {
             ));
         }
         findings.extend(account.findings);
+        findings.extend(about_sign_ins(&past.refused));
         findings.extend(about_unknown(past.unknown));
         findings.extend(people::findings(
             snapshot.as_ref(),
@@ -102,6 +103,17 @@ fn about_credentials(credentials: &[Credential], found: &Found) -> Option<Findin
         ("there is no credential", "nobody can come in through this connection")
     };
     Some(Finding::problem(what, why, make))
+}
+
+/// Says why people whom the provider let in were not let in here.
+fn about_sign_ins(refused: &history::Refused) -> Option<Finding> {
+    let (when, why) = refused.last.as_ref()?;
+    let (why, todo) = why.split_once("; ").unwrap_or((why, "look into the log of that time"));
+    Some(Finding::advice(
+        format!("{} sign-ins by this provider were refused, the last at {when}: {why}", refused.count),
+        "the person sees one page that tells nothing; the reason is here and in the history (sign-in-refuse)",
+        todo,
+    ))
 }
 
 /// Says which attributes came that no schema has.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use jiff::Timestamp;
+
 use super::leniency;
 use super::report::{Deed, Deeds};
 use crate::ids::{Address, ConnectionId, KindId, TenantId};
@@ -29,6 +31,17 @@ pub(super) struct Past {
     pub(super) shared: Vec<Address>,
     /// Names that it sent and no schema knows.
     pub(super) unknown: BTreeSet<String>,
+    /// Sign-ins by the same provider that were refused.
+    pub(super) refused: Refused,
+}
+
+/// Refused sign-ins.
+#[derive(Debug, Default)]
+pub(super) struct Refused {
+    /// How many.
+    pub(super) count: u64,
+    /// When the last one was, and why, with what to do; without the reason where it was erased.
+    pub(super) last: Option<(Timestamp, String)>,
 }
 
 /// Reads it.
@@ -51,6 +64,7 @@ pub(super) fn of(
             let facts: Facts = serde_json::from_slice(&row.facts)
                 .map_err(|error| RosterError::Broken(format!("change {}: {error}", row.seq.0)))?;
             past.take(row.seq, &facts, connection, &mut hands);
+            past.sign_in(&facts, connection, &row.values);
             let is_ours = facts.connection == Some(connection) && past.unknown.len() < UNKNOWN_MAX;
             if is_ours && facts.attributes.iter().any(|name| name == SHADOW) {
                 past.unknown.extend(unknown_in(&row.values));
@@ -66,6 +80,21 @@ pub(super) fn of(
 }
 
 impl Past {
+    /// Notes a sign-in. Rows come latest first.
+    fn sign_in(&mut self, facts: &Facts, of: ConnectionId, values: &[u8]) {
+        if facts.action != Action::SignInRefuse || facts.connection != Some(of) {
+            return;
+        }
+        let refused = &mut self.refused;
+        refused.count = refused.count.saturating_add(1);
+        if refused.last.is_none() {
+            let values: Option<Values> = serde_json::from_slice(values).ok();
+            let said = values.into_iter().flat_map(|values| values.changes).find_map(|change| change.new);
+            let said = said.and_then(|new| new.as_str().map(str::to_owned));
+            refused.last = Some((facts.when, said.unwrap_or_else(|| facts.result.clone())));
+        }
+    }
+
     fn take(
         &mut self,
         seq: Seq,

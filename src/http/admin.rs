@@ -26,6 +26,8 @@ pub mod query;
 pub mod report;
 mod roll;
 mod schemas;
+mod sessions;
+mod signing_keys;
 mod standing;
 mod tenants;
 mod tokens;

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use super::body::Bodies;
 use super::oauth::{OAuth, TOKEN_PATH};
 use super::problem::Problem;
-use super::signin::Desk;
+use super::signin::{Desk, Gateway};
 use super::turns::Turns;
 use crate::roster::{Caller, Roster, RosterError};
 
@@ -39,6 +39,7 @@ struct Inner {
     bodies: Bodies,
     oauth: OAuth,
     desk: Desk,
+    gateway: Gateway,
     places: Arc<Semaphore>,
     turns: Turns,
 }
@@ -52,12 +53,13 @@ impl Edge {
         bodies: Bodies,
         oauth: OAuth,
         desk: Desk,
+        gateway: Gateway,
     ) -> Self {
         let places = Arc::new(Semaphore::new(WRITES_AT_ONCE_MAX));
         let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let turns = Turns::of(workers);
         let sizes = ArcSwap::from_pointee(sizes);
-        Self(Arc::new(Inner { roster, base_url, sizes, bodies, oauth, desk, places, turns }))
+        Self(Arc::new(Inner { roster, base_url, sizes, bodies, oauth, desk, gateway, places, turns }))
     }
 
     /// Returns the roster, for what needs no work.
@@ -98,6 +100,11 @@ impl Edge {
     /// Returns what sign-in holds.
     pub fn desk(&self) -> &Desk {
         &self.0.desk
+    }
+
+    /// Returns what programs downstream are told by.
+    pub fn gateway(&self) -> &Gateway {
+        &self.0.gateway
     }
 
     /// Does quick reading where it stands: an embedded engine answers in microseconds.

@@ -278,7 +278,8 @@ impl Front {
         if bodiless {
             headers.remove(header::CONTENT_LENGTH);
         }
-        headers.insert(header::CACHE_CONTROL, NO_STORE);
+        // What may be remembered says so itself: public keys, and nothing of anybody.
+        headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
         if let Ok(id) = HeaderValue::from_str(Text::of(line.id).as_str()) {
             headers.insert(X_REQUEST_ID, id);

@@ -85,7 +85,9 @@ impl From<lettre::transport::smtp::Error> for MailError {
             }
             Some(code) => Self::Later(format!("the server answered {code}")),
             None if error.is_timeout() => Self::Later("the server took too long".to_owned()),
-            None => Self::Later("the connection broke off, or the server does not speak SMTP as expected".to_owned()),
+            None => Self::Later(
+                "the connection broke off, or the server does not speak SMTP as expected".to_owned(),
+            ),
         }
     }
 }
@@ -115,7 +117,9 @@ impl MailServer {
         within: Duration,
     ) -> Result<Self, String> {
         let from = from.parse().map_err(|error| {
-            format!("expected an address such as roster@example.com or \"Roster <roster@example.com>\": {error}")
+            format!(
+                "expected an address such as roster@example.com or \"Roster <roster@example.com>\": {error}"
+            )
         })?;
         Ok(Self { net, host: host.to_owned(), port, protection, from, credentials, within })
     }
@@ -130,7 +134,8 @@ impl MailServer {
     fn write(&self, to: &str, id: &str, parts: Parts) -> Result<Message, MailError> {
         let never = |what: &str| MailError::Never(what.to_owned());
         // An address alone: what stands beside one is no address.
-        let to: lettre::Address = to.parse().map_err(|_| never("the address is none that mails are sent to"))?;
+        let to: lettre::Address =
+            to.parse().map_err(|_| never("the address is none that mails are sent to"))?;
         Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
@@ -158,7 +163,11 @@ impl MailServer {
 
     fn hello(&self) -> ClientId {
         let domain = self.from.email.domain();
-        if domain.is_ascii() { ClientId::Domain(domain.to_owned()) } else { ClientId::Domain(HELLO.to_owned()) }
+        if domain.is_ascii() {
+            ClientId::Domain(domain.to_owned())
+        } else {
+            ClientId::Domain(HELLO.to_owned())
+        }
     }
 
     async fn open(&self, hello: &str) -> Result<Box<dyn AsyncTokioStream>, MailError> {

@@ -121,8 +121,12 @@ impl About {
 
 /// Writes a name as one line of a bounded length, without what turns the direction of writing.
 fn line(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let shown = text.chars().filter(|c| !turns(*c)).map(|c| if c.is_control() || c == '\u{2028}' || c == '\u{2029}' { ' ' } else { c });
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = text
+        .chars()
+        .filter(|c| !turns(*c))
+        .map(|c| if c.is_control() || c == '\u{2028}' || c == '\u{2029}' { ' ' } else { c });
     let mut line: String = shown.take(NAME_CHARACTERS_MAX.saturating_add(1)).collect();
     if line.chars().count() > NAME_CHARACTERS_MAX {
         line.pop();
@@ -154,14 +158,22 @@ mod tests {
             let words = Words { name: "Ada & Co", login: "ada", firm: "acme", about: about.clone() };
             let Parts { subject, plain, html } = words.write().unwrap();
             assert!(subject.contains("acme"), "{subject}");
-            assert!(plain.contains("Hello Ada & Co,") && html.contains("Hello Ada &#38; Co,"), "{plain}\n{html}");
+            assert!(
+                plain.contains("Hello Ada & Co,") && html.contains("Hello Ada &#38; Co,"),
+                "{plain}\n{html}"
+            );
             let (url, code) = match &about {
-                About::Provider { url } | About::Invitation { url, .. } | About::MagicLink { url, .. } => (Some(url), None),
+                About::Provider { url } | About::Invitation { url, .. } | About::MagicLink { url, .. } => {
+                    (Some(url), None)
+                }
                 About::Reset { url, code, .. } => (Some(url), Some(code)),
                 _ => (None, None),
             };
             for wanted in url.into_iter().chain(code) {
-                assert!(plain.contains(wanted.as_str()) && html.contains(wanted.as_str()), "{about:?}\n{plain}\n{html}");
+                assert!(
+                    plain.contains(wanted.as_str()) && html.contains(wanted.as_str()),
+                    "{about:?}\n{plain}\n{html}"
+                );
             }
             assert_eq!(plain.matches("http").count(), usize::from(url.is_some()), "{plain}");
             assert!(!html.contains("<script") && !html.contains("<img"), "{html}");
@@ -170,8 +182,14 @@ mod tests {
 
     #[test]
     fn nobody_writes_a_mail_of_their_own_by_what_they_call_themselves() {
-        let name = "Ada\r\n\r\nYour bank: <a href=\"https://evil.test\">here</a>\u{202e}".to_owned() + &"x".repeat(500);
-        let words = Words { name: &name, login: "ada", firm: "acme\r\nBcc: all@acme.test", about: every()[1].clone() };
+        let name = "Ada\r\n\r\nYour bank: <a href=\"https://evil.test\">here</a>\u{202e}".to_owned()
+            + &"x".repeat(500);
+        let words = Words {
+            name: &name,
+            login: "ada",
+            firm: "acme\r\nBcc: all@acme.test",
+            about: every()[1].clone(),
+        };
         let Parts { subject, plain, html } = words.write().unwrap();
         assert!(!subject.contains(['\r', '\n']), "{subject:?}");
         assert!(!html.contains("<a href=\"https://evil"), "{html}");

@@ -326,7 +326,8 @@ impl Client {
     pub async fn dial(&self, host: &str, port: u16, plain: bool) -> Result<TcpStream, NetError> {
         let is_loopback =
             host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-        let url = HttpsUrl { text: String::new(), host: host.to_ascii_lowercase(), port, target: String::new() };
+        let url =
+            HttpsUrl { text: String::new(), host: host.to_ascii_lowercase(), port, target: String::new() };
         let may = |address: IpAddr| {
             (is_loopback && address.to_canonical().is_loopback())
                 || if plain {

@@ -165,7 +165,7 @@ impl Roster {
     }
 
     /// Finds the name of a tenant.
-    fn name_of_tenant(
+    pub(super) fn name_of_tenant(
         &self,
         snapshot: &dyn Snapshot,
         tenant: TenantId,

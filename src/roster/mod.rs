@@ -127,11 +127,13 @@ pub use sheet::{
     is_money_column,
 };
 pub use signin::{
-    CONTACT_CHARACTERS_MAX, Contact, Dead, Entered, Entry as SignInEntry, FLEETING_BYTES_MAX, FLEETING_MAX,
-    FirstPassword, INVITATION, Identity, KnownPassword, Letter, LetterKind, Lifetimes, LinkView, Live, MAGIC_LINK,
-    Mailed, MailedKey, MailedView, MeansView, Method as SignInMethod, NotLinked, NotProved,
-    Order as LinkOrder, OrderedBy, PasswordContext, Purpose as LinkPurpose, RECOVERY_CODES_MAX, RESET,
-    Refused, SENT_AGAIN, Seal, Sent, Second, SecondFactor, SessionKey, SessionView, Turned, WRONG_CODES_MAX, Whose,
+    AppVisit, CONTACT_CHARACTERS_MAX, Claim, Contact, Dead, Entered, Entry as SignInEntry,
+    FLEETING_BYTES_MAX, FLEETING_MAX, FirstPassword, FreshSigningKey, GROUPS_SHOWN_MAX, INVITATION, Identity,
+    KnownPassword, Letter, LetterKind, Lifetimes, LinkView, Live, MAGIC_LINK, Mailed, MailedKey, MailedView,
+    MeansView, Method as SignInMethod, NotLinked, NotProved, NotShown, Order as LinkOrder, OrderedBy,
+    PasswordContext, Purpose as LinkPurpose, RECOVERY_CODES_MAX, RESET, Refused, SENT_AGAIN, SHOWN_BYTES_MAX,
+    SIGNING_KEYS_REMEMBERED, Seal, Second, SecondFactor, Sent, SessionKey, SessionView, Showing,
+    Shown as ShownToApp, SigningKey, SigningKeys, Turn as SigningKeyTurn, Turned, WRONG_CODES_MAX, Whose,
     letter_place,
 };
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
@@ -169,6 +171,7 @@ pub struct Roster {
     refusals: refusals::Refusals,
     leniencies: leniencies::Leniencies,
     rights: rights::Remembered,
+    shown: signin::Remembered,
     failures: refusals::Refusals,
     issues: refusals::Refusals,
     turned: refusals::Refusals,
@@ -200,6 +203,7 @@ impl Roster {
             refusals: refusals::Refusals::default(),
             leniencies: leniencies::Leniencies::default(),
             rights: rights::Remembered::default(),
+            shown: signin::Remembered::default(),
             failures: refusals::Refusals::default(),
             issues: refusals::Refusals::default(),
             turned: refusals::Refusals::default(),

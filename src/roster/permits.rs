@@ -10,7 +10,7 @@ use crate::psa::catalogue::Level;
 use crate::psa::permission::Asked;
 use crate::psa::permission::permits::{
     AccountTransfer, AuditView, ConnectionsUpdate, HoldsUpdate, KindsView, PermissionsView, SettingsUpdate,
-    UsersCreate, UsersDelete, UsersLock, UsersUpdate, UsersView,
+    UsersCreate, UsersDelete, UsersLock, UsersPassword, UsersUpdate, UsersView,
 };
 
 /// A thing that an administrator does, as far as rights tell them apart.
@@ -38,6 +38,8 @@ pub enum Deed {
     AddPeople,
     /// Locks people and lets them in (H15, T11).
     LockPeople,
+    /// Says as whom people sign in at providers, and ends what they signed in with (P06).
+    EndSessions,
     /// Removes people of whom there is nothing (H16, P03).
     RemovePeople,
     /// Says that a program has records of somebody, or that they signed in (H16, T06).
@@ -73,6 +75,7 @@ impl Deed {
             Self::SeePeople => UsersView::KEY,
             Self::AddPeople => UsersCreate::KEY,
             Self::LockPeople => UsersLock::KEY,
+            Self::EndSessions => UsersPassword::KEY,
             Self::ReportUse => HoldsUpdate::KEY,
             Self::WriteMemos | Self::SetSignIn | Self::SendLinks => UsersUpdate::KEY,
             Self::SeeRights => PermissionsView::KEY,
@@ -88,6 +91,7 @@ impl Deed {
             Self::SeePeople | Self::SeeRights => Scope::UsersRead,
             Self::AddPeople
             | Self::LockPeople
+            | Self::EndSessions
             | Self::RemovePeople
             | Self::ReportUse
             | Self::SendLinks

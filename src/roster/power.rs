@@ -14,10 +14,16 @@ use crate::psa::permission::permits::{
 };
 use crate::psa::permission::{Asked as _, Effective};
 use crate::psa::person::RATES;
+use crate::psa::urn;
+use crate::scim::Document;
+use crate::scim::fold::same;
 use crate::store::Snapshot;
 
 /// From which attributes a person's rights follow.
 const GIVES_RIGHTS: [&str; 5] = ["kind", "userTypes", "overrides", "license", "financialVisibility"];
+
+/// What of their own card everybody changes.
+const OWN_TO_CHANGE: [&str; 2] = ["phoneNumbers", "addresses"];
 
 /// Refuses a change of a person that the person who asks may not make: without the permission, of their own rights or lock, or giving what they
 /// have not got themselves.
@@ -35,6 +41,9 @@ pub(super) fn check_person(
         return Ok(());
     }
     let mine = mine(snapshot, caller, me)?;
+    if draft.at.id == me && is_own_to_change(draft) && psa == old {
+        return Ok(());
+    }
     needs(&mine, if draft.before.is_none() { UsersCreate::KEY } else { UsersUpdate::KEY })?;
     if draft.before.is_some_and(|before| before.kept.is_active() != draft.wanted.is_active()) {
         refuse_oneself(Some(me), draft.at.id, "lock or unlock")?;
@@ -62,6 +71,15 @@ pub(super) fn check_person(
             ),
         }),
     }
+}
+
+/// Tells whether a change is of nothing but how somebody is reached by telephone and post: what everybody changes of their own card (H08).
+fn is_own_to_change(draft: &Draft<'_>) -> bool {
+    let Some(before) = draft.before else { return false };
+    let psa = |name: &str| name.get(..urn::USER.len()).is_some_and(|start| same(start, urn::USER));
+    Document::diff(before.kept, &draft.wanted)
+        .iter()
+        .all(|change| OWN_TO_CHANGE.contains(&change.name.as_str()) || psa(&change.name))
 }
 
 /// Refuses the removal of a person who is oneself, or without the permission.

@@ -53,7 +53,16 @@ pub(super) struct Remembered {
 impl Roster {
     /// Says what a person may do; `None` when there is no such person.
     pub fn rights(&self, caller: &Caller, id: ResourceId) -> Result<Option<Rights>, RosterError> {
-        let snapshot = self.store.snapshot()?;
+        self.rights_at(self.store.snapshot()?.as_ref(), caller, id)
+    }
+
+    /// Says the same of one state of the store.
+    pub(super) fn rights_at(
+        &self,
+        snapshot: &dyn Snapshot,
+        caller: &Caller,
+        id: ResourceId,
+    ) -> Result<Option<Rights>, RosterError> {
         let seq = snapshot.head(caller.tenant)?.seq;
         let key = (caller.tenant, id);
         {
@@ -66,8 +75,8 @@ impl Roster {
             }
         }
         let Some(stored) = snapshot.get(caller.tenant, Address::user(id))? else { return Ok(None) };
-        let tree = self.tree(snapshot.as_ref(), caller.tenant, seq)?;
-        let (facts, active) = facts(snapshot.as_ref(), caller, &stored)?;
+        let tree = self.tree(snapshot, caller.tenant, seq)?;
+        let (facts, active) = facts(snapshot, caller, &stored)?;
         let effective = Arc::new(Effective::of(&caller.policy.catalogue, &tree, &facts));
         let rights = Rights { active, effective };
         let mut known = self.rights.people.lock().unwrap_or_else(PoisonError::into_inner);

@@ -31,6 +31,8 @@ pub const CLIENT_POINTERS: Space = Space(8);
 pub const FEDERATION_POINTERS: Space = Space(9);
 /// System tenant: one key, by which the key is known again that sealed what is kept sealed (a text).
 pub const VAULT_MARK: Space = Space(85);
+/// System tenant: one key, the keys that sign for programs downstream ([`super::SigningKeys`]).
+pub const SIGNING_KEYS: Space = Space(86);
 /// Name of a connection → [`ConnectionRow`].
 pub const CONNECTIONS: Space = Space(16);
 /// Connection id → [`TokensRow`].

@@ -1,6 +1,6 @@
 //! Signing in: who an identity that a provider proved is (`link`), what a session is (`session`) and how it ends (`ending`), and the gate that looks at every
-//! use of one (`gate`), what somebody signed in does themself (`visit`), and what is remembered for minutes meanwhile (`fleeting`); the mark of the key that
-//! seals secrets (`vault`).
+//! use of one (`gate`), what somebody signed in does themself (`visit`), and what is remembered for minutes meanwhile (`fleeting`); what programs downstream are shown (`shown`), the keys that sign for
+//! programs downstream (`signing_keys`), and the mark of the one that seals secrets (`vault`).
 //!
 //! Of the firm's own means: how a person may sign in (`methods`), their password (`password`), links that are mailed to them (`mailed`, `mailing`, `reset`), their second factor
 //! (`second`), what of these is a proof (`own`), and the mails themselves until they are sent (`letters`, `posting`).
@@ -26,6 +26,8 @@ mod posting;
 mod reset;
 mod second;
 mod session;
+mod shown;
+mod signing_keys;
 mod vault;
 mod visit;
 
@@ -43,12 +45,15 @@ pub(super) use mailed::plan_invitation;
 pub use mailed::{INVITATION, MAGIC_LINK, MailedKey, MailedView, Purpose, RESET, SENT_AGAIN};
 pub use mailing::{Mailed, Order, OrderedBy};
 pub use methods::MeansView;
-pub use posting::{Letter, Sent};
 pub use own::{FirstPassword, NotProved};
 pub use password::{KnownPassword, PasswordContext};
+pub use posting::{Letter, Sent};
 pub use reset::WRONG_CODES_MAX;
 pub use second::{RECOVERY_CODES_MAX, Second, SecondFactor};
 pub use session::{Entered, Entry, Lifetimes, Method, Refused, SessionKey, SessionView, Whose};
+pub(super) use shown::Remembered;
+pub use shown::{AppVisit, Claim, GROUPS_SHOWN_MAX, NotShown, SHOWN_BYTES_MAX, Showing, Shown};
+pub use signing_keys::{FreshSigningKey, SIGNING_KEYS_REMEMBERED, SigningKey, SigningKeys, Turn};
 pub use visit::{CONTACT_CHARACTERS_MAX, Contact, Turned};
 
 /// Adds to a plan that nothing is left by which a person who leaves could come in by the firm's own means: who comes back begins anew.

@@ -151,6 +151,8 @@ pub enum Action {
     WebhookDiscard,
     /// Plugins were asked again what follows of a person.
     Remap,
+    /// The keys that sign for programs downstream were turned.
+    SigningKeysTurn,
 }
 
 /// One attribute's change. `old` and `new` are absent where the value is secret, or did not exist.

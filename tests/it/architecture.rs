@@ -32,15 +32,18 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("doctor", &["requests", "roster", "store", "idp", "scim", "ids"]),
     (
         "http",
-        &["doctor", "requests", "outbox", "jwt", "roster", "store", "psa", "scim", "ids", "clock", "chance"],
+        &[
+            "doctor", "requests", "outbox", "signin", "jwt", "net", "roster", "store", "psa", "scim", "ids",
+            "clock", "chance",
+        ],
     ),
     ("demo", &[]),
     ("bench", &["roster", "store", "ids", "clock", "chance"]),
     (
         "app",
         &[
-            "http", "plugins", "signin", "mail", "doctor", "requests", "outbox", "jwt", "net", "config", "roster",
-            "store", "psa", "ids", "clock", "chance",
+            "http", "plugins", "signin", "mail", "doctor", "requests", "outbox", "jwt", "net", "config",
+            "roster", "store", "psa", "ids", "clock", "chance",
         ],
     ),
     (

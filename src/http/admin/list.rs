@@ -4,15 +4,15 @@ use axum::http::Method;
 
 use super::endpoint::{Endpoint, route};
 use super::{
-    audit, changes, clients, connections, memos, openapi, people, plugins, roll, schemas, standing, tenants,
-    tokens, users,
+    audit, changes, clients, connections, memos, openapi, people, plugins, roll, schemas, sessions,
+    signing_keys, standing, tenants, tokens, users,
 };
 use crate::http::admin::query::PAGED;
 use crate::http::metrics::Door;
 use crate::roster::Deed::{
-    AddPeople, ChangeConnections, ChangeCredentials, ErasePeople, LockPeople, RemovePeople, ReportUse,
-    RunInstallation, SeeApi, SeeConnections, SeeCredentials, SeeHistory, SeeLicenses, SeePeople, SeeRights,
-    SeeSchemas, TransferAccount, WriteMemos,
+    AddPeople, ChangeConnections, ChangeCredentials, EndSessions, ErasePeople, LockPeople, RemovePeople,
+    ReportUse, RunInstallation, SeeApi, SeeConnections, SeeCredentials, SeeHistory, SeeLicenses, SeePeople,
+    SeeRights, SeeSchemas, TransferAccount, WriteMemos,
 };
 
 /// Lists what a door serves. What concerns the installation is served by the socket only, which only the owner of the data folder can open.
@@ -50,6 +50,9 @@ fn all() -> Vec<Endpoint> {
         get("/admin/v1/connections/{name}/report", SeeConnections, "examineConnection", "Says whether a connection is well, and what to do where it is not.").to(connections::report),
         get("/admin/v1/connections/{name}/requests", SeeConnections, "listRequests", "Lists what a connection asked of late, oldest first.").query(&connections::REQUESTS).to(connections::requests),
 
+        get("/admin/v1/identity-providers", SeeConnections, "listIdentityProviders", "Lists by whom people sign in, by name, with what must be entered there.").query(&PAGED).to(sessions::providers),
+        delete("/admin/v1/identity-providers/{provider}/sessions", ChangeConnections, "endSessionsOfProvider", "Ends everything that anybody had signed in with through an identity provider.").to(sessions::end_of_provider),
+
         get("/admin/v1/tokens", SeeCredentials, "listTokens", "Lists live tokens, by id; never the tokens themselves.").query(&PAGED).to(tokens::list),
         post("/admin/v1/tokens", ChangeCredentials, "makeToken", "Makes a token; the answer shows it this once.").taking(tokens::make),
         delete("/admin/v1/tokens/{id}", ChangeCredentials, "revokeToken", "Ends a token at once.").to(tokens::revoke),
@@ -73,6 +76,9 @@ fn all() -> Vec<Endpoint> {
 
         get("/admin/v1/plugins/parked", SeePeople, "listParkedUsers", "Lists who waits to be mapped by plugins, by id.").query(&PAGED).to(plugins::parked),
 
+        get("/admin/v1/signing-keys", RunInstallation, "listSigningKeys", "Lists the keys that sign for programs downstream, in the order in which they sign.").query(&PAGED).to(signing_keys::list),
+        post("/admin/v1/signing-keys", RunInstallation, "turnSigningKeys", "Has another key sign for programs downstream.").taking(signing_keys::turn),
+
         get("/admin/v1/users", SeePeople, "listUsers", "Lists people, by id; who is locked only where that is asked for.").query(&people::SOUGHT).to(people::list),
         post("/admin/v1/users", AddPeople, "addUser", "Adds a person.").taking(people::add),
         get("/admin/v1/users/locked", SeePeople, "listLockedUsers", "Lists those who are locked, by id.").query(&PAGED).to(people::locked),
@@ -85,12 +91,18 @@ fn all() -> Vec<Endpoint> {
         get("/admin/v1/users/{id}/holds", SeePeople, "listHolds", "Lists which programs have records of a person.").to(standing::holds),
         put("/admin/v1/users/{id}/holds/{system}", ReportUse, "holdUser", "Says that a program has records of a person.").taking(standing::hold),
         delete("/admin/v1/users/{id}/holds/{system}", ReportUse, "releaseUser", "Says that a program has no records of a person any more.").to(standing::release),
+        get("/admin/v1/users/{id}/identities", SeePeople, "listIdentities", "Lists as whom a person signs in at identity providers.").to(sessions::identities),
+        put("/admin/v1/users/{id}/identities/{provider}", EndSessions, "linkIdentity", "Says that an identity at a provider is a person's.").taking(sessions::link),
+        delete("/admin/v1/users/{id}/identities/{provider}", EndSessions, "unlinkIdentity", "Says that it is nobody's any more, and ends everything that the person had signed in with.").to(sessions::unlink),
         put("/admin/v1/users/{id}/lock", LockPeople, "lockUser", "Locks a person: they are let in no more, and their data stay.").taking(standing::lock),
         delete("/admin/v1/users/{id}/lock", LockPeople, "unlockUser", "Takes a lock on a person back.").query(&standing::UNLOCK).to(standing::unlock),
         get("/admin/v1/users/{id}/memos", SeePeople, "listMemos", "Lists the memos about a person, oldest first.").query(&PAGED).to(memos::list),
         post("/admin/v1/users/{id}/memos", WriteMemos, "addMemo", "Writes a memo about a person.").taking(memos::add),
         delete("/admin/v1/users/{id}/memos/{memo}", WriteMemos, "removeMemo", "Removes a memo.").to(memos::remove),
         get("/admin/v1/users/{id}/permissions", SeeRights, "explainPermissions", "Explains what a person may do, and why.").to(standing::permissions),
+        get("/admin/v1/users/{id}/sessions", SeePeople, "listSessions", "Lists where a person is signed in, latest first.").to(sessions::list),
+        delete("/admin/v1/users/{id}/sessions", EndSessions, "endSessions", "Ends everything that a person had signed in with, at once.").to(sessions::end_all),
+        delete("/admin/v1/users/{id}/sessions/{session}", EndSessions, "endSession", "Ends one session of a person.").to(sessions::end),
         post("/admin/v1/users/{id}/sign-ins", ReportUse, "reportSignIn", "Says that a person has signed in.").taking(standing::signed_in),
         post("/admin/v1/users/{id}/transfer", TransferAccount, "transferAccount", "Gives the account to a person, who must be an administrator.").to(standing::transfer),
         post("/admin/v1/users/{id}/erase", ErasePeople, "eraseUser", "Erases what is left of a person who was deleted.").to(users::erase),

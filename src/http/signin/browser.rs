@@ -28,7 +28,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub fn address(desk: &Desk, arrival: &Arrival, headers: &HeaderMap) -> Option<IpAddr> {
     let mut at = arrival.peer?.ip().to_canonical();
     let offer = desk.offer();
-    let is_ours = |address: IpAddr| offer.trusted_proxies.iter().any(|network| network.contains(address));
+    let is_ours = |address: IpAddr| offer.proxies.include(address);
     let fields = headers.get_all(X_FORWARDED_FOR).iter().rev().filter_map(|field| field.to_str().ok());
     let hops = fields.flat_map(|field| field.rsplit(',')).take(HOPS_MAX);
     for hop in hops {

@@ -1,21 +1,23 @@
 //! What every handler of sign-in shares: the providers that are asked at this moment, and who speaks with them.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use super::cookies::Cookies;
+use super::gateway::App;
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::config::Network;
 use crate::http::throttle::Throttle;
 use crate::ids::RequestId;
 use crate::jwt::Keyring;
 use crate::net::Client;
 use crate::roster::{Identity, Roster, RosterError};
-use crate::signin::rp::{Demand, Provider, RelyingParty, Verified};
+use crate::signin::rp::{Demand, Provider, RelyingParty, ReturnTo, Verified};
 
 /// Sign-ins that one address may begin within a minute: an office behind one address at nine in the morning.
 pub const STARTS_PER_MINUTE_MAX: u32 = 300;
@@ -79,18 +81,52 @@ impl Opened {
     }
 }
 
+/// The proxies whose word is taken for where a request came from (X38).
+pub struct Proxies(Box<dyn Fn(IpAddr) -> bool + Send + Sync>);
+
+impl Proxies {
+    /// Takes the word of those of whom this is true.
+    pub fn new(are: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        Self(Box::new(are))
+    }
+
+    /// Tells whether an address is one of them.
+    pub fn include(&self, address: IpAddr) -> bool {
+        (self.0)(address)
+    }
+}
+
+impl Default for Proxies {
+    fn default() -> Self {
+        Self::new(|_| false)
+    }
+}
+
+impl fmt::Debug for Proxies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proxies")
+    }
+}
+
 /// What is offered at this moment: replaced as a whole when the settings are read again.
 #[derive(Debug, Default)]
 pub struct Offer {
     /// The providers, by their names.
     pub providers: BTreeMap<String, Arc<Opened>>,
+    /// Programs that people come to through a proxy, by their names.
+    pub apps: BTreeMap<String, Arc<App>>,
     /// How cookies are written.
     pub cookies: Cookies,
     /// Proxies whose word is taken for where a request came from.
-    pub trusted_proxies: Vec<Network>,
+    pub proxies: Proxies,
 }
 
 impl Offer {
+    /// Reads a place to which a browser may be sent: one of our own, or one of a program in the settings.
+    pub fn place(&self, text: &str) -> Option<ReturnTo> {
+        ReturnTo::parse_below(text, self.apps.values().map(|app| app.origin.as_str())).ok()
+    }
+
     /// Finds the provider that an address is sent to. The same work whether there is one or not.
     pub fn of_address(&self, tenant: Option<&str>, address: &str) -> Option<&Arc<Opened>> {
         let of_tenant = |one: &&Arc<Opened>| tenant.is_none_or(|tenant| one.tenant == tenant);

@@ -29,10 +29,10 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// Reads a place and a tenant. What is no place of ours is left out: a link that was tampered with leads home.
-    pub fn of(return_to: Option<&str>, tenant: Option<&str>) -> Self {
+    /// Reads a place and a tenant. What is no place of ours, nor of a program in the settings, is left out: a link that was tampered with leads home.
+    pub fn of(offer: &Offer, return_to: Option<&str>, tenant: Option<&str>) -> Self {
         let home = || ReturnTo::parse(HOME, &[]).unwrap_or_else(|_| ReturnTo::root());
-        let return_to = return_to.and_then(|place| ReturnTo::parse(place, &[]).ok()).unwrap_or_else(home);
+        let return_to = return_to.and_then(|place| offer.place(place)).unwrap_or_else(home);
         let is_name = |name: &&str| {
             name.len() <= TENANT_CHARACTERS_MAX
                 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
@@ -40,8 +40,8 @@ impl Wish {
         Self { return_to, tenant: tenant.filter(is_name).map(str::to_owned) }
     }
 
-    fn of_query(query: Option<&str>) -> Self {
-        Self::of(parameter(query, "return_to").as_deref(), parameter(query, "tenant").as_deref())
+    fn of_query(offer: &Offer, query: Option<&str>) -> Self {
+        Self::of(offer, parameter(query, "return_to").as_deref(), parameter(query, "tenant").as_deref())
     }
 }
 
@@ -53,8 +53,9 @@ pub fn parameter(query: Option<&str>, wanted: &str) -> Option<String> {
 
 /// Shows the ways in.
 pub async fn show(State(edge): State<Edge>, request: Request) -> Result<Response, Problem> {
-    let wish = Wish::of_query(request.uri().query());
-    choice(&edge.desk().offer(), &wish, None)
+    let offer = edge.desk().offer();
+    let wish = Wish::of_query(&offer, request.uri().query());
+    choice(&offer, &wish, None)
 }
 
 /// Sends an address to its provider.
@@ -66,8 +67,8 @@ pub async fn choose(
     let (parts, body) = request.into_parts();
     must_be_ours(edge.desk(), &parts.headers)?;
     let form = Form::read(&arrival, &parts.headers, body).await?;
-    let wish = Wish::of(form.get("return_to"), form.get("tenant"));
     let offer = edge.desk().offer();
+    let wish = Wish::of(&offer, form.get("return_to"), form.get("tenant"));
     let address = form.get("address").unwrap_or_default().trim();
     match offer.of_address(wish.tenant.as_deref(), address) {
         Some(opened) => {

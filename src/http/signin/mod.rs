@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`desk`] (the providers that are asked, and what every handler shares), [`cookies`], [`browser`] (where a browser comes from, and
 //! whether a form is its own), [`pages`] (what is shown), `login` (which provider), `sso` (there and back), `orders` (what providers order), [`visit`] (who is
-//! signed in), `account` (their own page and sessions), `logout`.
+//! signed in), `account` (their own page and sessions), `logout`; `verify` (what a proxy asks before it lets somebody through to a program), [`gateway`] (what programs are told, and the keys that sign it), `jwks`.
 //!
 //! Who a token is about is for `signin::rp` to find out, whose session it becomes for the roster; here both are put together. No answer says more than
 //! "that did not work": the reason is for the log, the history and the administrator.
@@ -11,11 +11,14 @@ mod account;
 pub mod browser;
 pub mod cookies;
 pub mod desk;
+pub mod gateway;
+mod jwks;
 mod login;
 mod logout;
 mod orders;
 pub mod pages;
 mod sso;
+mod verify;
 pub mod visit;
 
 use axum::Router;
@@ -23,11 +26,14 @@ use axum::routing::{delete, get, post};
 
 use super::edge::Edge;
 pub use desk::{Desk, Offer, Opened};
+pub use gateway::Gateway;
 
 /// The templates of sign-in.
-pub const PATHS: [&str; 14] = [
+pub const PATHS: [&str; 16] = [
     "/",
+    "/.well-known/jwks.json",
     "/assets/rosterd.css",
+    "/auth/verify",
     "/login",
     "/logout",
     "/me",
@@ -47,6 +53,8 @@ pub fn router() -> Router<Edge> {
     Router::new()
         .route("/", get(account::front))
         .route("/assets/rosterd.css", get(pages::stylesheet))
+        .route("/.well-known/jwks.json", get(jwks::show))
+        .route("/auth/verify", get(verify::verify))
         .route("/login", get(login::show).post(login::choose))
         .route("/logout", get(logout::done).post(logout::leave))
         .route("/me", get(account::show))

@@ -145,10 +145,13 @@ async fn refused(
     let (name, code, cure) = (opened.name().to_owned(), refusal.code(), refusal.cure());
     tracing::warn!(provider = name, code, cure, request_id = %arrival.request_id, "an order of a provider was refused: {refusal}");
     let (tenant, id) = (opened.tenant.clone(), arrival.request_id);
-    let reason = format!("{refusal}; {cure}");
+    let (reason, connection) = (format!("{refusal}; {cure}"), opened.connection.clone());
     let noted = edge.wait(move |roster| {
         let door = roster.doorkeeper(&tenant, id)?;
-        roster.turned_away(&door, &Turned { by: &name, code, person: None, reason })
+        roster.turned_away(
+            &door,
+            &Turned { by: &name, connection: connection.as_deref(), code, person: None, reason },
+        )
     });
     if let Err(problem) = noted.await {
         return problem;

@@ -77,7 +77,7 @@ pub async fn start(
     let (parts, _) = request.into_parts();
     let Some(opened) = edge.desk().provider(&name) else { return pages::refused(arrival.request_id) };
     let query = parts.uri.query();
-    let wish = Wish::of(parameter(query, "return_to").as_deref(), None);
+    let wish = Wish::of(&edge.desk().offer(), parameter(query, "return_to").as_deref(), None);
     let start = Start {
         return_to: wish.return_to,
         login_hint: None,
@@ -247,12 +247,14 @@ async fn enter(
     let entered = edge.wait(move |roster| {
         let door = roster.doorkeeper(&tenant, id)?;
         let lifetimes = roster.lifetimes(door.tenant())?;
-        let Some((entry, _opened)) = work.entry() else { return Ok(None) };
+        let Some((entry, opened)) = work.entry() else { return Ok(None) };
         let entered = roster.sign_in(&door, &entry, lifetimes)?;
         if let Err(refused) = &entered {
             let (name, code) = (work.name(), refused.code());
             tracing::info!(provider = name, code, request_id = %id, "a sign-in was refused");
-            let turned = Turned { by: name, code, person: refused.person(), reason: refused.to_string() };
+            let connection = opened.connection.as_deref();
+            let reason = refused.to_string();
+            let turned = Turned { by: name, connection, code, person: refused.person(), reason };
             roster.turned_away(&door, &turned)?;
         }
         Ok(entered.ok())
@@ -309,10 +311,13 @@ async fn turned_away(
     tracing::warn!(provider = name, code, cure, request_id = %arrival.request_id, "signing in did not work: {refusal}");
     if is_for_history(refusal) {
         let (tenant, id) = (opened.tenant.clone(), arrival.request_id);
-        let reason = format!("{refusal}; {cure}");
+        let (reason, connection) = (format!("{refusal}; {cure}"), opened.connection.clone());
         let noted = edge.wait(move |roster| {
             let door: Caller = roster.doorkeeper(&tenant, id)?;
-            roster.turned_away(&door, &Turned { by: &name, code, person: None, reason })
+            roster.turned_away(
+                &door,
+                &Turned { by: &name, connection: connection.as_deref(), code, person: None, reason },
+            )
         });
         noted.await?;
     }

@@ -65,19 +65,20 @@ pub fn look(edge: &Edge, key: &SessionKey) -> Result<Option<Live>, Problem> {
         }
     };
     if live.unseen {
-        let (edge, key) = (edge.clone(), *key);
-        // Nobody waits for it: what is lost of it shortens the session by a minute.
-        tokio::spawn(async move {
-            let written = edge.wait(move |roster| roster.session_was_used(&key)).await;
-            if let Err(problem) = written {
-                tracing::warn!(
-                    status = problem.status().as_u16(),
-                    "the use of a session was not written down"
-                );
-            }
-        });
+        note_use(edge, key);
     }
     Ok(Some(live))
+}
+
+/// Has it written down that a session was used. Nobody waits for it: what is lost of it shortens the session by a minute.
+pub fn note_use(edge: &Edge, key: &SessionKey) {
+    let (edge, key) = (edge.clone(), *key);
+    tokio::spawn(async move {
+        let written = edge.wait(move |roster| roster.session_was_used(&key)).await;
+        if let Err(problem) = written {
+            tracing::warn!(status = problem.status().as_u16(), "the use of a session was not written down");
+        }
+    });
 }
 
 /// Ends a session that a browser shows, whatever it is worth: a new one takes its place, or none (X43, session fixation).

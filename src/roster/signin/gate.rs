@@ -91,9 +91,21 @@ impl Roster {
         lifetimes: Lifetimes,
         is_open: &dyn Fn(&str) -> bool,
     ) -> Result<Result<Live, Dead>, RosterError> {
-        Ok(match self.look_at_session_to_change_password(key, lifetimes, is_open)? {
+        let looked = self.look(self.store.snapshot()?.as_ref(), key, lifetimes, is_open)?;
+        Ok(looked.map(|(live, _)| live))
+    }
+
+    /// The same of one state of the store, for those who read more of it.
+    pub(super) fn look(
+        &self,
+        snapshot: &dyn Snapshot,
+        key: &SessionKey,
+        lifetimes: Lifetimes,
+        is_open: &dyn Fn(&str) -> bool,
+    ) -> Result<Result<(Live, Stored), Dead>, RosterError> {
+        Ok(match self.look_also_for_change(snapshot, key, lifetimes, is_open)? {
             // Refused here and not by whoever asks, so that nobody can forget to.
-            Ok(live) if live.must_change => Err(Dead::MustChange),
+            Ok((live, _)) if live.must_change => Err(Dead::MustChange),
             looked => looked,
         })
     }
@@ -108,7 +120,17 @@ impl Roster {
         lifetimes: Lifetimes,
         is_open: &dyn Fn(&str) -> bool,
     ) -> Result<Result<Live, Dead>, RosterError> {
-        let snapshot = self.store.snapshot()?;
+        let looked = self.look_also_for_change(self.store.snapshot()?.as_ref(), key, lifetimes, is_open)?;
+        Ok(looked.map(|(live, _)| live))
+    }
+
+    fn look_also_for_change(
+        &self,
+        snapshot: &dyn Snapshot,
+        key: &SessionKey,
+        lifetimes: Lifetimes,
+        is_open: &dyn Fn(&str) -> bool,
+    ) -> Result<Result<(Live, Stored), Dead>, RosterError> {
         let now = self.now();
         let Some(bytes) = snapshot.small(key.tenant, SESSIONS, &key.hash)? else {
             return Ok(Err(Dead::Unknown));
@@ -117,17 +139,17 @@ impl Roster {
         if let Err(dead) = session::is_in_time(&row, lifetimes, now) {
             return Ok(Err(dead));
         }
-        if row.epoch != epoch(snapshot.as_ref(), key.tenant, row.person)? {
+        if row.epoch != epoch(snapshot, key.tenant, row.person)? {
             return Ok(Err(Dead::Ended));
         }
         if let Some(set) = row.password_epoch
-            && set != password::epoch(snapshot.as_ref(), key.tenant, row.person)?
+            && set != password::epoch(snapshot, key.tenant, row.person)?
         {
             return Ok(Err(Dead::PasswordChanged));
         }
         if let Some(provider) = &row.provider
             && (!is_open(provider)
-                || row.provider_epoch != session::provider_epoch(snapshot.as_ref(), key.tenant, provider)?)
+                || row.provider_epoch != session::provider_epoch(snapshot, key.tenant, provider)?)
         {
             return Ok(Err(Dead::Provider));
         }
@@ -139,21 +161,22 @@ impl Roster {
             return Ok(Err(Dead::Locked));
         }
         if row.method != Method::Oidc {
-            let policy = self.policy(snapshot.as_ref(), key.tenant)?;
-            if !methods::means(snapshot.as_ref(), key.tenant, &policy, &stored)?.allow(row.method) {
+            let policy = self.policy(snapshot, key.tenant)?;
+            if !methods::means(snapshot, key.tenant, &policy, &stored)?.allow(row.method) {
                 return Ok(Err(Dead::Method));
             }
         }
         let unseen = session::is_unseen(&row, now);
         let must_change = row.must_change;
-        Ok(Ok(Live {
+        let live = Live {
             tenant: key.tenant,
             person: row.person,
             session: SessionView::of(key.hash, row),
             document,
             must_change,
             unseen,
-        }))
+        };
+        Ok(Ok((live, stored)))
     }
 }
 

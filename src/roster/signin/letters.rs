@@ -104,7 +104,16 @@ pub(super) fn plan_sealed(
     plan: &mut Plan,
 ) -> Result<(), RosterError> {
     let sealed = Some(hex(&sealed));
-    let row = LetterRow { person, kind, to, sealed, until: Some(until), made: caller.now, due: caller.now, attempts: 0 };
+    let row = LetterRow {
+        person,
+        kind,
+        to,
+        sealed,
+        until: Some(until),
+        made: caller.now,
+        due: caller.now,
+        attempts: 0,
+    };
     plan_letter(id, &row, plan)
 }
 
@@ -121,8 +130,16 @@ pub(in crate::roster) fn plan_notice(
     }
     // Made of what it is about, so that a rule that is asked twice writes one: there is no randomness in rules.
     let id = Uuid::from_bytes(letter_id(caller, person, kind));
-    let row =
-        LetterRow { person, kind, to: address, sealed: None, until: None, made: caller.now, due: caller.now, attempts: 0 };
+    let row = LetterRow {
+        person,
+        kind,
+        to: address,
+        sealed: None,
+        until: None,
+        made: caller.now,
+        due: caller.now,
+        attempts: 0,
+    };
     plan_letter(id, &row, plan)
 }
 

@@ -411,7 +411,7 @@ fn is_plain_address(text: &str) -> bool {
         && graphic
 }
 
-fn connection(
+pub(super) fn connection(
     snapshot: &dyn Snapshot,
     caller: &Caller,
     name: &str,

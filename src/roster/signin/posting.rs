@@ -138,7 +138,9 @@ impl Roster {
     ) -> Result<bool, RosterError> {
         let caller = self.of_itself(&letter.tenant_name, letter.tenant, request)?;
         let snapshot = self.store.snapshot()?;
-        let Some(stored) = snapshot.get(letter.tenant, Address::user(letter.person))? else { return Ok(false) };
+        let Some(stored) = snapshot.get(letter.tenant, Address::user(letter.person))? else {
+            return Ok(false);
+        };
         let means = methods::means(snapshot.as_ref(), letter.tenant, &caller.policy, &stored)?;
         if !means.allow(Method::MagicLink) {
             return Ok(false);
@@ -187,7 +189,9 @@ impl Roster {
 
     fn postpone(&self, caller: &Caller, letter: &Letter, attempts: u32) -> Result<(), RosterError> {
         let snapshot = self.store.snapshot()?;
-        let Some(bytes) = snapshot.small(letter.tenant, LETTERS, letter.id.as_bytes())? else { return Ok(()) };
+        let Some(bytes) = snapshot.small(letter.tenant, LETTERS, letter.id.as_bytes())? else {
+            return Ok(());
+        };
         let row: LetterRow = rows::decode(&bytes)?;
         let due = caller.now.checked_add(pause(attempts)).unwrap_or(caller.now);
         let small = |space, key, value| Write::Small { space, key, value };
@@ -216,7 +220,8 @@ impl Roster {
         due: &[u8],
         id: Uuid,
     ) -> Result<(), RosterError> {
-        let given = Given::Small(LETTERS, id.as_bytes().to_vec(), snapshot.small(tenant, LETTERS, id.as_bytes())?);
+        let given =
+            Given::Small(LETTERS, id.as_bytes().to_vec(), snapshot.small(tenant, LETTERS, id.as_bytes())?);
         let writes = vec![removal(id), Write::Small { space: LETTERS_DUE, key: due.to_vec(), value: None }];
         let outcome = self.store.commit(tenant, Unit { given: vec![given], writes, log: None })?;
         if let Outcome::Lost(_) = outcome {

@@ -147,6 +147,7 @@ pub struct Entered {
 
 /// A session as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SessionView {
     /// Its name in lists: the first half of the hash of what opens it, which opens nothing.
     pub id: String,

@@ -9,7 +9,7 @@ use super::super::scope::{Scope, Scopes};
 use super::super::view::{Precondition, View};
 use super::super::{Caller, LOCAL, Roster};
 use super::gate::Live;
-use super::link::NotLinked;
+use super::link::{NotLinked, connection};
 use super::session::Refused;
 use crate::ids::{Address, KindId, RequestId, ResourceId};
 use crate::store::{Action, Actor, Change, Unit};
@@ -62,6 +62,8 @@ impl Contact {
 pub struct Turned<'a> {
     /// The provider, or the way.
     pub by: &'a str,
+    /// The connection by which the same provider provisions: its report shows the refusal.
+    pub connection: Option<&'a str>,
     /// In a word.
     pub code: &'a str,
     /// Who it was, where that is known.
@@ -148,7 +150,11 @@ impl Roster {
         let changes = vec![Change::of("signIn", None, Some(turned.reason.as_str().into()))];
         let plan = Plan { subject: turned.person.map(Address::user), changes, ..Plan::default() };
         let result = format!("refused: {}", turned.code);
-        let log = self.entry(door, Action::SignInRefuse, &result, plan.subject, plan.changes, notes);
+        let mut log = self.entry(door, Action::SignInRefuse, &result, plan.subject, plan.changes, notes);
+        if let Some(name) = turned.connection {
+            let found = connection(self.store.snapshot()?.as_ref(), door, name)?;
+            log.facts.connection = found.or(log.facts.connection);
+        }
         self.store.commit(door.tenant, Unit { given: vec![], writes: vec![], log: Some(log) })?;
         Ok(())
     }

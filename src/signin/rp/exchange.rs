@@ -52,6 +52,10 @@ impl<'c> AsyncHttpClient<'c> for Sender<'_> {
             let (parts, body) = request.into_parts();
             let (fields, body) = (parts.headers, Bytes::from(body));
             let answer = self.net.exchange(Method::POST, self.at, fields, body, ANSWER_BYTES_MAX).await?;
+            if answer.status.is_server_error() {
+                // Not an answer to what was asked, but an outage: trying later may do.
+                return Err(Failed(NetError::Status(answer.status)));
+            }
             let (body, found) = put_right(&answer.body);
             *self.id_token.lock().unwrap_or_else(PoisonError::into_inner) = found;
             let mut response = HttpResponse::new(body);

@@ -48,6 +48,21 @@ impl ReturnTo {
         Err(ReturnToError::Elsewhere)
     }
 
+    /// Reads a path of our own, or a URL on one of these sites: scheme, host and port letter for letter, and behind them a path as on our own.
+    pub fn parse_below<'o>(
+        text: &str,
+        mut origins: impl Iterator<Item = &'o str>,
+    ) -> Result<Self, ReturnToError> {
+        let is_below = |origin: &str| {
+            let rest = text.strip_prefix(origin);
+            rest.is_some_and(|rest| rest.is_empty() || Self::parse(rest, &[]).is_ok())
+        };
+        if text.len() <= RETURN_TO_BYTES_MAX && origins.any(is_below) {
+            return Ok(Self(text.to_owned()));
+        }
+        Self::parse(text, &[])
+    }
+
     /// Returns the place as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -118,6 +133,39 @@ mod tests {
             (&long, ReturnToError::TooLong),
         ] {
             assert_eq!(ReturnTo::parse(wrong, &listed).unwrap_err(), why, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn x43_a_browser_is_sent_to_a_program_only_at_its_very_site() {
+        let origins = ["https://app.example", "http://127.0.0.1:8080"];
+        let read = |text: &str| ReturnTo::parse_below(text, origins.into_iter());
+        for good in [
+            "/me",
+            "https://app.example",
+            "https://app.example/",
+            "https://app.example/a?b=c&d#e",
+            "http://127.0.0.1:8080/x",
+        ] {
+            assert_eq!(read(good).unwrap().as_str(), good);
+        }
+        for wrong in [
+            "https://app.example.evil.test/",
+            "https://app.example@evil.test/",
+            "https://app.example:8443/",
+            "https://app.example:@evil.test/",
+            "https://app.example//evil.test",
+            "https://app.example\\evil.test",
+            "https://app.example/\\evil.test",
+            "https://app.example?x",
+            "https://app.example#x",
+            "http://app.example/",
+            "HTTPS://app.example/",
+            "http://127.0.0.1:80801/",
+            "//app.example/",
+            "https://app.example/\nx",
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
         }
     }
 

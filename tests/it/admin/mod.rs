@@ -7,4 +7,4 @@ mod docs;
 mod erase;
 mod hours_only;
 mod people;
-mod support;
+pub mod support;

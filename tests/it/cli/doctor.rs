@@ -412,6 +412,8 @@ fn guides() -> Vec<(String, String)> {
                 "admin-api.md",
                 "webhooks.md",
                 "mapping.md",
+                "sign-in.md",
+                "forward-auth.md",
             ];
             !others.iter().any(|other| path.ends_with(other))
         })

@@ -43,7 +43,9 @@ impl Server {
         let home = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = home.join("target/mail-venv/bin/python");
         if !python.is_file() {
-            eprintln!("SKIPPED, nothing was looked at: the mail server is missing (conformance/mail/install)");
+            eprintln!(
+                "SKIPPED, nothing was looked at: the mail server is missing (conformance/mail/install)"
+            );
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
@@ -65,7 +67,8 @@ impl Server {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let hello: Value = serde_json::from_str(&lines.next().expect("the server ends at once").unwrap()).unwrap();
+        let hello: Value =
+            serde_json::from_str(&lines.next().expect("the server ends at once").unwrap()).unwrap();
         let port = u16::try_from(hello["port"].as_u64().unwrap()).unwrap();
         Some(Self { process, lines, port, roots, _folder: folder })
     }
@@ -233,7 +236,10 @@ fn a_mail_that_is_not_taken_is_tried_again_and_one_that_never_will_be_is_given_u
     let rows = said(&history(app.roster(), TenantId::new(1)));
     let (facts, _) = rows.last().unwrap();
     assert_eq!(facts.subject.unwrap().id, nobody);
-    assert_eq!(facts.notes, ["magic-link after 1 attempts: the mail is refused for good: the server answered 550"]);
+    assert_eq!(
+        facts.notes,
+        ["magic-link after 1 attempts: the mail is refused for good: the server answered 550"]
+    );
 }
 
 #[test]
@@ -249,7 +255,8 @@ fn x61_what_a_mail_opens_does_not_lie_in_the_store_in_clear_while_it_waits_and_n
     let all = || {
         let snapshot = app.roster().store().snapshot().unwrap();
         let spaces = (0..=255).map(Space);
-        let rows = spaces.flat_map(|space| snapshot.small_range(TenantId::new(1), space, &[], None, 1000).unwrap());
+        let rows =
+            spaces.flat_map(|space| snapshot.small_range(TenantId::new(1), space, &[], None, 1000).unwrap());
         rows.map(|row| String::from_utf8_lossy(&row.value).into_owned()).collect::<String>()
     };
     // One waits to be tried again, the others were sent or are being sent.
@@ -305,7 +312,9 @@ fn a_server_that_offers_no_tls_and_one_that_nobody_vouches_for_are_sent_nothing(
     let names = Arc::new(Names::default());
     names.lead(HOST, &[&["127.0.0.1"]]);
     let allow = |port: u16| format!("{HOST}:{port}");
-    let at = |port: u16, protection| server_at(port, &[&allow(port)], Arc::clone(&names) as Arc<dyn Resolver>, protection);
+    let at = |port: u16, protection| {
+        server_at(port, &[&allow(port)], Arc::clone(&names) as Arc<dyn Resolver>, protection)
+    };
     let why = refusal(&at(plain.port, Protection::Starttls));
     assert!(why.contains("does not offer STARTTLS"), "{why}");
     for (argument, protection) in [("starttls", Protection::Starttls), ("tls", Protection::Tls)] {

@@ -348,8 +348,34 @@ const DOCUMENTED_PUBLIC: [&str; 39] = [
 ];
 const DOCUMENTED_ADMIN: [&str; 5] =
     ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks", "/admin/v1/plugins/order"];
+/// What browsers and providers find on the public listener.
+const DOCUMENTED_SIGN_IN: [&str; 16] = [
+    "/",
+    "/.well-known/jwks.json",
+    "/assets/rosterd.css",
+    "/auth/verify",
+    "/login",
+    "/logout",
+    "/me",
+    "/me/contact",
+    "/me/sessions",
+    "/me/sessions/{id}",
+    "/session",
+    "/sso/{idp}/backchannel-logout",
+    "/sso/{idp}/callback",
+    "/sso/{idp}/global-token-revocation",
+    "/sso/{idp}/initiate",
+    "/sso/{idp}/start",
+];
 /// The administrators' API, on the admin listener and the socket.
-const DOCUMENTED_API: [&str; 36] = [
+const DOCUMENTED_API: [&str; 43] = [
+    "/admin/v1/identity-providers",
+    "/admin/v1/identity-providers/{provider}/sessions",
+    "/admin/v1/signing-keys",
+    "/admin/v1/users/{id}/identities",
+    "/admin/v1/users/{id}/identities/{provider}",
+    "/admin/v1/users/{id}/sessions",
+    "/admin/v1/users/{id}/sessions/{session}",
     "/admin/v1/audit",
     "/admin/v1/audit/export",
     "/admin/v1/changes",
@@ -394,7 +420,8 @@ fn x73_the_router_serves_the_documented_list_and_nothing_else() {
     assert_eq!(BTreeSet::from(ADMIN), BTreeSet::from(DOCUMENTED_ADMIN));
     let listed: BTreeSet<_> = templates().into_iter().collect();
     let api: BTreeSet<_> = DOCUMENTED_API.into_iter().collect();
-    assert_eq!(listed, PUBLIC.into_iter().chain(ADMIN).chain(api).collect());
+    let sign_in = DOCUMENTED_SIGN_IN.into_iter();
+    assert_eq!(listed, PUBLIC.into_iter().chain(sign_in).chain(ADMIN).chain(api).collect());
     let app = TestApp::start();
     let mut field = Field::new(&app);
     for route in PUBLIC {
@@ -409,8 +436,12 @@ fn x73_the_router_serves_the_documented_list_and_nothing_else() {
         "/scim/v2/Roles",
         "/scim/v2/Roles/.search",
         "/scim",
-        "/login",
-        "/me",
+        "/login/",
+        "/sso",
+        "/sso/okta",
+        "/auth",
+        "/assets",
+        "/assets/../etc/passwd",
         "/debug/pprof",
         "/debug/vars",
         "/console",

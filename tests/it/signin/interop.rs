@@ -1,111 +1,53 @@
 //! Against somebody else's provider: npm's `oidc-provider`, which is certified (conformance/signin). Requests of ours must please its parser, and its tokens ours.
 //! Skipped, loudly, where Node or its packages are missing.
 
-use std::io::{BufRead, BufReader, Lines, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
-use rcgen::{CertificateParams, KeyPair};
 use rosterd::chance::SystemChance;
 use rosterd::clock::{Clock as _, SystemClock};
 use rosterd::net::Resolver;
 use rosterd::signin::rp::{
     Ask, Authentication, Callback, Demand, Prompt, Provider, Refusal, ReturnTo, Secret, Settings, Whose,
 };
-use serde_json::{Value, json};
-use tempfile::TempDir;
+use serde_json::json;
 use tokio::runtime::Runtime;
 
+use super::certified::Certified;
 use super::world::{REDIRECT, party};
-use crate::support::issuer::{HOST, Names};
 
-/// The provider's process, and what is said to it.
-struct Certified {
-    process: Child,
-    orders: Option<ChildStdin>,
-    lines: Lines<BufReader<ChildStdout>>,
-    hello: Value,
-    names: Arc<Names>,
-    root: rustls::pki_types::CertificateDer<'static>,
-    _folder: TempDir,
+/// Goes to a URL and says what the browser brings to our callback.
+fn visit(certified: &mut Certified, url: &str) -> String {
+    certified.order(&json!({ "visit": url }));
+    let answer = certified.read();
+    let to = answer["to"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    to.strip_prefix(REDIRECT)
+        .and_then(|rest| rest.strip_prefix('?'))
+        .unwrap_or_else(|| panic!("{to}"))
+        .to_owned()
 }
 
-impl Certified {
-    /// Starts it, or says why not.
-    fn start() -> Result<Self, String> {
-        let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/signin");
-        if !home.join("node_modules/oidc-provider").is_dir() {
-            return Err("its packages are missing (npm ci --prefix conformance/signin)".to_owned());
-        }
-        let folder = tempfile::tempdir().unwrap();
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new([HOST.to_owned()]).unwrap().self_signed(&key).unwrap();
-        let [certificate_file, key_file] = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
-        std::fs::write(&certificate_file, certificate.pem()).unwrap();
-        std::fs::write(&key_file, key.serialize_pem()).unwrap();
-        let mut process = Command::new("node")
-            .arg(home.join("server.mjs"))
-            .args([&certificate_file, &key_file])
-            .args([HOST, REDIRECT])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|why| format!("Node cannot be started: {why}"))?;
-        let (orders, output) = (process.stdin.take(), process.stdout.take().unwrap());
-        let mut lines = BufReader::new(output).lines();
-        let hello = serde_json::from_str(&lines.next().expect("the provider ends at once").unwrap()).unwrap();
-        let names = Arc::new(Names::default());
-        names.lead(HOST, &[&["127.0.0.1"]]);
-        Ok(Self { process, orders, lines, hello, names, root: certificate.der().clone(), _folder: folder })
-    }
-
-    fn read(&mut self) -> Value {
-        serde_json::from_str(&self.lines.next().expect("the provider has ended").unwrap()).unwrap()
-    }
-
-    fn order(&mut self, order: &Value) {
-        writeln!(self.orders.as_mut().unwrap(), "{order}").unwrap();
-    }
-
-    /// Goes to a URL and says what the browser brings to our callback.
-    fn visit(&mut self, url: &str) -> String {
-        self.order(&json!({ "visit": url }));
-        let answer = self.read();
-        let to = answer["to"].as_str().unwrap_or_else(|| panic!("{answer}"));
-        to.strip_prefix(REDIRECT)
-            .and_then(|rest| rest.strip_prefix('?'))
-            .unwrap_or_else(|| panic!("{to}"))
-            .to_owned()
-    }
-
-    fn provider(&self, client: &str, algorithm: &str, change: impl FnOnce(&mut Settings)) -> Provider {
-        let secret = Secret::new(self.hello["secret"].as_str().unwrap().to_owned());
-        let authentication = match client.split('-').next().unwrap() {
-            "basic" => Authentication::SecretBasic(secret),
-            "post" => Authentication::SecretPost(secret),
-            _ => Authentication::Public,
-        };
-        let issuer = self.hello["issuer"].as_str().unwrap();
-        let mut settings = Settings::new("certified", issuer, client, authentication, REDIRECT);
-        settings.algorithms = vec![algorithm.to_owned()];
-        change(&mut settings);
-        Provider::parse(settings).unwrap()
-    }
-}
-
-impl Drop for Certified {
-    fn drop(&mut self) {
-        // It ends with its input.
-        self.orders = None;
-        let _ = self.process.wait();
-    }
+fn provider_of(
+    certified: &Certified,
+    client: &str,
+    algorithm: &str,
+    change: impl FnOnce(&mut Settings),
+) -> Provider {
+    let secret = Secret::new(certified.hello["secret"].as_str().unwrap().to_owned());
+    let authentication = match client.split('-').next().unwrap() {
+        "basic" => Authentication::SecretBasic(secret),
+        "post" => Authentication::SecretPost(secret),
+        _ => Authentication::Public,
+    };
+    let issuer = certified.hello["issuer"].as_str().unwrap();
+    let mut settings = Settings::new("certified", issuer, client, authentication, REDIRECT);
+    settings.algorithms = vec![algorithm.to_owned()];
+    change(&mut settings);
+    Provider::parse(settings).unwrap()
 }
 
 #[test]
 fn x44_x51_a_certified_provider_signs_people_in_and_out() {
-    let mut certified = match Certified::start() {
+    let mut certified = match Certified::start(REDIRECT) {
         Ok(certified) => certified,
         Err(why) => {
             eprintln!("!! SKIPPED: sign-in at a certified provider was NOT tried: {why}");
@@ -122,12 +64,12 @@ fn x44_x51_a_certified_provider_signs_people_in_and_out() {
         runtime.block_on(rp.begin(provider, ask, &chance, now())).unwrap()
     };
     // An error answer, with its issuer: nobody is signed in yet, and no page may be shown.
-    let provider = certified.provider("basic-rs", "RS256", |settings| {
+    let provider = provider_of(&certified, "basic-rs", "RS256", |settings| {
         settings.post_logout_redirect_uri = Some("https://rosterd.test/goodbye".to_owned());
     });
     let demand = Demand { prompt: Some(Prompt::None), ..Demand::default() };
     let started = begin(&provider, demand);
-    let callback = Callback::parse(certified.visit(&started.url).as_bytes()).unwrap();
+    let callback = Callback::parse(visit(&mut certified, &started.url).as_bytes()).unwrap();
     let Err(Refusal::Denied { error, .. }) =
         runtime.block_on(rp.finish(&provider, started.pending, &callback, now()))
     else {
@@ -143,12 +85,12 @@ fn x44_x51_a_certified_provider_signs_people_in_and_out() {
         ("basic-es3", "ES384"),
         ("basic-ed", "EdDSA"),
     ] {
-        let provider = certified.provider(client, algorithm, |settings| {
+        let provider = provider_of(&certified, client, algorithm, |settings| {
             settings.required_claims = ["email", "name"].map(str::to_owned).to_vec();
         });
         let demand = Demand { max_age: Some(300), ..Demand::default() };
         let started = begin(&provider, demand);
-        let brought = certified.visit(&started.url);
+        let brought = visit(&mut certified, &started.url);
         let callback = Callback::parse(brought.as_bytes()).unwrap();
         let verified = runtime.block_on(rp.finish(&provider, started.pending.clone(), &callback, now()));
         let verified = verified.unwrap_or_else(|refusal| panic!("{client}: {refusal}"));
@@ -163,7 +105,7 @@ fn x44_x51_a_certified_provider_signs_people_in_and_out() {
         assert!(matches!(again, Err(Refusal::TokenDenied { .. })), "{client}: {again:?}");
         // Two tabs: the first one's code outlives the start of the second.
         let (first, second) = (begin(&provider, Demand::default()), begin(&provider, Demand::default()));
-        let brought = [certified.visit(&first.url), certified.visit(&second.url)];
+        let brought = [visit(&mut certified, &first.url), visit(&mut certified, &second.url)];
         for (started, brought) in [first, second].into_iter().zip(brought) {
             let callback = Callback::parse(brought.as_bytes()).unwrap();
             assert!(
@@ -173,7 +115,7 @@ fn x44_x51_a_certified_provider_signs_people_in_and_out() {
         }
         // PKCE as the provider sees it: another attempt's verifier is refused there.
         let (mine, theirs) = (begin(&provider, Demand::default()), begin(&provider, Demand::default()));
-        let brought = certified.visit(&theirs.url).replace(&theirs.state, &mine.state);
+        let brought = visit(&mut certified, &theirs.url).replace(&theirs.state, &mine.state);
         let callback = Callback::parse(brought.as_bytes()).unwrap();
         let injected = runtime.block_on(rp.finish(&provider, mine.pending, &callback, now()));
         assert!(matches!(injected, Err(Refusal::TokenDenied { .. })), "{client}: {injected:?}");
@@ -181,7 +123,7 @@ fn x44_x51_a_certified_provider_signs_people_in_and_out() {
 
     // Out: the browser is sent away and back, and a logout token arrives for each client of the session.
     let started = begin(&provider, Demand::default());
-    let callback = Callback::parse(certified.visit(&started.url).as_bytes()).unwrap();
+    let callback = Callback::parse(visit(&mut certified, &started.url).as_bytes()).unwrap();
     let verified = runtime.block_on(rp.finish(&provider, started.pending, &callback, now())).unwrap();
     let out = runtime.block_on(rp.logout_url(&provider, Some(&verified.id_token), &chance)).unwrap();
     certified.order(&json!({ "logout": out.url }));

@@ -2,16 +2,17 @@
 //!
 //! `op` is that provider, `world` what the tests stand on. `flow`: from begin to finish. `tokens`: ID tokens, forged in every way. `claims`: what they
 //! say of somebody. `discovery`: metadata and where it may lead. `keys`: the provider's keys, and how often it is asked for them. `logout`: what a
-//! provider orders. `settings`: what an operator can get wrong. `interop`: somebody else's provider. Names of modules of the OpenID conformance
+//! provider orders. `settings`: what an operator can get wrong. `interop`: somebody else's provider (`certified`). Names of modules of the OpenID conformance
 //! suite stand beside what plays them here.
 
+pub mod certified;
 mod claims;
 mod discovery;
 mod flow;
 mod interop;
 mod keys;
 mod logout;
-mod op;
+pub mod op;
 mod settings;
 mod tokens;
-mod world;
+pub mod world;

@@ -109,6 +109,41 @@ impl TestApp {
         parts.start(engine, roster)
     }
 
+    /// Starts on the memory store with a file of settings beside the flags, at a moment, and with another resolver in the system's place.
+    pub fn with_file(text: &str, start: &str, resolver: Arc<dyn Resolver>) -> Self {
+        Self::with_file_and(&[], text, start, resolver)
+    }
+
+    /// The same, with other flags.
+    pub fn with_file_and(
+        settings: &[(&str, &str)],
+        text: &str,
+        start: &str,
+        resolver: Arc<dyn Resolver>,
+    ) -> Self {
+        let mut parts = Parts::of(settings, Some(text), start);
+        parts.rim.resolver = resolver;
+        let roster = roster_on(Arc::new(MemoryStore::new()), &parts.rim);
+        parts.start(Engine::Memory, roster)
+    }
+
+    /// Starts on a store with a file of settings beside the flags.
+    pub fn written(engine: Engine, text: &str) -> Self {
+        let parts = Parts::of(&[], Some(text), "2026-03-01T08:00:00Z");
+        let roster = match engine {
+            Engine::Memory => roster_on(Arc::new(MemoryStore::new()), &parts.rim),
+            Engine::Redb => open_roster(&parts.config, &parts.rim).unwrap(),
+        };
+        parts.start(engine, roster)
+    }
+
+    /// Takes over another file of settings, as a reload does.
+    pub fn reload(&mut self, text: &str) {
+        let candidate = Parts::config(self.folder.path(), &[], Some(text));
+        self.daemon().reloader().apply(&candidate).unwrap();
+        self.config = candidate;
+    }
+
     /// Starts with SCIM below another base path.
     pub fn below(base_path: &str) -> Self {
         let parts = Parts::with(&[("server.base_path", base_path)]);
@@ -246,9 +281,12 @@ struct Parts {
 
 impl Parts {
     fn with(settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::of(settings, None, "2026-03-01T08:00:00Z")
+    }
+
+    fn config(folder: &Path, settings: &[(&str, &str)], file: Option<&str>) -> Config {
         let mut sources = Sources::new(Environment::default())
-            .flag("--data", "data.dir", folder.path().to_str().unwrap())
+            .flag("--data", "data.dir", folder.to_str().unwrap())
             .flag("--listen", "server.listen", "127.0.0.1:0")
             .flag("--admin-listen", "admin.listen", "127.0.0.1:0")
             .flag("--public-url", "server.public_url", PUBLIC_URL)
@@ -256,8 +294,18 @@ impl Parts {
         for (key, value) in settings {
             sources = sources.flag("a test", key, *value);
         }
-        let config = Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"));
-        let clock = Arc::new(TickingClock::at("2026-03-01T08:00:00Z"));
+        if let Some(text) = file {
+            let path = folder.join("rosterd.toml");
+            std::fs::write(&path, text).unwrap();
+            sources = sources.file(path);
+        }
+        Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    fn of(settings: &[(&str, &str)], file: Option<&str>, start: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Self::config(folder.path(), settings, file);
+        let clock = Arc::new(TickingClock::at(start));
         let chance = Arc::new(SeededChance::new(7));
         let rim =
             Rim { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance, resolver: Arc::new(SystemResolver) };

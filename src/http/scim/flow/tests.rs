@@ -14,7 +14,7 @@ use crate::http::edge::BodySizes;
 use crate::http::limits::{Limits, Shares};
 use crate::http::oauth::OAuth;
 use crate::http::scim::pieces::{Listed, One};
-use crate::http::signin::Desk;
+use crate::http::signin::{Desk, Gateway};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::jwt::Keyring;
 use crate::roster::{Caller, Edges, MEMBERS_PAGE_ROWS, Query, Roster};
@@ -44,8 +44,15 @@ fn world() -> World {
     let keyring = Keyring::that_reaches_nobody(Arc::new(SeededChance::new(1)));
     let oauth = OAuth::new(keyring, 60);
     let desk = Desk::that_reaches_nobody();
-    let edge =
-        Edge::new(Arc::new(roster), "https://roster.test/scim/v2".to_owned(), sizes, bodies, oauth, desk);
+    let edge = Edge::new(
+        Arc::new(roster),
+        "https://roster.test/scim/v2".to_owned(),
+        sizes,
+        bodies,
+        oauth,
+        desk,
+        Gateway::that_signs_nothing(),
+    );
     World { edge, caller, store }
 }
 
