@@ -3,7 +3,7 @@
 //! A request enters at the edge ([`http`]), is parsed into values ([`scim`], [`idp`]), and is handed to the [`roster`],
 //! which answers with a unit of writes and the facts they stand on; the [`store`] makes it durable, all or nothing.
 //! `docs/ARCHITECTURE.md` draws the picture. Rooms import inwards only:
-//! `main > cli > app > {http, outbox, plugins, signin, jwt, net, audit, demo, config, telemetry, store engines} > doctor > requests > roster > {psa, idp} > scim > ids`,
+//! `main > cli > app > {http, outbox, plugins, signin, mail, jwt, net, audit, demo, config, telemetry, store engines} > doctor > requests > roster > {psa, idp} > scim > ids`,
 //! and what stands left of `roster` is compiled only with the feature `daemon`.
 
 #[cfg(feature = "daemon")]
@@ -28,6 +28,8 @@ pub mod idp;
 pub mod ids;
 #[cfg(feature = "daemon")]
 pub mod jwt;
+#[cfg(feature = "daemon")]
+pub mod mail;
 #[cfg(feature = "daemon")]
 pub mod net;
 #[cfg(feature = "daemon")]

@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod bootstrap;
+mod letters;
 mod mapping;
 mod measure;
 #[cfg(feature = "plugins")]
@@ -27,7 +28,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -51,10 +52,12 @@ use crate::http::signin::{Desk, Gateway};
 use crate::http::tls::{Tls, TlsError};
 use crate::ids::RequestId;
 use crate::jwt::Keyring;
+use crate::mail::MailServer;
 use crate::net::{Client, Resolver, RootsError, SystemResolver};
 use crate::outbox::{Bell, Feed, Hook, HookError, Outbox, Settings, Trial, try_out};
 use crate::requests::{Requests, SecretNames};
 use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
+use crate::signin::vault::Vault;
 use crate::store::redb::compact::{self, Compacted};
 use crate::store::redb::{OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
@@ -93,6 +96,9 @@ pub enum StartError {
     /// An identity provider.
     #[error(transparent)]
     IdentityProvider(#[from] ProviderError),
+    /// The mail server.
+    #[error("{0}")]
+    Mail(String),
     /// A plugin.
     #[error(transparent)]
     Plugins(#[from] plugins::HostError),
@@ -189,6 +195,7 @@ pub struct Doors {
     desk: Desk,
     deliveries: Client,
     webhooks: Settings,
+    mail: Option<MailServer>,
 }
 
 impl Doors {
@@ -199,6 +206,7 @@ impl Doors {
         let oauth = OAuth::new(keyring, config.tokens.access_lifetime_minutes);
         let deliveries = Client::new(settings::deliveries(config)?, Arc::clone(&rim.resolver))?;
         let webhooks = settings::webhooks(config)?;
+        let mail = settings::mail(config, rim)?;
         let tls = settings::tls_files(config).map(|files| Tls::load(&files)).transpose()?;
         let public = bind("server.listen", config.server.listen).await?;
         let public_url = config.server.origin(&config.tls, public.1).to_string();
@@ -214,7 +222,7 @@ impl Doors {
             place,
             why,
         })?;
-        Ok(Self { tls, public, admin, socket, oauth, desk, deliveries, webhooks })
+        Ok(Self { tls, public, admin, socket, oauth, desk, deliveries, webhooks, mail })
     }
 }
 
@@ -232,6 +240,7 @@ pub struct Daemon {
     /// How long the history keeps values; `None` for ever.
     keeps: Option<SignedDuration>,
     ordered: Option<mpsc::Receiver<ReloadAnswer>>,
+    vault: Arc<Vault>,
 }
 
 impl Daemon {
@@ -246,6 +255,7 @@ impl Daemon {
         let Doors { tls, public: (public, public_at), admin: (admin, admin_at), socket: unix, oauth, .. } =
             doors;
         let (desk, deliveries, webhooks) = (doors.desk, doors.deliveries, doors.webhooks);
+        let public_url = desk.public_url.clone();
         let limits = settings::limits(config);
         let socket = config.admin.socket_path(&config.data);
         let drain = Drain::new();
@@ -270,6 +280,7 @@ impl Daemon {
         let admin_limits = Arc::new(ArcSwap::from_pointee(settings::admin_limits(config)));
         let socket_limits = Arc::new(ArcSwap::from_pointee(settings::socket_limits(config)));
         let limits = Arc::new(ArcSwap::from_pointee(limits));
+        let vault = vault::vault(config, &roster, rim);
         let edge = Edge::new(
             Arc::clone(&roster),
             base_url.clone(),
@@ -277,7 +288,7 @@ impl Daemon {
             bodies.clone(),
             oauth,
             desk,
-            Gateway::new(vault::vault(config, &roster, rim), Arc::clone(&rim.chance)),
+            Gateway::new(Arc::clone(&vault), Arc::clone(&rim.chance)),
         );
         let ready = readiness(&roster);
         let names = SecretNames::of(roster.kinds(), TOKEN_PREFIX);
@@ -320,6 +331,20 @@ impl Daemon {
         listeners.spawn(serve(admin, front(admin_router, Door::Admin, &admin_limits), None));
         listeners.spawn(serve(unix, front(socket_router, Door::Socket, &socket_limits), None));
         settings::hold_policies(&roster, config);
+        if let Some(server) = doors.mail {
+            let bell = Arc::new(Notify::new());
+            let rung = Arc::clone(&bell);
+            roster.watch(Arc::new(move |_, _| rung.notify_one()));
+            let post = letters::Post {
+                roster: Arc::clone(&roster),
+                vault: Arc::clone(&vault),
+                server,
+                public_url,
+                attempts_max: config.mail.attempts_max,
+                bell,
+            };
+            listeners.spawn(post.keep(drain.clone()));
+        }
         outbox.set(webhooks);
         let (stopping, drained) = (Arc::clone(&outbox), drain.clone());
         // What is committed from then on is delivered by the next process.
@@ -352,6 +377,7 @@ impl Daemon {
             listeners,
             keeps,
             ordered: Some(ordered),
+            vault,
         }
     }
 
@@ -385,6 +411,11 @@ impl Daemon {
         self.reloader.edge.gateway()
     }
 
+    /// Returns what seals secrets.
+    pub const fn vault(&self) -> &Arc<Vault> {
+        &self.vault
+    }
+
     /// Returns the roster that is served.
     pub const fn roster(&self) -> &Arc<Roster> {
         &self.roster
@@ -415,7 +446,11 @@ impl Daemon {
                     self.reloader.plugins.sweep();
                     self.write_down().await;
                 }
-                _ = hour.tick() => self.forget(),
+                _ = hour.tick() => {
+                    self.forget();
+                    // At the start as well: the first tick comes at once.
+                    tokio::spawn(sign_in::keep_fresh(self.reloader.edge.clone()));
+                }
             }
         }
         self.reloader.outbox.stop().await;
@@ -491,6 +526,9 @@ impl Reloader {
         let (webhooks, offer, prepared) = read().inspect_err(|_: &StartError| self.failed())?;
         self.outbox.set(webhooks);
         self.edge.desk().set(offer);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(sign_in::keep_fresh(self.edge.clone()));
+        }
         self.limits.store(Arc::new(settings::limits(config)));
         self.edge.set_body_sizes(settings::body_sizes(config));
         settings::hold_policies(&self.roster, config);

@@ -8,15 +8,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use zeroize::Zeroizing;
+
+use super::{Rim, StartError};
 
 use crate::config::connections::{self, Known, Unknown};
+use crate::config::secret::SecretText;
 use crate::config::webhooks::WEBHOOKS_MAX;
 use crate::config::{self, Config};
 use crate::http::admin::COMMAND_WITHIN;
 use crate::http::edge::BodySizes;
 use crate::http::limits::Limits;
 use crate::http::tls::TlsFiles;
-use crate::net::{AT_ONCE_MAX, Options, RootsError, read_roots};
+use crate::mail::{Credentials, MailServer, Protection};
+use crate::net::{AT_ONCE_MAX, Client, Options, RootsError, read_roots};
 use crate::outbox::desk::{AT_ONCE_MAX as DELIVERIES_AT_ONCE_MAX, Pace};
 use crate::outbox::feed::WAIT_MAX;
 use crate::outbox::{Hook, HookError, Settings};
@@ -243,6 +248,41 @@ pub(super) fn webhooks(config: &Config) -> Result<Settings, HookError> {
         most: outbox.retry_longest().max(outbox.retry_first()),
     };
     Ok(Settings { hooks, pace })
+}
+
+/// The mail server, where there is one. Reads the password.
+pub(super) fn mail(config: &Config, rim: &Rim) -> Result<Option<MailServer>, StartError> {
+    let mail = &config.mail;
+    if !mail.is_on() {
+        return Ok(None);
+    }
+    let refused = |key: &str, why: String| StartError::Mail(format!("{key}: {why}"));
+    let protection = match mail.tls {
+        config::MailTls::Starttls => Protection::Starttls,
+        config::MailTls::Tls => Protection::Tls,
+        config::MailTls::None => Protection::None,
+    };
+    let credentials = match &mail.password_file {
+        Some(file) => {
+            let password =
+                SecretText::read(file).map_err(|error| refused("mail.password_file", error.to_string()))?;
+            let password = Zeroizing::new(password.expose().to_owned());
+            Some(Credentials { username: mail.username.clone(), password })
+        }
+        None => None,
+    };
+    // One mail at a time; a server that stalls takes no place from who fetches keys.
+    let options = Options {
+        connect: mail.connect_timeout(),
+        total: mail.total_timeout(),
+        at_once_max: 1,
+        ..outbound(config)?
+    };
+    let net = Arc::new(Client::new(options, Arc::clone(&rim.resolver))?);
+    let port = u16::try_from(mail.port).map_err(|_| refused("mail.port", "it is none".to_owned()))?;
+    let place = (mail.host.as_str(), port, protection);
+    let server = MailServer::new(net, place, &mail.from, credentials, mail.total_timeout());
+    server.map(Some).map_err(|why| refused("mail.from", why))
 }
 
 /// Where certificate and key lie, when TLS is on.

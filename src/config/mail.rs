@@ -22,7 +22,7 @@ pub struct Mail {
     /// Its name; empty where no mails are sent.
     pub host: String,
     /// Its port.
-    pub port: u16,
+    pub port: u32,
     /// How the connection is protected.
     pub tls: MailTls,
     /// Who mails are from.
@@ -69,7 +69,7 @@ impl Mail {
     }
 
     pub(super) fn check(&self, found: &mut Findings) {
-        found.range("mail.port", self.port, 1..=u16::MAX);
+        found.range("mail.port", self.port, 1..=u32::from(u16::MAX));
         found.range("mail.connect_timeout_ms", self.connect_timeout_ms, 100..=60_000);
         found.range("mail.total_timeout_ms", self.total_timeout_ms, 1000..=600_000);
         found.range("mail.attempts_max", self.attempts_max, 1..=100);
@@ -116,7 +116,9 @@ impl Mail {
         }
         net.allow.iter().any(|permit| match permit {
             Permit::Network(network) => address.is_some_and(|address| network.contains(address)),
-            Permit::Host { name, port } => name.eq_ignore_ascii_case(&self.host) && *port == self.port,
+            Permit::Host { name, port } => {
+                name.eq_ignore_ascii_case(&self.host) && u32::from(*port) == self.port
+            }
         })
     }
 }

@@ -220,6 +220,8 @@ pub fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsErro
 pub struct Client {
     resolver: Arc<dyn Resolver>,
     tls: TlsConnector,
+    /// The same for other protocols than HTTP, whose name is not said.
+    bare_tls: TlsConnector,
     allow: Vec<Permit>,
     connect: Duration,
     total: Duration,
@@ -242,9 +244,11 @@ impl Client {
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
             .with_root_certificates(roots)
             .with_no_client_auth();
+        let bare_tls = TlsConnector::from(Arc::new(config.clone()));
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
             resolver,
+            bare_tls,
             tls: TlsConnector::from(Arc::new(config)),
             allow: options.allow,
             connect: options.connect,
@@ -315,6 +319,31 @@ impl Client {
             Ok(Delivered { status: response.status(), retry_after })
         };
         timeout(self.total, whole).await.map_err(|_| NetError::TooSlow(self.total))?
+    }
+
+    /// Opens a connection for another protocol than HTTP. Without TLS (`plain`) only where the operator has named the place; to loopback, if the name says
+    /// that it is.
+    pub async fn dial(&self, host: &str, port: u16, plain: bool) -> Result<TcpStream, NetError> {
+        let is_loopback =
+            host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        let url =
+            HttpsUrl { text: String::new(), host: host.to_ascii_lowercase(), port, target: String::new() };
+        let may = |address: IpAddr| {
+            (is_loopback && address.to_canonical().is_loopback())
+                || if plain {
+                    is_permitted(address, host, port, &self.allow)
+                } else {
+                    may_reach(address, host, port, &self.allow)
+                }
+        };
+        self.in_time(async { connect(&url, self.addresses(&url, may).await?).await }).await
+    }
+
+    /// Speaks TLS on a connection that was opened, with whoever is of that name.
+    pub async fn secure(&self, host: &str, stream: TcpStream) -> Result<TlsStream<TcpStream>, NetError> {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| NetError::Url("its host is neither a name nor an address"))?;
+        self.in_time(async { self.bare_tls.connect(name, stream).await.map_err(NetError::Connect) }).await
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, NetError>>) -> Result<T, NetError> {

@@ -406,6 +406,9 @@ pub struct LetterRow {
     /// What it opens, sealed with a key that is not in the store, hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<String>,
+    /// Until when what it opens is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// When it was written.
     pub made: Timestamp,
     /// When it is tried next.

@@ -3,7 +3,7 @@
 //! programs downstream (`signing_keys`), and the mark of the one that seals secrets (`vault`).
 //!
 //! Of the firm's own means: how a person may sign in (`methods`), their password (`password`), links that are mailed to them (`mailed`, `mailing`, `reset`), their second factor
-//! (`second`), what of these is a proof (`own`), and the mails themselves until they are sent (`letters`).
+//! (`second`), what of these is a proof (`own`), and the mails themselves until they are sent (`letters`, `posting`).
 //!
 //! A session is good only while its person is let in **and carries the number of epochs that the person had when it began**. Whatever takes access
 //! away raises that number in its own unit: a lock, a departure, an administrator who ends everything. So sessions die by being read, one or ten
@@ -22,6 +22,7 @@ mod mailing;
 mod methods;
 mod own;
 mod password;
+mod posting;
 mod reset;
 mod second;
 mod session;
@@ -46,6 +47,7 @@ pub use mailing::{Mailed, Order, OrderedBy};
 pub use methods::MeansView;
 pub use own::{FirstPassword, NotProved};
 pub use password::{KnownPassword, PasswordContext};
+pub use posting::{Letter, Sent};
 pub use reset::WRONG_CODES_MAX;
 pub use second::{RECOVERY_CODES_MAX, Second, SecondFactor};
 pub use session::{Entered, Entry, Lifetimes, Method, Refused, SessionKey, SessionView, Whose};

@@ -25,6 +25,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("audit", &["roster", "store", "ids"]),
     ("net", &["config"]),
     ("jwt", &["net", "chance"]),
+    ("mail", &["net"]),
     ("signin", &["jwt", "net", "chance"]),
     ("outbox", &["net", "config", "roster", "store", "scim", "ids", "clock", "chance"]),
     ("requests", &["roster", "scim", "ids"]),
@@ -41,8 +42,8 @@ const PICTURE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "http", "plugins", "signin", "doctor", "requests", "outbox", "jwt", "net", "config", "roster",
-            "store", "psa", "ids", "clock", "chance",
+            "http", "plugins", "signin", "mail", "doctor", "requests", "outbox", "jwt", "net", "config",
+            "roster", "store", "psa", "ids", "clock", "chance",
         ],
     ),
     (

@@ -75,7 +75,7 @@ pub(super) fn seal(
         .ok_or_else(|| RosterError::Broken("what a mail opens could not be sealed".to_owned()))
 }
 
-fn due_key(due: Timestamp, id: Uuid) -> Vec<u8> {
+pub(super) fn due_key(due: Timestamp, id: Uuid) -> Vec<u8> {
     let mut key = u64::try_from(due.as_millisecond()).unwrap_or(0).to_be_bytes().to_vec();
     key.extend(id.as_bytes());
     key
@@ -99,12 +99,21 @@ pub(super) fn plan_sealed(
     caller: &Caller,
     (person, kind): (ResourceId, LetterKind),
     id: Uuid,
-    to: Option<String>,
+    (to, until): (Option<String>, Timestamp),
     sealed: Vec<u8>,
     plan: &mut Plan,
 ) -> Result<(), RosterError> {
     let sealed = Some(hex(&sealed));
-    let row = LetterRow { person, kind, to, sealed, made: caller.now, due: caller.now, attempts: 0 };
+    let row = LetterRow {
+        person,
+        kind,
+        to,
+        sealed,
+        until: Some(until),
+        made: caller.now,
+        due: caller.now,
+        attempts: 0,
+    };
     plan_letter(id, &row, plan)
 }
 
@@ -121,8 +130,16 @@ pub(in crate::roster) fn plan_notice(
     }
     // Made of what it is about, so that a rule that is asked twice writes one: there is no randomness in rules.
     let id = Uuid::from_bytes(letter_id(caller, person, kind));
-    let row =
-        LetterRow { person, kind, to: address, sealed: None, made: caller.now, due: caller.now, attempts: 0 };
+    let row = LetterRow {
+        person,
+        kind,
+        to: address,
+        sealed: None,
+        until: None,
+        made: caller.now,
+        due: caller.now,
+        attempts: 0,
+    };
     plan_letter(id, &row, plan)
 }
 

@@ -106,7 +106,7 @@ impl Roster {
                     caller,
                     (order.person, order.purpose.letter()),
                     letter,
-                    address,
+                    (address, expires),
                     sealed,
                     &mut plan,
                 )?;

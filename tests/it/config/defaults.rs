@@ -98,6 +98,8 @@ fn numbers_with_a_dimension_name_it() {
         "_characters_min",
     ];
     let counts = [
+        "mail.attempts_max",
+        "mail.port",
         "outbox.attempts_max",
         "plugin_host.slots",
         "server.connections_max",

@@ -93,6 +93,8 @@ fn another_value(key: &str, default: &toml_edit::Item) -> String {
         ("people.deprovision", _) => "\"lock\"".to_owned(),
         ("people.rehire", _) => "\"new\"".to_owned(),
         ("people.time_zone", _) => "\"Europe/Helsinki\"".to_owned(),
+        ("mail.tls", _) => "\"tls\"".to_owned(),
+        ("sign_in.method", _) => "\"sso\"".to_owned(),
         _ => "\"other\"".to_owned(),
     }
 }
@@ -110,6 +112,7 @@ fn r28_exactly_the_keys_that_are_said_to_take_effect_do() {
             let mut text = format!("{key} = {}\n", another_value(&key, default));
             match key.as_str() {
                 "tls.cert_file" => text.push_str("tls.key_file = \"key.pem\"\n"),
+                "mail.host" => text.push_str("mail.from = \"roster@acme.test\"\n"),
                 "tls.key_file" => text.push_str("tls.cert_file = \"cert.pem\"\n"),
                 _ => text.push_str(OLD_TLS),
             }

@@ -1,6 +1,7 @@
-//! Signing in by the firm's own means: passwords and methods (`passwords`), links by mail (`links`), the second factor (`second`).
+//! Signing in by the firm's own means: passwords and methods (`passwords`), links by mail (`links`), the second factor (`second`), and the mails (`mail`).
 
 mod links;
+mod mail;
 mod passwords;
 mod second;
 
