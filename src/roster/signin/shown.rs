@@ -153,7 +153,10 @@ impl Kept {
 
 /// What was gathered, by session and program.
 #[derive(Debug, Default)]
-pub(in crate::roster) struct Remembered(Mutex<HashMap<(SessionKey, Arc<str>), Arc<Kept>>>);
+pub(in crate::roster) struct Remembered(Mutex<HashMap<Place, Arc<Kept>>>);
+
+/// A session, and the name of a program.
+type Place = (SessionKey, Arc<str>);
 
 impl Roster {
     /// Looks whether a session is good, and what a program is shown of the person: both from one state of the store.
@@ -308,11 +311,10 @@ fn firms_own(facts: &Facts, showing: &Showing, claims: &mut Map<String, Value>) 
     }
     if wants(Claim::UserTypes) {
         let told = all().map(|held| {
-            let mut told = json!({ "name": held.name, "primary": held.primary });
-            if let Some(id) = held.cost_center {
-                told["cost_center"] = id.to_string().into();
-            }
-            told
+            let place = held.cost_center.map(|id| ("cost_center".to_owned(), id.to_string().into()));
+            let told =
+                [("name".to_owned(), held.name.as_str().into()), ("primary".to_owned(), held.primary.into())];
+            Value::Object(told.into_iter().chain(place).collect())
         });
         claims.insert("user_types".to_owned(), told.collect());
     }

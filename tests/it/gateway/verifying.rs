@@ -12,6 +12,9 @@ use super::{
 use crate::support::bodies::{add_members, group, replace};
 use crate::support::{Answer, Client, Engine, PUBLIC_URL, Request, TestApp};
 
+/// What ends a session of somebody, by their id.
+type End<'e> = (&'static str, &'e dyn Fn(&str));
+
 fn named(name: &str, more: Value) -> Value {
     let mut body = json!({ "schemas": [], "displayName": name });
     for (key, value) in more.as_object().unwrap() {
@@ -173,15 +176,17 @@ fn x9_what_ends_a_session_ends_the_way_to_every_program_at_the_next_request() {
         let app = firm(engine);
         let local = local(&app);
         let operator = app.roster().operator(FIRST_TENANT, app.roster().request_id()).unwrap();
-        let ends: [(&str, &dyn Fn(&str)); 5] = [
+        let ends: [End<'_>; 5] = [
             ("an identity provider", &|ada| {
-                drop(local.patch(&format!("/Users/{ada}"), &replace("active", false)))
+                let _ = local.patch(&format!("/Users/{ada}"), &replace("active", false)).expect(200);
             }),
             ("an administrator", &|ada| {
-                app.roster().lock(&operator, id(ada), Authority::Admin, None).unwrap()
+                app.roster().lock(&operator, id(ada), Authority::Admin, None).unwrap();
             }),
             ("the end of everything", &|ada| app.roster().end_everything(&operator, id(ada)).unwrap()),
-            ("a removal", &|ada| drop(local.delete(&format!("/Users/{ada}")).expect(204))),
+            ("a removal", &|ada| {
+                let _ = local.delete(&format!("/Users/{ada}")).expect(204);
+            }),
             ("a night without a request", &|_| app.clock().advance(9 * 3600)),
         ];
         for (number, (what, end)) in ends.into_iter().enumerate() {
