@@ -48,6 +48,7 @@ use crate::http::metrics::{Door, Metrics};
 use crate::http::oauth::OAuth;
 use crate::http::router;
 use crate::http::serve::{Listener, serve};
+use crate::http::signin::local::Own;
 use crate::http::signin::{Desk, Gateway};
 use crate::http::tls::{Tls, TlsError};
 use crate::ids::RequestId;
@@ -57,6 +58,7 @@ use crate::net::{Client, Resolver, RootsError, SystemResolver};
 use crate::outbox::{Bell, Feed, Hook, HookError, Outbox, Settings, Trial, try_out};
 use crate::requests::{Requests, SecretNames};
 use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
+use crate::signin::local::Hasher;
 use crate::signin::vault::Vault;
 use crate::store::redb::compact::{self, Compacted};
 use crate::store::redb::{OpenError, RedbOptions, open};
@@ -281,6 +283,10 @@ impl Daemon {
         let socket_limits = Arc::new(ArcSwap::from_pointee(settings::socket_limits(config)));
         let limits = Arc::new(ArcSwap::from_pointee(limits));
         let vault = vault::vault(config, &roster, rim);
+        match Hasher::new(Arc::clone(&rim.chance)) {
+            Ok(hasher) => desk.bring(Own::new(hasher, Arc::clone(&vault), config.mail.is_on())),
+            Err(error) => tracing::error!(%error, "nobody can sign in by the firm's own means"),
+        }
         let edge = Edge::new(
             Arc::clone(&roster),
             base_url.clone(),

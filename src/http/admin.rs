@@ -27,6 +27,7 @@ pub mod report;
 mod roll;
 mod schemas;
 mod sessions;
+mod sign_in;
 mod signing_keys;
 mod standing;
 mod tenants;

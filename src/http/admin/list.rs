@@ -4,7 +4,7 @@ use axum::http::Method;
 
 use super::endpoint::{Endpoint, route};
 use super::{
-    audit, changes, clients, connections, memos, openapi, people, plugins, roll, schemas, sessions,
+    audit, changes, clients, connections, memos, openapi, people, plugins, roll, schemas, sessions, sign_in,
     signing_keys, standing, tenants, tokens, users,
 };
 use crate::http::admin::query::PAGED;
@@ -12,7 +12,7 @@ use crate::http::metrics::Door;
 use crate::roster::Deed::{
     AddPeople, ChangeConnections, ChangeCredentials, EndSessions, ErasePeople, LockPeople, RemovePeople,
     ReportUse, RunInstallation, SeeApi, SeeConnections, SeeCredentials, SeeHistory, SeeLicenses, SeePeople,
-    SeeRights, SeeSchemas, TransferAccount, WriteMemos,
+    SeeRights, SeeSchemas, SendLinks, SetSignIn, TransferAccount, WriteMemos,
 };
 
 /// Lists what a door serves. What concerns the installation is served by the socket only, which only the owner of the data folder can open.
@@ -96,13 +96,19 @@ fn all() -> Vec<Endpoint> {
         delete("/admin/v1/users/{id}/identities/{provider}", EndSessions, "unlinkIdentity", "Says that it is nobody's any more, and ends everything that the person had signed in with.").to(sessions::unlink),
         put("/admin/v1/users/{id}/lock", LockPeople, "lockUser", "Locks a person: they are let in no more, and their data stay.").taking(standing::lock),
         delete("/admin/v1/users/{id}/lock", LockPeople, "unlockUser", "Takes a lock on a person back.").query(&standing::UNLOCK).to(standing::unlock),
+        post("/admin/v1/users/{id}/links", SendLinks, "sendLink", "Sends a person a link to their own address: to come in by, for the first time or again, or to set a password by.").taking(sign_in::send_link),
         get("/admin/v1/users/{id}/memos", SeePeople, "listMemos", "Lists the memos about a person, oldest first.").query(&PAGED).to(memos::list),
         post("/admin/v1/users/{id}/memos", WriteMemos, "addMemo", "Writes a memo about a person.").taking(memos::add),
         delete("/admin/v1/users/{id}/memos/{memo}", WriteMemos, "removeMemo", "Removes a memo.").to(memos::remove),
+        put("/admin/v1/users/{id}/password", SetSignIn, "setPassword", "Gives a person a password, without asking for the old one.").taking(sign_in::set_password),
+        delete("/admin/v1/users/{id}/password", SetSignIn, "clearPassword", "Takes a person's password away; what it opened ends.").to(sign_in::clear_password),
         get("/admin/v1/users/{id}/permissions", SeeRights, "explainPermissions", "Explains what a person may do, and why.").to(standing::permissions),
+        delete("/admin/v1/users/{id}/second-factor", SetSignIn, "clearSecondFactor", "Takes a person's second factor away.").to(sign_in::clear_second_factor),
         get("/admin/v1/users/{id}/sessions", SeePeople, "listSessions", "Lists where a person is signed in, latest first.").to(sessions::list),
         delete("/admin/v1/users/{id}/sessions", EndSessions, "endSessions", "Ends everything that a person had signed in with, at once.").to(sessions::end_all),
         delete("/admin/v1/users/{id}/sessions/{session}", EndSessions, "endSession", "Ends one session of a person.").to(sessions::end),
+        get("/admin/v1/users/{id}/sign-in", SeePeople, "showSignIn", "Shows how a person signs in, and with what.").to(sign_in::show),
+        put("/admin/v1/users/{id}/sign-in", SetSignIn, "setSignIn", "Says how a person signs in; everything that they had signed in with is ended.").taking(sign_in::set_method),
         post("/admin/v1/users/{id}/sign-ins", ReportUse, "reportSignIn", "Says that a person has signed in.").taking(standing::signed_in),
         post("/admin/v1/users/{id}/transfer", TransferAccount, "transferAccount", "Gives the account to a person, who must be an administrator.").to(standing::transfer),
         post("/admin/v1/users/{id}/erase", ErasePeople, "eraseUser", "Erases what is left of a person who was deleted.").to(users::erase),

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use super::cookies::Cookies;
 use super::gateway::App;
+use super::local::Own;
 use crate::chance::Chance;
 use crate::clock::Clock;
+use crate::http::problem::Problem;
 use crate::http::throttle::Throttle;
 use crate::ids::RequestId;
 use crate::jwt::Keyring;
@@ -171,6 +173,7 @@ pub struct Desk {
     pub starts: Throttle,
     clock: Arc<dyn Clock>,
     offer: ArcSwap<Offer>,
+    own: OnceLock<Own>,
 }
 
 impl Desk {
@@ -185,6 +188,7 @@ impl Desk {
             starts: Throttle::up_to(STARTS_PER_MINUTE_MAX),
             clock,
             offer: ArcSwap::from_pointee(Offer::default()),
+            own: OnceLock::new(),
         }
     }
 
@@ -196,6 +200,16 @@ impl Desk {
         let net = Client::new(options, Arc::new(crate::net::SystemResolver)).unwrap();
         let chance = Arc::new(crate::chance::SeededChance::new(1));
         Self::new(net, "https://roster.test".to_owned(), chance, Arc::new(crate::clock::SystemClock))
+    }
+
+    /// Brings the firm's own means. Once, before anybody is served.
+    pub fn bring(&self, own: Own) {
+        drop(self.own.set(own));
+    }
+
+    /// Returns the firm's own means.
+    pub fn own(&self) -> Result<&Own, Problem> {
+        self.own.get().ok_or_else(|| Problem::busy(1))
     }
 
     /// Offers something else from now on.

@@ -13,6 +13,7 @@ pub mod cookies;
 pub mod desk;
 pub mod gateway;
 mod jwks;
+pub mod local;
 mod login;
 mod logout;
 mod orders;
@@ -29,17 +30,26 @@ pub use desk::{Desk, Offer, Opened};
 pub use gateway::Gateway;
 
 /// The templates of sign-in.
-pub const PATHS: [&str; 16] = [
+pub const PATHS: [&str; 25] = [
     "/",
     "/.well-known/jwks.json",
     "/assets/rosterd.css",
     "/auth/verify",
+    "/invite/{token}",
     "/login",
     "/logout",
+    "/magic-link",
+    "/magic-link/{token}",
     "/me",
     "/me/contact",
+    "/me/second-factor",
     "/me/sessions",
     "/me/sessions/{id}",
+    "/password/change",
+    "/password/login",
+    "/password/reset",
+    "/password/reset/{token}",
+    "/password/second-factor",
     "/session",
     "/sso/{idp}/backchannel-logout",
     "/sso/{idp}/callback",
@@ -51,6 +61,7 @@ pub const PATHS: [&str; 16] = [
 /// Serves sign-in.
 pub fn router() -> Router<Edge> {
     Router::new()
+        .merge(local::router())
         .route("/", get(account::front))
         .route("/assets/rosterd.css", get(pages::stylesheet))
         .route("/.well-known/jwks.json", get(jwks::show))

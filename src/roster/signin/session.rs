@@ -16,7 +16,7 @@ use super::super::rows::{
     TenantRow,
 };
 use super::super::scope::Scope;
-use super::super::{Caller, Roster, core};
+use super::super::{Caller, Roster, all_small, core};
 use super::gate::{Dead, epoch, is_let_in};
 use super::link::{self, Identity, NotLinked};
 use super::mailed::{MailedKey, Purpose};
@@ -260,6 +260,19 @@ impl Roster {
         let row = self.store.snapshot()?.small(TenantId::SYSTEM, TENANTS, tenant.as_bytes())?;
         let row: TenantRow = rows::decode(&row.ok_or(RosterError::NotFound)?)?;
         self.of_itself(tenant, row.number, request)
+    }
+
+    /// The same for a tenant whose number is known: a session's cookie and a mailed link carry it.
+    ///
+    /// # Errors
+    /// [`RosterError::NotFound`] where there is no such tenant.
+    pub fn doorkeeper_of(&self, tenant: TenantId, request: RequestId) -> Result<Caller, RosterError> {
+        for row in all_small(self.store.snapshot()?.as_ref(), TenantId::SYSTEM, TENANTS)? {
+            if rows::decode::<TenantRow>(&row.value)?.number == tenant {
+                return self.of_itself(&String::from_utf8_lossy(&row.key), tenant, request);
+            }
+        }
+        Err(RosterError::NotFound)
     }
 
     /// Begins a session for somebody who proved who they are, in one unit with the link to their identity where that is new. Whoever is being locked

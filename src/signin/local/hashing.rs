@@ -31,6 +31,10 @@ const MEMORY_KIB_MAX: u32 = 256 * 1024;
 /// Most passes that a hash from the store may ask for.
 const PASSES_MAX: u32 = 16;
 
+/// Random bytes in the form of a hash of that cost: of no password that anybody knows.
+const DUMMY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$jaSssCeh5lPqJkDVPBvyzQ$0RdMBYJhn50q3nTL6lxw5PtuDLMdiW8I41Ks4juzMPI";
+
 /// Why nothing was hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HashingError {
@@ -67,9 +71,10 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// Makes a hasher. Takes as long as a hash.
+    /// Makes a hasher.
     pub fn new(chance: Arc<dyn Chance>) -> Result<Self, HashingError> {
-        Self::with(chance, (MEMORY_KIB, PASSES), AT_ONCE_MAX, WAITING_MAX)
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|_| HashingError::Failed)?;
+        Ok(Self::of(chance, params, DUMMY.to_owned(), (AT_ONCE_MAX, WAITING_MAX)))
     }
 
     /// Makes one of another cost, and with other bounds.
@@ -81,14 +86,23 @@ impl Hasher {
     ) -> Result<Self, HashingError> {
         let params = Params::new(memory_kib, passes, LANES, None).map_err(|_| HashingError::Failed)?;
         let dummy = hash(&chance.secret(), &params, &chance)?;
-        Ok(Self {
+        Ok(Self::of(chance, params, dummy, (at_once_max, waiting_max)))
+    }
+
+    fn of(
+        chance: Arc<dyn Chance>,
+        params: Params,
+        dummy: String,
+        (at_once_max, waiting_max): (usize, usize),
+    ) -> Self {
+        Self {
             places: Semaphore::new(at_once_max),
             queue: Semaphore::new(at_once_max.saturating_add(waiting_max)),
             chance,
             params,
             dummy,
             made: AtomicU64::new(0),
-        })
+        }
     }
 
     /// Hashes a password that is to be kept.
@@ -222,6 +236,10 @@ mod tests {
         let hasher = Hasher::with(Arc::clone(&chance), (64, 1), 2, 2).unwrap();
         assert_eq!(hasher.try_password(&password("anything at all"), None).await, Ok(Tried::Wrong));
         assert_eq!(hasher.count(), 1);
+        // What is tried in the place of a hash costs what one costs.
+        let hasher = Hasher::new(chance).unwrap();
+        assert!(!is_cheaper(DUMMY, &hasher.params) && PasswordHash::new(DUMMY).is_ok());
+        assert_eq!(hasher.try_password(&password("anything at all"), None).await, Ok(Tried::Wrong));
     }
 
     #[tokio::test]

@@ -349,17 +349,26 @@ const DOCUMENTED_PUBLIC: [&str; 39] = [
 const DOCUMENTED_ADMIN: [&str; 5] =
     ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks", "/admin/v1/plugins/order"];
 /// What browsers and providers find on the public listener.
-const DOCUMENTED_SIGN_IN: [&str; 16] = [
+const DOCUMENTED_SIGN_IN: [&str; 25] = [
     "/",
     "/.well-known/jwks.json",
     "/assets/rosterd.css",
     "/auth/verify",
+    "/invite/{token}",
     "/login",
     "/logout",
+    "/magic-link",
+    "/magic-link/{token}",
     "/me",
     "/me/contact",
+    "/me/second-factor",
     "/me/sessions",
     "/me/sessions/{id}",
+    "/password/change",
+    "/password/login",
+    "/password/reset",
+    "/password/reset/{token}",
+    "/password/second-factor",
     "/session",
     "/sso/{idp}/backchannel-logout",
     "/sso/{idp}/callback",
@@ -368,7 +377,7 @@ const DOCUMENTED_SIGN_IN: [&str; 16] = [
     "/sso/{idp}/start",
 ];
 /// The administrators' API, on the admin listener and the socket.
-const DOCUMENTED_API: [&str; 43] = [
+const DOCUMENTED_API: [&str; 47] = [
     "/admin/v1/identity-providers",
     "/admin/v1/identity-providers/{provider}/sessions",
     "/admin/v1/signing-keys",
@@ -412,6 +421,10 @@ const DOCUMENTED_API: [&str; 43] = [
     "/admin/v1/users/{id}/permissions",
     "/admin/v1/users/{id}/sign-ins",
     "/admin/v1/users/{id}/transfer",
+    "/admin/v1/users/{id}/links",
+    "/admin/v1/users/{id}/password",
+    "/admin/v1/users/{id}/second-factor",
+    "/admin/v1/users/{id}/sign-in",
 ];
 
 #[test]
