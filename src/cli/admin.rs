@@ -52,8 +52,8 @@ pub fn run(command: AdminCommand, world: &mut World<'_>) -> Result<Exit> {
     )?;
     writeln!(
         world.err,
-        "Its secret is shown this once; it opens the first sign-in of a build that has sign-in:"
+        "Its link is shown this once. They open it in a browser, behind the server's public URL:"
     )?;
-    writeln!(world.err, "{invitation}")?;
+    writeln!(world.err, "/invite/{invitation}")?;
     Ok(Exit::Done)
 }
