@@ -417,6 +417,11 @@ impl Daemon {
         self.reloader.edge.gateway()
     }
 
+    /// Says how many passwords were hashed or tried.
+    pub fn hashes(&self) -> u64 {
+        self.reloader.edge.desk().own().map_or(0, |own| own.hasher.count())
+    }
+
     /// Returns what seals secrets.
     pub const fn vault(&self) -> &Arc<Vault> {
         &self.vault

@@ -97,7 +97,7 @@ impl TotpSecret {
     }
 
     /// Returns the code of a step (RFC 4226 §5.3).
-    fn code(&self, step: u64) -> Zeroizing<String> {
+    pub fn code(&self, step: u64) -> Zeroizing<String> {
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &self.0);
         let tag = hmac::sign(&key, &step.to_be_bytes());
         let offset = tag.as_ref().last().map_or(0, |last| usize::from(last & 0x0f));

@@ -128,22 +128,27 @@ impl World {
 
 /// A browser: it keeps cookies as browsers do, and says where a form comes from.
 #[derive(Clone)]
-struct Browser {
+pub(crate) struct Browser {
     client: Client,
-    cookies: BTreeMap<String, String>,
+    pub(crate) cookies: BTreeMap<String, String>,
 }
 
 impl Browser {
-    fn get(&mut self, path: &str) -> Answer {
+    /// Opens one that has been nowhere.
+    pub(crate) fn of(client: Client) -> Self {
+        Self { client, cookies: BTreeMap::new() }
+    }
+
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.send(Request::new("GET", path).header("Accept", "text/html"))
     }
 
-    fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.send(Self::form(path, fields))
     }
 
     /// A form of one of our own pages.
-    fn form(path: &str, fields: &[(&str, &str)]) -> Request {
+    pub(crate) fn form(path: &str, fields: &[(&str, &str)]) -> Request {
         let mut body = form_urlencoded::Serializer::new(String::new());
         fields.iter().for_each(|(name, value)| {
             body.append_pair(name, value);
@@ -156,7 +161,7 @@ impl Browser {
             .body(body.finish())
     }
 
-    fn send(&mut self, request: Request) -> Answer {
+    pub(crate) fn send(&mut self, request: Request) -> Answer {
         let line: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let answer = self.client.send(&request.header("Cookie", line.join("; ")));
         for (_, set) in answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")) {
@@ -172,7 +177,7 @@ impl Browser {
     }
 
     /// Who is signed in, by `/session`.
-    fn whoami(&mut self) -> Option<Value> {
+    pub(crate) fn whoami(&mut self) -> Option<Value> {
         let answer = self.get("/session");
         match answer.status {
             200 => Some(answer.json()),
