@@ -280,9 +280,11 @@ fn with(status: StatusCode, kind: &'static str, body: String) -> Response<Full<B
 
 /// Where the daemon may ask, as its settings write it.
 pub fn settings(provider: &Provider) -> String {
-    let Provider { issuer, certificate } = provider;
+    let issuer = &provider.issuer;
+    // A text of JSON is a text of TOML.
+    let certificate = Value::from(provider.certificate.to_string_lossy());
     format!(
-        "[net]\nallow = [\"127.0.0.1\"]\nca_file = {certificate:?}\n\n[[identity_providers]]\nname = \"{NAME}\"\ntenant = \"main\"\ntitle = \"the demo's own provider\"\n\
+        "[net]\nallow = [\"127.0.0.1\"]\nca_file = {certificate}\n\n[[identity_providers]]\nname = \"{NAME}\"\ntenant = \"main\"\ntitle = \"the demo's own provider\"\n\
          issuer = \"{issuer}\"\nclient_id = \"{CLIENT}\"\nclient_authentication = \"none\"\nconnection = \"idp\"\n"
     )
 }

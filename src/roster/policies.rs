@@ -10,7 +10,7 @@ use super::Roster;
 use super::error::RosterError;
 use super::rows::{self, TENANTS, TenantRow};
 use crate::ids::TenantId;
-use crate::psa::policy::{Lifetimes, Policies, Policy};
+use crate::psa::policy::{FirmMethod, Lifetimes, Policies, Policy, Way};
 use crate::store::Snapshot;
 
 /// The policies that hold.
@@ -57,6 +57,16 @@ impl Roster {
     /// Returns what a tenant has decided, for those who know its name.
     pub(super) fn policy_of(&self, tenant: &str) -> Arc<Policy> {
         Arc::clone(self.policies.all().of(tenant))
+    }
+
+    /// Tells whether anybody of a tenant (of any, where none is named) signs in without a provider.
+    pub fn has_means_of_its_own(&self, tenant: Option<&str>) -> bool {
+        let has = |policy: &Policy| policy.sign_in.method != FirmMethod::Fixed(Way::Sso);
+        let all = self.policies.all();
+        match tenant {
+            Some(tenant) => has(all.of(tenant)),
+            None => has(all.everybody()) || all.names().any(|name| has(all.of(name))),
+        }
     }
 
     /// Returns how long the sessions of a tenant's people live.

@@ -147,6 +147,7 @@ pub async fn show(State(edge): State<Edge>, request: Request) -> Result<Response
         contact: reached(&live.document),
         sessions: all.iter().map(|one| seen(&edge, one, &live.session.id)).collect(),
         provider: title,
+        own: live.session.method != SignInMethod::Oidc,
     };
     pages::page(StatusCode::OK, &account)
 }

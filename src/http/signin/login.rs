@@ -55,7 +55,7 @@ pub fn parameter(query: Option<&str>, wanted: &str) -> Option<String> {
 pub async fn show(State(edge): State<Edge>, request: Request) -> Result<Response, Problem> {
     let offer = edge.desk().offer();
     let wish = Wish::of_query(&offer, request.uri().query());
-    choice(&offer, &wish, None)
+    choice(&edge, &offer, &wish, None)
 }
 
 /// Sends an address to its provider.
@@ -77,6 +77,7 @@ pub async fn choose(
             url.onward(opened)
         }
         None => choice(
+            &edge,
             &offer,
             &wish,
             Some(
@@ -86,14 +87,22 @@ pub async fn choose(
     }
 }
 
-fn choice(offer: &Offer, wish: &Wish, notice: Option<&str>) -> Result<Response, Problem> {
+fn choice(edge: &Edge, offer: &Offer, wish: &Wish, notice: Option<&str>) -> Result<Response, Problem> {
     let return_to = wish.return_to.as_str();
     let providers = offer.of_tenant(wish.tenant.as_deref());
-    let href = |name: &str| {
-        let place: String = form_urlencoded::byte_serialize(return_to.as_bytes()).collect();
-        format!("/sso/{name}/start?return_to={place}")
-    };
+    let place: String = form_urlencoded::byte_serialize(return_to.as_bytes()).collect();
+    let href = |name: &str| format!("/sso/{name}/start?return_to={place}");
+    let tenant = wish.tenant.as_ref().map(|tenant| format!("&tenant={tenant}")).unwrap_or_default();
+    let way = |title, path| Way { title, href: format!("{path}?return_to={place}{tenant}") };
+    let mut own = Vec::new();
+    if edge.roster().has_means_of_its_own(wish.tenant.as_deref()) {
+        own.push(way("Sign in with a password", "/password/login"));
+        if edge.desk().own().is_ok_and(|own| own.mails) {
+            own.push(way("Have a sign-in link mailed to you", "/magic-link"));
+        }
+    }
     let login = Login {
+        own,
         notice,
         by_address: offer.asks_addresses(wish.tenant.as_deref()),
         return_to,

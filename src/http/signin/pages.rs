@@ -40,6 +40,8 @@ pub struct Login<'a> {
     pub tenant: Option<&'a str>,
     /// The providers' buttons.
     pub providers: Vec<Way<'a>>,
+    /// The firm's own means.
+    pub own: Vec<Way<'a>>,
 }
 
 /// A provider's button.
@@ -91,6 +93,8 @@ pub struct Account<'a> {
     pub sessions: Vec<Seen>,
     /// The provider by which this session began.
     pub provider: Option<String>,
+    /// Whether they came in by the firm's own means.
+    pub own: bool,
 }
 
 /// How somebody is reached, as a form holds it.

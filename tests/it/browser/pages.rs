@@ -162,3 +162,17 @@ fn who_is_not_signed_in_is_led_to_the_ways_in_and_back() {
     let page = browser.get("/me").expect(200).text();
     assert!(page.contains("Ada Lovelace") && page.contains("by Acme") && page.contains("this one"), "{page}");
 }
+
+#[test]
+fn the_firms_own_means_are_offered_where_somebody_signs_in_by_them() {
+    let page =
+        |more: &str, path: &str| World::of(Op::start(), "", more).browser().get(path).expect(200).text();
+    let shown = page("", "/login?return_to=/people");
+    assert!(shown.contains("href=\"/password/login?return_to=%2Fpeople\""), "{shown}");
+    assert!(!shown.contains("/magic-link"), "no mail is sent: {shown}");
+    let sso = page("[sign_in]\nmethod = \"sso\"\n", "/login");
+    assert!(!sso.contains("/password/login") && sso.contains("Sign in with Acme"), "{sso}");
+    let one = "[sign_in]\nmethod = \"sso\"\n[tenants.main.sign_in]\nmethod = \"password\"\n";
+    assert!(page(one, "/login?tenant=main").contains("/password/login?return_to=%2Fme&#38;tenant=main"));
+    assert!(!page(one, "/login?tenant=other").contains("/password/login"));
+}
