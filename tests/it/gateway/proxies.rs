@@ -65,7 +65,6 @@ fn x38_a_browser_cannot_say_who_it_is_however_it_spells_that() {
             "X-Rosterd-Assertion",
             "X_Rosterd_Assertion",
             "X-Rosterd_Assertion",
-            "Remote-Groups-Extra",
             "X-Forwarded-User",
             "X_Forwarded_User",
             "X-Forwarded-Email",
