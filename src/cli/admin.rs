@@ -52,7 +52,7 @@ pub fn run(command: AdminCommand, world: &mut World<'_>) -> Result<Exit> {
     )?;
     writeln!(
         world.err,
-        "Its secret is shown this once; it opens the first sign-in of a build that has sign-in:"
+        "It is shown this once; followed below the public URL, at /invite/ and this, it opens the account:"
     )?;
     writeln!(world.err, "{invitation}")?;
     Ok(Exit::Done)
