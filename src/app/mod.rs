@@ -457,7 +457,11 @@ impl Daemon {
                     self.reloader.plugins.sweep();
                     self.write_down().await;
                 }
-                _ = hour.tick() => self.forget(),
+                _ = hour.tick() => {
+                    self.forget();
+                    // At the start as well: the first tick comes at once.
+                    tokio::spawn(sign_in::keep_fresh(self.reloader.edge.clone()));
+                }
             }
         }
         self.reloader.outbox.stop().await;
@@ -533,6 +537,9 @@ impl Reloader {
         let (webhooks, offer, prepared) = read().inspect_err(|_: &StartError| self.failed())?;
         self.outbox.set(webhooks);
         self.edge.desk().set(offer);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(sign_in::keep_fresh(self.edge.clone()));
+        }
         self.limits.store(Arc::new(settings::limits(config)));
         self.edge.set_body_sizes(settings::body_sizes(config));
         settings::hold_policies(&self.roster, config);

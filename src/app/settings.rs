@@ -189,6 +189,21 @@ pub(super) fn hold_policies(roster: &Roster, config: &Config) {
         }
         Err(error) => tracing::error!(%error, "whether every tenant with settings exists could not be read"),
     }
+    match roster.tenants() {
+        Ok(tenants) => {
+            let is_there = |app: &&config::App| tenants.iter().any(|tenant| tenant.name == app.tenant);
+            for app in config.apps.iter().filter(|app| !is_there(app)) {
+                tracing::warn!(
+                    app = app.name,
+                    tenant = app.tenant,
+                    "a program is a tenant's that does not exist; nobody gets in to it until it is made"
+                );
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "whether every tenant in the settings exists could not be read");
+        }
+    }
     match known_connections(roster) {
         Ok(known) => {
             for Unknown { key, tenant, connection, known } in connections::unknown(config, &known) {

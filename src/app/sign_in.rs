@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config::secret::SecretText;
 use crate::config::{self, ClientAuthentication, Config, IdentityProvider, ProviderKind};
+use crate::http::edge::Edge;
 use crate::http::signin::cookies::Cookies;
 use crate::http::signin::desk::{Proxies, redirect_uri};
 use crate::http::signin::gateway::App;
@@ -125,6 +126,24 @@ fn opened(one: &IdentityProvider, public_url: &str) -> Result<Opened, ProviderEr
         link_by_email: one.link_by_email,
         demand: Demand { max_age: one.max_age_s, acr_values: one.acr_values.clone(), prompt: None },
     })
+}
+
+/// Fetches metadata and keys of every provider that is asked, so that nobody who signs in waits for that; says which cannot be reached.
+pub async fn keep_fresh(edge: Edge) {
+    for (name, opened) in &edge.desk().offer().providers {
+        if !opened.enabled {
+            continue;
+        }
+        if let Err(refusal) = edge.desk().party.keep_fresh(&opened.provider).await {
+            let (code, cure) = (refusal.code(), refusal.cure());
+            tracing::warn!(
+                provider = name.as_str(),
+                code,
+                cure,
+                "an identity provider cannot be asked: {refusal}"
+            );
+        }
+    }
 }
 
 /// What the relying party calls its settings, in the words of the file.

@@ -50,6 +50,10 @@ impl Server {
         command.arg("serve").arg("--data").arg(folder);
         command.args(["--listen", &at.to_string(), "--admin-listen", &admin.to_string()]);
         command.arg("--bootstrap-token-file").arg(token_file);
+        let settings = settings_of(folder);
+        if settings.exists() {
+            command.arg("--config").arg(settings);
+        }
         // One client sends what a thousand would.
         command.env("ROSTERD_SERVER__CLIENT_REQUESTS_PER_S_MAX", "1000000");
         command.stdin(Stdio::null()).stdout(Stdio::null());
@@ -161,6 +165,11 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Where the settings of a daemon lie that has any: beside its folder.
+pub(super) fn settings_of(folder: &Path) -> PathBuf {
+    folder.with_extension("toml")
 }
 
 /// What a server uses, for [`super::load::closed_loop`].

@@ -90,6 +90,7 @@ pub mod case {
     pub const FIRST_BY_CURSOR: &str = "L5 first page by cursor";
     pub const MIDDLE_BY_CURSOR: &str = "L5 middle page by cursor";
     pub const LAST_BY_CURSOR: &str = "L5 last page by cursor";
+    pub const VERIFY: &str = "P19 GET /auth/verify";
     pub const ACTIVATE: &str = "L6 PATCH active";
     pub const PUT: &str = "L7 PUT";
     pub const LOAD_GROUP: &str = "L8 members put in by 1000";

@@ -33,12 +33,13 @@ const fn times(must: f64, hoped: f64) -> Bounds {
 struct Found<'a>(&'a [Row]);
 
 impl<'a> Found<'a> {
-    /// P1, P2: reads against a server that only answers.
+    /// P1, P2, P19: reads against a server that only answers.
     fn reads(&self, goals: &mut Vec<Goal>) {
         let loads = [
             ("P1", case::GET, share(0.5, 0.7)),
             ("P2", case::FIND, share(0.4, 0.6)),
             ("P2", case::FIND_EXTERNAL, share(0.4, 0.6)),
+            ("P19", case::VERIFY, share(0.4, 0.6)),
         ];
         for (row, name, bounds) in loads {
             for (ours, bare) in self.pairs(name, Who::BareHyper) {

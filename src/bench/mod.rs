@@ -30,6 +30,7 @@ pub mod report;
 pub mod run;
 mod script;
 mod session;
+mod signin;
 mod sum;
 mod wire;
 mod world;

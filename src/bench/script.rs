@@ -35,6 +35,9 @@ pub(super) const PRELOADED: &str = "user";
 /// The series of users that are put into groups and taken out again.
 pub(super) const MOVING: &str = "mover";
 
+/// The program that is asked about, and the provider by which people sign in.
+pub(super) const PROGRAM: &str = "bench";
+
 impl Script {
     fn new(status: u16, write: impl FnMut(&mut Vec<u8>) + Send + 'static) -> Self {
         Self { write: Box::new(write), status }
@@ -83,6 +86,14 @@ impl Scripts {
                 scripts.ask(out, format_args!("/scim/v2/Users/{}", person.id));
             }
         })
+    }
+
+    /// P19: as a proxy asks for somebody who is signed in.
+    pub(super) fn verify(cookie: &str) -> Script {
+        let request = format!(
+            "GET /auth/verify?app={PROGRAM} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: __Host-rosterd={cookie}\r\n\r\n"
+        );
+        Script::new(200, move |out| out.extend_from_slice(request.as_bytes()))
     }
 
     /// L3, encoded as Okta encodes it.

@@ -156,6 +156,12 @@ impl Session<'_> {
         Ok(Arc::clone(&self.world(users).await?.people))
     }
 
+    /// Returns what the browsers of so many of its users hold, who have signed in.
+    pub(super) async fn cookies(&mut self, users: usize, count: usize) -> Result<Vec<String>, BenchError> {
+        self.world(users).await?;
+        self.worlds.with(users, self.progress).await?.cookies(count).await
+    }
+
     /// Returns how many users a list of that daemon has.
     pub(super) async fn total(&mut self, users: usize) -> Result<usize, BenchError> {
         Ok(self.world(users).await?.total())

@@ -14,6 +14,7 @@ use super::cores::{Half, keep_to};
 use super::figures::Footprint;
 use super::preload;
 use super::script::{MOVING, PRELOADED, Person, Scripts};
+use super::signin;
 use super::{meter, place};
 
 /// Users of a second tenant.
@@ -75,6 +76,8 @@ pub(super) struct World {
     neighbour: Option<(Scripts, Arc<Vec<Person>>)>,
     /// Whether the daemon has half of the processors only.
     apart: bool,
+    /// What the browsers of those hold who have signed in.
+    cookies: Vec<String>,
 }
 
 impl World {
@@ -109,6 +112,7 @@ impl World {
             groups,
             neighbour: None,
             apart: false,
+            cookies: Vec::new(),
         })
     }
 
@@ -136,6 +140,20 @@ impl World {
         let _kept = if apart { keep_to(Half::First) } else { None };
         self.apart = apart;
         self.restart(None).await
+    }
+
+    /// Returns what the browsers of so many people hold who have signed in. Signs them in if they are not: beside the daemon, which then knows a program.
+    pub(super) async fn cookies(&mut self, count: usize) -> Result<Vec<String>, BenchError> {
+        if self.cookies.len() < count {
+            self.note_memory();
+            self.server.stop()?;
+            let settings = child::settings_of(&self.data);
+            std::fs::write(&settings, signin::SETTINGS)
+                .map_err(BenchError::system(format!("write {}", settings.display())))?;
+            self.cookies = signin::sign_in(&self.data, self.people.iter().take(count))?;
+            (self.server, _) = Server::daemon(&self.data, &self.site.token_file).await?;
+        }
+        Ok(self.cookies.clone())
     }
 
     /// Returns so many people who come and go; makes those who are not there yet.

@@ -52,8 +52,8 @@ pub fn run(command: AdminCommand, world: &mut World<'_>) -> Result<Exit> {
     )?;
     writeln!(
         world.err,
-        "It is shown this once; followed below the public URL, at /invite/ and this, it opens the account:"
+        "Its link is shown this once. They open it in a browser, behind the server's public URL:"
     )?;
-    writeln!(world.err, "{invitation}")?;
+    writeln!(world.err, "/invite/{invitation}")?;
     Ok(Exit::Done)
 }

@@ -16,7 +16,8 @@ use crate::demo::client::Client;
 #[cfg(feature = "plugins")]
 use crate::demo::mapping;
 use crate::demo::play::Player;
-use crate::demo::{entra, firm, okta, show};
+use crate::demo::provider::Provider;
+use crate::demo::{entra, firm, okta, provider, show};
 use crate::roster::{
     Caller, ConnectionOptions, LOCAL_NAME, Roster, Scope, Scopes, TOKENS_PER_CONNECTION_MAX, hex,
 };
@@ -31,7 +32,7 @@ const READ_BACK_HOURS: i64 = 24;
 ///
 /// Starts the daemon, plays the first syncs of two identity providers through real HTTP, Okta and Entra ID, each in its own
 /// dialect (people, groups, changes, somebody who leaves), with the four shipped plugins, which say what people cost, how they are employed, which seat and user type they have; adds what the firm itself knows (employment, rates, a seat, a lock, a leaver on a day)
-/// and shows what somebody may do and why; prints what the roster now holds, says what to type next, and serves until Ctrl-C.
+/// and shows what somebody may do and why; prints what the roster now holds, has a provider of its own by which its people sign in, says what to type next, and serves until Ctrl-C.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -54,17 +55,18 @@ pub fn run(args: &DemoArgs, world: &mut World<'_>) -> Result<Exit> {
         None => std::env::temp_dir().join(format!("rosterd-demo-{}", short_name(&rim))),
     };
     let is_new = !dir.join("FORMAT").exists();
+    telemetry::start(LogForm::Readable, "warn")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let beside = beside(&dir);
+    std::fs::create_dir_all(&beside).with_context(|| format!("make the folder {}", beside.display()))?;
+    let (chance, clock) = (Arc::clone(&rim.chance), Arc::clone(&rim.clock));
+    let provider = runtime.block_on(provider::serve(&beside, okta::subjects(), chance, clock))?;
     let sources = Sources::new(Environment::default())
         .flag("--data", "data.dir", dir.to_string_lossy())
         .flag("demo", "server.listen", "127.0.0.1:0")
-        .flag("demo", "admin.listen", "127.0.0.1:0");
-    #[cfg(feature = "plugins")]
-    let sources = sources.file(
-        mapping::lay_out(&plugins_beside(&dir), ENTRA_CONNECTION).context("lay out the demo's plugins")?,
-    );
+        .flag("demo", "admin.listen", "127.0.0.1:0")
+        .file(settings(&beside, &provider).context("lay out the demo's settings")?);
     let config = Config::load(&sources).map_err(Refused)?;
-    telemetry::start(LogForm::Readable, "warn")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let roster = app::open_roster(&config, &rim)?;
     let keys = keys(&roster, &config, is_new)?;
     runtime.block_on(async {
@@ -153,12 +155,25 @@ async fn story(
     firm::explain(&mut admin, &ada, told).await
 }
 
-/// Where the demo's plugins lie: a folder of its own beside the data.
-#[cfg(feature = "plugins")]
-fn plugins_beside(dir: &Path) -> PathBuf {
+/// Where the demo's settings and plugins lie: a folder of their own beside the data.
+fn beside(dir: &Path) -> PathBuf {
     let mut name = dir.file_name().unwrap_or_default().to_owned();
     name.push("-plugins");
     dir.with_file_name(name)
+}
+
+/// Writes the demo's settings: its plugins, and by whom people sign in.
+fn settings(beside: &Path, provider: &Provider) -> Result<PathBuf> {
+    #[cfg(feature = "plugins")]
+    let (file, plugins) = {
+        let file = mapping::lay_out(beside, ENTRA_CONNECTION)?;
+        let text = std::fs::read_to_string(&file)?;
+        (file, text)
+    };
+    #[cfg(not(feature = "plugins"))]
+    let (file, plugins) = (beside.join("rosterd.toml"), String::new());
+    std::fs::write(&file, format!("{plugins}\n{}", provider::settings(provider)))?;
+    Ok(file)
 }
 
 /// A connection that is shown, and a token for it.
@@ -228,13 +243,15 @@ fn token(roster: &Roster, caller: &Caller, connection: &str, hours: i64) -> Resu
 }
 
 fn what_next(at: &At, dir: &Path, keys: &[Key], err: &mut dyn Write) -> Result<()> {
-    let (base, dir) = (&at.base_url, dir.display());
+    let (base, dir, home) = (&at.base_url, dir.display(), format!("http://{}", at.public));
     let [Key { token, .. }, ..] = keys else { return Ok(()) };
     writeln!(
         err,
         "
 It keeps serving until Ctrl-C. Next, in another terminal:
 
+  Sign in as one of Okta's people, in a browser (lock them meanwhile, and see the page die):
+    {home}/login
   One person:
     curl -H 'Authorization: Bearer {token}' '{base}/Users?filter=userName+eq+%22ada.byron@acme.example%22'
   How a provider is doing, what it sends otherwise than the standard has it, and what to do about that:

@@ -18,6 +18,15 @@ const PEOPLE: [(&str, &str, &str, &str); 8] = [
     ("Tony", "Hoare", "Contractor", "Security"),
 ];
 
+/// What Okta calls each of them for good, and their names.
+pub fn subjects() -> Vec<(String, String)> {
+    PEOPLE.map(|(given, family, ..)| (external_id(given, family), format!("{given} {family}"))).to_vec()
+}
+
+fn external_id(given: &str, family: &str) -> String {
+    format!("00u{}{}", given.to_lowercase(), family.len())
+}
+
 /// Plays the whole synchronisation, and tells each step.
 pub async fn first_sync(okta: &mut Player<'_>) -> Result<()> {
     okta.chapter("Okta tests its credentials")?;
@@ -75,7 +84,7 @@ async fn assign(
         "displayName": format!("{given} {family}"),
         "title": title,
         "locale": "en-US",
-        "externalId": format!("00u{}{}", given.to_lowercase(), family.len()),
+        "externalId": external_id(given, family),
         "groups": [],
         "password": "a-random-placeholder-that-is-never-kept",
         "active": true,

@@ -138,7 +138,7 @@ impl Front {
             unread: false,
             noted: front.parts.requests.as_ref().map(|requests| Noted::of(requests, &request)),
         };
-        let face = Face::of(request.uri().path(), &front.parts.base_path);
+        let face = Face::of_request(&request, &front.parts.base_path);
         let version = request.version();
         let (mut response, place) = front.handle(&wire, request, &mut line, started).await;
 

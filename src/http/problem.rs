@@ -10,9 +10,10 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{HeaderMap, StatusCode};
+use hyper::{HeaderMap, Request, StatusCode};
 use serde::Serialize;
 
+use super::signin::pages;
 use crate::store::StoreError;
 
 /// The media type of SCIM (RFC 7644 §8.1).
@@ -20,6 +21,8 @@ pub const SCIM_JSON: HeaderValue = HeaderValue::from_static("application/scim+js
 /// The media type of a problem outside SCIM (RFC 9457).
 pub const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 
+/// What of the field Accept is looked at.
+const ACCEPT_BYTES_MAX: usize = 1024;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Which kind of error body the client of a path reads.
@@ -29,6 +32,8 @@ pub enum Face {
     Scim,
     /// Below `/oauth2`: an error of RFC 6749 §5.2.
     OAuth,
+    /// On a page of sign-in, for who wants a page: a page.
+    Page,
     /// Everywhere else: a problem document.
     Plain,
 }
@@ -44,6 +49,26 @@ impl Face {
             _ => Self::Plain,
         }
     }
+}
+
+/// The first segments of the paths that people open in a browser.
+const PAGES: [&str; 8] = ["", "invite", "login", "logout", "magic-link", "me", "password", "sso"];
+
+impl Face {
+    /// Tells the face of a request.
+    pub fn of_request<B>(request: &Request<B>, base_path: &str) -> Self {
+        let path = request.uri().path();
+        let accept = || request.headers().get(header::ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
+        match Self::of(path, base_path) {
+            Self::Plain if PAGES.contains(&first_segment(path)) && wants_page(accept()) => Self::Page,
+            face => face,
+        }
+    }
+}
+
+/// Tells whether somebody wants a page, as browsers say it.
+fn wants_page(accept: &[u8]) -> bool {
+    accept.get(..ACCEPT_BYTES_MAX).unwrap_or(accept).windows(9).any(|part| part == b"text/html")
 }
 
 fn first_segment(path: &str) -> &str {
@@ -278,7 +303,7 @@ pub(super) fn wear(response: &mut Response, face: Face) {
     let told = response.extensions().get::<Arc<Told>>().cloned();
     match (told, face) {
         (Some(_), Face::Scim) => {}
-        (Some(told), Face::OAuth | Face::Plain) => render(response, &told, face),
+        (Some(told), Face::OAuth | Face::Plain | Face::Page) => render(response, &told, face),
         (None, _) if is_ours(response.headers()) => {}
         (None, _) => {
             let status = response.status();
@@ -303,6 +328,7 @@ fn render(response: &mut Response, told: &Told, face: Face) {
     let (body, kind) = match face {
         Face::Scim => (serde_json::to_vec(&scim_error(told)), SCIM_JSON),
         Face::OAuth => (serde_json::to_vec(&oauth_error(told)), JSON),
+        Face::Page => return pages::instead_of(response, &told.detail),
         Face::Plain => (
             serde_json::to_vec(&Document {
                 kind: "about:blank",

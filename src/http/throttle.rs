@@ -3,7 +3,7 @@
 //! Nothing is counted against a client's name, so that nobody can lock a client out by failing in its place.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ impl Throttle {
 
     /// Counts one. `Some` with the seconds to wait where the address has had its share of this minute.
     pub fn count(&self, address: IpAddr, now: Instant) -> Option<u32> {
+        let address = network(address);
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if addresses.len() >= ADDRESSES_MAX && !addresses.contains_key(&address) {
             addresses.clear();
@@ -46,9 +47,32 @@ impl Throttle {
     }
 }
 
+/// Whose address it is: of IPv6 the first 64 bits, of which everybody has all that follow.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(six) => {
+            let [a, b, c, d, ..] = six.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        four @ IpAddr::V4(_) => four,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn x7_all_addresses_of_one_network_of_ipv6_are_one() {
+        let throttle = Throttle::up_to(1);
+        let start = Instant::now();
+        let at = |text: &str| throttle.count(text.parse().unwrap(), start);
+        assert_eq!(at("2001:db8::1"), None);
+        assert!(at("2001:db8::ffff:2").is_some());
+        assert_eq!(at("2001:db8:0:1::1"), None);
+        assert_eq!(at("192.0.2.1"), None);
+        assert!(at("::ffff:192.0.2.1").is_some());
+    }
 
     #[test]
     fn x7_an_address_that_fails_often_is_told_to_wait_and_no_other() {

@@ -3,7 +3,8 @@
 use super::limits::ANSWERS_MAX;
 use super::wit::types;
 use crate::roster::hooks::{
-    Employment, Finding, Problem, ProblemKind, Proposal, Rate, Remark, Severity, UserTypeChoice, Verdict,
+    Addition, Employment, Finding, Problem, ProblemKind, Proposal, Rate, Remark, Severity, UserTypeChoice,
+    Verdict,
 };
 
 /// Why an answer is none.
@@ -65,6 +66,17 @@ pub fn findings(found: Vec<types::Finding>, bytes_max: usize) -> Result<Vec<Find
 pub fn remarks(notes: Vec<types::Note>, bytes_max: usize) -> Result<Vec<Remark>, AnswerError> {
     bounded(&notes, "notes", bytes_max, |one| sum([one.code.len(), one.detail.len()]))?;
     Ok(notes.into_iter().map(|one| Remark { code: one.code, detail: one.detail }).collect())
+}
+
+/// Reads claims.
+pub fn additions(claims: Vec<types::Claim>, bytes_max: usize) -> Result<Vec<Addition>, AnswerError> {
+    bounded(&claims, "claims", bytes_max, |one| sum([one.name.len(), one.json.len()]))?;
+    let read = |one: types::Claim| {
+        let value = serde_json::from_str(&one.json)
+            .map_err(|error| AnswerError::NotJson { place: "a claim".to_owned(), why: error.to_string() })?;
+        Ok(Addition { name: one.name, value })
+    };
+    claims.into_iter().map(read).collect()
 }
 
 /// Reads what a gate says.

@@ -14,8 +14,8 @@ use super::spec::{Spec, serves};
 use super::wit::{Said, Severity};
 use crate::clock::Clock;
 use crate::roster::hooks::{
-    About, Broke, Failure, Finding, Grant, Held, Hooks, Mapped, Notice, OnFailure, Plugin, Remark, Subject,
-    Verdict,
+    About, Addition, Broke, Failure, Finding, Grant, Held, Hooks, Mapped, Notice, OnFailure, Plugin, Remark,
+    Subject, Verdict,
 };
 
 /// What plugins have in common.
@@ -100,6 +100,27 @@ impl Loaded {
                 None => Err(no_such_hook()),
             },
             |verdict| answer::verdict(verdict, self.spec.limits.output_bytes),
+        )
+    }
+
+    /// Asks what a program is told beside, and says what that cost.
+    pub fn claims_with_cost(
+        &self,
+        about: &About,
+        user: &Subject,
+        held: &Held,
+        app: &str,
+    ) -> Ran<Vec<Addition>> {
+        let (context, user, held) = (show::context(about), self.user(user), self.psa(held));
+        let app = app.to_owned();
+        self.ask(
+            "claims",
+            about,
+            move |store, guests| match &guests.claims {
+                Some(claims) => claims.call_claims(store, &context, &user, &held, &app, &[]),
+                None => Err(no_such_hook()),
+            },
+            |claims| answer::additions(claims, self.spec.limits.output_bytes),
         )
     }
 
@@ -267,6 +288,16 @@ impl Plugin for Loaded {
         self.validate_with_cost(about, user, proposed).answer
     }
 
+    fn claims(
+        &self,
+        about: &About,
+        user: &Subject,
+        held: &Held,
+        app: &str,
+    ) -> Result<Vec<Addition>, Failure> {
+        self.claims_with_cost(about, user, held, app).answer
+    }
+
     fn react(&self, about: &About, event: &Notice) -> Result<Vec<Remark>, Failure> {
         self.react_with_cost(about, event).answer
     }
@@ -335,6 +366,10 @@ impl Plugin for Absent {
 
     fn validate(&self, _: &About, _: &Subject, _: &Held) -> Result<Vec<Finding>, Failure> {
         self.fail("validate")
+    }
+
+    fn claims(&self, _: &About, _: &Subject, _: &Held, _: &str) -> Result<Vec<Addition>, Failure> {
+        self.fail("claims")
     }
 
     fn react(&self, _: &About, _: &Notice) -> Result<Vec<Remark>, Failure> {

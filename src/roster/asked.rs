@@ -3,11 +3,12 @@
 //! Read in this order: here (which plugins there are, and which a caller's connection has), `matter` (what a write of a person puts before them:
 //! gate, map and validate in their order, and what follows from failures), `subject` (what they are shown), `propose` (their proposals, checked
 //! as anybody's requests), `told` (what the history keeps), `kept` (whom they are asked about again, and when), `follow` (who has them asked
-//! again because of others' changes), `again` (asking again), `remap` (what an operator asks for), `notice` (telling of what was committed).
+//! again because of others' changes), `again` (asking again), `remap` (what an operator asks for), `notice` (telling of what was committed), `claims` (what programs downstream are told beside).
 //!
 //! Where no plugin serves a connection, a write costs one comparison.
 
 mod again;
+mod claims;
 mod follow;
 mod kept;
 mod matter;

@@ -38,6 +38,9 @@ pub trait Plugin: Send + Sync + fmt::Debug {
     fn map(&self, about: &About, user: &Subject, held: &Held) -> Result<Mapped, Failure>;
     /// Asks what is wrong with a person as they would be stored.
     fn validate(&self, about: &About, user: &Subject, proposed: &Held) -> Result<Vec<Finding>, Failure>;
+    /// Asks what a program downstream is told of somebody beside what it is told in any case. Money is not shown.
+    fn claims(&self, about: &About, user: &Subject, held: &Held, app: &str)
+    -> Result<Vec<Addition>, Failure>;
     /// Tells of what was committed.
     fn react(&self, about: &About, event: &Notice) -> Result<Vec<Remark>, Failure>;
 }
@@ -343,6 +346,15 @@ pub enum Severity {
     Note,
     Warning,
     Error,
+}
+
+/// A claim that a plugin adds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Addition {
+    /// Its name, below the plugin's.
+    pub name: String,
+    /// What it says.
+    pub value: Value,
 }
 
 /// What has happened, told after the commit.

@@ -436,7 +436,7 @@ mod tests {
             &digits,
             "rosterd-seal-1:",
             &format!("{LABEL}{digits}00"),
-            &format!("{LABEL}+{}", &digits[1..]),
+            &format!("{LABEL}+{}", "ab".repeat(32).split_off(1)),
         ];
         for wrong in files {
             std::fs::write(&path, wrong).unwrap();

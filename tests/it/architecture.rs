@@ -37,7 +37,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "clock", "chance",
         ],
     ),
-    ("demo", &[]),
+    ("demo", &["clock", "chance"]),
     ("bench", &["roster", "store", "ids", "clock", "chance"]),
     (
         "app",

@@ -8,6 +8,7 @@ mod groups;
 mod lists;
 mod reads;
 mod scans;
+mod verify;
 mod writes;
 
 use std::pin::Pin;
@@ -34,7 +35,7 @@ type Preparing<'s> = Pin<Box<dyn Future<Output = Prepared> + 's>>;
 type Prepared = Result<Vec<Contestant>, BenchError>;
 
 /// Every load, in the order in which they run: those that leave the number of users alone come first.
-pub static LOADS: [Load; 10] = [
+pub static LOADS: [Load; 11] = [
     Load {
         name: "L2",
         word: "get",
@@ -64,6 +65,12 @@ pub static LOADS: [Load; 10] = [
         word: "scan",
         what: "find users by what no index knows",
         prepare: |session| Box::pin(scans::scans(session)),
+    },
+    Load {
+        name: "P19",
+        word: "verify",
+        what: "ask whether somebody may come to a program (forward-auth)",
+        prepare: |session| Box::pin(verify::verify(session)),
     },
     Load {
         name: "L6",

@@ -18,6 +18,8 @@ use crate::http::problem::Problem;
 use crate::roster::{Contact, RosterError, SessionView, SignInMethod};
 use crate::scim::Document;
 
+/// Where somebody signs in who wanted their own page.
+const WAY_IN: &str = "/login?return_to=/me";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Who is signed in, for programs of ours.
@@ -75,6 +77,9 @@ pub async fn end_from_page(
 ) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
     must_be_ours(edge.desk(), &parts.headers)?;
+    if visit::find(&edge, &parts)?.is_none() {
+        return pages::see_other(WAY_IN);
+    }
     let visit = Visit::from_request_parts(&mut parts, &edge).await?;
     let form = Form::read(&arrival, &parts.headers, body).await?;
     let id = form.get("id").ok_or_else(|| Problem::bad_request("expected the field id"))?.to_owned();
@@ -97,6 +102,9 @@ pub async fn change_contact(
 ) -> Result<Response, Problem> {
     let (mut parts, body) = request.into_parts();
     must_be_ours(edge.desk(), &parts.headers)?;
+    if visit::find(&edge, &parts)?.is_none() {
+        return pages::see_other(WAY_IN);
+    }
     let visit = Visit::from_request_parts(&mut parts, &edge).await?;
     let form = Form::read(&arrival, &parts.headers, body).await?;
     let line = |name: &str| form.get(name).map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned);
@@ -118,7 +126,7 @@ pub async fn change_contact(
 pub async fn show(State(edge): State<Edge>, request: Request) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
     if visit::find(&edge, &parts)?.is_none() {
-        return pages::see_other("/login?return_to=/me");
+        return pages::see_other(WAY_IN);
     }
     let visit = Visit::from_request_parts(&mut parts, &edge).await?;
     let all = sessions(&edge, &visit).await?;

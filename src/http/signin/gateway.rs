@@ -13,8 +13,8 @@ use super::super::problem::Problem;
 use crate::chance::Chance;
 use crate::ids::RequestId;
 use crate::roster::{
-    AppVisit, FreshSigningKey, Roster, RosterError, Showing, ShownToApp, SigningKey, SigningKeyTurn,
-    SigningKeys, hex, unhex,
+    AppVisit, FreshSigningKey, Roster, RosterError, SessionKey, Showing, ShownToApp, SigningKey,
+    SigningKeyTurn, SigningKeys, hex, unhex,
 };
 use crate::signin::assertion::{Assertion, AssertionError, Fresh, Signer};
 use crate::signin::vault::{Purpose, Vault, VaultError};
@@ -99,7 +99,7 @@ pub struct Gateway {
     vault: Arc<Vault>,
     chance: Arc<dyn Chance>,
     signer: Mutex<Option<(SigningKey, Arc<Signer>)>>,
-    minted: Mutex<HashMap<(String, Arc<str>), Minted>>,
+    minted: Mutex<HashMap<(SessionKey, Arc<str>), Minted>>,
 }
 
 impl fmt::Debug for Gateway {
@@ -192,8 +192,8 @@ impl Gateway {
     }
 
     /// Returns the fields that were told of a visit less than half an assertion's life ago, as long as they would say the same.
-    pub fn told(&self, app: &App, visit: &AppVisit, now: Timestamp) -> Option<HeaderMap> {
-        let place = (visit.live.session.id.clone(), Arc::clone(&app.showing.app));
+    pub fn told(&self, app: &App, key: &SessionKey, visit: &AppVisit, now: Timestamp) -> Option<HeaderMap> {
+        let place = (*key, Arc::clone(&app.showing.app));
         let minted = self.minted.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = minted.get(&place)?;
         let fits = is_fresh(kept.at, now)
@@ -206,17 +206,23 @@ impl Gateway {
     pub fn tell(
         &self,
         roster: &Roster,
-        issuer: &str,
-        app: &App,
+        (app, key): (&App, &SessionKey),
         visit: &AppVisit,
+        issuer: &str,
         request: RequestId,
     ) -> Result<HeaderMap, GatewayError> {
         let now = roster.current_time();
         let signer = self.signer(roster, request)?;
+        let added = roster.claims_of_plugins(visit.tenant, visit.person, &app.showing.app, request)?;
+        let beside = (!added.is_empty()).then(|| {
+            let mut claims = visit.shown.claims.clone();
+            claims.insert("plugins".to_owned(), added.into());
+            claims
+        });
         let mut name = [0_u8; 16];
         self.chance.fill(&mut name);
         let (iat, exp) = Assertion::life(now);
-        let person = visit.live.person.to_string();
+        let person = visit.person.to_string();
         let assertion = signer.sign(&Assertion {
             iss: issuer,
             aud: &app.audience,
@@ -224,10 +230,10 @@ impl Gateway {
             iat,
             exp,
             jti: &hex(&name),
-            sid: &visit.live.session.id,
+            sid: &visit.session.id,
             tenant: &app.showing.tenant,
-            auth_time: visit.live.session.signed_in.as_second(),
-            shown: &visit.shown.claims,
+            auth_time: visit.session.signed_in.as_second(),
+            shown: beside.as_ref().unwrap_or(&visit.shown.claims),
         })?;
         let mut fields = nobody();
         let mut put = |name, value: String| {
@@ -244,7 +250,7 @@ impl Gateway {
         if let Some(value) = fields.get_mut(X_ROSTERD_ASSERTION) {
             value.set_sensitive(true);
         }
-        let place = (visit.live.session.id.clone(), Arc::clone(&app.showing.app));
+        let place = (*key, Arc::clone(&app.showing.app));
         let (shown, showing) = (Arc::clone(&visit.shown), Arc::clone(&app.showing));
         let mut minted = self.minted.lock().unwrap_or_else(PoisonError::into_inner);
         if minted.len() >= KEPT_MAX {

@@ -6,8 +6,10 @@
 use askama::Template;
 use axum::body::Body;
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY, SET_COOKIE, X_FRAME_OPTIONS,
+    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY, SET_COOKIE,
+    X_FRAME_OPTIONS,
 };
+use axum::http::response::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
@@ -193,6 +195,19 @@ pub fn unreachable(request: RequestId) -> Result<Response, Problem> {
         link: Some(("/login", "Try again")),
     };
     page(StatusCode::SERVICE_UNAVAILABLE, &message)
+}
+
+/// Puts a page in the place of an error's body: for people who meet it in a browser.
+pub fn instead_of(response: &mut Response, detail: &str) {
+    let reference = None;
+    let message =
+        Message { title: "That did not work", text: detail, reference, link: Some(("/me", "My account")) };
+    // What cannot be rendered is a page without words; the status says enough.
+    let html = message.render().unwrap_or_default();
+    let Parts { headers, .. } = dressed(response.status(), String::new()).into_parts().0;
+    *response.body_mut() = Body::from(html);
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response.headers_mut().extend(headers);
 }
 
 /// The style sheet.

@@ -67,16 +67,16 @@ async fn decide(edge: &Edge, arrival: &Arrival, parts: &Parts) -> Result<Respons
             };
         }
     };
-    if visit.live.unseen {
+    if visit.unseen {
         note_use(edge, &key);
     }
     let now = roster.current_time();
-    let fields = match edge.gateway().told(app, &visit, now) {
+    let fields = match edge.gateway().told(app, &key, &visit, now) {
         Some(fields) => fields,
         None => {
             let (teller, app, id) = (edge.clone(), app.clone(), arrival.request_id);
             let told = edge.wait(move |roster| {
-                Ok(teller.gateway().tell(roster, &teller.desk().public_url, &app, &visit, id))
+                Ok(teller.gateway().tell(roster, (&app, &key), &visit, &teller.desk().public_url, id))
             });
             told.await??
         }

@@ -59,7 +59,7 @@ impl Method {
 }
 
 /// Where a session lies, and what opens it. What is held is not the secret, but its hash.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionKey {
     /// Whose tenant it is.
     pub tenant: TenantId,

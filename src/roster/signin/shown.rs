@@ -1,19 +1,22 @@
 //! What a program downstream is shown of somebody who is signed in: what its operator has listed, from the roster's own state, and never money.
 //!
-//! The gate is asked at every request, and what is shown is read from the state that it saw. It is remembered for as long as the tenant's history stands where it
-//! stood, so that it is never older than the last commit.
+//! The gate is asked at every request, and what is shown is read from the state that it saw. What both came to is remembered for as long as all that they
+//! stood on is in the store as it was: the tenant's history stands where it stood (no lock, no rename, nothing since), the session's row is the same to the byte, the person's epoch and
+//! the session's are equal, nobody's time has come. That is looked up at every request; whatever differs, everything is read anew.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::super::edges::groups_with;
 use super::super::error::RosterError;
 use super::super::rights::facts_with;
+use super::super::rows::{self, SESSIONS, SessionRow};
 use super::super::{Caller, Roster, people, person};
-use super::gate::{Dead, Live};
-use super::session::SessionKey;
+use super::gate::{Dead, Live, epoch};
+use super::session::{SessionKey, SessionView, is_in_time, is_unseen};
 use crate::ids::{Address, ResourceId, TenantId};
 use crate::psa::catalogue::{Level, PersonKind};
 use crate::psa::permission::{Effective, Facts};
@@ -86,12 +89,18 @@ pub struct Shown {
 }
 
 /// Somebody who comes to a program with a session that is good.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AppVisit {
-    /// The session, and who it is.
-    pub live: Live,
+    /// Whose tenant it is.
+    pub tenant: TenantId,
+    /// Who it is.
+    pub person: ResourceId,
+    /// The session.
+    pub session: Arc<SessionView>,
     /// What the program is shown of them.
     pub shown: Arc<Shown>,
+    /// Whether the session's last use is so long ago that this one should be written down.
+    pub unseen: bool,
 }
 
 /// Why somebody does not get in to a program.
@@ -119,18 +128,35 @@ impl NotShown {
     }
 }
 
-/// What was gathered of somebody for a program, with what it was gathered from. Nothing: they do not have the permission that it requires.
+/// What the gate and the gathering came to, with all that they stood on. Nothing shown: the person does not have the permission that the program requires.
 #[derive(Debug)]
 struct Kept {
     seq: Seq,
     policy: Arc<Policy>,
     showing: Arc<Showing>,
+    /// The session's row as it lay in the store, and as it was read.
+    bytes: Vec<u8>,
+    row: SessionRow,
+    /// When the person's schedule has to be looked at.
+    due: Option<Timestamp>,
+    session: Arc<SessionView>,
     shown: Option<Arc<Shown>>,
 }
 
-/// What was gathered.
+impl Kept {
+    fn visit(&self, tenant: TenantId, now: Timestamp) -> Result<AppVisit, NotShown> {
+        let Some(shown) = &self.shown else { return Err(NotShown::NotPermitted) };
+        let (person, session) = (self.row.person, Arc::clone(&self.session));
+        Ok(AppVisit { tenant, person, session, shown: Arc::clone(shown), unseen: is_unseen(&self.row, now) })
+    }
+}
+
+/// What was gathered, by session and program.
 #[derive(Debug, Default)]
-pub(in crate::roster) struct Remembered(Mutex<HashMap<(TenantId, ResourceId, Arc<str>), Kept>>);
+pub(in crate::roster) struct Remembered(Mutex<HashMap<Place, Arc<Kept>>>);
+
+/// A session, and the name of a program.
+type Place = (SessionKey, Arc<str>);
 
 impl Roster {
     /// Looks whether a session is good, and what a program is shown of the person: both from one state of the store.
@@ -144,11 +170,23 @@ impl Roster {
         is_open: &dyn Fn(&str) -> bool,
     ) -> Result<Result<AppVisit, NotShown>, RosterError> {
         let snapshot = self.store.snapshot()?;
-        let Some(tenant) = self.name_of_tenant(snapshot.as_ref(), key.tenant)? else {
+        let snapshot = snapshot.as_ref();
+        let Some(tenant) = self.name_of_tenant(snapshot, key.tenant)? else {
             return Ok(Err(Dead::Unknown.into()));
         };
-        let policy = self.policy_of(&tenant);
-        let (live, stored) = match self.look(snapshot.as_ref(), key, policy.sessions, is_open)? {
+        let (policy, now) = (self.policy_of(&tenant), self.now());
+        let seq = snapshot.head(key.tenant)?.seq;
+        let place = (*key, Arc::clone(&showing.app));
+        let known = self.shown.0.lock().unwrap_or_else(PoisonError::into_inner).get(&place).map(Arc::clone);
+        let same = |kept: &Arc<Kept>| {
+            kept.seq == seq && Arc::ptr_eq(&kept.policy, &policy) && Arc::ptr_eq(&kept.showing, showing)
+        };
+        if let Some(kept) = known.filter(same)
+            && still_holds(snapshot, key, &kept, is_open, now)?
+        {
+            return Ok(kept.visit(key.tenant, now));
+        }
+        let (live, stored) = match self.look(snapshot, key, policy.sessions, is_open)? {
             Ok(good) => good,
             Err(dead) => return Ok(Err(dead.into())),
         };
@@ -156,33 +194,22 @@ impl Roster {
         if *tenant != *showing.tenant {
             return Ok(Err(NotShown::OtherTenant));
         }
-        let seq = snapshot.head(key.tenant)?.seq;
-        let place = (key.tenant, live.person, Arc::clone(&showing.app));
-        let known = {
-            let known = self.shown.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let fits = |kept: &&Kept| {
-                kept.seq == seq && Arc::ptr_eq(&kept.policy, &policy) && Arc::ptr_eq(&kept.showing, showing)
-            };
-            known.get(&place).filter(fits).map(|kept| kept.shown.clone())
+        let caller = self.of_itself(&tenant, key.tenant, self.request_id())?;
+        let shown = self.gather(snapshot, &caller, &live, &stored, showing)?.map(Arc::new);
+        let Some(bytes) = snapshot.small(key.tenant, SESSIONS, &key.hash)? else {
+            return Ok(Err(Dead::Unknown.into()));
         };
-        let shown = match known {
-            Some(shown) => shown,
-            None => {
-                let caller = self.of_itself(&tenant, key.tenant, self.request_id())?;
-                let shown = self.gather(snapshot.as_ref(), &caller, &live, &stored, showing)?.map(Arc::new);
-                let mut known = self.shown.0.lock().unwrap_or_else(PoisonError::into_inner);
-                if known.len() >= REMEMBERED_MAX {
-                    known.clear();
-                }
-                let (showing, shown_too) = (Arc::clone(showing), shown.clone());
-                known.insert(place, Kept { seq, policy, showing, shown: shown_too });
-                shown
-            }
-        };
-        Ok(match shown {
-            Some(shown) => Ok(AppVisit { live, shown }),
-            None => Err(NotShown::NotPermitted),
-        })
+        let row: SessionRow = rows::decode(&bytes)?;
+        let due = person::standing(&stored, live.document.is_active())?.due;
+        let (session, showing) = (Arc::new(live.session), Arc::clone(showing));
+        let kept = Arc::new(Kept { seq, policy, showing, bytes, row, due, session, shown });
+        let mut known = self.shown.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert(place, Arc::clone(&kept));
+        drop(known);
+        Ok(kept.visit(key.tenant, now))
     }
 
     /// Gathers what a program is shown; `None` of whom it does not let in.
@@ -245,6 +272,22 @@ impl Roster {
     }
 }
 
+/// Tells whether all that was remembered stands as it stood: asked of the store, at every use.
+fn still_holds(
+    snapshot: &dyn Snapshot,
+    key: &SessionKey,
+    kept: &Kept,
+    is_open: &dyn Fn(&str) -> bool,
+    now: Timestamp,
+) -> Result<bool, RosterError> {
+    let row = &kept.row;
+    Ok(snapshot.small(key.tenant, SESSIONS, &key.hash)?.as_deref() == Some(&kept.bytes)
+        && epoch(snapshot, key.tenant, row.person)? == row.epoch
+        && row.provider.as_deref().is_none_or(is_open)
+        && is_in_time(row, kept.policy.sessions, now).is_ok()
+        && kept.due.is_none_or(|due| due > now))
+}
+
 /// What follows from the firm's own side.
 fn firms_own(facts: &Facts, showing: &Showing, claims: &mut Map<String, Value>) {
     let wants = |claim| showing.claims.contains(&claim);
@@ -268,11 +311,10 @@ fn firms_own(facts: &Facts, showing: &Showing, claims: &mut Map<String, Value>) 
     }
     if wants(Claim::UserTypes) {
         let told = all().map(|held| {
-            let mut told = json!({ "name": held.name, "primary": held.primary });
-            if let Some(id) = held.cost_center {
-                told["cost_center"] = id.to_string().into();
-            }
-            told
+            let place = held.cost_center.map(|id| ("cost_center".to_owned(), id.to_string().into()));
+            let told =
+                [("name".to_owned(), held.name.as_str().into()), ("primary".to_owned(), held.primary.into())];
+            Value::Object(told.into_iter().chain(place).collect())
         });
         claims.insert("user_types".to_owned(), told.collect());
     }

@@ -71,7 +71,7 @@ pub(super) fn client(provider: &Provider, endpoints: &Endpoints) -> Result<Oidc,
     let settings = &provider.settings;
     let issuer = IssuerUrl::new(settings.issuer.clone()).map_err(odd)?;
     let client = CoreClient::new(ClientId::new(settings.client_id.clone()), issuer, JsonWebKeySet::default())
-        .set_auth_uri(AuthUrl::new(endpoints.authorization.as_str().to_owned()).map_err(odd)?)
+        .set_auth_uri(AuthUrl::new(endpoints.authorization.clone()).map_err(odd)?)
         .set_token_uri(TokenUrl::new(endpoints.token.as_str().to_owned()).map_err(odd)?)
         .set_redirect_uri(RedirectUrl::new(settings.redirect_uri.clone()).map_err(odd)?);
     let secret = |secret: &Secret| ClientSecret::new(secret.expose().to_owned());

@@ -130,7 +130,7 @@ impl RelyingParty {
         let endpoints = self.endpoints(provider).await?;
         let odd = |_| Refusal::Metadata(MetadataFlaw::NoEndSession);
         let url = endpoints.end_session.as_ref().ok_or(Refusal::Metadata(MetadataFlaw::NoEndSession))?;
-        let url = EndSessionUrl::new(url.as_str().to_owned()).map_err(odd)?;
+        let url = EndSessionUrl::new(url.clone()).map_err(odd)?;
         let mut request =
             LogoutRequest::from(url).set_client_id(ClientId::new(provider.client_id().to_owned()));
         // One that cannot be read any more is no hint.

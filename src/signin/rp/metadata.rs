@@ -1,5 +1,7 @@
 //! What a provider says of itself (OpenID Connect Discovery §3, RFC 9207 §3, RFC 8414), and what of that is taken. Pure.
 
+use std::net::IpAddr;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -96,7 +98,7 @@ pub struct Metadata {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
     /// Where browsers are sent.
-    pub authorization: HttpsUrl,
+    pub authorization: String,
     /// Where a code is given for tokens.
     pub token: HttpsUrl,
     /// Where the keys are.
@@ -104,7 +106,7 @@ pub struct Endpoints {
     /// Where more claims are.
     pub userinfo: Option<HttpsUrl>,
     /// Where browsers are sent to sign out.
-    pub end_session: Option<HttpsUrl>,
+    pub end_session: Option<String>,
     /// Whether each answer names its issuer (RFC 9207).
     pub names_issuer: bool,
 }
@@ -144,13 +146,32 @@ impl Metadata {
             }
             Ok(url)
         };
+        // Nothing is fetched from there: a browser is sent. Without TLS only where the provider is on this very machine, as the demo's is.
+        let page = |name: &'static str, text: &str| {
+            let is_here = |host: &str| host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+            match text.strip_prefix("http://") {
+                Some(rest) => {
+                    let there = url(name, &format!("https://{rest}"))?;
+                    if is_here(there.host()) {
+                        Ok(text.to_owned())
+                    } else {
+                        url(name, text).map(|url| url.to_string())
+                    }
+                }
+                None => url(name, text).map(|url| url.to_string()),
+            }
+        };
         let optional = |name, value: &Value| value.as_str().map(|text| url(name, text)).transpose();
         Ok(Endpoints {
-            authorization: url("authorization_endpoint", &self.authorization_endpoint)?,
+            authorization: page("authorization_endpoint", &self.authorization_endpoint)?,
             token: url("token_endpoint", &self.token_endpoint)?,
             jwks: url("jwks_uri", &self.jwks_uri)?,
             userinfo: optional("userinfo_endpoint", &self.userinfo_endpoint)?,
-            end_session: optional("end_session_endpoint", &self.end_session_endpoint)?,
+            end_session: self
+                .end_session_endpoint
+                .as_str()
+                .map(|text| page("end_session_endpoint", text))
+                .transpose()?,
             names_issuer: self.authorization_response_iss_parameter_supported == true,
         })
     }

@@ -17,8 +17,8 @@ use rosterd::app::bootstrap::{FIRST_CONNECTION, FIRST_TENANT};
 use rosterd::ids::TenantId;
 use rosterd::roster::Mended;
 use rosterd::roster::hooks::{
-    About, Broke, Failure, Finding, Grant, Granted, Held, Hooks, Mapped, Notice, OnFailure, Operation,
-    Plugin, Problem, ProblemKind, Proposal, Rate, Remark, Subject, UserTypeChoice, Verdict,
+    About, Addition, Broke, Failure, Finding, Grant, Granted, Held, Hooks, Mapped, Notice, OnFailure,
+    Operation, Plugin, Problem, ProblemKind, Proposal, Rate, Remark, Subject, UserTypeChoice, Verdict,
 };
 use rosterd::store::{Facts, Values};
 use serde_json::{Value, json};
@@ -200,6 +200,10 @@ impl Plugin for Double {
     fn validate(&self, about: &About, user: &Subject, proposed: &Held) -> Result<Vec<Finding>, Failure> {
         self.note(about);
         (self.validate.as_ref().unwrap())(about, user, proposed)
+    }
+
+    fn claims(&self, _: &About, _: &Subject, _: &Held, _: &str) -> Result<Vec<Addition>, Failure> {
+        unreachable!("it has no such hook")
     }
 
     fn react(&self, about: &About, event: &Notice) -> Result<Vec<Remark>, Failure> {

@@ -49,6 +49,19 @@ fn p06_it_takes_the_permission_to_end_sessions() {
 }
 
 #[test]
+fn t06_when_and_how_somebody_signed_in_last_stands_on_their_card() {
+    let world = World::start();
+    let ada = world.ada();
+    let admin = Admin::of(&world.app, &ALL);
+    let card = || admin.get(&format!("/users/{ada}")).expect(200).json()["person"].clone();
+    assert_eq!(card()["lastSignIn"], Value::Null);
+    world.signed_in();
+    let seen = card()["lastSignIn"].clone();
+    assert_eq!(seen["method"], "oidc");
+    assert!(seen["at"].as_str().unwrap().starts_with("2026-01-02T03:04:"), "{seen}");
+}
+
+#[test]
 fn x46_all_sessions_of_a_provider_end_at_a_word() {
     let world = World::start();
     world.ada();
@@ -91,7 +104,7 @@ fn x47_a_second_identity_of_a_person_needs_an_administrator_and_ends_what_was_si
     assert_eq!(browser.whoami(), None);
     problem(&put(&json!({ "subject": "" })), 400);
     problem(&put(&json!({ "subject": "another", "issuer": "https://evil.example" })), 409);
-    problem(&admin.send("PUT", &format!("{path}/nobody"), Some(&json!({ "subject": "another" }))), 400);
+    problem(&admin.send("PUT", &format!("{path}/nobody"), Some(&json!({ "subject": "another" }))), 404);
     let _ = put(&json!({ "subject": "another" })).expect(204);
     assert_eq!(items(&admin, &path)[0]["by"], "administrator");
     world.signed_in();

@@ -59,7 +59,7 @@ fn who(cookie: &str) -> Request {
 }
 
 #[test]
-fn x9_no_request_that_begins_after_the_locks_answer_finds_a_session_of_a_thousand() {
+fn s143_x9_no_request_that_begins_after_the_locks_answer_finds_a_session_of_a_thousand() {
     let world = World::start();
     let ada = world.ada();
     for _ in 0..repeats(5, 100) {

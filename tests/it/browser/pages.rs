@@ -134,13 +134,18 @@ fn t13_h08_somebody_changes_how_they_are_reached_and_nothing_else_of_their_card(
     assert_eq!((&seen["phoneNumbers"], &seen["addresses"]), (&Value::Null, &Value::Null));
     // Not from elsewhere, not by a stranger, and no longer than a line.
     let form = Browser::form("/me/contact", &filled);
-    let _ = world.browser().send(form).expect(401);
+    assert_eq!(world.browser().send(form).expect(303).header("location"), Some("/login?return_to=/me"));
     let foreign = Request::new("POST", "/me/contact")
         .header("Content-Type", "application/x-www-form-urlencoded")
         .header("Origin", "https://evil.example")
         .body("work_phone=1");
     let _ = browser.send(foreign).expect(403);
     let _ = browser.post("/me/contact", &[("street", &"a".repeat(201))]).expect(409);
+    // What went wrong is told as a page to who is at one.
+    let told = browser.post("/me/contact", &[("country", "nowhere")]);
+    assert_eq!(told.header("content-type"), Some("text/html; charset=utf-8"), "{told:?}");
+    assert!(told.header("content-security-policy").is_some());
+    assert!(told.text().contains("That did not work"), "{}", told.text());
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn x11_x47_whoever_is_not_let_in_sees_one_page_and_the_administrator_the_reason(
 }
 
 #[test]
-fn x45_an_address_finds_nobody_unless_the_firm_allows_it_and_the_provider_verified_it() {
+fn d_x14_x45_an_address_finds_nobody_unless_the_firm_allows_it_and_the_provider_verified_it() {
     let claims = |verified: bool, email: &str| json!({ "email": email, "email_verified": verified });
     let policy = "link_by_email = true\ndomains = [\"acme.example\"]";
     for (lines, verified, email, found) in [

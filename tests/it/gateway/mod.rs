@@ -1,8 +1,9 @@
-//! What programs downstream get of somebody who is signed in: what `/auth/verify` decides and says (`verifying`), assertions and their keys (`keys`), and both behind
+//! What programs downstream get of somebody who is signed in: what `/auth/verify` decides and says (`verifying`), assertions and their keys (`keys`), what plugins add (`plugged`), and all of it behind
 //! the proxies that people use (`proxies`, with `proxy` and `echo`).
 
 mod echo;
 mod keys;
+mod plugged;
 mod proxies;
 mod proxy;
 mod verifying;
@@ -11,7 +12,7 @@ use jiff::SignedDuration;
 use rosterd::app::bootstrap::FIRST_TENANT;
 use rosterd::ids::ResourceId;
 use rosterd::jwt::{KeySet, Signed};
-use rosterd::roster::{Deed, Entered, Identity, Lifetimes, SignInEntry, SignInMethod, Way, Whose};
+use rosterd::roster::{Entered, Identity, Lifetimes, SignInEntry, SignInMethod, Whose};
 use serde_json::{Map, Value, json};
 
 use crate::support::bodies::user;
@@ -25,6 +26,8 @@ const IDENTITY: [&str; 5] =
 const PSA: &str = "urn:rosterd:scim:schemas:extension:psa:1.0:User";
 const LIFETIMES: Lifetimes =
     Lifetimes { idle: SignedDuration::from_hours(8), absolute: SignedDuration::from_hours(24) };
+
+const ISSUER: &str = "https://firm.okta.test";
 
 /// A firm with programs: one that sees everything there is to see, one that sees nothing and sends browsers to sign in, one that wants a permission, and one
 /// of another firm. People sign in by a provider.
@@ -98,24 +101,18 @@ fn id(text: &str) -> ResourceId {
     ResourceId::parse(text).unwrap()
 }
 
-/// Signs somebody in by our own means, and returns what the browser keeps.
+/// Signs somebody in, and returns what the browser keeps.
 fn sign_in(app: &TestApp, person: &str) -> String {
-    let (roster, person) = (app.roster(), id(person));
-    let operator = roster.operator(FIRST_TENANT, roster.request_id()).unwrap();
-    if roster.password_of_person(&operator, person).unwrap().is_none() {
-        let permit = roster.may(&operator, Deed::SetSignIn).unwrap();
-        roster.set_sign_in_method(&operator, permit, person, Some(Way::Password), false).unwrap();
-        roster.set_password(&operator, permit, person, "$argon2id$", false).unwrap();
-    }
-    let epoch = roster.password_of_person(&operator, person).unwrap().unwrap().epoch;
-    let whose = Whose::Password { person, epoch, second: None };
-    entered(app, whose, SignInMethod::Password).cookie.to_string()
+    let operator = app.roster().operator(FIRST_TENANT, app.roster().request_id()).unwrap();
+    app.roster().link(&operator, id(person), ("okta", ISSUER, person)).unwrap();
+    entered(app, person).cookie.to_string()
 }
 
-fn entered(app: &TestApp, whose: Whose<'_>, method: SignInMethod) -> Entered {
+/// Signs in whoever the provider's subject is linked to.
+fn entered(app: &TestApp, subject: &str) -> Entered {
     let entry = SignInEntry {
-        whose,
-        method,
+        whose: Whose::Identity(identity(subject)),
+        method: SignInMethod::Oidc,
         at: app.roster().current_time(),
         sid: None,
         acr: None,
@@ -129,14 +126,7 @@ fn entered(app: &TestApp, whose: Whose<'_>, method: SignInMethod) -> Entered {
 
 /// What the provider says of a subject.
 const fn identity(subject: &str) -> Identity<'_> {
-    Identity {
-        provider: "okta",
-        connection: None,
-        issuer: "https://firm.okta.test",
-        subject,
-        key: None,
-        email: None,
-    }
+    Identity { provider: "okta", connection: None, issuer: ISSUER, subject, key: None, email: None }
 }
 
 /// Asks about a program as a proxy does.

@@ -4,13 +4,9 @@ use serde_json::{Value, json};
 
 use super::echo::Echo;
 use super::proxy::{Make, Proxy};
-use super::{
-    COOKIE, FILE, FIRST_TENANT, IDENTITY, PSA, entered, firm, hire, id, identity, local, proven, published,
-    sign_in, with,
-};
+use super::{COOKIE, FILE, IDENTITY, PSA, firm, hire, local, proven, published, sign_in, with};
 use crate::support::bodies::{group, replace};
 use crate::support::{Answer, Client, Engine, Request, TestApp};
-use rosterd::roster::{SignInMethod, Whose};
 
 /// A program behind a proxy behind a daemon.
 struct World {
@@ -176,9 +172,7 @@ fn x9_a_provider_that_was_switched_off_opens_no_program_behind_a_proxy() {
     behind_each(FILE, |world| {
         let World { mut app, browser, echo, .. } = world;
         let ada = hire(&local(&app), "ada", &json!({}));
-        let operator = app.roster().operator(FIRST_TENANT, app.roster().request_id()).unwrap();
-        app.roster().link(&operator, id(&ada), ("okta", "https://firm.okta.test", "1")).unwrap();
-        let cookie = entered(&app, Whose::Identity(identity("1")), SignInMethod::Oidc).cookie.to_string();
+        let cookie = sign_in(&app, &ada);
         let _ = browser.send(&with(page("/"), &cookie)).expect(200);
         app.reload(&FILE.replace("client_authentication", "enabled = false\nclient_authentication"));
         let refused = browser.send(&with(page("/"), &cookie));

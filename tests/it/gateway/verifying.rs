@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 
 use rosterd::psa::locks::Authority;
-use rosterd::roster::{SignInMethod, Whose};
 use serde_json::{Value, json};
 
 use super::{
-    COOKIE, FILE, FIRST_TENANT, IDENTITY, PSA, ask, claims, entered, firm, hire, id, identity, local,
-    must_be_whole, reason, sign_in, verify, with,
+    COOKIE, FILE, FIRST_TENANT, IDENTITY, PSA, ask, claims, firm, hire, id, local, must_be_whole, reason,
+    sign_in, verify, with,
 };
 use crate::support::bodies::{add_members, group, replace};
 use crate::support::{Answer, Client, Engine, PUBLIC_URL, Request, TestApp};
+
+/// What ends a session of somebody, by their id.
+type End<'e> = (&'static str, &'e dyn Fn(&str));
 
 fn named(name: &str, more: Value) -> Value {
     let mut body = json!({ "schemas": [], "displayName": name });
@@ -174,15 +176,17 @@ fn x9_what_ends_a_session_ends_the_way_to_every_program_at_the_next_request() {
         let app = firm(engine);
         let local = local(&app);
         let operator = app.roster().operator(FIRST_TENANT, app.roster().request_id()).unwrap();
-        let ends: [(&str, &dyn Fn(&str)); 5] = [
+        let ends: [End<'_>; 5] = [
             ("an identity provider", &|ada| {
-                drop(local.patch(&format!("/Users/{ada}"), &replace("active", false)))
+                let _ = local.patch(&format!("/Users/{ada}"), &replace("active", false)).expect(200);
             }),
             ("an administrator", &|ada| {
-                app.roster().lock(&operator, id(ada), Authority::Admin, None).unwrap()
+                app.roster().lock(&operator, id(ada), Authority::Admin, None).unwrap();
             }),
             ("the end of everything", &|ada| app.roster().end_everything(&operator, id(ada)).unwrap()),
-            ("a removal", &|ada| drop(local.delete(&format!("/Users/{ada}")).expect(204))),
+            ("a removal", &|ada| {
+                let _ = local.delete(&format!("/Users/{ada}")).expect(204);
+            }),
             ("a night without a request", &|_| app.clock().advance(9 * 3600)),
         ];
         for (number, (what, end)) in ends.into_iter().enumerate() {
@@ -217,8 +221,7 @@ fn x9_a_provider_that_was_switched_off_opens_no_program() {
     let mut app = firm(Engine::Memory);
     let ada = hire(&local(&app), "ada", &json!({}));
     let operator = app.roster().operator(FIRST_TENANT, app.roster().request_id()).unwrap();
-    app.roster().link(&operator, id(&ada), ("okta", "https://firm.okta.test", "1")).unwrap();
-    let cookie = entered(&app, Whose::Identity(identity("1")), SignInMethod::Oidc).cookie.to_string();
+    let cookie = sign_in(&app, &ada);
     let _ = verify(&app, "psa", &cookie).expect(200);
     app.reload(&FILE.replace("client_authentication", "enabled = false\nclient_authentication"));
     assert_eq!(reason(&verify(&app, "psa", &cookie)), (401, "signed-out"));

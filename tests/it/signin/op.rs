@@ -124,6 +124,11 @@ impl Op {
         Self { server, state }
     }
 
+    /// Is known by another host than its usual name.
+    pub fn answer_at(&self, host: &str) {
+        self.state().base = format!("https://{host}:{}", self.server.port());
+    }
+
     /// What it is made to do.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
@@ -144,7 +149,7 @@ impl Op {
 
     /// Its issuer.
     pub fn issuer(&self) -> String {
-        self.server.url("")
+        self.state().base.clone()
     }
 
     /// Plays the browser and the person: who is sent here agrees, and is sent back with what this returns.
