@@ -42,11 +42,12 @@ fn world() -> Result<(TestApp, Certified), String> {
     let flags = [("server.public_url", ""), ("server.listen", listen.as_str())];
     let (secret, certificate) = (certified.root_file().with_file_name("secret"), certified.root_file());
     std::fs::write(&secret, certified.hello["secret"].as_str().unwrap()).unwrap();
+    let (shown, kept) = (certificate.to_str().unwrap(), secret.to_str().unwrap());
     let mut text = String::new();
     let _ = write!(
         text,
-        "[net]\nallow = [\"{HOST}:{}\"]\nca_file = {certificate:?}\n[[identity_providers]]\nname = \"okta\"\ntenant = \"main\"\ntitle = \"Acme\"\n\
-         issuer = {:?}\nclient_id = \"basic-rs\"\nclient_secret_file = {secret:?}\nconnection = \"idp\"\ndomains = [\"firm.example\"]\n",
+        "[net]\nallow = [\"{HOST}:{}\"]\nca_file = {shown:?}\n[[identity_providers]]\nname = \"okta\"\ntenant = \"main\"\ntitle = \"Acme\"\n\
+         issuer = {:?}\nclient_id = \"basic-rs\"\nclient_secret_file = {kept:?}\nconnection = \"idp\"\ndomains = [\"firm.example\"]\n",
         certified.hello["port"],
         certified.hello["issuer"].as_str().unwrap()
     );

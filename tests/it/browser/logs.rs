@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use rosterd::clock::{Clock as _, SystemClock};
 use serde_json::json;
 
 use super::Browser;
@@ -27,7 +27,7 @@ fn x61_no_token_code_state_or_cookie_is_in_the_log_of_a_daemon_that_tells_all() 
     let mut daemon = TestDaemon::start_with(&home, &[], |command| {
         command.arg("--config").arg(&file).env("ROSTERD_LOG__LEVEL", "trace");
     });
-    let second = Timestamp::now().as_second();
+    let second = SystemClock.now().as_second();
     op.state().claims =
         json!({ "iat": second, "exp": second + 300, "sid": "the-providers-session", "name": "Ada Lovelace" });
     let client = daemon.client();

@@ -37,7 +37,7 @@ pub(super) struct Field {
 pub(super) struct Codes<'a> {
     pub title: &'a str,
     pub text: &'a str,
-    pub codes: Vec<&'a str>,
+    pub all: Vec<&'a str>,
 }
 
 /// Who somebody is.

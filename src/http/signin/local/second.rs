@@ -131,7 +131,7 @@ pub async fn change(
     let shown = Codes {
         title: "Your second factor is on",
         text: "Keep these recovery codes where nobody else finds them. Each opens your account once when your device is lost. They are not shown again.",
-        codes: codes.0.iter().map(|code| code.as_str()).collect(),
+        all: codes.0.iter().map(|code| code.as_str()).collect(),
     };
     pages::page(StatusCode::OK, &shown)
 }
