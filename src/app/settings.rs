@@ -155,7 +155,7 @@ const PASSWORD_CHARACTERS_ADVISED: usize = 15;
 
 /// Warns where passwords may be short, and where mails are wanted that nobody sends.
 fn warn_of_sign_in(config: &Config) {
-    let everybody = [("".to_owned(), &config.sign_in)];
+    let everybody = [(String::new(), &config.sign_in)];
     let tenants = config.tenants.iter().map(|(name, tenant)| (format!("tenants.{name}."), &tenant.sign_in));
     for (above, sign_in) in everybody.into_iter().chain(tenants) {
         let characters = sign_in.password_characters_min;

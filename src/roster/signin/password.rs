@@ -145,7 +145,7 @@ impl Roster {
     pub fn password_of(&self, door: &Caller, login: &str) -> Result<Option<KnownPassword>, RosterError> {
         let snapshot = self.store.snapshot()?;
         match named(snapshot.as_ref(), door.tenant, login)? {
-            Some(stored) => self.known_password(snapshot.as_ref(), door, &stored),
+            Some(stored) => Self::known_password(snapshot.as_ref(), door, &stored),
             None => Ok(None),
         }
     }
@@ -158,13 +158,12 @@ impl Roster {
     ) -> Result<Option<KnownPassword>, RosterError> {
         let snapshot = self.store.snapshot()?;
         match snapshot.get(door.tenant, Address::user(id))? {
-            Some(stored) => self.known_password(snapshot.as_ref(), door, &stored),
+            Some(stored) => Self::known_password(snapshot.as_ref(), door, &stored),
             None => Ok(None),
         }
     }
 
     fn known_password(
-        &self,
         snapshot: &dyn Snapshot,
         door: &Caller,
         stored: &Stored,

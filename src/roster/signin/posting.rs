@@ -79,7 +79,7 @@ impl Roster {
                     next = Some(next.map_or(at, |next| next.min(at)));
                     break;
                 }
-                match self.letter(snapshot.as_ref(), (tenant, &name), id, now)? {
+                match Self::letter(snapshot.as_ref(), (tenant, &name), id, now)? {
                     Some(letter) => letters.push(letter),
                     None => self.clear_away(snapshot.as_ref(), tenant, &due.key, id)?,
                 }
@@ -90,7 +90,6 @@ impl Roster {
 
     /// Reads a letter as it is to be sent; `None` where it is not to be any more: it was dropped, its person has gone or is kept out, or has no address.
     fn letter(
-        &self,
         snapshot: &dyn Snapshot,
         (tenant, name): (TenantId, &str),
         id: Uuid,
