@@ -266,15 +266,8 @@ mod tests {
         let hasher = hasher((64, 1));
         let held = hasher.places.acquire_many(2).await.unwrap();
         let password = password("anything");
-        let flood = async {
-            let tries = (0..7).map(|_| hasher.try_password(&password, None));
-            let mut all = Vec::new();
-            for one in tries {
-                all.push(one);
-            }
-            futures_of(all, held).await
-        };
-        let mut came = flood.await;
+        let tries: Vec<_> = (0..7).map(|_| hasher.try_password(&password, None)).collect();
+        let mut came = futures_of(tries, held).await;
         came.sort_by_key(Result::is_ok);
         assert_eq!(came.iter().filter(|one| **one == Err(HashingError::Busy)).count(), 3);
         assert_eq!(came.iter().filter(|one| **one == Ok(Tried::Wrong)).count(), 4);
@@ -286,7 +279,7 @@ mod tests {
         tries: Vec<F>,
         held: tokio::sync::SemaphorePermit<'a>,
     ) -> Vec<Result<Tried, HashingError>> {
-        let mut tries: Vec<_> = tries.into_iter().map(|one| Box::pin(one)).collect();
+        let mut tries: Vec<_> = tries.into_iter().map(Box::pin).collect();
         let mut done: Vec<Option<Result<Tried, HashingError>>> = tries.iter().map(|_| None).collect();
         std::future::poll_fn(|context| {
             for (one, done) in tries.iter_mut().zip(&mut done) {

@@ -136,8 +136,8 @@ fn base32(bytes: &[u8]) -> Zeroizing<String> {
         let word = u64::from_be_bytes(word);
         let characters = chunk.len().saturating_mul(8).div_ceil(5);
         for place in 0..characters {
-            let shift = 35_usize.saturating_sub(place.saturating_mul(5));
-            let digit = usize::try_from((word >> shift) & 31).unwrap_or(0);
+            let shift = u32::try_from(35_usize.saturating_sub(place.saturating_mul(5))).unwrap_or(0);
+            let digit = usize::try_from(word.checked_shr(shift).unwrap_or(0) & 31).unwrap_or(0);
             text.extend(BASE32.get(digit).copied().map(char::from));
         }
     }
