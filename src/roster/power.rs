@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::error::RosterError;
 use super::locks::refuse_oneself;
-use super::rules::{Act, Draft};
+use super::rules::{Act, Before, Draft};
 use super::{Caller, rights};
 use crate::ids::{KindId, ResourceId};
 use crate::psa::catalogue::Level;
@@ -22,6 +22,8 @@ use crate::store::Snapshot;
 /// From which attributes a person's rights follow.
 const GIVES_RIGHTS: [&str; 5] = ["kind", "userTypes", "overrides", "license", "financialVisibility"];
 
+/// By what of their card somebody signs in, or is sent what signs them in.
+const OPENS: [&str; 2] = ["userName", "emails"];
 /// What of their own card everybody changes.
 const OWN_TO_CHANGE: [&str; 2] = ["phoneNumbers", "addresses"];
 
@@ -45,6 +47,11 @@ pub(super) fn check_person(
         return Ok(());
     }
     needs(&mine, if draft.before.is_none() { UsersCreate::KEY } else { UsersUpdate::KEY })?;
+    // Links are mailed to the address, and the login is what a password is tried for.
+    let opens = |before: Before<'_>| OPENS.iter().any(|name| before.kept.get(name) != draft.wanted.get(name));
+    if draft.at.id != me && draft.before.is_some_and(opens) {
+        check_takeover(snapshot, caller, draft.at.id, "change the address or the login of")?;
+    }
     if draft.before.is_some_and(|before| before.kept.is_active() != draft.wanted.is_active()) {
         refuse_oneself(Some(me), draft.at.id, "lock or unlock")?;
     }

@@ -2,10 +2,12 @@
 
 use rosterd::app::bootstrap::FIRST_TENANT;
 use rosterd::config::{Config, Environment, Sources};
-use rosterd::ids::TenantId;
+use rosterd::ids::{Address, KindId, TenantId};
 use rosterd::psa::locks::Authority;
-use rosterd::roster::{Command, Dead, Deed, LinkPurpose, NotProved, Refused, Reply, RosterError, Way, Whose};
-use serde_json::json;
+use rosterd::roster::{
+    Command, Dead, Deed, Edges, LinkPurpose, NotProved, Precondition, Refused, Reply, RosterError, Way, Whose,
+};
+use serde_json::{Value, json};
 
 use super::{
     HASH, LIFETIMES, OTHER, body, by_password, by_provider, death, door, enter, firm, follow, key, link,
@@ -291,6 +293,17 @@ fn t08_an_administrator_sets_anybodys_password_but_their_own_and_who_may_less_se
     };
     up(roster.set_password(&clerk, permit, ada, HASH, false));
     up(roster.clear_password(&clerk, permit, ada));
+    // Nor is what would be mailed to them led elsewhere.
+    let kind = roster.kinds().by_id(KindId::USER).unwrap().clone();
+    let moved = |id, name: &str, value: Value| {
+        let body = replace(name, value);
+        roster.patch(&clerk, &kind, Address::user(id), &Precondition::None, body, Edges::NONE).map(|_| ())
+    };
+    let elsewhere = || json!([{ "value": "eve@evil.example", "primary": true }]);
+    up(moved(ada, "emails", elsewhere()));
+    up(moved(ada, "userName", json!("eve2")));
+    moved(ada, "title", json!("Director")).unwrap();
+    moved(bob, "emails", json!([{ "value": "bob@acme.example", "primary": true }])).unwrap();
     up(roster.clear_second_factor(&clerk, permit, ada));
     up(roster.set_sign_in_method(&clerk, permit, ada, Some(Way::Password), true));
     // Also while the other is kept out.

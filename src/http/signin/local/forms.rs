@@ -34,7 +34,6 @@ pub(super) struct Field {
 /// Codes that are shown once.
 #[derive(Template)]
 #[template(path = "codes.html")]
-#[expect(clippy::struct_field_names, reason = "it is what the page calls them")]
 pub(super) struct Codes<'a> {
     pub title: &'a str,
     pub text: &'a str,
