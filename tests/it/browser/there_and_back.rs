@@ -189,6 +189,11 @@ fn d_x14_x45_an_address_finds_nobody_unless_the_firm_allows_it_and_the_provider_
         let answer = world.come_back(&mut world.browser());
         assert_eq!(answer.status == 303, found, "{lines} {verified} {email}");
     }
+    // Somebody has that very address, and the firm does not answer for its domain.
+    let world = World::with(policy);
+    world.person("ada@partner.example", "another-key");
+    world.op.state().claims = claims(true, "ada@partner.example");
+    let _ = world.come_back(&mut world.browser()).expect(403);
 }
 
 #[test]
