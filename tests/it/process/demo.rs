@@ -1,4 +1,4 @@
-//! The demonstration: what it shows survives kill -9, to the byte.
+//! The demonstration: what it shows survives kill -9, to the byte; and one signs in at its own provider.
 
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
@@ -6,11 +6,32 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 
 use super::PATIENCE;
+use crate::support::{Answer, Client, Request};
 
 fn demo(data: &std::path::Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
     command.args(["demo", "--data"]).arg(data).env_clear().stdin(Stdio::null());
     command
+}
+
+/// Signs in at the demo's own provider as the first whom it offers; returns My Account.
+fn signed_in_as_the_first(said: &str) -> String {
+    let address_in = |url: &str| -> (Client, String) {
+        let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+        (Client::new(host.parse().unwrap(), "").stranger(), format!("/{path}"))
+    };
+    let login = said.lines().map(str::trim).find(|line| line.ends_with("/login")).unwrap();
+    let (daemon, _) = address_in(login);
+    let cookie = |answer: &Answer| answer.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let there = daemon.send(&Request::new("GET", "/sso/demo/start?return_to=/me")).expect(303);
+    let (provider, asked) = address_in(there.header("location").unwrap());
+    let page = provider.send(&Request::new("GET", asked.as_str())).expect(200).text();
+    let subject = page.split("name=\"subject\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let chosen = format!("{}&subject={subject}", asked.split_once('?').unwrap().1);
+    let back = provider.send(&Request::new("POST", "/authorize").body(chosen)).expect(303);
+    let (_, callback) = address_in(back.header("location").unwrap());
+    let entered = daemon.send(&Request::new("GET", callback).header("Cookie", cookie(&there))).expect(303);
+    daemon.send(&Request::new("GET", "/me").header("Cookie", cookie(&entered))).expect(200).text()
 }
 
 #[test]
@@ -25,17 +46,19 @@ fn the_table_of_the_demo_is_the_same_to_the_byte_after_kill_9() {
         let (mut said, mut piece) = (Vec::new(), [0; 4096]);
         while let Ok(count @ 1..) = err.read(&mut piece) {
             said.extend(&piece[..count]);
-            if String::from_utf8_lossy(&said).contains("kill -9") {
-                let _ = found.send(());
+            let so_far = String::from_utf8_lossy(&said);
+            if so_far.contains("kill -9") {
+                let _ = found.send(so_far.into_owned());
             }
         }
         String::from_utf8(said).unwrap()
     });
     let printed = told.recv_timeout(PATIENCE);
+    let me = printed.as_ref().map(|said| signed_in_as_the_first(said));
     first.kill().unwrap();
     assert_eq!(first.wait().unwrap().signal(), Some(9));
     let said = listener.join().unwrap();
-    assert!(printed.is_ok(), "{said}");
+    assert!(me.is_ok_and(|page| page.contains("Ada Byron")), "{said}");
     let mut table = String::new();
     out.read_to_string(&mut table).unwrap();
     assert!(table.contains("grace.hopper@acme.example") && table.contains("Grace Murray"), "{table}");
