@@ -58,16 +58,18 @@ impl Face {
     /// Tells the face of a request.
     pub fn of_request<B>(request: &Request<B>, base_path: &str) -> Self {
         let path = request.uri().path();
-        let accept = || request.headers().get(header::ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
         match Self::of(path, base_path) {
-            Self::Plain if PAGES.contains(&first_segment(path)) && wants_page(accept()) => Self::Page,
+            Self::Plain if PAGES.contains(&first_segment(path)) && wants_page(request.headers()) => {
+                Self::Page
+            }
             face => face,
         }
     }
 }
 
 /// Tells whether somebody wants a page, as browsers say it.
-fn wants_page(accept: &[u8]) -> bool {
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
     accept.get(..ACCEPT_BYTES_MAX).unwrap_or(accept).windows(9).any(|part| part == b"text/html")
 }
 

@@ -1,7 +1,7 @@
 //! `/me` and `/session`: what somebody sees and does of their own (T13, H08).
 
 use axum::body::Body;
-use axum::extract::{FromRequestParts as _, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::browser::{Form, must_be_ours};
 use super::login::{HOME, parameter};
 use super::pages::{self, Account, Reached, Seen};
-use super::visit::{self, Visit};
+use super::visit::Visit;
 use crate::http::arrival::Arrival;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
@@ -75,12 +75,9 @@ pub async fn end_from_page(
     arrival: Arrival,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     must_be_ours(edge.desk(), &parts.headers)?;
-    if visit::find(&edge, &parts)?.is_none() {
-        return pages::see_other(WAY_IN);
-    }
-    let visit = Visit::from_request_parts(&mut parts, &edge).await?;
+    let Some(visit) = Visit::of(&edge, &arrival, &parts)? else { return pages::see_other(WAY_IN) };
     let form = Form::read(&arrival, &parts.headers, body).await?;
     let id = form.get("id").ok_or_else(|| Problem::bad_request("expected the field id"))?.to_owned();
     let person = visit.live.person;
@@ -100,12 +97,9 @@ pub async fn change_contact(
     arrival: Arrival,
     request: Request<Body>,
 ) -> Result<Response, Problem> {
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     must_be_ours(edge.desk(), &parts.headers)?;
-    if visit::find(&edge, &parts)?.is_none() {
-        return pages::see_other(WAY_IN);
-    }
-    let visit = Visit::from_request_parts(&mut parts, &edge).await?;
+    let Some(visit) = Visit::of(&edge, &arrival, &parts)? else { return pages::see_other(WAY_IN) };
     let form = Form::read(&arrival, &parts.headers, body).await?;
     let line = |name: &str| form.get(name).map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned);
     let contact = Contact {
@@ -123,12 +117,9 @@ pub async fn change_contact(
 }
 
 /// Shows My Account, or the way to sign in.
-pub async fn show(State(edge): State<Edge>, request: Request) -> Result<Response, Problem> {
-    let (mut parts, _) = request.into_parts();
-    if visit::find(&edge, &parts)?.is_none() {
-        return pages::see_other(WAY_IN);
-    }
-    let visit = Visit::from_request_parts(&mut parts, &edge).await?;
+pub async fn show(State(edge): State<Edge>, arrival: Arrival, request: Request) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let Some(visit) = Visit::of(&edge, &arrival, &parts)? else { return pages::see_other(WAY_IN) };
     let all = sessions(&edge, &visit).await?;
     let live = &visit.live;
     let notice = match parameter(parts.uri.query(), "done").as_deref() {

@@ -16,7 +16,7 @@ use super::visit;
 use crate::http::arrival::Arrival;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
-use crate::roster::{Caller, Entered, SignInEntry, SignInMethod, Turned, Whose};
+use crate::roster::{Caller, Entered, SignInEntry, SignInMethod, Turned, Whose, hex};
 use crate::signin::rp::{Ask, Callback, Demand, Prompt, Refusal, ReturnTo, ThirdParty, Verified};
 
 /// What a sign-in is begun for.
@@ -338,13 +338,4 @@ async fn said(arrival: &Arrival, parts: &Parts, body: Body) -> Result<Vec<u8>, P
         return Ok(browser::bytes(arrival, &parts.headers, body).await?.to_vec());
     }
     Ok(parts.uri.query().unwrap_or_default().as_bytes().to_vec())
-}
-
-fn hex(bytes: &[u8; 32]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

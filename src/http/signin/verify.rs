@@ -6,7 +6,7 @@
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{ACCEPT, LOCATION, WWW_AUTHENTICATE};
+use axum::http::header::{LOCATION, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,7 @@ use super::gateway::{App, IDENTITY, nobody};
 use super::visit::note_use;
 use crate::http::arrival::Arrival;
 use crate::http::edge::Edge;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, wants_page};
 use crate::signin::rp::ReturnTo;
 
 /// The field that says in a word why somebody was not let through.
@@ -25,8 +25,6 @@ const X_ROSTERD_LOGIN: HeaderName = HeaderName::from_static("x-rosterd-login");
 /// Fields in which proxies say which path was asked for.
 const FORWARDED_URI: [HeaderName; 2] =
     [HeaderName::from_static("x-forwarded-uri"), HeaderName::from_static("x-original-uri")];
-/// Longest `Accept` that is looked at.
-const ACCEPT_BYTES_MAX: usize = 1024;
 
 /// Decides, and always says every field that tells who somebody is.
 pub async fn verify(State(edge): State<Edge>, arrival: Arrival, request: Request) -> Response {
@@ -100,7 +98,7 @@ fn signed_out(edge: &Edge, app: &App, arrival: &Arrival, parts: &Parts) -> Resul
     let login = login_url(edge, app, arrival, parts);
     let login = HeaderValue::from_maybe_shared(login.into_bytes())
         .map_err(|_| Problem::internal("a place to sign in at that no header field can hold"))?;
-    if app.sends_to_sign_in && is_browser(parts) {
+    if app.sends_to_sign_in && wants_page(&parts.headers) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::FOUND;
         *response.headers_mut() = nobody();
@@ -116,13 +114,6 @@ fn signed_out(edge: &Edge, app: &App, arrival: &Arrival, parts: &Parts) -> Resul
 fn refused(code: &'static str) -> Problem {
     Problem::forbidden(format!("this program does not let you in: {code}"))
         .with(X_ROSTERD_REASON, HeaderValue::from_static(code))
-}
-
-/// Tells whether somebody wants a page.
-fn is_browser(parts: &Parts) -> bool {
-    let accept = parts.headers.get(ACCEPT).map(HeaderValue::as_bytes).unwrap_or_default();
-    let accept = accept.get(..ACCEPT_BYTES_MAX).unwrap_or(accept);
-    accept.windows(9).any(|part| part == b"text/html")
 }
 
 /// Where a browser signs in and goes on from there: to the program, at the path that a listed proxy says was asked for. The program's own URL is from

@@ -30,14 +30,20 @@ impl FromRequestParts<Edge> for Visit {
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
         let arrival = Arrival::from_request_parts(parts, edge).await?;
-        let found = find(edge, parts)?.ok_or_else(|| {
+        Self::of(edge, &arrival, parts)?.ok_or_else(|| {
             arrival.metrics().reject(Rejected::Unauthorized);
             Problem::new(StatusCode::UNAUTHORIZED, "nobody is signed in in this browser, or not any more")
-        })?;
-        let (key, live) = found;
+        })
+    }
+}
+
+impl Visit {
+    /// Looks who is signed in, for a page that has something to show to nobody as well.
+    pub fn of(edge: &Edge, arrival: &Arrival, parts: &Parts) -> Result<Option<Self>, Problem> {
+        let Some((key, live)) = find(edge, parts)? else { return Ok(None) };
         let caller = edge.roster().as_signed_in(&live, arrival.request_id)?;
         let place = arrival.enter(caller.tenant(), caller.connection())?;
-        Ok(Self { key, live, caller, _place: place })
+        Ok(Some(Self { key, live, caller, _place: place }))
     }
 }
 
