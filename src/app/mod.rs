@@ -152,7 +152,7 @@ impl Default for Rim {
 /// Opens the store that the configuration names, and the roster on it. Holds the data folder until dropped.
 pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError> {
     let writer = WriterOptions { queue_max: config.store.queue_max, ..WriterOptions::default() };
-    let store = open(&config.data.dir, &RedbOptions { cache_bytes: config.store.cache_bytes(), writer })?;
+    let store = open(&config.data.dir, &RedbOptions { writer, ..engine_options(config) })?;
     let roster = roster_on(Arc::new(store), rim);
     // Which tenants there are is looked at when they are served: the first is not made yet.
     if let Err(error) = roster.set_policies(policies(config)) {
@@ -169,8 +169,12 @@ pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError>
 
 /// Writes the store that the configuration names anew, without what was erased. Nobody may have the data folder open.
 pub fn compact(config: &Config) -> Result<Compacted, OpenError> {
-    let options = RedbOptions { cache_bytes: config.store.cache_bytes(), ..RedbOptions::default() };
-    compact::compact(&config.data.dir, &options)
+    compact::compact(&config.data.dir, &engine_options(config))
+}
+
+fn engine_options(config: &Config) -> RedbOptions {
+    let (cache_bytes, journal_bytes) = (config.store.cache_bytes(), config.store.journal_bytes());
+    RedbOptions { cache_bytes, journal_bytes, ..RedbOptions::default() }
 }
 
 /// Puts a roster on a store.
