@@ -25,6 +25,8 @@
 //! Knows nothing of HTTP, SCIM or JSON beyond carrying it.
 
 pub mod codec;
+#[cfg(feature = "redb")]
+pub mod disk;
 pub mod failpoints;
 pub mod folder;
 #[cfg(feature = "redb")]
@@ -37,6 +39,8 @@ pub mod memory;
 #[cfg(feature = "redb")]
 pub mod redb;
 pub mod seal;
+#[cfg(all(feature = "redb", any(test, feature = "testing")))]
+pub mod simulated;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
 pub mod unit;

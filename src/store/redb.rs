@@ -12,10 +12,9 @@
 //! did not flip the byte are not referenced, and a flipped byte that was not flushed is written and flushed anew by the
 //! reopening, before any page that it freed can be used again.
 
+mod backend;
 pub mod compact;
-mod disk;
 
-use std::fs::{File, OpenOptions};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -24,6 +23,7 @@ use std::sync::Arc;
 use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
 use super::StoreError;
+use super::disk::{Disk, DiskFile, SystemDisk};
 use super::failpoints::{Point, pass};
 use super::folder::{Folder, FolderError, WITH_JOURNAL, WITH_SUBJECTS};
 use super::journal::{Found, Journal, RowsOf, Tree};
@@ -117,7 +117,23 @@ fn journal(folder: &Path, options: &RedbOptions) -> Result<(Journal, Arc<dyn KvR
     let files = journal_files(&folder)?;
     folder.label()?;
     engine.folder = Some(folder);
-    unless_damaged(|| Journal::open(Box::new(engine), found, files, options.journal_bytes)).map_err(named)
+    let disk = Arc::clone(&engine.disk);
+    let opened =
+        unless_damaged(|| Journal::open(Box::new(engine), found, (disk, files), options.journal_bytes));
+    opened.map_err(named)
+}
+
+/// Opens a store on a disk that a test made up. What was set aside by the journal is written into the tree before a commit returns, so that a
+/// run with one caller can be played again.
+#[cfg(any(test, feature = "testing"))]
+pub fn on_disk(disk: &Arc<dyn Disk>, options: &RedbOptions) -> Result<KvStore, StoreError> {
+    let mut engine = Engine { disk: Arc::clone(disk), ..Engine::at(PathBuf::from(FILE), options) };
+    let found = unless_damaged(|| engine.find(false))?;
+    let files = (Arc::clone(disk), JOURNAL_FILES.map(PathBuf::from));
+    let (mut journal, state) =
+        unless_damaged(|| Journal::open(Box::new(engine), found, files, options.journal_bytes))?;
+    journal.keep_in_step();
+    KvStore::start(Box::new(journal), state, options.writer)
 }
 
 /// Looks for the journal's files; a folder of an earlier format gets them.
@@ -147,6 +163,7 @@ fn create(folder: &Folder, options: &RedbOptions) -> Result<(), OpenError> {
 }
 
 struct Engine {
+    disk: Arc<dyn Disk>,
     path: PathBuf,
     place: String,
     cache_bytes: usize,
@@ -159,7 +176,8 @@ struct Engine {
 impl Engine {
     fn at(path: PathBuf, options: &RedbOptions) -> Self {
         let place = path.display().to_string();
-        Self { path, place, cache_bytes: options.cache_bytes, database: None, folder: None }
+        let disk = Arc::new(SystemDisk);
+        Self { disk, path, place, cache_bytes: options.cache_bytes, database: None, folder: None }
     }
 
     fn database(&self) -> Result<&Database, StoreError> {
@@ -172,15 +190,13 @@ impl Engine {
         builder
     }
 
-    fn file(&self, write: bool) -> Result<File, StoreError> {
-        // The folder has made it; a file that has gone since must not be replaced by an empty one.
-        let opened = OpenOptions::new().read(true).write(write).open(&self.path);
-        opened.map_err(redb::Error::Io).map_err(failed)
+    fn file(&self, write: bool) -> Result<Arc<dyn DiskFile>, StoreError> {
+        self.disk.open(&self.path, write).map_err(redb::Error::Io).map_err(failed)
     }
 
     /// Refuses a file without a byte, which the engine would take for a new one: a new one gets its name when it is whole (R9).
     fn must_not_be_empty(&self) -> Result<(), StoreError> {
-        let length = self.file(false)?.metadata().map_err(redb::Error::Io).map_err(failed)?.len();
+        let length = self.file(false)?.length().map_err(redb::Error::Io).map_err(failed)?;
         if length == 0 { Err(StoreError::Corrupt("the file is empty".into())) } else { Ok(()) }
     }
 
@@ -213,8 +229,8 @@ impl Engine {
 
     /// Opens the file a second time, for reading only; also returns the number of the last batch that it holds.
     fn aside(&self) -> Result<(Arc<dyn KvRead>, u64), StoreError> {
-        let done = disk::Done::default();
-        let overlay = disk::Overlay::new(self.file(false)?, done.clone());
+        let done = backend::Done::default();
+        let overlay = backend::Overlay::new(self.file(false)?, done.clone());
         let overlay = overlay.map_err(redb::Error::Io).map_err(failed)?;
         let database = self.builder().create_with_backend(overlay).map_err(failed)?;
         let (open, applied) = (Open::of(&database)?, applied(&database)?);
@@ -273,7 +289,7 @@ impl KvEngine for Engine {
     fn reopen(&mut self) -> Result<Arc<dyn KvRead>, StoreError> {
         // The old one goes first: it holds the file's lock.
         drop(self.database.take());
-        let disk = disk::Disk::new(self.file(true)?, self.place.clone());
+        let disk = backend::Backend::new(self.file(true)?, self.place.clone());
         self.database = Some(self.builder().create_with_backend(disk).map_err(failed)?);
         // Makes the tables of a new file.
         self.write(&|_| Box::new(std::iter::empty()), None)?;
@@ -299,7 +315,7 @@ struct Open {
 
 /// A database over an overlay.
 struct Aside {
-    done: disk::Done,
+    done: backend::Done,
     _database: Database,
 }
 

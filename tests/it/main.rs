@@ -40,4 +40,5 @@ mod sessions;
 #[cfg(feature = "plugins")]
 mod shipped;
 mod signin;
+mod simulation;
 mod support;

@@ -3,14 +3,14 @@
 //! The file is made longer in steps, with zeros that are on the disk before a record is written over them: so the flush of a
 //! record has no metadata to write. Its length is therefore always whole steps, and another one says that somebody cut it (R9).
 
-use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::overlay::Overlay;
 use super::record::{self, BLOCK, HEADER, Header};
 use crate::store::StoreError;
+use crate::store::disk::{Disk, DiskFile};
 use crate::store::failpoints::{Point, pass};
 
 /// By how many bytes the file grows.
@@ -19,7 +19,7 @@ const STEP: usize = 1 << 20;
 /// A file that records are appended to.
 #[derive(Debug)]
 pub(super) struct JournalFile {
-    file: File,
+    file: Arc<dyn DiskFile>,
     path: PathBuf,
     /// Names the store to failpoints.
     place: String,
@@ -40,10 +40,9 @@ pub(super) struct Round {
 
 impl JournalFile {
     /// Opens a file that is there.
-    pub(super) fn open(path: &Path, place: &str) -> Result<Self, StoreError> {
-        let opened = OpenOptions::new().read(true).write(true).open(path);
-        let file = opened.map_err(|error| failed(path, &error))?;
-        let room = file.metadata().map_err(|error| failed(path, &error))?.len();
+    pub(super) fn open(disk: &dyn Disk, path: &Path, place: &str) -> Result<Self, StoreError> {
+        let file = disk.open(path, true).map_err(|error| failed(path, &error))?;
+        let room = file.length().map_err(|error| failed(path, &error))?;
         if !room.is_multiple_of(STEP as u64) {
             return Err(StoreError::Corrupt(format!(
                 "{} has {room} bytes, which is no multiple of {STEP}: it was cut, or something was added to it",
@@ -85,7 +84,7 @@ impl JournalFile {
     fn settle(&self, last_at: u64) -> Result<(), StoreError> {
         let length = usize::try_from(self.end - last_at).unwrap_or_default();
         let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, last_at).map_err(|error| self.failed(&error))?;
+        self.file.read(last_at, &mut bytes).map_err(|error| self.failed(&error))?;
         self.write(last_at, &bytes)?;
         self.flush()
     }
@@ -109,8 +108,8 @@ impl JournalFile {
 
     /// Gives back the room. What it held must be in the tree.
     pub(super) fn clear(&mut self) -> Result<(), StoreError> {
-        self.file.set_len(0).map_err(|error| self.failed(&error))?;
-        self.file.sync_all().map_err(|error| self.failed(&error))?;
+        self.file.set_length(0).map_err(|error| self.failed(&error))?;
+        self.file.sync().map_err(|error| self.failed(&error))?;
         (self.end, self.room) = (0, 0);
         Ok(())
     }
@@ -122,7 +121,7 @@ impl JournalFile {
 
     fn make_room(&mut self) -> Result<(), StoreError> {
         pass(Point::DiskWrite, &self.place).map_err(|error| self.failed(&error))?;
-        self.file.set_len(self.room + STEP as u64).map_err(|error| self.failed(&error))?;
+        self.file.set_length(self.room + STEP as u64).map_err(|error| self.failed(&error))?;
         // A file with a hole would need metadata at the flush of each record, and room that may be gone by then.
         self.write(self.room, &vec![0; STEP])?;
         self.flush()?;
@@ -132,12 +131,12 @@ impl JournalFile {
 
     fn write(&self, at: u64, bytes: &[u8]) -> Result<(), StoreError> {
         pass(Point::DiskWrite, &self.place).map_err(|error| self.failed(&error))?;
-        self.file.write_all_at(bytes, at).map_err(|error| self.failed(&error))
+        self.file.write(at, bytes).map_err(|error| self.failed(&error))
     }
 
     fn flush(&self) -> Result<(), StoreError> {
         pass(Point::DiskFlush, &self.place).map_err(|error| self.failed(&error))?;
-        self.file.sync_data().map_err(|error| self.failed(&error))
+        self.file.sync().map_err(|error| self.failed(&error))
     }
 
     /// Reads the header of a record that begins at a block.
@@ -146,14 +145,14 @@ impl JournalFile {
             return Ok(None);
         }
         let mut bytes = [0; HEADER];
-        self.file.read_exact_at(&mut bytes, at).map_err(|error| self.failed(&error))?;
+        self.file.read(at, &mut bytes).map_err(|error| self.failed(&error))?;
         Ok(Header::read(&bytes).filter(|header| header.taken() <= self.room - at))
     }
 
     /// Reads the changes of a record, if they are what was written.
     fn changes(&self, at: u64, header: &Header) -> Result<Option<Vec<u8>>, StoreError> {
         let mut changes = vec![0; header.length];
-        self.file.read_exact_at(&mut changes, at + HEADER as u64).map_err(|error| self.failed(&error))?;
+        self.file.read(at + HEADER as u64, &mut changes).map_err(|error| self.failed(&error))?;
         Ok(header.fits(&changes).then_some(changes))
     }
 

@@ -28,6 +28,7 @@ use self::file::JournalFile;
 use self::keeper::Keeper;
 use self::overlay::Overlay;
 use super::StoreError;
+use super::disk::Disk;
 use super::failpoints::{Point, pass};
 use super::kv::layer::Changed;
 use super::kv::{Changes, KvEngine, KvRead, Table};
@@ -46,6 +47,9 @@ pub(super) trait Tree: KvEngine {
     fn apply(&mut self, rows: &RowsOf<'_>, up_to: u64) -> Result<Arc<dyn KvRead>, StoreError>;
 }
 
+/// Where the two files are.
+type Places = (Arc<dyn Disk>, [PathBuf; 2]);
+
 /// How a tree was found.
 pub(super) struct Found {
     /// Its state.
@@ -61,7 +65,7 @@ pub(super) struct Journal {
     keeper: Keeper,
     place: String,
     files: [JournalFile; 2],
-    paths: [PathBuf; 2],
+    places: Places,
     /// Which file is appended to.
     current: usize,
     /// The number of the next batch.
@@ -72,6 +76,8 @@ pub(super) struct Journal {
     since: Instant,
     /// From how many bytes on it is set aside.
     round_bytes: usize,
+    /// Whether each commit waits for the keeper, and nothing depends on the time: for simulations.
+    in_step: bool,
 }
 
 impl Journal {
@@ -80,11 +86,11 @@ impl Journal {
     pub(super) fn open(
         tree: Box<dyn Tree>,
         Found { state, applied, failed }: Found,
-        paths: [PathBuf; 2],
+        places: Places,
         round_bytes: usize,
     ) -> Result<(Self, Arc<dyn KvRead>), StoreError> {
         let place = tree.place().to_owned();
-        let mut files = open_files(&paths, &place)?;
+        let mut files = open_files(&places, &place)?;
         let [first, second] = &mut files;
         let mut rounds = [(1, second.read(applied)?), (0, first.read(applied)?)];
         rounds.sort_by_key(|(_, round)| round.numbers.map_or(0, |(first, _)| first));
@@ -106,12 +112,13 @@ impl Journal {
             keeper,
             place,
             files,
-            paths,
+            places,
             current,
             next,
             fresh: newer.overlay,
             since: Instant::now(),
             round_bytes,
+            in_step: false,
         };
         let state = journal.state();
         Ok((journal, state))
@@ -130,7 +137,8 @@ impl Journal {
     /// Sets what is fresh aside, if it is time and the keeper is free; waits for the keeper where there is far too much of it.
     fn turn_over_if_due(&mut self) -> Result<(), StoreError> {
         let bytes = self.fresh.bytes().max(usize::try_from(self.file().length()).unwrap_or(usize::MAX));
-        let is_due = bytes >= self.round_bytes || self.since.elapsed() >= AGE_MAX;
+        let is_old = !self.in_step && self.since.elapsed() >= AGE_MAX;
+        let is_due = bytes >= self.round_bytes || is_old;
         if self.fresh.is_empty() || !is_due {
             return Ok(());
         }
@@ -140,7 +148,13 @@ impl Journal {
         if self.keeper.is_free() {
             self.turn_over();
         }
-        Ok(())
+        if self.in_step { self.keeper.wait_until_free() } else { Ok(()) }
+    }
+
+    /// Has each commit wait for the keeper from now on.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) const fn keep_in_step(&mut self) {
+        self.in_step = true;
     }
 
     /// Sets what is fresh aside, and goes on in the other file, which the keeper has freed.
@@ -181,7 +195,7 @@ impl KvEngine for Journal {
     fn reopen(&mut self) -> Result<Arc<dyn KvRead>, StoreError> {
         self.keeper.reopen(&self.fresh, self.next - 1)?;
         // What is in the files is in the tree, or was never acknowledged and is covered by the tree's number.
-        self.files = open_files(&self.paths, &self.place)?;
+        self.files = open_files(&self.places, &self.place)?;
         self.fresh = Overlay::default();
         Ok(self.state())
     }
@@ -214,9 +228,8 @@ impl Drop for Journal {
     }
 }
 
-fn open_files(paths: &[PathBuf; 2], place: &str) -> Result<[JournalFile; 2], StoreError> {
-    let [first, second] = paths;
-    Ok([JournalFile::open(first, place)?, JournalFile::open(second, place)?])
+fn open_files((disk, [first, second]): &Places, place: &str) -> Result<[JournalFile; 2], StoreError> {
+    Ok([JournalFile::open(&**disk, first, place)?, JournalFile::open(&**disk, second, place)?])
 }
 
 fn missing(place: &str, from: u64, to: u64) -> StoreError {

@@ -1,52 +1,51 @@
 //! The files under the engine: the real one, and one that is only read.
 
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
 use std::io;
 use std::ops::Bound;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{BackendError, StorageBackend};
 
+use crate::store::disk::DiskFile;
 use crate::store::failpoints::{Point, pass};
 
 /// A file, with failpoints before every write and flush.
 #[derive(Debug)]
-pub(super) struct Disk {
-    file: File,
+pub(super) struct Backend {
+    file: Arc<dyn DiskFile>,
     place: String,
 }
 
-impl Disk {
-    pub(super) fn new(file: File, place: String) -> Self {
+impl Backend {
+    pub(super) fn new(file: Arc<dyn DiskFile>, place: String) -> Self {
         Self { file, place }
     }
 }
 
-impl StorageBackend for Disk {
+impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+        self.file.length()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(out, offset)
+        self.file.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         pass(Point::DiskWrite, &self.place)?;
-        self.file.set_len(len)
+        self.file.set_length(len)
     }
 
     fn sync_data(&self) -> io::Result<()> {
         pass(Point::DiskFlush, &self.place)?;
-        self.file.sync_data()
+        self.file.sync()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         pass(Point::DiskWrite, &self.place)?;
-        self.file.write_all_at(data, offset)
+        self.file.write(offset, data)
     }
 
     fn close(&self) -> io::Result<()> {
@@ -55,11 +54,7 @@ impl StorageBackend for Disk {
 
     // The engine asks for the whole file only; the folder's lock keeps other daemons out already.
     fn try_lock_range(&self, _from: Bound<u64>, _to: Bound<u64>) -> Result<bool, BackendError> {
-        match self.file.try_lock() {
-            Ok(()) => Ok(true),
-            Err(TryLockError::WouldBlock) => Ok(false),
-            Err(TryLockError::Error(error)) => Err(BackendError::Io(error)),
-        }
+        self.file.try_lock().map_err(BackendError::Io)
     }
 
     fn unlock_range(&self, _from: Bound<u64>, _to: Bound<u64>) -> Result<(), BackendError> {
@@ -76,7 +71,7 @@ const BLOCK: usize = 4096;
 /// engine opens, recovers and reads the last committed state, and the file stays as it is.
 #[derive(Debug)]
 pub(super) struct Overlay {
-    file: File,
+    file: Arc<dyn DiskFile>,
     written: Mutex<Written>,
     done: Done,
 }
@@ -104,8 +99,8 @@ struct Written {
 }
 
 impl Overlay {
-    pub(super) fn new(file: File, done: Done) -> io::Result<Self> {
-        let len = file.metadata()?.len();
+    pub(super) fn new(file: Arc<dyn DiskFile>, done: Done) -> io::Result<Self> {
+        let len = file.length()?;
         Ok(Self { file, written: Mutex::new(Written { len, blocks: BTreeMap::new() }), done })
     }
 
@@ -116,16 +111,10 @@ impl Overlay {
     /// Reads a block of the file; what lies beyond its end is zero.
     fn block(&self, number: u64) -> io::Result<Box<[u8; BLOCK]>> {
         let mut block = Box::new([0; BLOCK]);
-        let mut rest = block.as_mut_slice();
-        let mut offset = number * BLOCK as u64;
-        while !rest.is_empty() {
-            let count = self.file.read_at(rest, offset)?;
-            if count == 0 {
-                break;
-            }
-            offset += count as u64;
-            rest = rest.get_mut(count..).unwrap_or_default();
-        }
+        let offset = number * BLOCK as u64;
+        let there = self.file.length()?.saturating_sub(offset).min(BLOCK as u64);
+        let there = usize::try_from(there).unwrap_or(BLOCK);
+        self.file.read(offset, block.get_mut(..there).unwrap_or_default())?;
         Ok(block)
     }
 }
@@ -158,7 +147,7 @@ impl StorageBackend for Overlay {
             rest = later;
             match written.blocks.get(&number).and_then(|block| block.get(within..within + count)) {
                 Some(bytes) => part.copy_from_slice(bytes),
-                None => self.file.read_exact_at(part, number * BLOCK as u64 + within as u64)?,
+                None => self.file.read(number * BLOCK as u64 + within as u64, part)?,
             }
         }
         Ok(())
@@ -205,6 +194,7 @@ impl StorageBackend for Overlay {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::os::unix::fs::FileExt;
 
     use super::*;
 
@@ -213,7 +203,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         let before: Vec<u8> = (0..=255).cycle().take(10_000).collect();
         file.write_all(&before).unwrap();
-        let overlay = Overlay::new(file.try_clone().unwrap(), Done::default()).unwrap();
+        let overlay = Overlay::new(Arc::new(file.try_clone().unwrap()), Done::default()).unwrap();
         let mut expected = before.clone();
         expected[4000..4200].fill(0xee);
         overlay.write(4000, &[0xee; 200]).unwrap();
