@@ -36,6 +36,7 @@ use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Webhook};
 use crate::doctor::Doctor;
+use crate::http::admin::archive::ArchiveDesk;
 use crate::http::admin::desk::{PluginDesk, ReloadAnswer};
 use crate::http::body::Bodies;
 use crate::http::drain::Drain;
@@ -60,8 +61,9 @@ use crate::requests::{Requests, SecretNames};
 use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
 use crate::signin::local::Hasher;
 use crate::signin::vault::Vault;
+use crate::store::fill::Fill;
 use crate::store::redb::compact::{self, Compacted};
-use crate::store::redb::{OpenError, RedbOptions, open};
+use crate::store::redb::{self, OpenError, RedbOptions, open};
 use crate::store::writer::WriterOptions;
 use crate::store::{State, Store};
 use measure::Reloads;
@@ -165,6 +167,13 @@ pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError>
         Err(error) => tracing::error!(%error, "records of an earlier build were not given index entries"),
     }
     Ok(roster)
+}
+
+/// Opens an empty store of the engine that the configuration names, to be filled from a copy that `source` tells from others; or one that was being
+/// filled from it.
+pub fn open_to_fill(config: &Config, source: &str) -> Result<Fill, OpenError> {
+    let options = RedbOptions { cache_bytes: config.store.cache_bytes(), ..RedbOptions::default() };
+    redb::fill(&config.data.dir, source, &options)
 }
 
 /// Writes the store that the configuration names anew, without what was erased. Nobody may have the data folder open.
@@ -328,6 +337,7 @@ impl Daemon {
             doctor,
             feed,
             plugin_desk,
+            ArchiveDesk::new(config.store.engine.name()),
             Arc::clone(&metrics),
             ready,
             drain.clone(),

@@ -24,6 +24,15 @@ pub enum Engine {
     Redb,
 }
 
+impl Engine {
+    /// Returns its name, as the settings have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Redb => "redb",
+        }
+    }
+}
+
 impl Store {
     /// Returns the size of the page cache in bytes.
     pub fn cache_bytes(&self) -> usize {

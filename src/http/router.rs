@@ -9,6 +9,7 @@ use axum::{Extension, Router};
 
 use super::access::{self, EVALUATION, EVALUATIONS};
 use super::admin;
+use super::admin::archive::{ARCHIVE_PATH, ArchiveDesk};
 use super::admin::desk::{PLUGINS_PATH, PluginDesk};
 use super::admin::endpoint::Frame;
 use super::drain::Drain;
@@ -65,8 +66,8 @@ pub const PUBLIC: [&str; 39] = [
 ];
 
 /// The templates that the admin listener and the admin socket add, beside the endpoints of the API (`admin::list`).
-pub const ADMIN: [&str; 5] =
-    ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks", PLUGINS_PATH];
+pub const ADMIN: [&str; 6] =
+    ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks", PLUGINS_PATH, ARCHIVE_PATH];
 
 /// Lists every template of every listener.
 pub fn templates() -> Vec<&'static str> {
@@ -132,6 +133,7 @@ pub fn admin_socket(
     doctor: Arc<Doctor>,
     feed: Arc<Feed>,
     plugins: PluginDesk,
+    archive: ArchiveDesk,
     metrics: Arc<Metrics>,
     ready: AskReadiness,
     drain: Drain,
@@ -143,6 +145,8 @@ pub fn admin_socket(
         .route("/admin/v1/webhooks", post(admin::webhooks))
         .route(PLUGINS_PATH, post(admin::desk::order))
         .layer(Extension(plugins))
+        .route(ARCHIVE_PATH, post(admin::archive::stream))
+        .layer(Extension(archive))
         .layer(DefaultBodyLimit::disable())
         .with_state(edge.clone())
         .merge(api(edge, doctor, feed, drain.clone(), Door::Socket))

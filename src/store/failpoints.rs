@@ -20,10 +20,22 @@ pub enum Point {
     PublishBefore,
     /// After readers see it, before anybody is told.
     AnswerBefore,
+    /// Before a file that is whole takes its name.
+    RenameBefore,
+    /// After it has, before the folder is flushed.
+    RenameAfter,
+    /// Before the folder's label is written.
+    LabelBefore,
+    /// After it is durable.
+    LabelAfter,
+    /// Before rows are copied into a store that is being filled.
+    FillBefore,
+    /// When they are durable.
+    FillAfter,
 }
 
 impl Point {
-    /// Every point, in order.
+    /// The points that a batch passes, in order.
     pub const ALL: [Self; 6] = [
         Self::AppendBefore,
         Self::CommitBefore,
@@ -31,6 +43,16 @@ impl Point {
         Self::DiskFlush,
         Self::PublishBefore,
         Self::AnswerBefore,
+    ];
+
+    /// The points that are passed where files are made, moved and labelled, and a store is filled.
+    pub const STEPS: [Self; 6] = [
+        Self::RenameBefore,
+        Self::RenameAfter,
+        Self::LabelBefore,
+        Self::LabelAfter,
+        Self::FillBefore,
+        Self::FillAfter,
     ];
 
     /// The point's name in the environment.
@@ -42,6 +64,12 @@ impl Point {
             Self::DiskFlush => "disk.flush",
             Self::PublishBefore => "publish.before",
             Self::AnswerBefore => "answer.before",
+            Self::RenameBefore => "rename.before",
+            Self::RenameAfter => "rename.after",
+            Self::LabelBefore => "label.before",
+            Self::LabelAfter => "label.after",
+            Self::FillBefore => "fill.before",
+            Self::FillAfter => "fill.after",
         }
     }
 }
@@ -205,7 +233,7 @@ mod armed {
             let (name, rest) = item.split_once('=')?;
             let (rest, path) = rest.split_once('?').map_or((rest, None), |(rest, path)| (rest, Some(path)));
             let (fault, spared) = rest.split_once('@').unwrap_or((rest, "0"));
-            let point = Point::ALL.into_iter().find(|point| point.name() == name)?;
+            let point = Point::ALL.into_iter().chain(Point::STEPS).find(|point| point.name() == name)?;
             let fault = match fault {
                 "error" => Fault::Error,
                 "full" => Fault::Full,

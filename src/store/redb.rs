@@ -24,6 +24,7 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
 use super::StoreError;
 use super::failpoints::{Point, pass};
+use super::fill::Fill;
 use super::folder::{Folder, FolderError, WITH_SUBJECTS};
 use super::kv::{self, Changes, KvEngine, KvRead, KvRow, KvStore, Table, Visit};
 use super::writer::WriterOptions;
@@ -105,6 +106,19 @@ pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError>
     folder.label()?;
     engine.folder = Some(folder);
     Ok((Box::new(engine), state))
+}
+
+/// Opens a folder to be filled from a copy, which `source` tells from others (`store::fill`).
+pub fn fill(folder: &Path, source: &str, options: &RedbOptions) -> Result<Fill, OpenError> {
+    let folder = Folder::open_to_fill(folder, source)?;
+    if !folder.has(FILE)? {
+        create(&folder, options)?;
+    }
+    let mut engine = Engine::at(folder.path(FILE), options);
+    let named = |why| OpenError::Engine { path: folder.path(FILE), why };
+    engine.must_not_be_empty().map_err(named)?;
+    let state = unless_damaged(|| engine.reopen()).map_err(named)?;
+    Ok(Fill::new(Box::new(engine), state, Box::new(folder), source))
 }
 
 /// Makes an empty database under another name first: one that was half made when the power went is no database.

@@ -4,21 +4,13 @@
 //! written anew from the tables has none of them, and no free pages either. The new file takes the old one's name only when it is whole,
 //! durable, and holds what the old one held.
 
-use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
-
-use sha2::{Digest, Sha256};
 
 use super::{Engine, FILE, NEW_FILE, OpenError, RedbOptions, unless_damaged};
 use crate::store::StoreError;
 use crate::store::folder::{Folder, FolderError};
-use crate::store::kv::{Changes, KvEngine, KvRead, Table};
-
-/// Bytes that are written in one transaction.
-const BYTES_AT_ONCE: usize = 16 << 20;
-/// Greater than every key: the writer's own begins with four of these, and goes on with a letter.
-const END: [u8; 8] = [u8::MAX; 8];
+use crate::store::kv::KvEngine;
+use crate::store::kv::copy::{BYTES_AT_ONCE, TABLES, digest, some};
 
 /// What writing anew came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +46,10 @@ fn rewrite(mut old: Engine, mut new: Engine) -> Result<(u64, u64), StoreError> {
     let before = std::fs::metadata(&old.path).map_or(0, |found| found.len());
     let from = unless_damaged(|| old.reopen())?;
     drop(unless_damaged(|| new.reopen())?);
-    for table in [Table::Documents, Table::Small] {
+    for table in TABLES {
         let mut at = Vec::new();
         loop {
-            let (changes, last) = some(from.as_ref(), table, &at)?;
+            let (changes, last) = some(from.as_ref(), table, &at, BYTES_AT_ONCE)?;
             let Some(last) = last else { break };
             drop(new.commit(&changes)?);
             at = last;
@@ -72,36 +64,7 @@ fn rewrite(mut old: Engine, mut new: Engine) -> Result<(u64, u64), StoreError> {
             "the new file does not hold what the old one holds; it was not taken".into(),
         ));
     }
-    Ok((before, ours.1))
-}
-
-/// Gathers rows from a key on, and says which was the last; `None` where there are none.
-fn some(from: &dyn KvRead, table: Table, at: &[u8]) -> Result<(Changes, Option<Vec<u8>>), StoreError> {
-    let (mut changes, mut last, mut bytes) = (Changes::default(), None, 0_usize);
-    from.scan(table, at, &END, &mut |key, value| {
-        bytes = bytes.saturating_add(key.len()).saturating_add(value.len());
-        changes.set(table, key.to_vec(), Some(Arc::from(value)));
-        last = Some(key.to_vec());
-        Ok(if bytes < BYTES_AT_ONCE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-    })?;
-    Ok((changes, last))
-}
-
-/// Digests every row of both tables, and counts them.
-fn digest(state: &dyn KvRead) -> Result<([u8; 32], u64), StoreError> {
-    let (mut hash, mut rows) = (Sha256::new(), 0_u64);
-    for (table, name) in [(Table::Documents, 0_u8), (Table::Small, 1)] {
-        state.scan(table, &[], &END, &mut |key, value| {
-            rows += 1;
-            hash.update([name]);
-            for part in [key, value] {
-                hash.update((part.len() as u64).to_be_bytes());
-                hash.update(part);
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-    }
-    Ok((hash.finalize().into(), rows))
+    Ok((before, ours.rows))
 }
 
 #[cfg(test)]
