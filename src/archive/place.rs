@@ -1,8 +1,8 @@
 //! A file that gets its name when it is whole: written under another, flushed, read back, and only then renamed.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -89,6 +89,8 @@ fn open(path: &Path) -> Result<File, Option<io::Error>> {
         Err(TryLockError::WouldBlock) => return Err(None),
         Err(TryLockError::Error(error)) => return Err(Some(error)),
     }
+    // One that another made beforehand may be open to others.
+    file.set_permissions(Permissions::from_mode(FILE_MODE)).map_err(Some)?;
     file.set_len(0).map_err(Some)?;
     Ok(file)
 }

@@ -22,6 +22,9 @@ pub struct Store {
 pub enum Engine {
     /// The embedded default.
     Redb,
+    /// Another embedded one, with a warning.
+    #[cfg(feature = "sled")]
+    Sled,
 }
 
 impl Engine {
@@ -29,6 +32,8 @@ impl Engine {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Redb => "redb",
+            #[cfg(feature = "sled")]
+            Self::Sled => "sled",
         }
     }
 }

@@ -22,6 +22,8 @@ const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
 /// How a label begins that says that the folder is being filled. Builds that do not know it refuse the folder.
 const FILLING: &str = "filling";
+/// What the engines call their data.
+const ENGINES: [(&str, &str); 2] = [("redb", "roster.redb"), ("sled", "roster.sled")];
 /// How the names of engines' files begin.
 const OF_ENGINES: &str = "roster.";
 /// More than a holder's line or a format's number takes.
@@ -92,6 +94,20 @@ pub enum FolderError {
         path: PathBuf,
         /// What is there.
         found: String,
+    },
+    /// Another engine made it.
+    #[error(
+        "the data folder {} holds a store of {found}, and {expected} was asked for; set store.engine = \"{found}\", or take everything to an empty \
+         folder: rosterd store export with the one engine, rosterd store import with the other",
+        path.display()
+    )]
+    Anothers {
+        /// The folder.
+        path: PathBuf,
+        /// The engine that was asked for.
+        expected: &'static str,
+        /// The engine that made it.
+        found: &'static str,
     },
     /// The disk refused.
     #[error("cannot {doing} {}: {why}", path.display())]
@@ -210,6 +226,16 @@ impl Folder {
             false if self.label.is_some() => Err(FolderError::Lost { path: self.path(name) }),
             found => Ok(found),
         }
+    }
+
+    /// Refuses a folder that holds data of another engine than this one.
+    pub fn must_not_be_anothers(&self, engine: &'static str) -> Result<(), FolderError> {
+        for (found, name) in ENGINES {
+            if found != engine && self.has(name)? {
+                return Err(FolderError::Anothers { path: self.path.clone(), expected: engine, found });
+            }
+        }
+        Ok(())
     }
 
     /// Labels the folder, durably. Called when everything is there.

@@ -3,7 +3,7 @@
 //! Read in this order: [`mod@unit`] (what is written at once), [`log`] (a tenant's history), this file (the traits),
 //! [`codec`] (bytes of a record), [`seal`] (checksums), [`kv`] (the contract over an ordered key-value engine: the one place
 //! that knows the key layout, and `kv::check` for everything held twice), [`writer`] (group commit), `watched` (who is told of commits), `redb` (the embedded
-//! default) [`folder`] (its place on disk), and `fill` (a store that is filled from a copy). For tests: `memory` (a simple second opinion), `suite` (what every store must
+//! default), `sled` (an engine that one may choose instead) [`folder`] (its place on disk), and `fill` (a store that is filled from a copy). For tests: `memory` (a simple second opinion), `suite` (what every store must
 //! pass), `failpoints` (faults on demand).
 //!
 //! # The contract
@@ -38,6 +38,8 @@ pub mod memory;
 #[cfg(feature = "redb")]
 pub mod redb;
 pub mod seal;
+#[cfg(feature = "sled")]
+pub mod sled;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
 pub mod unit;

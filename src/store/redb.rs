@@ -36,6 +36,8 @@ const SMALL: Definition = TableDefinition::new("small");
 const FILE: &str = "roster.redb";
 /// Its name until it is whole.
 const NEW_FILE: &str = "roster.redb.new";
+/// The engine's name, as the settings have it.
+pub(super) const NAME: &str = "redb";
 
 /// How the engine is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +95,7 @@ type Opened = (Box<dyn KvEngine>, Arc<dyn KvRead>);
 /// Opens the engine alone, without a writer in front of it.
 pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError> {
     let mut folder = Folder::open(folder)?;
+    folder.must_not_be_anothers(NAME)?;
     if !folder.has_its(FILE)? {
         create(&folder, options)?;
     }
@@ -111,6 +114,7 @@ pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError>
 /// Opens a folder to be filled from a copy, which `source` tells from others (`store::fill`).
 pub fn fill(folder: &Path, source: &str, options: &RedbOptions) -> Result<Fill, OpenError> {
     let folder = Folder::open_to_fill(folder, source)?;
+    folder.must_not_be_anothers(NAME)?;
     if !folder.has(FILE)? {
         create(&folder, options)?;
     }
@@ -304,7 +308,7 @@ impl KvRead for Open {
 }
 
 /// Reads, and makes an error of a panic: at some damage the engine panics instead of saying what it found (R9).
-fn unless_damaged<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub(super) fn unless_damaged<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     // Whoever reads learns that it failed and uses nothing of it, so nobody sees what the panic left half done.
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(StoreError::Corrupt("the engine came upon a page that makes no sense and panicked".into()))

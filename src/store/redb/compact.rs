@@ -26,6 +26,7 @@ pub struct Compacted {
 /// Writes the database of a folder anew. Nobody else may have the folder open.
 pub fn compact(path: &Path, options: &RedbOptions) -> Result<Compacted, OpenError> {
     let folder = Folder::open(path)?;
+    folder.must_not_be_anothers(super::NAME)?;
     let place = folder.path(FILE);
     if !folder.has_its(FILE)? {
         return Err(FolderError::Lost { path: place }.into());
