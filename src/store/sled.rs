@@ -123,8 +123,9 @@ impl Engine {
     }
 
     fn open(&self) -> Result<Db, StoreError> {
-        let config =
-            sled::Config::new().path(&self.path).cache_capacity(u64::try_from(self.cache_bytes).unwrap_or(u64::MAX));
+        let config = sled::Config::new()
+            .path(&self.path)
+            .cache_capacity(u64::try_from(self.cache_bytes).unwrap_or(u64::MAX));
         let mut attempt = 1;
         loop {
             match config.open() {
@@ -232,7 +233,9 @@ impl Drop for Engine {
 fn number_in(db: &Db) -> Result<u64, StoreError> {
     let Some(bytes) = db.get(NUMBER).map_err(failed)? else { return Ok(0) };
     let bytes = bytes.as_ref().try_into();
-    bytes.map(u64::from_be_bytes).map_err(|_| StoreError::Corrupt("the number of the last commit makes no sense".into()))
+    bytes
+        .map(u64::from_be_bytes)
+        .map_err(|_| StoreError::Corrupt("the number of the last commit makes no sense".into()))
 }
 
 /// Turns what the engine says into what is to be done.

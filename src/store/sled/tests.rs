@@ -11,7 +11,10 @@ use crate::store::suite::fixture::{T, everything, ok, person, put, see, user};
 use crate::store::{Outcome, Seq, State, Store, redb};
 
 fn options() -> SledOptions {
-    SledOptions { cache_bytes: 1 << 20, writer: WriterOptions { queue_max: 4, pause: Duration::from_millis(1) } }
+    SledOptions {
+        cache_bytes: 1 << 20,
+        writer: WriterOptions { queue_max: 4, pause: Duration::from_millis(1) },
+    }
 }
 
 fn insist(store: &dyn Store, number: u32) -> Seq {
@@ -126,7 +129,11 @@ fn r8_an_error_at_any_point_is_told_and_overcome_on_sled() {
         if point == Point::DiskFlush {
             armed.wait_until_struck(3);
             assert_eq!(store.health().state, State::Poisoned);
-            assert_eq!(everything(&*see(&store), T), before, "reading goes on, without what was not acknowledged");
+            assert_eq!(
+                everything(&*see(&store), T),
+                before,
+                "reading goes on, without what was not acknowledged"
+            );
         }
         drop(armed);
         insist(&store, 3);
@@ -162,7 +169,8 @@ fn a_folder_of_another_engine_is_refused_and_told_what_to_do() {
     let home = tempfile::tempdir().unwrap();
     drop(redb::open(home.path(), &redb::RedbOptions::default()).unwrap());
     let refused = open(home.path(), &options()).map(drop).unwrap_err().to_string();
-    let parts = ["holds a store of redb", "store.engine = \"redb\"", "rosterd store export", "rosterd store import"];
+    let parts =
+        ["holds a store of redb", "store.engine = \"redb\"", "rosterd store export", "rosterd store import"];
     assert!(parts.iter().all(|part| refused.contains(part)), "{refused}");
 }
 
