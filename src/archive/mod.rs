@@ -80,6 +80,7 @@ impl Header {
     fn must_be_known(self) -> Result<Self, ArchiveError> {
         match self.layout {
             1..=FORMAT => Ok(self),
+            0 => Err(damaged(0, "expected a layout from 1 on, found 0")),
             found => Err(ArchiveError::Newer { what: "layout of rows", found, known: FORMAT }),
         }
     }

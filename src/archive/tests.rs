@@ -210,3 +210,140 @@ fn a_file_gets_its_name_when_it_was_read_back_and_never_anothers() {
     assert!(matches!(refused, Err(Refusal::Exists(_))));
     assert_eq!(std::fs::read(&late).unwrap(), b"mine");
 }
+
+#[test]
+fn r35_the_seeds_hold_files_that_are_good() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/backup");
+    for (name, shape, rows) in [
+        ("empty", Shape::Backup, 0),
+        ("one", Shape::Backup, 1),
+        ("ten", Shape::Backup, 10),
+        ("two_frames", Shape::Backup, 10),
+        ("pressed", Shape::Backup, 1),
+        ("lines_empty", Shape::Lines, 0),
+        ("lines", Shape::Lines, 3),
+    ] {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        assert_eq!(verified(&bytes, shape).unwrap().digest.rows, rows, "{name}");
+    }
+    let refused = |name: &str| {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        let shape = if name.starts_with("lines") { Shape::Lines } else { Shape::Backup };
+        verified(&bytes, shape).map(drop).unwrap_err().to_string()
+    };
+    for (name, part) in [
+        ("bomb", "cannot be stored in"),
+        ("huge_length", "expected a length of at most"),
+        ("swapped", "out of its order"),
+        ("count", "expected 2 rows, found 1"),
+        ("tail", "something follows"),
+        ("table_7", "not made of rows"),
+        ("layout_0", "found 0"),
+        ("layout_9999", "use the newer build"),
+        ("lines_last_spaced", "SHA-256"),
+        ("lines_base64", "expected base64"),
+    ] {
+        assert!(refused(name).contains(part), "{name}: {}", refused(name));
+    }
+}
+
+/// Files that builds which were released have written, by the layout of their rows.
+const RELEASED: [(u32, &[u8], &[u8]); 1] =
+    [(3, include_bytes!("golden/layout-3.backup"), include_bytes!("golden/layout-3.jsonl"))];
+
+/// Makes the files of a new layout: run once, with ROSTERD_TEST_WRITE=golden, when a build of that layout is released.
+fn write_golden() {
+    let home = tempfile::tempdir().unwrap();
+    let store = world(home.path(), 3);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/archive/golden");
+    for (shape, ending) in [(Shape::Backup, "backup"), (Shape::Lines, "jsonl")] {
+        std::fs::write(folder.join(format!("layout-{FORMAT}.{ending}")), written(&store, shape)).unwrap();
+    }
+}
+
+#[test]
+fn r12_a_file_of_every_released_layout_fills_a_folder_with_everything() {
+    if std::env::var_os("ROSTERD_TEST_WRITE").is_some_and(|what| what == "golden") {
+        write_golden();
+    }
+    let home = tempfile::tempdir().unwrap();
+    let expected = everything(&*see(&world(&home.path().join("now"), 3)), T);
+    for (layout, backup, lines) in RELEASED {
+        for (shape, bytes) in [(Shape::Backup, backup), (Shape::Lines, lines)] {
+            assert_eq!(verified(bytes, shape).unwrap().header.layout, layout);
+            let new = home.path().join(format!("{layout}-{}", shape.name()));
+            assert_eq!(restored(&new, bytes, shape).findings, []);
+            assert_eq!(everything(&*see(&open(&new, &options()).unwrap()), T), expected);
+        }
+    }
+}
+
+#[test]
+fn r12_a_file_of_an_earlier_layout_gets_what_that_did_not_have() {
+    let home = tempfile::tempdir().unwrap();
+    let store = world(&home.path().join("old"), 8);
+    // As format 2 had it: entries of the history are not found by what they are about.
+    let older = Header { layout: 2, ..header() };
+    let mut bytes = Vec::new();
+    let mut writer = frames::Writer::begin(&mut bytes, &older).unwrap();
+    let mut left_out = 0;
+    crate::store::kv::copy::each(&*store.rows().unwrap(), &mut |table, key, value| {
+        if table == Table::Small && key[4] == b'a' {
+            left_out += 1;
+        } else {
+            writer.row(table, key, value).unwrap();
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    })
+    .unwrap();
+    writer.finish().unwrap();
+    assert_eq!(left_out, 8);
+    let new = home.path().join("new");
+    assert_eq!(restored(&new, &bytes, Shape::Backup).findings, []);
+    let again = open(&new, &options()).unwrap();
+    assert_eq!(digest(&*again.rows().unwrap()).unwrap(), digest(&*store.rows().unwrap()).unwrap());
+}
+
+#[test]
+fn what_did_not_fit_in_the_old_store_is_restored_as_it_was_and_named() {
+    let home = tempfile::tempdir().unwrap();
+    let store = world(&home.path().join("old"), 2);
+    let mut bytes = Vec::new();
+    let mut writer = frames::Writer::begin(&mut bytes, &header()).unwrap();
+    crate::store::kv::copy::each(&*store.rows().unwrap(), &mut |table, key, value| {
+        // A user whom nobody finds by name any more.
+        if !(table == Table::Small && key[4] == b'u') {
+            writer.row(table, key, value).unwrap();
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    })
+    .unwrap();
+    writer.finish().unwrap();
+    let new = home.path().join("new");
+    let filled = restored(&new, &bytes, Shape::Backup);
+    assert!(
+        filled.findings.iter().any(|finding| finding.what.contains("has no key in unique index")),
+        "{filled:?}"
+    );
+    open(&new, &options()).map(drop).unwrap();
+}
+
+#[test]
+#[cfg(feature = "sled")]
+fn r11_rows_go_from_one_engine_to_the_other_and_back_unchanged() {
+    use crate::store::sled;
+    let home = tempfile::tempdir().unwrap();
+    let store = world(&home.path().join("redb"), 60);
+    let expected = digest(&*store.rows().unwrap()).unwrap();
+    let bytes = written(&store, Shape::Lines);
+    let good = verified(&bytes, Shape::Lines).unwrap();
+    let there = home.path().join("sled");
+    let into = sled::fill(&there, &source_of(&good), &sled::SledOptions::default()).unwrap();
+    assert_eq!(fill(into, &bytes[..], Shape::Lines, &good, &mut |_| {}).unwrap().findings, []);
+    let other = sled::open(&there, &sled::SledOptions::default()).unwrap();
+    assert_eq!(digest(&*other.rows().unwrap()).unwrap(), expected);
+    let back = written(&other, Shape::Lines);
+    let again = home.path().join("again");
+    assert_eq!(restored(&again, &back, Shape::Lines).findings, []);
+    assert_eq!(digest(&*open(&again, &options()).unwrap().rows().unwrap()).unwrap(), expected);
+}

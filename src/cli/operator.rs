@@ -167,7 +167,7 @@ impl Write for Counted<'_> {
 fn explained(error: RosterError, dir: &Path) -> anyhow::Error {
     match error {
         RosterError::Broken(cause) => anyhow!(
-            "{}: the store failed: {cause}; restore a backup, and keep this folder for those who look into it",
+            "{}: the store failed: {cause}; restore a backup by rosterd restore, and keep this folder for those who look into it",
             dir.display()
         ),
         error => error.into(),

@@ -53,7 +53,7 @@ pub enum FolderError {
     },
     /// What its label promises is gone.
     #[error(
-        "{} is missing, although the folder has been in use; restore a backup, or name another folder to begin anew",
+        "{} is missing, although the folder has been in use; restore a backup by rosterd restore, or name another folder to begin anew",
         path.display()
     )]
     Lost {

@@ -28,6 +28,7 @@ use super::fill::Fill;
 use super::folder::{Folder, FolderError, WITH_SUBJECTS};
 use super::kv::{self, Changes, KvEngine, KvRead, KvRow, KvStore, Table, Visit};
 use super::writer::WriterOptions;
+use compact::FormatStep;
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 const DOCUMENTS: Definition = TableDefinition::new("documents");
@@ -73,11 +74,13 @@ pub enum OpenError {
 /// Says what an operator can do about it.
 const fn remedy(why: &StoreError) -> &'static str {
     match why {
-        StoreError::Corrupt(_) => "restore a backup, and keep this folder for those who look into it",
+        StoreError::Corrupt(_) => {
+            "restore a backup by rosterd restore, and keep this folder for those who look into it"
+        }
         StoreError::Full(_) => "make room on its disk",
         StoreError::Retry(_) => "try again",
         StoreError::Invalid(_) | StoreError::Fatal(_) => {
-            "look at its owner, its mode and its disk; if those are right, restore a backup, and keep this folder for those who look into it"
+            "look at its owner, its mode and its disk; if those are right, restore a backup by rosterd restore, and keep this folder for those who look into it"
         }
     }
 }
@@ -92,12 +95,24 @@ pub fn open(folder: &Path, options: &RedbOptions) -> Result<KvStore, OpenError> 
 /// An engine, and the state that it is in.
 type Opened = (Box<dyn KvEngine>, Arc<dyn KvRead>);
 
+/// What each format needs that has rows written otherwise, in their order. None so far: what 2 and 3 brought is added to a folder as it is.
+const STEPS: &[FormatStep] = &[];
+
 /// Opens the engine alone, without a writer in front of it.
 pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError> {
+    engine_after(folder, options, STEPS)
+}
+
+fn engine_after(folder: &Path, options: &RedbOptions, steps: &[FormatStep]) -> Result<Opened, OpenError> {
     let mut folder = Folder::open(folder)?;
     folder.must_not_be_anothers(NAME)?;
     if !folder.has_its(FILE)? {
         create(&folder, options)?;
+    } else {
+        for step in steps.iter().filter(|step| folder.is_before(step.to)) {
+            tracing::info!(format = step.to, "writing the store's file anew, in a format of this build");
+            compact::rebuild(&folder, options, step.row)?;
+        }
     }
     let mut engine = Engine::at(folder.path(FILE), options);
     let named = |why| OpenError::Engine { path: folder.path(FILE), why };
@@ -181,12 +196,16 @@ impl Engine {
         database.compact().map(drop).map_err(failed)
     }
 
+    fn pass(&self, point: Point) -> Result<(), StoreError> {
+        pass(point, &self.place).map_err(redb::Error::Io).map_err(failed)
+    }
+
     fn state(&self) -> Result<Arc<dyn KvRead>, StoreError> {
         Ok(Arc::new(Open::of(self.database()?)?))
     }
 
     fn write(&self, changes: &Changes) -> Result<(), StoreError> {
-        pass(Point::AppendBefore, &self.place).map_err(redb::Error::Io).map_err(failed)?;
+        self.pass(Point::AppendBefore)?;
         let mut transaction = self.database()?.begin_write().map_err(failed)?;
         transaction.set_quick_repair(true);
         for (definition, table) in [(DOCUMENTS, Table::Documents), (SMALL, Table::Small)] {
@@ -199,7 +218,7 @@ impl Engine {
                 .map_err(failed)?;
             }
         }
-        pass(Point::CommitBefore, &self.place).map_err(redb::Error::Io).map_err(failed)?;
+        self.pass(Point::CommitBefore)?;
         transaction.commit().map_err(failed)
     }
 }

@@ -112,17 +112,20 @@ pub fn last(state: &dyn KvRead) -> Result<Option<(Table, Vec<u8>)>, StoreError> 
     Ok(None)
 }
 
-/// Gathers rows of a table from a key on, and says which was the last; `None` where there are none.
+/// Gathers what becomes of rows of a table from a key on, and says which of them was the last; `None` where there are none.
 pub fn some(
     state: &dyn KvRead,
     table: Table,
     from: &[u8],
     bytes_max: usize,
+    row: impl Fn(Table, &[u8], &[u8]) -> Result<Option<Arc<[u8]>>, StoreError>,
 ) -> Result<(Changes, Option<Vec<u8>>), StoreError> {
     let (mut changes, mut last, mut bytes) = (Changes::default(), None, 0_usize);
     state.scan(table, from, &keys::BEYOND, &mut |key, value| {
         bytes = bytes.saturating_add(key.len()).saturating_add(value.len());
-        changes.set(table, key.to_vec(), Some(Arc::from(value)));
+        if let Some(value) = row(table, key, value)? {
+            changes.set(table, key.to_vec(), Some(value));
+        }
         last = Some(key.to_vec());
         Ok(if bytes < bytes_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     })?;

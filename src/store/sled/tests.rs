@@ -38,7 +38,7 @@ fn changes(rows: &[(u8, Option<&[u8]>)]) -> Changes {
 fn rows(state: &dyn KvRead) -> Vec<(u8, Vec<u8>)> {
     let mut onward = vec![];
     let mut back = vec![];
-    let mut note = |rows: &mut Vec<(u8, Vec<u8>)>, key: &[u8], value: &[u8]| {
+    let note = |rows: &mut Vec<(u8, Vec<u8>)>, key: &[u8], value: &[u8]| {
         rows.push((key[0], value.to_vec()));
         Ok(std::ops::ControlFlow::Continue(()))
     };

@@ -260,3 +260,72 @@ fn a_running_daemons_folder_is_not_restored_into() {
     let line = restore(&site.data(), &file).failed();
     assert!(line.contains("a daemon serves this folder"), "{line}");
 }
+
+#[test]
+fn r12_r37_writing_the_file_anew_loses_nothing_wherever_it_is_killed() {
+    let mut site = peopled();
+    let expected = seen(&site.data());
+    let mut deaths = 0;
+    for point in Point::STEPS.into_iter().chain([Point::CommitBefore, Point::DiskWrite, Point::DiskFlush]) {
+        for passes in [0, 1, 3, 7] {
+            if !dies(&site.data(), &["compact"], point, passes) {
+                break;
+            }
+            deaths += 1;
+            assert_eq!(seen(&site.data()), expected, "{point:?} after {passes}");
+        }
+    }
+    assert!(deaths > 8, "{deaths}");
+    site.run(&["compact"]).done();
+    assert_eq!(seen(&site.data()), expected);
+    let _ = site.serve().client().post("/Users", &user("later")).expect(201);
+}
+
+/// Runs the program on a folder with an engine that the variables name.
+#[cfg(feature = "sled")]
+fn on(engine: &str, data: &Path, arguments: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
+    command.args(arguments).arg("--data").arg(data).env_clear().stdin(Stdio::null());
+    run(command.env("ROSTERD_STORE__ENGINE", engine))
+}
+
+#[test]
+#[cfg(feature = "sled")]
+fn r11_a_roster_moves_to_sled_works_there_and_moves_back() {
+    let site = peopled();
+    let home = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let there = home.path().join("data");
+    let file = site.home.path().join("all.jsonl");
+    let name = file.to_str().unwrap();
+    site.run(&["store", "export", name]).done();
+    on("sled", &there, &["store", "import", name]).done();
+    let line = rosterd(&there, &["check"]).failed();
+    assert!(line.contains("holds a store of sled") && line.contains("rosterd store export"), "{line}");
+    let line = on("sled", &site.data(), &["check"]).failed();
+    assert!(line.contains("holds a store of redb"), "{line}");
+    let export = ["export", "--tenant", "main", "--format", "json", "--financials"];
+    assert_eq!(on("sled", &there, &export).done().out, site.run(&export).done().out);
+
+    let mut daemon = TestDaemon::start_with(&home, &[], |command| {
+        command.env("ROSTERD_STORE__ENGINE", "sled");
+    });
+    assert!(daemon.said().contains("store.engine is sled"), "{}", daemon.said());
+    let id = daemon.client().post("/Users", &user("on-sled")).expect(201).id();
+    assert_eq!(daemon.client().delete(&format!("/Users/{id}")).status, 204);
+    let backup = home.path().join("sled.backup");
+    rosterd(&there, &["backup", backup.to_str().unwrap()]).done();
+    assert!(daemon.terminate().0.success());
+    // Either way back.
+    let back = home.path().join("back.jsonl");
+    on("sled", &there, &["store", "export", back.to_str().unwrap()]).done();
+    let again = home.path().join("again");
+    rosterd(&again, &["store", "import", back.to_str().unwrap()]).done();
+    let restored = home.path().join("restored");
+    rosterd(&restored, &["restore", backup.to_str().unwrap()]).done();
+    let verified = rosterd(&restored, &["backup", "--verify", backup.to_str().unwrap()]).done().out;
+    assert!(verified.contains("from sled"), "{verified}");
+    for folder in [&again, &restored] {
+        assert_eq!(seen(folder)[1], site.run(&export).done().out);
+        rosterd(folder, &["audit", "verify"]).done();
+    }
+}
