@@ -2,7 +2,7 @@
 //!
 //! Start: the data folder is locked and the store opened; the roster stands on it; plugins are loaded; the listeners are bound ([`Doors`]); the first
 //! tenant is made where there is none ([`bootstrap`]); the listeners are served, and webhooks delivered. Stop: nothing new is taken or delivered, what was begun is answered, what was only in memory is written
-//! down, the store is closed. `schedules` has what is due looked at, `mapping` has plugins asked again; `measure` shows the store's figures; `vault` holds the key that seals secrets. Only this room knows all the others.
+//! down, the store is closed. `schedules` has what is due looked at, `mapping` has plugins asked again; `measure` shows the store's figures; `stores` opens the store that the settings name; `vault` holds the key that seals secrets. Only this room knows all the others.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
@@ -18,6 +18,7 @@ pub mod plugins;
 mod schedules;
 mod settings;
 pub mod sign_in;
+mod stores;
 mod vault;
 
 use std::net::SocketAddr;
@@ -34,7 +35,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Engine, Webhook};
+use crate::config::{Config, Webhook};
 use crate::doctor::Doctor;
 use crate::http::admin::archive::ArchiveDesk;
 use crate::http::admin::desk::{PluginDesk, ReloadAnswer};
@@ -61,17 +62,13 @@ use crate::requests::{Requests, SecretNames};
 use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
 use crate::signin::local::Hasher;
 use crate::signin::vault::Vault;
-use crate::store::fill::Fill;
-use crate::store::redb::compact::{self, Compacted};
-use crate::store::redb::{self, OpenError, RedbOptions, open};
-#[cfg(feature = "sled")]
-use crate::store::sled::{self, SledOptions};
-use crate::store::writer::WriterOptions;
+use crate::store::redb::OpenError;
 use crate::store::{State, Store};
 use measure::Reloads;
 pub use plugins::{Done, Plugins};
 pub use settings::policies;
 pub use sign_in::ProviderError;
+pub use stores::{compact, open_to_fill};
 
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);
@@ -155,19 +152,7 @@ impl Default for Rim {
 
 /// Opens the store that the configuration names, and the roster on it. Holds the data folder until dropped.
 pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError> {
-    let writer = WriterOptions { queue_max: config.store.queue_max, ..WriterOptions::default() };
-    let cache_bytes = config.store.cache_bytes();
-    let store: Arc<dyn Store> = match config.store.engine {
-        Engine::Redb => Arc::new(open(&config.data.dir, &RedbOptions { cache_bytes, writer })?),
-        #[cfg(feature = "sled")]
-        Engine::Sled => {
-            tracing::warn!(
-                "store.engine is sled: when the power went in tests it lost writes that had been acknowledged, or did not open again; \
-                 redb never did (docs/decisions/0001); keep backups, and take everything to redb by rosterd store export and import"
-            );
-            Arc::new(sled::open(&config.data.dir, &SledOptions { cache_bytes, writer })?)
-        }
-    };
+    let store = stores::open(config)?;
     let roster = roster_on(store, rim);
     // Which tenants there are is looked at when they are served: the first is not made yet.
     if let Err(error) = roster.set_policies(policies(config)) {
@@ -180,23 +165,6 @@ pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError>
         Err(error) => tracing::error!(%error, "records of an earlier build were not given index entries"),
     }
     Ok(roster)
-}
-
-/// Opens an empty store of the engine that the configuration names, to be filled from a copy that `source` tells from others; or one that was being
-/// filled from it.
-pub fn open_to_fill(config: &Config, source: &str) -> Result<Fill, OpenError> {
-    let (dir, cache_bytes) = (&config.data.dir, config.store.cache_bytes());
-    match config.store.engine {
-        Engine::Redb => redb::fill(dir, source, &RedbOptions { cache_bytes, ..RedbOptions::default() }),
-        #[cfg(feature = "sled")]
-        Engine::Sled => sled::fill(dir, source, &SledOptions { cache_bytes, ..SledOptions::default() }),
-    }
-}
-
-/// Writes the store that the configuration names anew, without what was erased. Nobody may have the data folder open.
-pub fn compact(config: &Config) -> Result<Compacted, OpenError> {
-    let options = RedbOptions { cache_bytes: config.store.cache_bytes(), ..RedbOptions::default() };
-    compact::compact(&config.data.dir, &options)
 }
 
 /// Puts a roster on a store.

@@ -195,7 +195,8 @@ impl Folder {
         for entry in std::fs::read_dir(&self.path).map_err(disk("read", &self.path))? {
             let name = entry.map_err(disk("read", &self.path))?.file_name();
             let name = name.to_string_lossy();
-            if name.starts_with(OF_ENGINES) {
+            // What was half made when the power went is no data, and is made anew.
+            if name.starts_with(OF_ENGINES) && !name.ends_with(".new") {
                 return refused(name.into_owned());
             }
         }

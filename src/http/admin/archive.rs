@@ -129,3 +129,44 @@ impl Write for Pipe {
         self.give()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ids::RequestId;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn r24_a_moment_of_the_store_is_let_go_of_though_nobody_reads() {
+        let (feed, body) = flow(RequestId::from_bytes([1; 16]));
+        let until = Instant::now() + Duration::from_millis(50);
+        let runtime = Handle::current();
+        let held = spawn_blocking(move || {
+            let mut pipe = Pipe { feed, runtime, until, chunk: vec![] };
+            // More than is made ahead of a reader.
+            let failed = (0..8).find_map(|_| pipe.write_all(&[7; CHUNK_BYTES]).err());
+            let kind = failed.as_ref().map(io::Error::kind);
+            pipe.end(Shape::Backup, Err(failed.map_or(ArchiveError::TooSlow, ArchiveError::Io)));
+            kind
+        });
+        assert_eq!(held.await.unwrap(), Some(io::ErrorKind::TimedOut));
+        drop(body);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_hangs_up_ends_the_copy_at_once() {
+        let (feed, body) = flow(RequestId::from_bytes([1; 16]));
+        drop(body);
+        let until = Instant::now() + Duration::from_hours(1);
+        let runtime = Handle::current();
+        let held = spawn_blocking(move || {
+            let mut pipe = Pipe { feed, runtime, until, chunk: vec![] };
+            let failed = pipe.write_all(&[7; CHUNK_BYTES]).unwrap_err();
+            let kind = failed.kind();
+            pipe.end(Shape::Lines, Err(failed.into()));
+            kind
+        });
+        assert_eq!(held.await.unwrap(), io::ErrorKind::BrokenPipe);
+    }
+}
