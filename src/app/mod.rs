@@ -38,7 +38,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Webhook};
 use crate::doctor::Doctor;
 use crate::http::admin::archive::ArchiveDesk;
-use crate::http::admin::desk::{PluginDesk, ReloadAnswer};
+use crate::http::admin::desk::{Desks, PluginDesk, ReloadAnswer};
 use crate::http::body::Bodies;
 use crate::http::drain::Drain;
 use crate::http::edge::Edge;
@@ -321,8 +321,7 @@ impl Daemon {
             edge.clone(),
             doctor,
             feed,
-            plugin_desk,
-            ArchiveDesk::new(config.store.engine.name()),
+            Desks { plugins: plugin_desk, archive: ArchiveDesk::new(config.store.engine.name()) },
             Arc::clone(&metrics),
             ready,
             drain.clone(),

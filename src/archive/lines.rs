@@ -3,6 +3,7 @@
 //! The first line says what it is, each further one is a row `{"t": table, "k": key, "v": value}`, keys and values in base64, since they are bytes
 //! and have to come back as the same bytes; the last has the number of rows, and the SHA-256 of all lines before it, line ends with them.
 
+use std::fmt::Write as _;
 use std::io::{self, BufRead, Read, Write};
 
 use base64::Engine as _;
@@ -190,5 +191,9 @@ fn line(input: &mut impl BufRead, most: u64, at: u64) -> Result<Vec<u8>, Archive
 
 /// Writes bytes in hexadecimal.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

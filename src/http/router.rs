@@ -9,8 +9,8 @@ use axum::{Extension, Router};
 
 use super::access::{self, EVALUATION, EVALUATIONS};
 use super::admin;
-use super::admin::archive::{ARCHIVE_PATH, ArchiveDesk};
-use super::admin::desk::{PLUGINS_PATH, PluginDesk};
+use super::admin::archive::ARCHIVE_PATH;
+use super::admin::desk::{Desks, PLUGINS_PATH};
 use super::admin::endpoint::Frame;
 use super::drain::Drain;
 use super::edge::Edge;
@@ -132,8 +132,7 @@ pub fn admin_socket(
     edge: Edge,
     doctor: Arc<Doctor>,
     feed: Arc<Feed>,
-    plugins: PluginDesk,
-    archive: ArchiveDesk,
+    desks: Desks,
     metrics: Arc<Metrics>,
     ready: AskReadiness,
     drain: Drain,
@@ -144,9 +143,9 @@ pub fn admin_socket(
         .layer(Extension(Arc::clone(&doctor)))
         .route("/admin/v1/webhooks", post(admin::webhooks))
         .route(PLUGINS_PATH, post(admin::desk::order))
-        .layer(Extension(plugins))
+        .layer(Extension(desks.plugins))
         .route(ARCHIVE_PATH, post(admin::archive::stream))
-        .layer(Extension(archive))
+        .layer(Extension(desks.archive))
         .layer(DefaultBodyLimit::disable())
         .with_state(edge.clone())
         .merge(api(edge, doctor, feed, drain.clone(), Door::Socket))

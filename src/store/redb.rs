@@ -106,13 +106,13 @@ pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError>
 fn engine_after(folder: &Path, options: &RedbOptions, steps: &[FormatStep]) -> Result<Opened, OpenError> {
     let mut folder = Folder::open(folder)?;
     folder.must_not_be_anothers(NAME)?;
-    if !folder.has_its(FILE)? {
-        create(&folder, options)?;
-    } else {
+    if folder.has_its(FILE)? {
         for step in steps.iter().filter(|step| folder.is_before(step.to)) {
             tracing::info!(format = step.to, "writing the store's file anew, in a format of this build");
             compact::rebuild(&folder, options, step.row)?;
         }
+    } else {
+        create(&folder, options)?;
     }
     let mut engine = Engine::at(folder.path(FILE), options);
     let named = |why| OpenError::Engine { path: folder.path(FILE), why };

@@ -145,7 +145,7 @@ mod tests {
         let held = spawn_blocking(move || {
             let mut pipe = Pipe { feed, runtime, until, chunk: vec![] };
             // More than is made ahead of a reader.
-            let failed = (0..8).find_map(|_| pipe.write_all(&[7; CHUNK_BYTES]).err());
+            let failed = (0..8).find_map(|_| pipe.write_all(&vec![7; CHUNK_BYTES]).err());
             let kind = failed.as_ref().map(io::Error::kind);
             pipe.end(Shape::Backup, Err(failed.map_or(ArchiveError::TooSlow, ArchiveError::Io)));
             kind
@@ -162,7 +162,7 @@ mod tests {
         let runtime = Handle::current();
         let held = spawn_blocking(move || {
             let mut pipe = Pipe { feed, runtime, until, chunk: vec![] };
-            let failed = pipe.write_all(&[7; CHUNK_BYTES]).unwrap_err();
+            let failed = pipe.write_all(&vec![7; CHUNK_BYTES]).unwrap_err();
             let kind = failed.kind();
             pipe.end(Shape::Lines, Err(failed.into()));
             kind

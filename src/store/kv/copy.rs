@@ -73,11 +73,11 @@ impl RowDigest {
     }
 }
 
+/// Who is shown rows of both tables.
+pub type Visitor<'v> = dyn FnMut(Table, &[u8], &[u8]) -> Visit + 'v;
+
 /// Shows every row, table by table in order of key, until the visitor breaks off.
-pub fn each(
-    state: &dyn KvRead,
-    visit: &mut dyn FnMut(Table, &[u8], &[u8]) -> Visit,
-) -> Result<(), StoreError> {
+pub fn each(state: &dyn KvRead, visit: &mut Visitor<'_>) -> Result<(), StoreError> {
     for table in TABLES {
         let mut stopped = false;
         state.scan(table, &[], &keys::BEYOND, &mut |key, value| {

@@ -52,6 +52,7 @@ pub fn compact(path: &Path, options: &RedbOptions) -> Result<Compacted, OpenErro
     rebuild(&folder, options, as_it_is)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as every step is")]
 fn as_it_is(_: Table, _: &[u8], value: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError> {
     Ok(Some(Arc::from(value)))
 }
