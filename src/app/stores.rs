@@ -16,7 +16,7 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
     let writer = WriterOptions { queue_max: config.store.queue_max, ..WriterOptions::default() };
     let (dir, cache_bytes) = (&config.data.dir, config.store.cache_bytes());
     Ok(match config.store.engine {
-        Engine::Redb => Arc::new(redb::open(dir, &RedbOptions { cache_bytes, writer })?),
+        Engine::Redb => Arc::new(redb::open(dir, &RedbOptions { writer, ..engine_options(config) })?),
         #[cfg(feature = "sled")]
         Engine::Sled => {
             tracing::warn!(
@@ -33,7 +33,7 @@ pub(super) fn open(config: &Config) -> Result<Arc<dyn Store>, OpenError> {
 pub fn open_to_fill(config: &Config, source: &str) -> Result<Fill, OpenError> {
     let (dir, cache_bytes) = (&config.data.dir, config.store.cache_bytes());
     match config.store.engine {
-        Engine::Redb => redb::fill(dir, source, &RedbOptions { cache_bytes, ..RedbOptions::default() }),
+        Engine::Redb => redb::fill(dir, source, &engine_options(config)),
         #[cfg(feature = "sled")]
         Engine::Sled => sled::fill(dir, source, &SledOptions { cache_bytes, ..SledOptions::default() }),
     }
@@ -41,6 +41,10 @@ pub fn open_to_fill(config: &Config, source: &str) -> Result<Fill, OpenError> {
 
 /// Writes the store that the configuration names anew, without what was erased. Nobody may have the data folder open.
 pub fn compact(config: &Config) -> Result<Compacted, OpenError> {
-    let options = RedbOptions { cache_bytes: config.store.cache_bytes(), ..RedbOptions::default() };
-    compact::compact(&config.data.dir, &options)
+    compact::compact(&config.data.dir, &engine_options(config))
+}
+
+fn engine_options(config: &Config) -> RedbOptions {
+    let (cache_bytes, journal_bytes) = (config.store.cache_bytes(), config.store.journal_bytes());
+    RedbOptions { cache_bytes, journal_bytes, ..RedbOptions::default() }
 }

@@ -154,7 +154,7 @@ impl Engine {
             let mut batch = Batch::default();
             for (key, value) in &rows {
                 match value {
-                    Some(value) => batch.insert(key.as_slice(), *value),
+                    Some(value) => batch.insert(key.as_slice(), &***value),
                     None => batch.remove(key.as_slice()),
                 }
             }

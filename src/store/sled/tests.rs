@@ -117,7 +117,7 @@ fn what_is_kept_for_old_states_is_bounded_and_their_readers_are_told() {
 
 #[test]
 fn r8_an_error_at_any_point_is_told_and_overcome_on_sled() {
-    for point in Point::ALL {
+    for point in Point::OF_A_BATCH.into_iter().chain([Point::CommitBefore]) {
         let home = tempfile::tempdir().unwrap();
         let place = home.path().join(DIR).display().to_string();
         let store = open(home.path(), &options()).unwrap();

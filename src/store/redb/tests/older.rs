@@ -58,7 +58,7 @@ fn r12_the_history_of_an_older_folder_is_found_by_its_subjects() {
         sound(&store);
         insist(&store, 11);
         drop(store);
-        assert_eq!(label(&home), "3\n");
+        assert_eq!(label(&home), "4\n");
         sound(&home.open());
     }
 }
@@ -87,7 +87,7 @@ fn r12_what_was_broken_off_goes_on_from_there() {
     std::fs::write(home.folder.path().join("FORMAT"), "2\n").unwrap();
     let _armed = arm(Point::CommitBefore, &home.place, Fault::Error, 1);
     open(home.folder.path(), &options()).map(drop).unwrap();
-    assert_eq!(label(&home), "3\n");
+    assert_eq!(label(&home), "4\n");
 }
 
 #[test]
@@ -164,6 +164,10 @@ fn r12_a_folder_of_every_released_format_is_opened_and_has_everything() {
     for (format, file, seen) in RELEASED {
         let home = Home::new();
         std::fs::write(&home.place, lz4_flex::block::decompress_size_prepended(file).unwrap()).unwrap();
+        // Its journal was written into the tree, as a stopped daemon leaves it.
+        for name in JOURNAL_FILES.into_iter().filter(|_| format >= WITH_JOURNAL) {
+            std::fs::write(home.folder.path().join(name), []).unwrap();
+        }
         std::fs::write(home.folder.path().join("FORMAT"), format!("{format}\n")).unwrap();
         let store = home.open();
         assert_eq!(TENANTS.map(|tenant| everything(&*see(&store), tenant)).join("\n---\n"), seen, "{format}");
@@ -193,7 +197,7 @@ fn marked(_: Table, key: &[u8], value: &[u8]) -> Result<Option<Arc<[u8]>>, Store
 fn r12_r37_a_format_that_writes_every_row_anew_is_reached_whatever_breaks_it_off() {
     let steps = || [FormatStep { to: 3, row: marked }];
     let mut breaks = 0;
-    for point in Point::STEPS.into_iter().chain(Point::ALL) {
+    for point in Point::STEPS.into_iter().chain(Point::OF_THE_TREE) {
         for spared in 0..8 {
             let home = Home::new();
             let store = home.open();
@@ -209,14 +213,14 @@ fn r12_r37_a_format_that_writes_every_row_anew_is_reached_whatever_breaks_it_off
             let new = path.join(NEW_FILE).display().to_string();
             let armed = [&home.place, &new, &path.display().to_string()]
                 .map(|place| arm(point, place, Fault::Error, spared));
-            let first = engine_after(path, &options(), &steps()).map(drop);
+            let first = journal_after(path, &options(), &steps()).map(drop);
             let struck: u64 = armed.iter().map(crate::store::failpoints::Armed::struck).sum();
             drop(armed);
-            assert_eq!(first.is_err(), struck > 0, "{point:?} after {spared}");
+            assert!(first.is_ok() || struck > 0, "{point:?} after {spared}");
             breaks += struck;
             // What was broken off is done by the next start, and nothing is done twice.
             for _ in 0..2 {
-                drop(engine_after(path, &options(), &steps()).unwrap());
+                drop(journal_after(path, &options(), &steps()).unwrap());
                 assert_eq!(label(&home), format!("{}\n", crate::store::folder::FORMAT));
             }
             assert!(!path.join(NEW_FILE).exists());
