@@ -164,7 +164,7 @@ fn r11_only_an_empty_folder_is_filled_and_a_broken_off_one_is_no_store() {
     assert!(refused.contains("has data already (format ") && refused.contains("--data"), "{refused}");
     std::fs::remove_file(old.join("FORMAT")).unwrap();
     let refused = redb::fill(&old, "x", &options()).map(drop).unwrap_err().to_string();
-    assert!(refused.contains("has data already (roster.redb)"), "{refused}");
+    assert!(refused.contains("has data already (roster."), "{refused}");
 
     drop(redb::fill(&new, &source_of(&good), &options()).unwrap());
     let refused = open(&new, &options()).map(drop).unwrap_err();
