@@ -2,7 +2,7 @@
 //!
 //! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `ownership`, `attributes`, `dialects`, `discovery`, `names`,
 //! `nesting`, `laws`, `wire`, `mutations`, `audit`, `base_path`, `bulk`, `large`, `failing`. As a process of its own: `durability`, `crashes`,
-//! `register`, `stopping`, `folder`, `tampering`.
+//! `power`, `register`, `stopping`, `folder`, `tampering`.
 
 mod attributes;
 mod audit;
@@ -23,6 +23,7 @@ mod mutations;
 mod names;
 mod nesting;
 mod ownership;
+mod power;
 mod register;
 mod routes;
 mod stopping;

@@ -13,6 +13,7 @@ mod crowd;
 mod daemon;
 mod dice;
 pub mod issuer;
+pub mod power;
 pub mod signer;
 pub mod world;
 
