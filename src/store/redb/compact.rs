@@ -4,7 +4,7 @@
 //! written anew from the tables has none of them, and no free pages either. The new file takes the old one's name only when it is whole,
 //! durable, and holds what the old one held.
 //!
-//! A format of the folder that has rows written otherwise ([`FormatStep`]) takes the same way: until the rename the old file is what counts, and
+//! A format of the folder that has rows written otherwise (`FormatStep`) takes the same way: until the rename the old file is what counts, and
 //! afterwards the new one, whatever ends the process in between.
 
 use std::ops::ControlFlow;
