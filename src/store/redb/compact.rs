@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Engine, FILE, NEW_FILE, OpenError, RedbOptions, journal, unless_damaged};
+use super::{Engine, FILE, NEW_FILE, OpenError, RedbOptions, applied, journal, unless_damaged};
 use crate::store::StoreError;
 use crate::store::failpoints::Point;
 use crate::store::folder::{Folder, FolderError};
@@ -84,7 +84,8 @@ fn rewrite(mut old: Engine, mut new: Engine, row: Row) -> Result<(u64, u64), Sto
     let from = unless_damaged(|| old.reopen())?;
     drop(unless_damaged(|| new.reopen())?);
     // The journal's next batch follows what the old file held.
-    drop(new.apply(&|_| Box::new(std::iter::empty()), old.applied()?)?);
+    let applied = applied(old.database()?)?;
+    drop(new.apply(&|_| Box::new(std::iter::empty()), applied)?);
     for table in TABLES {
         let mut at = Vec::new();
         loop {

@@ -1,7 +1,7 @@
 //! The reliability and security checklist over HTTP: one test or more per row, named after the row.
 //!
 //! In this process: `concurrency`, `idempotence`, `tokens`, `routes`, `tenants`, `ownership`, `attributes`, `dialects`, `discovery`, `names`,
-//! `nesting`, `laws`, `wire`, `mutations`, `audit`, `base_path`, `bulk`, `large`, `failing`. As a process of its own: `durability`, `crashes`,
+//! `nesting`, `laws`, `wire`, `mutations`, `audit`, `base_path`, `bulk`, `large`, `failing`. As a process of its own: `durability`, `crashes`, `full`,
 //! `power`, `register`, `stopping`, `folder`, `tampering`.
 
 mod attributes;
@@ -15,6 +15,7 @@ mod discovery;
 mod durability;
 mod failing;
 mod folder;
+mod full;
 mod idempotence;
 mod large;
 mod laws;
