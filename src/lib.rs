@@ -3,11 +3,13 @@
 //! A request enters at the edge ([`http`]), is parsed into values ([`scim`], [`idp`]), and is handed to the [`roster`],
 //! which answers with a unit of writes and the facts they stand on; the [`store`] makes it durable, all or nothing.
 //! `docs/ARCHITECTURE.md` draws the picture. Rooms import inwards only:
-//! `main > cli > app > {http, outbox, plugins, signin, mail, jwt, net, audit, demo, config, telemetry, store engines} > doctor > requests > roster > {psa, idp} > scim > ids`,
+//! `main > cli > app > {http, outbox, plugins, signin, mail, jwt, net, audit, archive, demo, config, telemetry, store engines} > doctor > requests > roster > {psa, idp} > scim > ids`,
 //! and what stands left of `roster` is compiled only with the feature `daemon`.
 
 #[cfg(feature = "daemon")]
 pub mod app;
+#[cfg(feature = "daemon")]
+pub mod archive;
 #[cfg(feature = "daemon")]
 pub mod audit;
 #[cfg(feature = "daemon")]

@@ -2,7 +2,7 @@
 //!
 //! Start: the data folder is locked and the store opened; the roster stands on it; plugins are loaded; the listeners are bound ([`Doors`]); the first
 //! tenant is made where there is none ([`bootstrap`]); the listeners are served, and webhooks delivered. Stop: nothing new is taken or delivered, what was begun is answered, what was only in memory is written
-//! down, the store is closed. `schedules` has what is due looked at, `mapping` has plugins asked again; `measure` shows the store's figures; `vault` holds the key that seals secrets. Only this room knows all the others.
+//! down, the store is closed. `schedules` has what is due looked at, `mapping` has plugins asked again; `measure` shows the store's figures; `stores` opens the store that the settings name; `vault` holds the key that seals secrets. Only this room knows all the others.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
@@ -18,6 +18,7 @@ pub mod plugins;
 mod schedules;
 mod settings;
 pub mod sign_in;
+mod stores;
 mod vault;
 
 use std::net::SocketAddr;
@@ -36,7 +37,8 @@ use crate::chance::{Chance, SystemChance};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Webhook};
 use crate::doctor::Doctor;
-use crate::http::admin::desk::{PluginDesk, ReloadAnswer};
+use crate::http::admin::archive::ArchiveDesk;
+use crate::http::admin::desk::{Desks, PluginDesk, ReloadAnswer};
 use crate::http::body::Bodies;
 use crate::http::drain::Drain;
 use crate::http::edge::Edge;
@@ -60,14 +62,13 @@ use crate::requests::{Requests, SecretNames};
 use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
 use crate::signin::local::Hasher;
 use crate::signin::vault::Vault;
-use crate::store::redb::compact::{self, Compacted};
-use crate::store::redb::{OpenError, RedbOptions, open};
-use crate::store::writer::WriterOptions;
+use crate::store::redb::OpenError;
 use crate::store::{State, Store};
 use measure::Reloads;
 pub use plugins::{Done, Plugins};
 pub use settings::policies;
 pub use sign_in::ProviderError;
+pub use stores::{compact, open_to_fill};
 
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);
@@ -151,9 +152,8 @@ impl Default for Rim {
 
 /// Opens the store that the configuration names, and the roster on it. Holds the data folder until dropped.
 pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError> {
-    let writer = WriterOptions { queue_max: config.store.queue_max, ..WriterOptions::default() };
-    let store = open(&config.data.dir, &RedbOptions { writer, ..engine_options(config) })?;
-    let roster = roster_on(Arc::new(store), rim);
+    let store = stores::open(config)?;
+    let roster = roster_on(store, rim);
     // Which tenants there are is looked at when they are served: the first is not made yet.
     if let Err(error) = roster.set_policies(policies(config)) {
         tracing::error!(%error, "the tenants could not be read");
@@ -165,16 +165,6 @@ pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError>
         Err(error) => tracing::error!(%error, "records of an earlier build were not given index entries"),
     }
     Ok(roster)
-}
-
-/// Writes the store that the configuration names anew, without what was erased. Nobody may have the data folder open.
-pub fn compact(config: &Config) -> Result<Compacted, OpenError> {
-    compact::compact(&config.data.dir, &engine_options(config))
-}
-
-fn engine_options(config: &Config) -> RedbOptions {
-    let (cache_bytes, journal_bytes) = (config.store.cache_bytes(), config.store.journal_bytes());
-    RedbOptions { cache_bytes, journal_bytes, ..RedbOptions::default() }
 }
 
 /// Puts a roster on a store.
@@ -331,7 +321,7 @@ impl Daemon {
             edge.clone(),
             doctor,
             feed,
-            plugin_desk,
+            Desks { plugins: plugin_desk, archive: ArchiveDesk::new(config.store.engine.name()) },
             Arc::clone(&metrics),
             ready,
             drain.clone(),

@@ -46,7 +46,7 @@ pub fn run(args: &CheckArgs, world: &mut World<'_>) -> Result<Exit> {
     }
     writeln!(
         world.err,
-        "{} things do not fit; restore a backup, and keep this folder for those who look into it",
+        "{} things do not fit; restore a backup by rosterd restore, and keep this folder for those who look into it",
         findings.len()
     )?;
     Ok(Exit::Found)

@@ -6,6 +6,7 @@
 
 pub mod admin;
 pub mod audit;
+pub mod backup;
 pub mod bench;
 pub mod check;
 pub mod client;
@@ -23,6 +24,7 @@ pub mod schema;
 mod seclude;
 pub mod serve;
 pub mod settings;
+pub mod store;
 pub mod table;
 pub mod tenant;
 pub mod token;
@@ -99,6 +101,13 @@ pub enum Command {
     Plugin(plugin::PluginCommand),
     /// Read everything in the store, and say what does not fit together.
     Check(check::CheckArgs),
+    /// Write all that the store holds into one file, while the daemon runs or without one; or look whether such a file is whole.
+    Backup(backup::BackupArgs),
+    /// Make a data folder of a backup.
+    Restore(backup::RestoreArgs),
+    /// Take everything from one store engine to another, as JSON lines.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Erase what is left of a person who was deleted: the values in the history.
     Erase(erase::EraseArgs),
     /// Write the store's file anew, without what was erased or removed. Needs a daemon that is stopped.
@@ -210,6 +219,9 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
         #[cfg(feature = "plugins")]
         Command::Plugin(command) => plugin::run(command, world),
         Command::Check(args) => check::run(&args, world),
+        Command::Backup(args) => backup::backup(&args, world),
+        Command::Restore(args) => backup::restore(&args, world),
+        Command::Store(command) => store::run(&command, world),
         Command::Erase(args) => erase::erase(args, world),
         Command::Compact(args) => erase::compact(&args, world),
         Command::Audit(command) => audit::run(command, world),

@@ -1,6 +1,6 @@
 //! How the command line reaches a roster: through the socket of the daemon that holds the data folder, or by opening the folder itself.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,10 @@ use tokio::net::UnixStream;
 use super::settings::SettingsArgs;
 use super::{Refused, World, unexpected};
 use crate::app::{self, Rim};
+use crate::archive::{self, Header, Shape};
 use crate::config::Config;
 use crate::doctor::{self, Doctor, Question};
+use crate::http::admin::archive::ARCHIVE_PATH;
 use crate::http::admin::desk::{PLUGINS_PATH, PluginOrder};
 use crate::http::admin::{COMMAND_WITHIN, INSPECT_PATH, OPERATE_PATH, WEBHOOKS_PATH};
 use crate::http::layers::X_REQUEST_ID;
@@ -28,6 +30,8 @@ use crate::roster::{Command, PeopleAnswer, PeopleAsk, Reply, Roster, RosterError
 
 /// How long is waited for a daemon: a little longer than it gives itself, so that its own word comes first.
 const ANSWER_WITHIN: Duration = COMMAND_WITHIN.saturating_add(Duration::from_secs(10));
+/// How long is waited for the next piece of an answer that comes in pieces.
+const PIECE_WITHIN: Duration = Duration::from_mins(2);
 /// The largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
@@ -115,11 +119,55 @@ impl Operator {
     }
 }
 
+/// Copies the whole store of a roster within reach, in a shape; `progress` is told how many bytes were written.
+pub fn copy(
+    operator: &Operator,
+    shape: Shape,
+    engine: &str,
+    out: &mut dyn Write,
+    progress: &mut dyn FnMut(u64),
+) -> Result<()> {
+    match operator {
+        Operator::Folder(dir, roster) => {
+            let rows = roster.store().rows().with_context(|| dir.display().to_string())?;
+            let header = Header::new(roster.current_time(), engine);
+            let mut counted = Counted { out, bytes: 0, progress };
+            let written = archive::write(&*rows, &header, shape, &mut counted, &mut |_| {});
+            written.map(drop).with_context(|| dir.display().to_string())
+        }
+        Operator::Daemon(socket) => {
+            let mut counted = Counted { out, bytes: 0, progress };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(receive(socket, ARCHIVE_PATH, &shape, &mut counted))
+        }
+    }
+}
+
+/// Counts what is written.
+struct Counted<'w> {
+    out: &'w mut dyn Write,
+    bytes: u64,
+    progress: &'w mut dyn FnMut(u64),
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.bytes = self.bytes.saturating_add(written as u64);
+        (self.progress)(self.bytes);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// Clients are told "internal error"; whoever sits here may know, and has no log to look into.
 fn explained(error: RosterError, dir: &Path) -> anyhow::Error {
     match error {
         RosterError::Broken(cause) => anyhow!(
-            "{}: the store failed: {cause}; restore a backup, and keep this folder for those who look into it",
+            "{}: the store failed: {cause}; restore a backup by rosterd restore, and keep this folder for those who look into it",
             dir.display()
         ),
         error => error.into(),
@@ -137,6 +185,60 @@ fn over<Q: Serialize, A: DeserializeOwned>(socket: &Path, path: &str, asked: &Q)
 }
 
 async fn send<Q: Serialize, A: DeserializeOwned>(socket: &Path, path: &str, asked: &Q) -> Result<A> {
+    let (response, task) = post(socket, path, asked).await?;
+    let status = response.status();
+    let request = request_of(&response);
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+    let body = body.map_err(io::Error::other)?.to_bytes();
+    task.await??;
+    if status == StatusCode::OK {
+        return serde_json::from_slice(&body)
+            .context("the daemon's answer was not understood; are program and daemon of one version?");
+    }
+    Err(refused(status, request, &body))
+}
+
+/// Writes an answer of any length while it comes in.
+async fn receive<Q: Serialize>(socket: &Path, path: &str, asked: &Q, out: &mut dyn Write) -> Result<()> {
+    let (mut response, task) = post(socket, path, asked).await?;
+    let (status, request) = (response.status(), request_of(&response));
+    if status == StatusCode::NOT_FOUND {
+        bail!(
+            "the daemon behind {} does not know this command; are program and daemon of one version?",
+            socket.display()
+        );
+    }
+    if status != StatusCode::OK {
+        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
+        return Err(refused(status, request, &body.map_err(io::Error::other)?.to_bytes()));
+    }
+    let broken = || match &request {
+        Some(request) => format!("the daemon broke off; its log says why under request_id {request}"),
+        None => "the daemon broke off; its log says why".to_owned(),
+    };
+    loop {
+        let next = tokio::time::timeout(PIECE_WITHIN, response.body_mut().frame());
+        match next.await.with_context(|| format!("the daemon behind {} fell silent", socket.display()))? {
+            Some(frame) => {
+                if let Ok(bytes) = frame.with_context(broken)?.into_data() {
+                    out.write_all(&bytes)?;
+                }
+            }
+            None => break,
+        }
+    }
+    drop(response);
+    task.abort();
+    Ok(())
+}
+
+type Connection = tokio::task::JoinHandle<hyper::Result<()>>;
+
+async fn post<Q: Serialize>(
+    socket: &Path,
+    path: &str,
+    asked: &Q,
+) -> Result<(hyper::Response<hyper::body::Incoming>, Connection)> {
     let stream = UnixStream::connect(socket).await.with_context(|| socket.display().to_string())?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let task = tokio::spawn(connection);
@@ -144,20 +246,18 @@ async fn send<Q: Serialize, A: DeserializeOwned>(socket: &Path, path: &str, aske
         .header("Host", "localhost")
         .header("Content-Type", "application/json")
         .body(Full::new(Bytes::from(serde_json::to_vec(asked)?)))?;
-    let response = sender.send_request(request).await?;
-    let status = response.status();
-    let request = response.headers().get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-    let body = body.map_err(io::Error::other)?.to_bytes();
-    drop(sender);
-    task.await??;
-    if status == StatusCode::OK {
-        return serde_json::from_slice(&body)
-            .context("the daemon's answer was not understood; are program and daemon of one version?");
-    }
+    Ok((sender.send_request(request).await?, task))
+}
+
+fn request_of<B>(response: &hyper::Response<B>) -> Option<String> {
+    response.headers().get(X_REQUEST_ID).and_then(|id| id.to_str().ok()).map(str::to_owned)
+}
+
+fn refused(status: StatusCode, request: Option<String>, body: &[u8]) -> anyhow::Error {
     if let (StatusCode::INTERNAL_SERVER_ERROR, Some(request)) = (status, request) {
-        bail!("the daemon failed; its log says why under request_id {request}");
+        return anyhow!("the daemon failed; its log says why under request_id {request}");
     }
-    let problem: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
-    bail!("{}", problem.get("detail").and_then(serde_json::Value::as_str).unwrap_or("the daemon refused"))
+    let problem: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let detail = problem.get("detail").and_then(serde_json::Value::as_str);
+    anyhow!("{}", detail.unwrap_or("the daemon refused"))
 }

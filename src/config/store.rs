@@ -24,6 +24,20 @@ pub struct Store {
 pub enum Engine {
     /// The embedded default.
     Redb,
+    /// Another embedded one, with a warning.
+    #[cfg(feature = "sled")]
+    Sled,
+}
+
+impl Engine {
+    /// Returns its name, as the settings have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Redb => "redb",
+            #[cfg(feature = "sled")]
+            Self::Sled => "sled",
+        }
+    }
 }
 
 impl Store {

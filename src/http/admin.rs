@@ -6,9 +6,10 @@
 //! `memos`, `roll`, `users`. On the admin listener a token of the connection
 //! `local` says for whom it is.
 //!
-//! This file, with `desk`: the commands, by which the command line speaks to a running daemon. On the socket no credential is asked for: only the owner of the
+//! This file, with `desk` and [`archive`] (the whole store on its way into a file): the commands, by which the command line speaks to a running daemon. On the socket no credential is asked for: only the owner of the
 //! data folder can open it, and could as well open the folder.
 
+pub mod archive;
 pub mod ask;
 pub mod audit;
 mod changes;

@@ -9,7 +9,8 @@ use axum::{Extension, Router};
 
 use super::access::{self, EVALUATION, EVALUATIONS};
 use super::admin;
-use super::admin::desk::{PLUGINS_PATH, PluginDesk};
+use super::admin::archive::ARCHIVE_PATH;
+use super::admin::desk::{Desks, PLUGINS_PATH};
 use super::admin::endpoint::Frame;
 use super::drain::Drain;
 use super::edge::Edge;
@@ -65,8 +66,8 @@ pub const PUBLIC: [&str; 39] = [
 ];
 
 /// The templates that the admin listener and the admin socket add, beside the endpoints of the API (`admin::list`).
-pub const ADMIN: [&str; 5] =
-    ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks", PLUGINS_PATH];
+pub const ADMIN: [&str; 6] =
+    ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks", PLUGINS_PATH, ARCHIVE_PATH];
 
 /// Lists every template of every listener.
 pub fn templates() -> Vec<&'static str> {
@@ -131,7 +132,7 @@ pub fn admin_socket(
     edge: Edge,
     doctor: Arc<Doctor>,
     feed: Arc<Feed>,
-    plugins: PluginDesk,
+    desks: Desks,
     metrics: Arc<Metrics>,
     ready: AskReadiness,
     drain: Drain,
@@ -142,7 +143,9 @@ pub fn admin_socket(
         .layer(Extension(Arc::clone(&doctor)))
         .route("/admin/v1/webhooks", post(admin::webhooks))
         .route(PLUGINS_PATH, post(admin::desk::order))
-        .layer(Extension(plugins))
+        .layer(Extension(desks.plugins))
+        .route(ARCHIVE_PATH, post(admin::archive::stream))
+        .layer(Extension(desks.archive))
         .layer(DefaultBodyLimit::disable())
         .with_state(edge.clone())
         .merge(api(edge, doctor, feed, drain.clone(), Door::Socket))

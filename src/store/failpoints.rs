@@ -24,6 +24,18 @@ pub enum Point {
     CommitBefore,
     /// After the tree holds it, before its journal's file is free.
     TreeAfter,
+    /// Before a file that is whole takes its name.
+    RenameBefore,
+    /// After it has, before the folder is flushed.
+    RenameAfter,
+    /// Before the folder's label is written.
+    LabelBefore,
+    /// After it is durable.
+    LabelAfter,
+    /// Before rows are copied into a store that is being filled.
+    FillBefore,
+    /// When they are durable.
+    FillAfter,
 }
 
 impl Point {
@@ -38,6 +50,16 @@ impl Point {
         Self::OF_A_BATCH.into_iter().chain(Self::OF_THE_TREE)
     }
 
+    /// The points that are passed where files are made, moved and labelled, and a store is filled.
+    pub const STEPS: [Self; 6] = [
+        Self::RenameBefore,
+        Self::RenameAfter,
+        Self::LabelBefore,
+        Self::LabelAfter,
+        Self::FillBefore,
+        Self::FillAfter,
+    ];
+
     /// The point's name in the environment.
     pub const fn name(self) -> &'static str {
         match self {
@@ -47,6 +69,12 @@ impl Point {
             Self::DiskFlush => "disk.flush",
             Self::PublishBefore => "publish.before",
             Self::AnswerBefore => "answer.before",
+            Self::RenameBefore => "rename.before",
+            Self::RenameAfter => "rename.after",
+            Self::LabelBefore => "label.before",
+            Self::LabelAfter => "label.after",
+            Self::FillBefore => "fill.before",
+            Self::FillAfter => "fill.after",
             Self::TreeBefore => "tree.before",
             Self::TreeAfter => "tree.after",
         }
@@ -212,7 +240,7 @@ mod armed {
             let (name, rest) = item.split_once('=')?;
             let (rest, path) = rest.split_once('?').map_or((rest, None), |(rest, path)| (rest, Some(path)));
             let (fault, spared) = rest.split_once('@').unwrap_or((rest, "0"));
-            let point = Point::all().find(|point| point.name() == name)?;
+            let point = Point::all().chain(Point::STEPS).find(|point| point.name() == name)?;
             let fault = match fault {
                 "error" => Fault::Error,
                 "full" => Fault::Full,

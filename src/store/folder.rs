@@ -2,24 +2,33 @@
 //!
 //! The lock is the kernel's, on an open file, so it ends with its holder however that ended (R10). The file's text is
 //! only for people: it names the holder. `FORMAT` says which build's layout the folder has; a newer one is refused (R12). It is
-//! written when everything else is there, so a labelled folder without its data has lost them, and is refused too (R9).
+//! written when everything else is there, so a labelled folder without its data has lost them, and is refused too (R9). While a
+//! folder is being filled from a copy its label says that instead of a number, so that no build takes it for a store before it is whole.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::failpoints::{Point, pass};
+
 /// The layout that this build writes. 2: records have entries in indexes of order (`roster::index`), which builds that know 1 would not
 /// write; a folder of format 1 is labelled anew when it is opened, and gets them. 3: entries of the history are found by their subject
 /// ([`WITH_SUBJECTS`]), and groups are listed by when they changed; a folder of an earlier format gets that before it is labelled anew. 4: commits go to a
 /// journal first ([`WITH_JOURNAL`]), which builds that know 3 would not look at.
-const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 4;
 /// From this format on each entry of the history that has a subject has a row that says so (`kv::upgrade`).
 pub const WITH_SUBJECTS: u32 = 3;
 /// From this format on the database has a journal beside it (`store::journal`), without which it may be old.
 pub const WITH_JOURNAL: u32 = 4;
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
+/// How a label begins that says that the folder is being filled. Builds that do not know it refuse the folder.
+const FILLING: &str = "filling";
+/// What the engines call their data.
+const ENGINES: [(&str, &str); 2] = [("redb", "roster.redb"), ("sled", "roster.sled")];
+/// How the names of engines' files begin.
+const OF_ENGINES: &str = "roster.";
 /// More than a holder's line or a format's number takes.
 const LABEL_BYTES_MAX: u64 = 256;
 
@@ -47,7 +56,7 @@ pub enum FolderError {
     },
     /// What its label promises is gone.
     #[error(
-        "{} is missing, although the folder has been in use; restore a backup, or name another folder to begin anew",
+        "{} is missing, although the folder has been in use; restore a backup by rosterd restore, or name another folder to begin anew",
         path.display()
     )]
     Lost {
@@ -62,6 +71,47 @@ pub enum FolderError {
         /// What it holds.
         found: String,
     },
+    /// It is being filled from a copy, or that was broken off.
+    #[error(
+        "the data folder {} is not whole: filling it from a copy was broken off; run the same rosterd restore or rosterd store import again, \
+         which goes on from there, or empty the folder",
+        path.display()
+    )]
+    Filling {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// It is being filled from something else.
+    #[error(
+        "the data folder {} was being filled from another copy, which was broken off; go on with that one, or empty the folder",
+        path.display()
+    )]
+    FilledFromAnother {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// It has data.
+    #[error("the data folder {} has data already ({found}); name an empty folder by --data", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+    },
+    /// Another engine made it.
+    #[error(
+        "the data folder {} holds a store of {found}, and {expected} was asked for; set store.engine = \"{found}\", or take everything to an empty \
+         folder: rosterd store export with the one engine, rosterd store import with the other",
+        path.display()
+    )]
+    Anothers {
+        /// The folder.
+        path: PathBuf,
+        /// The engine that was asked for.
+        expected: &'static str,
+        /// The engine that made it.
+        found: &'static str,
+    },
     /// The disk refused.
     #[error("cannot {doing} {}: {why}", path.display())]
     Disk {
@@ -74,12 +124,32 @@ pub enum FolderError {
     },
 }
 
+/// How far filling a folder has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filling {
+    /// Rows are being written.
+    Rows,
+    /// All of them are there, and were compared.
+    Whole,
+}
+
+impl Filling {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Rows => "rows",
+            Self::Whole => "whole",
+        }
+    }
+}
+
 /// A data folder that is ours until this value is dropped.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
     /// The format that its label names, if it has one.
     label: Option<u32>,
+    /// How far filling it has come, while it is being filled.
+    filling: Option<Filling>,
     /// Keeps the lock.
     _lock: File,
 }
@@ -87,11 +157,65 @@ pub struct Folder {
 impl Folder {
     /// Makes the folder if there is none, locks it, and checks its format if it has one.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
+        let mut folder = Self::locked(path)?;
+        let found = folder.read_label()?;
+        folder.label = folder.check_format(&found)?;
+        Ok(folder)
+    }
+
+    /// Does the same for a folder that is to be filled from a copy, which `source` tells from others: one that is empty, or that was being filled
+    /// from the same copy. Until [`Folder::label`] is called nobody takes it for a store.
+    pub fn open_to_fill(path: &Path, source: &str) -> Result<Self, FolderError> {
+        let mut folder = Self::locked(path)?;
+        let found = folder.read_label()?;
+        folder.filling = Some(match found.strip_prefix(FILLING) {
+            Some(rest) => match rest.trim().split_once(' ') {
+                Some(("rows", of)) if of == source => Filling::Rows,
+                Some(("whole", of)) if of == source => Filling::Whole,
+                _ => return Err(FolderError::FilledFromAnother { path: path.into() }),
+            },
+            None => {
+                folder.must_be_empty(&found)?;
+                folder.note_filling(Filling::Rows, source)?;
+                Filling::Rows
+            }
+        });
+        Ok(folder)
+    }
+
+    fn locked(path: &Path) -> Result<Self, FolderError> {
         make_folder(path)?;
         let lock = lock(path)?;
-        let mut folder = Self { path: path.into(), label: None, _lock: lock };
-        folder.label = folder.check_format()?;
-        Ok(folder)
+        Ok(Self { path: path.into(), label: None, filling: None, _lock: lock })
+    }
+
+    /// Refuses a folder that has a label or files of an engine. What an operator has put there beforehand (`seal.key`) is no obstacle.
+    fn must_be_empty(&self, label: &str) -> Result<(), FolderError> {
+        let refused = |found| Err(FolderError::NotEmpty { path: self.path.clone(), found });
+        if !label.is_empty() {
+            return refused(format!("format {label}"));
+        }
+        for entry in std::fs::read_dir(&self.path).map_err(disk("read", &self.path))? {
+            let name = entry.map_err(disk("read", &self.path))?.file_name();
+            let name = name.to_string_lossy();
+            // What was half made when the power went is no data, and is made anew.
+            if name.starts_with(OF_ENGINES) && !name.ends_with(".new") {
+                return refused(name.into_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Says how far filling has come; `None` where it is not being filled.
+    pub const fn filling(&self) -> Option<Filling> {
+        self.filling
+    }
+
+    /// Writes down how far filling has come, durably.
+    pub fn note_filling(&mut self, filling: Filling, source: &str) -> Result<(), FolderError> {
+        self.write_format(&format!("{FILLING} {} {source}", filling.name()))?;
+        self.filling = Some(filling);
+        Ok(())
     }
 
     /// Tells whether what a format brought with it may be missing: its label names an earlier one, or none (one that was being written
@@ -108,16 +232,38 @@ impl Folder {
         }
     }
 
+    /// Refuses a folder that holds data of another engine than this one.
+    pub fn must_not_be_anothers(&self, engine: &'static str) -> Result<(), FolderError> {
+        for (found, name) in ENGINES {
+            if found != engine && self.has(name)? {
+                return Err(FolderError::Anothers { path: self.path.clone(), expected: engine, found });
+            }
+        }
+        Ok(())
+    }
+
     /// Labels the folder, durably. Called when everything is there.
     pub fn label(&mut self) -> Result<(), FolderError> {
         if self.label == Some(FORMAT) {
             return Ok(());
         }
-        let path = self.path("FORMAT");
-        write_label(&mut make_file(&path)?, &FORMAT.to_string()).map_err(disk("write", &path))?;
-        sync_folder(&self.path)?;
+        self.write_format(&FORMAT.to_string())?;
         self.label = Some(FORMAT);
+        self.filling = None;
         Ok(())
+    }
+
+    /// Writes a label beside the old one and has it take its place, so that there is never half a label.
+    fn write_format(&self, text: &str) -> Result<(), FolderError> {
+        let path = self.path("FORMAT.new");
+        self.pass(Point::LabelBefore)?;
+        write_label(&mut make_file(&path)?, text).map_err(disk("write", &path))?;
+        self.rename("FORMAT.new", "FORMAT")?;
+        self.pass(Point::LabelAfter)
+    }
+
+    fn pass(&self, point: Point) -> Result<(), FolderError> {
+        pass(point, &self.path.display().to_string()).map_err(disk("go on with", &self.path))
     }
 
     /// Returns the path of a file in the folder.
@@ -152,25 +298,35 @@ impl Folder {
     /// Gives a file another name, durably.
     pub fn rename(&self, from: &str, to: &str) -> Result<(), FolderError> {
         let path = self.path(from);
+        self.pass(Point::RenameBefore)?;
         std::fs::rename(&path, self.path(to)).map_err(disk("rename", &path))?;
+        self.pass(Point::RenameAfter)?;
         sync_folder(&self.path)
     }
 
-    /// Reads the label, if there is one, and refuses one that this build does not know.
-    fn check_format(&self) -> Result<Option<u32>, FolderError> {
+    /// Reads the label; empty where there is none.
+    fn read_label(&self) -> Result<String, FolderError> {
         let path = self.path.join("FORMAT");
-        let found = match File::open(&path) {
-            Ok(mut file) => read_label(&mut file).map_err(disk("read", &path))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(disk("open", &path)(error)),
-        };
+        match File::open(&path) {
+            Ok(mut file) => read_label(&mut file).map_err(disk("read", &path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(disk("open", &path)(error)),
+        }
+    }
+
+    /// Reads the format from a label, if there is one, and refuses one that this build does not know.
+    fn check_format(&self, found: &str) -> Result<Option<u32>, FolderError> {
+        let path = self.path.join("FORMAT");
         if found.is_empty() {
             return Ok(None);
+        }
+        if found.starts_with(FILLING) {
+            return Err(FolderError::Filling { path: self.path.clone() });
         }
         match found.parse::<u32>() {
             Ok(known) if (1..=FORMAT).contains(&known) => Ok(Some(known)),
             Ok(newer) if newer > FORMAT => Err(FolderError::Newer { path: self.path.clone(), found: newer }),
-            _ => Err(FolderError::Label { path, found }),
+            _ => Err(FolderError::Label { path, found: found.to_owned() }),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Read in this order: [`mod@unit`] (what is written at once), [`log`] (a tenant's history), this file (the traits),
 //! [`codec`] (bytes of a record), [`seal`] (checksums), [`kv`] (the contract over an ordered key-value engine: the one place
 //! that knows the key layout, and `kv::check` for everything held twice), [`writer`] (group commit), `watched` (who is told of commits), `redb` (the embedded
-//! default), `journal` (what stands in front of it) and [`folder`] (its place on disk). For tests: `memory` (a simple second opinion), `suite` (what every store must
+//! default), `journal` (what stands in front of it), `sled` (an engine that one may choose instead), [`folder`] (its place on disk), and `fill` (a store that is filled from a copy). For tests: `memory` (a simple second opinion), `suite` (what every store must
 //! pass), `failpoints` (faults on demand).
 //!
 //! # The contract
@@ -28,6 +28,9 @@ pub mod codec;
 #[cfg(feature = "redb")]
 pub mod disk;
 pub mod failpoints;
+/// For engines that outlive their process.
+#[cfg(feature = "redb")]
+pub mod fill;
 pub mod folder;
 #[cfg(feature = "redb")]
 mod journal;
@@ -41,6 +44,8 @@ pub mod redb;
 pub mod seal;
 #[cfg(all(feature = "redb", any(test, feature = "testing")))]
 pub mod simulated;
+#[cfg(feature = "sled")]
+pub mod sled;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
 pub mod unit;
@@ -82,6 +87,12 @@ pub trait Store: Send + Sync {
 
     /// Reads everything, and reports what does not fit together. `progress` is told how many rows have been read.
     fn check(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Finding>, StoreError>;
+
+    /// Returns the rows of the latest committed state, for copies of all that there is. Whoever holds it may keep the engine from
+    /// using room again. A store that stands on no rows offers none.
+    fn rows(&self) -> Result<Arc<dyn kv::KvRead>, StoreError> {
+        Err(StoreError::Invalid("this store has no rows that could be copied".into()))
+    }
 }
 
 /// One moment of the store.

@@ -25,10 +25,12 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 use super::StoreError;
 use super::disk::{Disk, DiskFile, SystemDisk};
 use super::failpoints::{Point, pass};
+use super::fill::Fill;
 use super::folder::{Folder, FolderError, WITH_JOURNAL, WITH_SUBJECTS};
 use super::journal::{Found, Journal, RowsOf, Tree};
 use super::kv::{self, Changes, KvEngine, KvRead, KvRow, KvStore, Table, Visit};
 use super::writer::WriterOptions;
+use compact::FormatStep;
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 const DOCUMENTS: Definition = TableDefinition::new("documents");
@@ -42,6 +44,8 @@ const FILE: &str = "roster.redb";
 const NEW_FILE: &str = "roster.redb.new";
 /// The journal's files beside it.
 const JOURNAL_FILES: [&str; 2] = ["roster.journal.0", "roster.journal.1"];
+/// The engine's name, as the settings have it.
+pub(super) const NAME: &str = "redb";
 
 /// How the engine is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,11 +83,13 @@ pub enum OpenError {
 /// Says what an operator can do about it.
 const fn remedy(why: &StoreError) -> &'static str {
     match why {
-        StoreError::Corrupt(_) => "restore a backup, and keep this folder for those who look into it",
+        StoreError::Corrupt(_) => {
+            "restore a backup by rosterd restore, and keep this folder for those who look into it"
+        }
         StoreError::Full(_) => "make room on its disk",
         StoreError::Retry(_) => "try again",
         StoreError::Invalid(_) | StoreError::Fatal(_) => {
-            "look at its owner, its mode and its disk; if those are right, restore a backup, and keep this folder for those who look into it"
+            "look at its owner, its mode and its disk; if those are right, restore a backup by rosterd restore, and keep this folder for those who look into it"
         }
     }
 }
@@ -98,6 +104,9 @@ pub fn open(folder: &Path, options: &RedbOptions) -> Result<KvStore, OpenError> 
 /// An engine, and the state that it is in.
 type Opened = (Box<dyn KvEngine>, Arc<dyn KvRead>);
 
+/// What each format needs that has rows written otherwise, in their order. None so far: what 2 and 3 brought is added to a folder as it is.
+const STEPS: &[FormatStep] = &[];
+
 /// Opens the engine alone, without a writer in front of it.
 pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError> {
     let (journal, state) = journal(folder, options)?;
@@ -105,8 +114,23 @@ pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError>
 }
 
 fn journal(folder: &Path, options: &RedbOptions) -> Result<(Journal, Arc<dyn KvRead>), OpenError> {
+    journal_after(folder, options, STEPS)
+}
+
+fn journal_after(
+    folder: &Path,
+    options: &RedbOptions,
+    steps: &[FormatStep],
+) -> Result<(Journal, Arc<dyn KvRead>), OpenError> {
     let mut folder = Folder::open(folder)?;
-    if !folder.has_its(FILE)? {
+    folder.must_not_be_anothers(NAME)?;
+    if folder.has_its(FILE)? {
+        for step in steps.iter().filter(|step| folder.is_before(step.to)) {
+            tracing::info!(format = step.to, "writing the store's file anew, in a format of this build");
+            settle(&folder, options)?;
+            compact::rebuild(&folder, options, step.row)?;
+        }
+    } else {
         create(&folder, options)?;
     }
     let mut engine = Engine::at(folder.path(FILE), options);
@@ -136,6 +160,21 @@ pub fn on_disk(disk: &Arc<dyn Disk>, options: &RedbOptions) -> Result<KvStore, S
     KvStore::start(Box::new(journal), state, options.writer)
 }
 
+/// Writes what waits in the journal into the tree, and empties its files.
+fn settle(folder: &Folder, options: &RedbOptions) -> Result<(), OpenError> {
+    let mut engine = Engine::at(folder.path(FILE), options);
+    let files = journal_files(folder)?;
+    let settled = engine.must_not_be_empty().and_then(|()| {
+        unless_damaged(|| {
+            let found = engine.find(false)?;
+            let files = (Arc::clone(&engine.disk), files);
+            let (mut journal, _) = Journal::open(Box::new(engine), found, files, options.journal_bytes)?;
+            journal.settle()
+        })
+    });
+    settled.map_err(|why| OpenError::Engine { path: folder.path(FILE), why })
+}
+
 /// Looks for the journal's files; a folder of an earlier format gets them.
 fn journal_files(folder: &Folder) -> Result<[PathBuf; 2], FolderError> {
     let [first, second] = JOURNAL_FILES;
@@ -146,6 +185,24 @@ fn journal_files(folder: &Folder) -> Result<[PathBuf; 2], FolderError> {
         folder.has_its(name).map(|_| folder.path(name))
     };
     Ok([its(first)?, its(second)?])
+}
+
+/// Opens a folder to be filled from a copy, which `source` tells from others (`store::fill`).
+pub fn fill(folder: &Path, source: &str, options: &RedbOptions) -> Result<Fill, OpenError> {
+    let folder = Folder::open_to_fill(folder, source)?;
+    folder.must_not_be_anothers(NAME)?;
+    if !folder.has(FILE)? {
+        create(&folder, options)?;
+    }
+    // Rows go into the tree at once; the journal has nothing to add to them.
+    for name in JOURNAL_FILES {
+        folder.make(name)?;
+    }
+    let mut engine = Engine::at(folder.path(FILE), options);
+    let named = |why| OpenError::Engine { path: folder.path(FILE), why };
+    engine.must_not_be_empty().map_err(named)?;
+    let state = unless_damaged(|| engine.reopen()).map_err(named)?;
+    Ok(Fill::new(Box::new(engine), state, Box::new(folder), source))
 }
 
 /// Makes an empty database under another name first: one that was half made when the power went is no database.
@@ -207,6 +264,10 @@ impl Engine {
         database.compact().map(drop).map_err(failed)
     }
 
+    fn pass(&self, point: Point) -> Result<(), StoreError> {
+        pass(point, &self.place).map_err(redb::Error::Io).map_err(failed)
+    }
+
     fn state(&self) -> Result<Arc<dyn KvRead>, StoreError> {
         Ok(Arc::new(Open::of(self.database()?)?))
     }
@@ -239,8 +300,7 @@ impl Engine {
 
     /// Writes rows, and where it is told that they reach up to a batch, that number.
     fn write(&self, rows: &RowsOf<'_>, up_to: Option<u64>) -> Result<(), StoreError> {
-        let armed = |point| pass(point, &self.place).map_err(redb::Error::Io).map_err(failed);
-        armed(Point::TreeBefore)?;
+        self.pass(Point::TreeBefore)?;
         let mut transaction = self.database()?.begin_write().map_err(failed)?;
         transaction.set_quick_repair(true);
         for (definition, table) in [(DOCUMENTS, Table::Documents), (SMALL, Table::Small)] {
@@ -258,9 +318,9 @@ impl Engine {
             journal.insert(APPLIED, number).map_err(failed)?;
         }
         drop(journal);
-        armed(Point::CommitBefore)?;
+        self.pass(Point::CommitBefore)?;
         transaction.commit().map_err(failed)?;
-        armed(Point::TreeAfter)
+        self.pass(Point::TreeAfter)
     }
 }
 
@@ -393,7 +453,7 @@ impl KvRead for Open {
 }
 
 /// Reads, and makes an error of a panic: at some damage the engine panics instead of saying what it found (R9).
-fn unless_damaged<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+pub(super) fn unless_damaged<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     // Whoever reads learns that it failed and uses nothing of it, so nobody sees what the panic left half done.
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(StoreError::Corrupt("the engine came upon a page that makes no sense and panicked".into()))

@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::kv::KvRead;
 use super::{Finding, Health, Outcome, Seq, Snapshot, Store, StoreError, Unit};
 use crate::ids::TenantId;
 
@@ -62,5 +63,9 @@ impl Store for Watched {
 
     fn check(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Finding>, StoreError> {
         self.store.check(progress)
+    }
+
+    fn rows(&self) -> Result<Arc<dyn KvRead>, StoreError> {
+        self.store.rows()
     }
 }

@@ -23,6 +23,7 @@ const PICTURE: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("telemetry", &[]),
     ("audit", &["roster", "store", "ids"]),
+    ("archive", &["store"]),
     ("net", &["config"]),
     ("jwt", &["net", "chance"]),
     ("mail", &["net"]),
@@ -33,8 +34,8 @@ const PICTURE: &[(&str, &[&str])] = &[
     (
         "http",
         &[
-            "doctor", "requests", "outbox", "signin", "jwt", "net", "roster", "store", "psa", "scim", "ids",
-            "clock", "chance",
+            "doctor", "requests", "outbox", "archive", "signin", "jwt", "net", "roster", "store", "psa",
+            "scim", "ids", "clock", "chance",
         ],
     ),
     ("demo", &["clock", "chance"]),
@@ -54,6 +55,7 @@ const PICTURE: &[(&str, &[&str])] = &[
             "demo",
             "bench",
             "audit",
+            "archive",
             "doctor",
             "requests",
             "outbox",

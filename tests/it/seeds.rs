@@ -5,6 +5,7 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
+use rosterd::archive::hostile::backup;
 use rosterd::idp::hostile::{TARGETS, Target};
 use rosterd::jwt::hostile as jwt;
 use rosterd::requests::hostile::spans;
@@ -20,6 +21,7 @@ fn targets() -> impl Iterator<Item = (&'static str, &'static str, Target)> {
     let of_idp = TARGETS.into_iter().map(|(name, run)| (name, "idp", run));
     of_idp.chain([
         ("assertion", "jwt", jwt::assertion as Target),
+        ("backup", "archive", backup),
         ("cursor", "roster", cursor),
         ("keys", "jwt", jwt::keys),
         ("spans", "requests", spans),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+use super::archive::ArchiveDesk;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
 
@@ -38,6 +39,15 @@ pub struct PluginDesk {
     pub list: Arc<dyn Fn() -> Value + Send + Sync>,
     /// Takes orders for a reload.
     pub reload: mpsc::Sender<ReloadAnswer>,
+}
+
+/// Everything that the admin socket asks beside the roster.
+#[derive(Clone)]
+pub struct Desks {
+    /// Who carries out orders for plugins.
+    pub plugins: PluginDesk,
+    /// Who sends the whole store.
+    pub archive: ArchiveDesk,
 }
 
 /// Carries out what is ordered.

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: this file (what an engine must do, and the store that stands on one), [`keys`] (the key layout),
 //! `rows` (the values), `draft` (changes that are not written yet), `blocks` (counting ids), `apply` (a unit becomes changes),
-//! `read` (a snapshot), `check` (everything held twice compared), `upgrade` (what earlier builds did not write).
+//! `read` (a snapshot), `check` (everything held twice compared), [`copy`] (all rows, and their digest), `upgrade` (what earlier builds did not write).
 //!
 //! Units are applied to *drafts* in memory over the engine's last committed state. So a unit that fails
 //! leaves no trace whatever it did before it failed, the engine gets one sorted list of changes per batch, and an engine need only
@@ -10,7 +10,8 @@
 
 mod apply;
 mod blocks;
-mod check;
+pub(in crate::store) mod check;
+pub mod copy;
 #[cfg(test)]
 pub(crate) mod counting;
 mod draft;
@@ -147,5 +148,9 @@ impl Store for KvStore {
 
     fn check(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Finding>, StoreError> {
         check::check(self.writer.latest().state(), progress)
+    }
+
+    fn rows(&self) -> Result<Arc<dyn KvRead>, StoreError> {
+        Ok(self.writer.latest().rows())
     }
 }

@@ -208,6 +208,11 @@ impl KvSnapshot {
         Self(state)
     }
 
+    /// The state as rows, to be held for longer.
+    pub fn rows(&self) -> Arc<dyn KvRead> {
+        Arc::clone(&self.0)
+    }
+
     /// The state as rows.
     pub fn state(&self) -> &dyn KvRead {
         &*self.0

@@ -3,23 +3,21 @@
 //! What was erased is out of every table at once, but its bytes stay in free pages until something else is written there. A file that is
 //! written anew from the tables has none of them, and no free pages either. The new file takes the old one's name only when it is whole,
 //! durable, and holds what the old one held.
+//!
+//! A format of the folder that has rows written otherwise (`FormatStep`) takes the same way: until the rename the old file is what counts, and
+//! afterwards the new one, whatever ends the process in between.
 
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use super::{Engine, FILE, NEW_FILE, OpenError, RedbOptions, applied, journal, unless_damaged};
 use crate::store::StoreError;
+use crate::store::failpoints::Point;
 use crate::store::folder::{Folder, FolderError};
 use crate::store::journal::Tree;
-use crate::store::kv::{Changes, KvEngine, KvRead, Table};
-
-/// Bytes that are written in one transaction.
-const BYTES_AT_ONCE: usize = 16 << 20;
-/// Greater than every key: the writer's own begins with four of these, and goes on with a letter.
-const END: [u8; 8] = [u8::MAX; 8];
+use crate::store::kv::copy::{BYTES_AT_ONCE, RowDigest, TABLES, digest, each, some};
+use crate::store::kv::{KvEngine, Table};
 
 /// What writing anew came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,29 +30,55 @@ pub struct Compacted {
     pub rows: u64,
 }
 
+/// How a folder gets a format in which rows are written otherwise.
+pub(super) struct FormatStep {
+    /// The format that it leads to.
+    pub(super) to: u32,
+    /// What becomes of a row's value; `None` where the row goes. A row that it made already stays as it is: the power may go between the new
+    /// file's name and the folder's label.
+    pub(super) row: Row,
+}
+
+/// What becomes of a row's value.
+type Row = fn(Table, &[u8], &[u8]) -> Result<Option<Arc<[u8]>>, StoreError>;
+
 /// Writes the database of a folder anew. Nobody else may have the folder open.
 pub fn compact(path: &Path, options: &RedbOptions) -> Result<Compacted, OpenError> {
     let place = path.join(FILE);
     let named = |why| OpenError::Engine { path: place.clone(), why };
-    if !Folder::open(path)?.has_its(FILE)? {
+    let folder = Folder::open(path)?;
+    folder.must_not_be_anothers(super::NAME)?;
+    if !folder.has_its(FILE)? {
         return Err(FolderError::Lost { path: place }.into());
     }
+    drop(folder);
     // What a killed daemon left in the journal goes into the tree first, and the journal's files are emptied.
     let (mut journal, _) = journal(path, options)?;
     journal.settle().map_err(named)?;
     drop(journal);
-    let folder = Folder::open(path)?;
+    rebuild(&Folder::open(path)?, options, as_it_is)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as every step is")]
+fn as_it_is(_: Table, _: &[u8], value: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError> {
+    Ok(Some(Arc::from(value)))
+}
+
+/// Has a new file, made of the old one's rows, take its place. Nothing may wait in the journal.
+pub(super) fn rebuild(folder: &Folder, options: &RedbOptions, row: Row) -> Result<Compacted, OpenError> {
+    let place = folder.path(FILE);
+    let named = |why| OpenError::Engine { path: place.clone(), why };
     folder.remove(NEW_FILE)?;
     let fresh = folder.make(NEW_FILE)?;
     let (before, rows) =
-        rewrite(Engine::at(place.clone(), options), Engine::at(fresh, options)).map_err(named)?;
+        rewrite(Engine::at(place.clone(), options), Engine::at(fresh, options), row).map_err(named)?;
     folder.rename(NEW_FILE, FILE)?;
     let after = std::fs::metadata(&place).map_or(0, |found| found.len());
     Ok(Compacted { before, after, rows })
 }
 
-/// Copies every row; returns how many bytes the old file had, and how many rows there are.
-fn rewrite(mut old: Engine, mut new: Engine) -> Result<(u64, u64), StoreError> {
+/// Copies what becomes of every row; returns how many bytes the old file had, and how many rows there are.
+fn rewrite(mut old: Engine, mut new: Engine, row: Row) -> Result<(u64, u64), StoreError> {
     old.must_not_be_empty()?;
     let before = std::fs::metadata(&old.path).map_or(0, |found| found.len());
     let from = unless_damaged(|| old.reopen())?;
@@ -62,54 +86,34 @@ fn rewrite(mut old: Engine, mut new: Engine) -> Result<(u64, u64), StoreError> {
     // The journal's next batch follows what the old file held.
     let applied = applied(old.database()?)?;
     drop(new.apply(&|_| Box::new(std::iter::empty()), applied)?);
-    for table in [Table::Documents, Table::Small] {
+    for table in TABLES {
         let mut at = Vec::new();
         loop {
-            let (changes, last) = some(from.as_ref(), table, &at)?;
+            let (changes, last) = some(from.as_ref(), table, &at, BYTES_AT_ONCE, row)?;
             let Some(last) = last else { break };
+            new.pass(Point::FillBefore)?;
             drop(new.commit(&changes)?);
+            new.pass(Point::FillAfter)?;
             at = last;
             at.push(0);
         }
     }
     // What was written page after page left room behind.
     unless_damaged(|| new.squeeze())?;
-    let (ours, theirs) = (digest(from.as_ref())?, digest(new.state()?.as_ref())?);
+    let mut ours = RowDigest::default();
+    each(from.as_ref(), &mut |table, key, value| {
+        if let Some(value) = row(table, key, value)? {
+            ours.add(table, key, &value);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let (ours, theirs) = (ours.finish(), digest(new.state()?.as_ref())?);
     if ours != theirs {
         return Err(StoreError::Fatal(
             "the new file does not hold what the old one holds; it was not taken".into(),
         ));
     }
-    Ok((before, ours.1))
-}
-
-/// Gathers rows from a key on, and says which was the last; `None` where there are none.
-fn some(from: &dyn KvRead, table: Table, at: &[u8]) -> Result<(Changes, Option<Vec<u8>>), StoreError> {
-    let (mut changes, mut last, mut bytes) = (Changes::default(), None, 0_usize);
-    from.scan(table, at, &END, &mut |key, value| {
-        bytes = bytes.saturating_add(key.len()).saturating_add(value.len());
-        changes.set(table, key.to_vec(), Some(Arc::from(value)));
-        last = Some(key.to_vec());
-        Ok(if bytes < BYTES_AT_ONCE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-    })?;
-    Ok((changes, last))
-}
-
-/// Digests every row of both tables, and counts them.
-fn digest(state: &dyn KvRead) -> Result<([u8; 32], u64), StoreError> {
-    let (mut hash, mut rows) = (Sha256::new(), 0_u64);
-    for (table, name) in [(Table::Documents, 0_u8), (Table::Small, 1)] {
-        state.scan(table, &[], &END, &mut |key, value| {
-            rows += 1;
-            hash.update([name]);
-            for part in [key, value] {
-                hash.update((part.len() as u64).to_be_bytes());
-                hash.update(part);
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-    }
-    Ok((hash.finalize().into(), rows))
+    Ok((before, ours.rows))
 }
 
 #[cfg(test)]

@@ -48,6 +48,16 @@ macro_rules! suite {
             $($(#[test] fn $case() { $topic::$case(&crate::store::memory::MemoryStore::new()); })*)*
         }
 
+        #[cfg(all(test, feature = "sled"))]
+        mod on_sled {
+            use super::*;
+            $($(#[test] fn $case() { on_a_fresh_sled($topic::$case); })*)*
+            $(#[test] fn $durable() {
+                let home = tempfile::tempdir().unwrap();
+                durable::$durable(&|| open_sled(home.path()));
+            })*
+        }
+
         #[cfg(all(test, feature = "redb"))]
         mod on_redb {
             use super::*;
@@ -148,5 +158,20 @@ fn on_a_fresh_folder(case: fn(&dyn Store)) {
     let store = open_redb(home.path());
     case(&*store);
     // Whatever a case did, what is held twice still agrees.
+    assert_eq!(store.check(&mut |_| {}).unwrap(), vec![]);
+}
+
+/// Opens the engine that one may choose instead, likewise.
+#[cfg(feature = "sled")]
+pub fn open_sled(folder: &std::path::Path) -> Box<dyn Store> {
+    let options = super::sled::SledOptions { cache_bytes: 4 << 20, ..Default::default() };
+    Box::new(super::sled::open(folder, &options).unwrap())
+}
+
+#[cfg(all(test, feature = "sled"))]
+fn on_a_fresh_sled(case: fn(&dyn Store)) {
+    let home = tempfile::tempdir().unwrap();
+    let store = open_sled(home.path());
+    case(&*store);
     assert_eq!(store.check(&mut |_| {}).unwrap(), vec![]);
 }

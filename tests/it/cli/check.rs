@@ -73,6 +73,81 @@ fn r9_damage_is_found_and_named_or_changes_nothing() {
     }
 }
 
+/// How a folder's file can be damaged by what is beneath it.
+fn damaged_copies(good: &[u8], dice: &mut Dice) -> Vec<(String, Vec<u8>)> {
+    let mut copies = vec![];
+    for number in 0..3 {
+        let mut bytes = good.to_vec();
+        for _ in 0..40 {
+            let at = dice.below(bytes.len());
+            bytes[at] ^= 1 << dice.below(8);
+        }
+        copies.push((format!("bytes {number}"), bytes));
+    }
+    for number in 0..3 {
+        let mut bytes = good.to_vec();
+        let pages = bytes.len() / 4096;
+        // One, some and many pages.
+        for _ in 0..[1, 8, pages / 4][number] {
+            let (from, to) = (dice.below(pages) * 4096, dice.below(pages) * 4096);
+            bytes.copy_within(from..from + 4096, to);
+        }
+        copies.push((format!("pages {number}"), bytes));
+    }
+    for part in [3, 5, 7] {
+        copies.push((format!("cut at {part} eighths"), good[..good.len() * part / 8].to_vec()));
+    }
+    for part in [2, 4, 7] {
+        let mut bytes = good.to_vec();
+        let from = bytes.len() * part / 8;
+        bytes[from..].fill(0);
+        copies.push((format!("zeros from {part} eighths on"), bytes));
+    }
+    copies
+}
+
+#[test]
+fn r9_of_twelve_damaged_copies_none_has_anybody_missing_or_changed_in_silence() {
+    let mut site = Site::served();
+    let client = site.serve().client();
+    for number in 0..120 {
+        let _ = client.post("/Users", &user(&format!("user-{number}"))).expect(201);
+    }
+    site.stop();
+    // Written anew, so that hardly a page is free and most damage meets somebody.
+    site.run(&["compact"]).done();
+    let export = ["export", "--tenant", "main", "--format", "json", "--financials"];
+    let whole = site.run(&export).done().out;
+    let file = site.data().join("roster.redb");
+    let good = std::fs::read(&file).unwrap();
+    let mut refused = 0;
+    let copies = damaged_copies(&good, &mut Dice::new(9));
+    assert_eq!(copies.len(), 12);
+    for (what, bytes) in copies {
+        std::fs::write(&file, &bytes).unwrap();
+        let is_found = finds_damage(&site, &what);
+        let ran = site.run(&export);
+        match ran.code {
+            // All data are served.
+            Some(0) => assert!(ran.out == whole, "{what}: exported without a word, and not the same"),
+            Some(1) => {
+                refused += 1;
+                assert!(is_found, "{what}: the check saw nothing: {ran:?}");
+                let line = ran.err.lines().last().unwrap_or_default();
+                assert!(
+                    line.starts_with("error: ") && line.contains(site.data().to_str().unwrap()),
+                    "{what}: {line}"
+                );
+                assert!(line.contains("restore a backup by rosterd restore"), "{what}: {line}");
+            }
+            other => panic!("{what}: {other:?}: {ran:?}"),
+        }
+    }
+    assert!(refused >= 6, "of twelve only {refused} met anything");
+    std::fs::write(&file, &good).unwrap();
+    assert_eq!(site.run(&export).done().out, whole);
+}
+
 /// Runs the check; fails unless it says in a sentence what it found and what to do, or that it found nothing.
 fn finds_damage(site: &Site, what: &str) -> bool {
     let checked = rosterd(&site.data(), &["check"]);

@@ -414,6 +414,9 @@ fn guides() -> Vec<(String, String)> {
                 "mapping.md",
                 "sign-in.md",
                 "forward-auth.md",
+                "backup.md",
+                "upgrade.md",
+                "disk-full.md",
             ];
             !others.iter().any(|other| path.ends_with(other))
         })

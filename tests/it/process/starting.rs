@@ -58,8 +58,8 @@ fn r29_a_bad_file_is_named_with_line_and_key() {
         &["rosterd.toml:2: tokens.lifetime_days", "expected 1 to 3650", "found 0"],
     );
     must_say(
-        &with("[store]\nengine = \"sled\"\n"),
-        &["rosterd.toml:2: store.engine", "expected \"redb\"", "found \"sled\""],
+        &with("[store]\nengine = \"sqlite\"\n"),
+        &["rosterd.toml:2: store.engine", "\"redb\"", "found \"sqlite\""],
     );
     must_say(&with("[tls]\ncert_file = \"cert.pem\"\n"), &["tls.key_file", "set both, or none"]);
     must_say(

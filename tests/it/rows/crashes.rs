@@ -2,8 +2,9 @@
 //! what was done.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::process::Command;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 
 use rosterd::store::failpoints::Point;
 use serde_json::json;
@@ -36,14 +37,26 @@ pub(super) enum Step {
 
 #[test]
 fn r1b_r2_x58_kill_9_under_eight_writers_loses_nothing_and_leaves_every_view_agreeing() {
-    let mut dice = Dice::new(11);
-    let mut daemon = TestDaemon::start();
+    killed_again_and_again(Dice::new(11), "redb", repeats(30, 300));
+}
+
+#[test]
+fn r1b_r2_kill_9_under_eight_writers_loses_nothing_on_sled_either() {
+    killed_again_and_again(Dice::new(12), "sled", repeats(8, 300));
+}
+
+fn killed_again_and_again(mut dice: Dice, engine: &str, rounds: usize) {
+    let on = |command: &mut Command| {
+        command.env("ROSTERD_STORE__ENGINE", engine);
+    };
+    let home = Arc::new(tempfile::tempdir().unwrap());
+    let mut daemon = TestDaemon::start_with(&home, &[], on);
     let crowd = daemon.client().post("/Groups", &group("crowd", &[])).expect(201).id();
     let mut people: Vec<Person> = Vec::new();
     let mut done = daemon.history_length();
-    for round in 0..repeats(30, 300) {
+    for round in 0..rounds {
         let made = under_load(&mut daemon, &crowd, round, 20 + dice.below(40));
-        daemon = daemon.kill_and_restart();
+        daemon = daemon.kill_and_restart_with(on);
         done += made.acknowledged;
         people.extend(made.people);
         done += nothing_is_lost(&daemon, &mut people, &crowd);

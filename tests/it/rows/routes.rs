@@ -346,8 +346,14 @@ const DOCUMENTED_PUBLIC: [&str; 39] = [
     "/scim/v2/Users/.search",
     "/scim/v2/Users/{id}",
 ];
-const DOCUMENTED_ADMIN: [&str; 5] =
-    ["/metrics", "/admin/v1/operate", "/admin/v1/inspect", "/admin/v1/webhooks", "/admin/v1/plugins/order"];
+const DOCUMENTED_ADMIN: [&str; 6] = [
+    "/metrics",
+    "/admin/v1/archive",
+    "/admin/v1/operate",
+    "/admin/v1/inspect",
+    "/admin/v1/webhooks",
+    "/admin/v1/plugins/order",
+];
 /// What browsers and providers find on the public listener.
 const DOCUMENTED_SIGN_IN: [&str; 25] = [
     "/",

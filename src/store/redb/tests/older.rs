@@ -125,3 +125,118 @@ fn r9_a_row_about_something_that_no_entry_is_about_is_found() {
     let what = "entries in histories of resources: 2 kept, 1 found";
     assert!(found.iter().any(|finding| finding.what == what), "{found:?}");
 }
+
+/// Folders as builds that were released wrote them: format, the database's file (LZ4 behind its length), and what can be seen in it.
+#[cfg(feature = "daemon")]
+const RELEASED: [(u32, &[u8], &str); 1] =
+    [(3, include_bytes!("golden/format-3.redb.lz4"), include_str!("golden/format-3.txt"))];
+
+/// Makes the files of a new format: run once, with ROSTERD_TEST_WRITE, when a build of that format is released.
+#[cfg(feature = "daemon")]
+fn write_golden() {
+    let home = Home::new();
+    let store = home.open();
+    let record = crate::store::Record {
+        connection: Some(crate::store::suite::fixture::connection(5)),
+        ..person(7, "ada")
+    };
+    store.commit(T, put(&team(1)).put(&record).add(1, user(7)).about(user(7))).unwrap();
+    store
+        .commit(T, put(&person(8, "eve")).count(b"counter", 3).small(b"small", Some(b"value")).about(user(8)))
+        .unwrap();
+    store.commit(TENANTS[2], put(&person(9, "äöü 名前")).about(user(9))).unwrap();
+    let seen = TENANTS.map(|tenant| everything(&*see(&store), tenant)).join("\n---\n");
+    drop(store);
+    compact::compact(home.folder.path(), &options()).unwrap();
+    let format = crate::store::folder::FORMAT;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/redb/tests/golden");
+    let pressed = lz4_flex::block::compress_prepend_size(&std::fs::read(&home.place).unwrap());
+    std::fs::write(folder.join(format!("format-{format}.redb.lz4")), pressed).unwrap();
+    std::fs::write(folder.join(format!("format-{format}.txt")), seen).unwrap();
+}
+
+#[test]
+#[cfg(feature = "daemon")]
+fn r12_a_folder_of_every_released_format_is_opened_and_has_everything() {
+    if std::env::var_os("ROSTERD_TEST_WRITE").is_some_and(|what| what == "golden") {
+        write_golden();
+    }
+    for (format, file, seen) in RELEASED {
+        let home = Home::new();
+        std::fs::write(&home.place, lz4_flex::block::decompress_size_prepended(file).unwrap()).unwrap();
+        // Its journal was written into the tree, as a stopped daemon leaves it.
+        for name in JOURNAL_FILES.into_iter().filter(|_| format >= WITH_JOURNAL) {
+            std::fs::write(home.folder.path().join(name), []).unwrap();
+        }
+        std::fs::write(home.folder.path().join("FORMAT"), format!("{format}\n")).unwrap();
+        let store = home.open();
+        assert_eq!(TENANTS.map(|tenant| everything(&*see(&store), tenant)).join("\n---\n"), seen, "{format}");
+        sound(&store);
+        insist(&store, 50);
+        drop(store);
+        assert_eq!(label(&home), format!("{}\n", crate::store::folder::FORMAT));
+        sound(&home.open());
+    }
+}
+
+/// A step as a later format may have one: a mark in front of what stands in one drawer of small values; what has it stays as it is.
+fn marked(_: Table, key: &[u8], value: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError> {
+    const MARK: &[u8] = b"marked ";
+    if key.get(4) != Some(&b's') {
+        return Ok(Some(Arc::from(value)));
+    }
+    let plain = crate::store::seal::unseal(key, value)?;
+    if plain == b"goes" {
+        return Ok(None);
+    }
+    let new = if plain.starts_with(MARK) { plain.to_vec() } else { [MARK, plain].concat() };
+    Ok(Some(crate::store::seal::seal(key, &new).into()))
+}
+
+#[test]
+fn r12_r37_a_format_that_writes_every_row_anew_is_reached_whatever_breaks_it_off() {
+    let steps = || [FormatStep { to: 3, row: marked }];
+    let mut breaks = 0;
+    for point in Point::STEPS.into_iter().chain(Point::OF_THE_TREE) {
+        for spared in 0..8 {
+            let home = Home::new();
+            let store = home.open();
+            store
+                .commit(
+                    T,
+                    put(&person(1, "ada")).small(b"stays", Some(b"value")).small(b"is gone", Some(b"goes")),
+                )
+                .unwrap();
+            drop(store);
+            std::fs::write(home.folder.path().join("FORMAT"), "2\n").unwrap();
+            let path = home.folder.path();
+            let new = path.join(NEW_FILE).display().to_string();
+            let armed = [&home.place, &new, &path.display().to_string()]
+                .map(|place| arm(point, place, Fault::Error, spared));
+            let first = journal_after(path, &options(), &steps()).map(drop);
+            let struck: u64 = armed.iter().map(crate::store::failpoints::Armed::struck).sum();
+            drop(armed);
+            assert!(first.is_ok() || struck > 0, "{point:?} after {spared}");
+            breaks += struck;
+            // What was broken off is done by the next start, and nothing is done twice.
+            for _ in 0..2 {
+                drop(journal_after(path, &options(), &steps()).unwrap());
+                assert_eq!(label(&home), format!("{}\n", crate::store::folder::FORMAT));
+            }
+            assert!(!path.join(NEW_FILE).exists());
+            let store = home.open();
+            let small = |key: &[u8]| see(&store).small(T, crate::store::suite::fixture::SPACE, key).unwrap();
+            assert_eq!(
+                (small(b"stays"), small(b"is gone")),
+                (Some(b"marked value".to_vec()), None),
+                "{point:?} after {spared}"
+            );
+            assert!(see(&store).get(T, user(1)).unwrap().is_some());
+            sound(&store);
+            if struck == 0 {
+                break;
+            }
+        }
+    }
+    assert!(breaks > 20, "{breaks}");
+}
