@@ -305,13 +305,33 @@ impl Work {
         }
     }
 
-    /// Applies each job to one batch and makes that durable; returns what to answer to each.
+    /// Writes a batch, from its beginning as often as the engine says that it may be tried.
     fn write(&mut self, jobs: &[Job]) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
+        let mut tries = 0;
+        loop {
+            match self.write_once(jobs) {
+                Err(error) if self.engine.again(&error, tries) => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    /// Applies each job to one batch and makes that durable; returns what to answer to each.
+    fn write_once(&mut self, jobs: &[Job]) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
+        let units: Vec<_> = jobs.iter().map(|job| (job.tenant, &job.unit)).collect();
+        let begun = self.engine.begin(&units)?;
         let latest = self.shared.latest();
-        let mut batch = Batch::over(latest.state());
-        let answers: Vec<_> = jobs.iter().map(|job| apply_one(&mut batch, job)).collect();
-        let changes = batch.into_changes();
-        if !changes.is_empty() {
+        let (answers, changes) = loop {
+            let mut batch = Batch::over(begun.as_deref().unwrap_or_else(|| latest.state()));
+            let answers: Vec<_> = jobs.iter().map(|job| apply_one(&mut batch, job)).collect();
+            let changes = batch.into_changes();
+            if self.engine.is_settled()? {
+                break (answers, changes);
+            }
+        };
+        if changes.is_empty() {
+            self.engine.cancel();
+        } else {
             self.make_durable(&changes)?;
         }
         let committed = answers.iter().filter(|one| matches!(one, Ok(Outcome::Committed { .. }))).count();

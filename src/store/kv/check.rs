@@ -21,7 +21,10 @@ const FINDINGS_MAX: usize = 1000;
 const PROGRESS_ROWS: u64 = 1000;
 
 /// Reads everything and reports what does not fit.
-pub(super) fn check(state: &dyn KvRead, progress: &mut dyn FnMut(u64)) -> Result<Vec<Finding>, StoreError> {
+pub(in crate::store) fn check(
+    state: &dyn KvRead,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Vec<Finding>, StoreError> {
     let mut check = Check { state, progress, rows: 0, findings: vec![], tenants: BTreeMap::new() };
     check.documents()?;
     check.small()?;

@@ -63,11 +63,13 @@ pub(super) fn head(kv: &dyn KvRead, tenant: TenantId) -> Result<Head, StoreError
 
 /// Reads entries of the history by their numbers.
 fn entries(kv: &dyn KvRead, tenant: TenantId, numbers: Vec<Seq>) -> Result<Vec<LogRow>, StoreError> {
-    let entry = |seq| {
-        let key = keys::log(tenant, seq);
-        rows::read(kv, &key, |value| rows::open_log(seq, value))?.ok_or_else(|| damaged(&key))
+    let logs: Vec<_> = numbers.iter().map(|seq| keys::log(tenant, *seq)).collect();
+    let found = kv.get_many(Table::Small, &logs)?;
+    let entry = |((seq, key), sealed): ((Seq, &Vec<u8>), Option<Arc<[u8]>>)| {
+        let sealed = sealed.ok_or_else(|| damaged(key))?;
+        rows::open_log(seq, unseal(key, &sealed)?).ok_or_else(|| damaged(key))
     };
-    numbers.into_iter().map(entry).collect()
+    numbers.into_iter().zip(&logs).zip(found).map(entry).collect()
 }
 
 /// Finds who has an index entry. Entries lie by kind: from each kind that has any it reads one or two, whatever their number.
@@ -187,7 +189,8 @@ impl Stretch {
         if self.from >= self.to || self.limit == 0 {
             return Ok(found);
         }
-        kv.scan(Table::Small, &self.from, &self.to, &mut |key, sealed| {
+        let rows = self.limit.saturating_add(usize::try_from(skip).unwrap_or(usize::MAX));
+        kv.scan_some(Table::Small, &self.from, &self.to, rows, &mut |key, sealed| {
             if skip > 0 {
                 skip -= 1;
                 return Ok(ControlFlow::Continue(()));
@@ -217,6 +220,12 @@ impl KvSnapshot {
 impl Snapshot for KvSnapshot {
     fn get(&self, tenant: TenantId, at: Address) -> Result<Option<Stored>, StoreError> {
         get(self.state(), tenant, at)
+    }
+
+    fn get_many(&self, tenant: TenantId, at: &[Address]) -> Result<Vec<Option<Stored>>, StoreError> {
+        let keys: Vec<_> = at.iter().map(|at| keys::document(tenant, *at).to_vec()).collect();
+        let found = self.state().get_many(Table::Documents, &keys)?.into_iter().zip(at);
+        found.map(|(bytes, at)| bytes.map(|bytes| Stored::decode(tenant, *at, bytes)).transpose()).collect()
     }
 
     fn exists(&self, tenant: TenantId, at: Address) -> Result<bool, StoreError> {
