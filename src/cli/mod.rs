@@ -23,6 +23,7 @@ pub mod schema;
 mod seclude;
 pub mod serve;
 pub mod settings;
+pub mod store;
 pub mod table;
 pub mod tenant;
 pub mod token;
@@ -97,6 +98,9 @@ pub enum Command {
     #[cfg(feature = "plugins")]
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// The database that several daemons share: make its tables.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Read everything in the store, and say what does not fit together.
     Check(check::CheckArgs),
     /// Erase what is left of a person who was deleted: the values in the history.
@@ -209,6 +213,7 @@ fn dispatch(command: Command, world: &mut World<'_>) -> anyhow::Result<Exit> {
         Command::Webhook(command) => webhook::run(command, world),
         #[cfg(feature = "plugins")]
         Command::Plugin(command) => plugin::run(command, world),
+        Command::Store(command) => store::run(command, world),
         Command::Check(args) => check::run(&args, world),
         Command::Erase(args) => erase::erase(args, world),
         Command::Compact(args) => erase::compact(&args, world),

@@ -17,7 +17,7 @@ use tokio::net::UnixStream;
 use super::settings::SettingsArgs;
 use super::{Refused, World, unexpected};
 use crate::app::{self, Rim};
-use crate::config::Config;
+use crate::config::{Config, Engine};
 use crate::doctor::{self, Doctor, Question};
 use crate::http::admin::desk::{PLUGINS_PATH, PluginOrder};
 use crate::http::admin::{COMMAND_WITHIN, INSPECT_PATH, OPERATE_PATH, WEBHOOKS_PATH};
@@ -47,7 +47,7 @@ impl Operator {
             return Ok(daemon);
         }
         let dir = &config.data.dir;
-        if !dir.join("FORMAT").exists() {
+        if config.store.engine == Engine::Redb && !dir.join("FORMAT").exists() {
             bail!(
                 "{}: expected a data folder of rosterd, found none; name it by --data, or start one with rosterd serve --data DIR",
                 dir.display()

@@ -22,6 +22,8 @@ pub struct Store {
 pub enum Engine {
     /// The embedded default.
     Redb,
+    /// A database that several daemons share.
+    Postgres,
 }
 
 impl Store {

@@ -7,7 +7,7 @@
 mod behalf;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::{SignedDuration, Timestamp};
@@ -29,7 +29,7 @@ use crate::idp::profile::AUTO;
 use crate::ids::{ConnectionId, RequestId, ResourceId, TenantId, TokenId};
 use crate::psa::authority::Authority;
 use crate::psa::policy::Policy;
-use crate::store::{Action, Actor, Change, Given, Snapshot, Unit, Write};
+use crate::store::{Action, Actor, Change, Given, Seq, Snapshot, Unit, Write};
 
 /// What begins every token that is made here, so that secret scanners know it.
 pub const TOKEN_PREFIX: &str = "rost_";
@@ -106,6 +106,8 @@ pub(super) struct Credential {
     expires: Option<Timestamp>,
     /// Second of the last request.
     used: AtomicI64,
+    /// Whether something has changed meanwhile that another process wrote. Kept for when it was used.
+    stale: AtomicBool,
 }
 
 impl Credential {
@@ -117,7 +119,7 @@ impl Credential {
         Manner { profile, options, sight, blind, policy, served, authority }: Manner,
         expires: Option<Timestamp>,
     ) -> Self {
-        let used = AtomicI64::new(0);
+        let (used, stale) = (AtomicI64::new(0), AtomicBool::new(false));
         Self {
             tenant,
             connection,
@@ -132,6 +134,7 @@ impl Credential {
             authority,
             expires,
             used,
+            stale,
         }
     }
 }
@@ -153,11 +156,14 @@ pub(super) struct Manner {
 pub(super) struct Credentials {
     known: RwLock<HashMap<[u8; 32], Arc<Credential>>>,
     generation: AtomicU64,
+    /// Where the history of the system's own rows stood when it was told last. What has no number there is nothing that a credential stands on.
+    system: AtomicU64,
 }
 
 impl Credentials {
     fn find(&self, hash: &[u8; 32]) -> Option<Arc<Credential>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(hash).filter(|known| !known.stale.load(Ordering::Acquire)).cloned()
     }
 
     /// Remembers a credential, unless some token changed since `generation` was read.
@@ -167,7 +173,23 @@ impl Credentials {
             if known.len() >= REMEMBERED_MAX {
                 known.clear();
             }
-            known.insert(hash, Arc::clone(credential));
+            if let Some(old) = known.insert(hash, Arc::clone(credential)) {
+                credential.used.fetch_max(old.used.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Has the credentials of a tenant looked up anew (those of every tenant where the system's own rows have changed), as another process has written.
+    pub(super) fn changed_elsewhere(&self, tenant: TenantId, seq: Seq) {
+        if tenant == TenantId::SYSTEM && self.system.swap(seq.0, Ordering::AcqRel) == seq.0 {
+            return;
+        }
+        let known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        for credential in known.values() {
+            if tenant == TenantId::SYSTEM || credential.tenant == tenant {
+                credential.stale.store(true, Ordering::Release);
+            }
         }
     }
 
@@ -201,7 +223,9 @@ impl Roster {
         request: RequestId,
         look_up: impl FnOnce(&dyn Snapshot) -> Result<Option<Credential>, RosterError>,
     ) -> Result<Option<Caller>, RosterError> {
-        let credential = match self.credentials.find(&hash) {
+        // What is remembered counts only as long as it would be told what others change.
+        let known = if self.store.is_current() { self.credentials.find(&hash) } else { None };
+        let credential = match known {
             Some(known) => known,
             None => {
                 let generation = self.credentials.generation.load(Ordering::Acquire);

@@ -99,9 +99,9 @@ pub trait Snapshot: Send + Sync {
     /// Reads a record.
     fn get(&self, tenant: TenantId, at: Address) -> Result<Option<Stored>, StoreError>;
 
-    /// Reads several records, in the order of their addresses. An engine for which each look is a trip makes it one.
-    fn get_many(&self, tenant: TenantId, at: &[Address]) -> Result<Vec<Option<Stored>>, StoreError> {
-        at.iter().map(|at| self.get(tenant, *at)).collect()
+    /// Says which records will be read next. An engine for which each look is a trip fetches them in one, and forgets those that were said before.
+    fn foresee(&self, _tenant: TenantId, _at: &[Address]) -> Result<(), StoreError> {
+        Ok(())
     }
 
     /// Tells whether a record exists, without reading it.

@@ -222,10 +222,8 @@ impl Snapshot for KvSnapshot {
         get(self.state(), tenant, at)
     }
 
-    fn get_many(&self, tenant: TenantId, at: &[Address]) -> Result<Vec<Option<Stored>>, StoreError> {
-        let keys: Vec<_> = at.iter().map(|at| keys::document(tenant, *at).to_vec()).collect();
-        let found = self.state().get_many(Table::Documents, &keys)?.into_iter().zip(at);
-        found.map(|(bytes, at)| bytes.map(|bytes| Stored::decode(tenant, *at, bytes)).transpose()).collect()
+    fn foresee(&self, tenant: TenantId, at: &[Address]) -> Result<(), StoreError> {
+        self.state().foresee(&|| at.iter().map(|at| keys::document(tenant, *at).to_vec()).collect())
     }
 
     fn exists(&self, tenant: TenantId, at: Address) -> Result<bool, StoreError> {

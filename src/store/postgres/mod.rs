@@ -33,6 +33,7 @@ use self::feed::{CURRENT_FOR, Feed, REACHED_WITHIN};
 use self::pool::Pool;
 use self::read::Moment;
 use self::wire::{Session, Wire};
+use super::folder::Folder;
 use super::kv::{KvSnapshot, check_state};
 use super::writer::{Writer, WriterOptions};
 use super::{Finding, Health, Outcome, Snapshot, State, Store, StoreError, Unit, Watcher};
@@ -174,14 +175,14 @@ impl PgError {
     fn connecting(options: &PgOptions, failure: &Failure) -> Self {
         let code = failure.code.as_ref().map_or("", |code| code.code());
         let remedy = match code {
-            "3D000" => "make the database first (CREATE DATABASE), or correct store.postgres.database",
-            "28P01" => "look at store.postgres.user and at what store.postgres.password_file holds",
-            "28000" => "look at store.postgres.user, and at what pg_hba.conf lets in",
+            "3D000" => "make the database first (CREATE DATABASE), or correct postgres.database",
+            "28P01" => "look at postgres.user and at what postgres.password_file holds",
+            "28000" => "look at postgres.user, and at what pg_hba.conf lets in",
             "53300" => {
-                "the database has no connection left: lower store.postgres.connections_max, or raise its max_connections"
+                "the database has no connection left: lower postgres.connections_max, or raise its max_connections"
             }
             _ => {
-                "look whether it runs, takes writes, and can be reached from here, and at store.postgres.hosts and store.postgres.tls"
+                "look whether it runs, takes writes, and can be reached from here, and at postgres.hosts and postgres.tls"
             }
         };
         Self::Connect { place: options.place(), user: options.user.clone(), why: failure.to_string(), remedy }
@@ -206,11 +207,13 @@ pub struct PgStore {
     writer: Writer,
     pool: Arc<Pool>,
     feed: Feed,
+    /// The daemon's own, held for as long as the store is open.
+    folder: Option<Folder>,
 }
 
 impl fmt::Debug for PgStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PgStore").finish_non_exhaustive()
+        f.debug_struct("PgStore").field("folder", &self.folder).finish_non_exhaustive()
     }
 }
 
@@ -240,7 +243,7 @@ pub fn open(options: &PgOptions) -> Result<PgStore, PgError> {
     let engine = Engine::new(wire, options.place(), options.writer, raise);
     let writer =
         Writer::start(Box::new(engine), engine::elsewhere(), options.options).map_err(PgError::Start)?;
-    Ok(PgStore { writer, pool, feed })
+    Ok(PgStore { writer, pool, feed, folder: None })
 }
 
 /// Looks at what the promise of durability stands on: refuses a database that does not flush, and tells whether each transaction has to ask for it.
@@ -269,6 +272,12 @@ fn must_be_raised(wire: &Wire, session: &Session, options: &PgOptions) -> Result
 }
 
 impl PgStore {
+    /// Holds a folder for as long as the store is open.
+    #[must_use]
+    pub fn holding(self, folder: Folder) -> Self {
+        Self { folder: Some(folder), ..self }
+    }
+
     /// How often somebody has waited for the database so far.
     pub fn trips(&self) -> u64 {
         self.pool.wire().trips()

@@ -21,6 +21,8 @@ const ROWS_MAX: usize = 2048;
 pub(super) struct Moment {
     pool: Arc<Pool>,
     state: Mutex<State>,
+    /// Records that were said to be read next.
+    foreseen: Mutex<HashMap<Vec<u8>, Option<Arc<[u8]>>>>,
 }
 
 enum State {
@@ -31,8 +33,8 @@ enum State {
 }
 
 impl Moment {
-    pub(super) const fn new(pool: Arc<Pool>) -> Self {
-        Self { pool, state: Mutex::new(State::Unbegun) }
+    pub(super) fn new(pool: Arc<Pool>) -> Self {
+        Self { pool, state: Mutex::new(State::Unbegun), foreseen: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -129,6 +131,11 @@ impl Moment {
 
 impl KvRead for Moment {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError> {
+        if table == Table::Documents
+            && let Some(known) = self.foreseen.lock().unwrap_or_else(PoisonError::into_inner).get(key)
+        {
+            return Ok(known.clone());
+        }
         let key = key.to_vec();
         self.ask(move |session| {
             let key = key.clone();
@@ -146,6 +153,13 @@ impl KvRead for Moment {
             })?);
         }
         Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
+    }
+
+    fn foresee(&self, documents: &dyn Fn() -> Vec<Vec<u8>>) -> Result<(), StoreError> {
+        let keys = documents();
+        let found = self.get_many(Table::Documents, &keys)?;
+        *self.foreseen.lock().unwrap_or_else(PoisonError::into_inner) = keys.into_iter().zip(found).collect();
+        Ok(())
     }
 
     fn scan(
