@@ -3,7 +3,11 @@
 //! The duty is a row (`roster::lease`). Its holder says so anew every second. Whoever does not have it watches the row by the clock of its own process, and takes it when it
 //! has stood still for eight seconds; its holder, when it could not say so for four, gives it up before that. Where nobody shares the store, it is ours from
 //! the beginning.
+//!
+//! A process that was killed leaves its row. The next one on the same data folder, which nobody can hold twice, need not wait.
 
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +15,16 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Rim;
+use crate::config::Config;
 use crate::http::drain::Drain;
 use crate::roster::{Lease, Roster, RosterError};
 
 /// The row's name.
 const ALL: &str = "background";
+/// The file with the name of the data folder.
+const HOME_FILE: &str = "replica.id";
+/// Longest name that is read.
+const HOME_CHARACTERS_MAX: usize = 64;
 /// How often the holder says that it is there, and others look.
 const SAY_EVERY: Duration = Duration::from_secs(1);
 /// How long ago the holder began to say so for the last time that it was written, before it gives the duty up.
@@ -42,23 +51,47 @@ impl Duty {
     }
 }
 
+fn new_name(rim: &Rim) -> String {
+    let mut name = [0_u8; 16];
+    rim.chance.fill(&mut name);
+    name.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Returns the name of the data folder; gives it one where it has none.
+fn home(folder: &Path, rim: &Rim) -> io::Result<String> {
+    let path = folder.join(HOME_FILE);
+    match std::fs::read_to_string(&path) {
+        Ok(name) => Ok(name.trim().chars().take(HOME_CHARACTERS_MAX).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let name = new_name(rim);
+            std::fs::write(&path, &name)?;
+            Ok(name)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// What is known of the row.
 struct Watch {
     roster: Arc<Roster>,
     name: String,
+    /// The name of the data folder.
+    home: String,
     /// The row as it was seen last, and since when it has stood like that.
     seen: Option<(Option<Lease>, Instant)>,
 }
 
 /// Begins to take part. Within a runtime.
-pub(super) fn begin(roster: &Arc<Roster>, rim: &Rim, drain: Drain) -> Duty {
+pub(super) fn begin(roster: &Arc<Roster>, config: &Config, rim: &Rim, drain: Drain) -> Duty {
     let shared = roster.store().is_shared();
     let (ours, duty) = watch::channel(!shared);
     if shared {
-        let mut name = [0_u8; 16];
-        rim.chance.fill(&mut name);
-        let name = name.iter().map(|byte| format!("{byte:02x}")).collect();
-        tokio::spawn(keep(Watch { roster: Arc::clone(roster), name, seen: None }, ours, drain));
+        let home = home(&config.data.dir, rim).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the data folder has no name; after a kill others wait before they do what this daemon did for all");
+            String::new()
+        });
+        let watch = Watch { roster: Arc::clone(roster), name: new_name(rim), home, seen: None };
+        tokio::spawn(keep(watch, ours, drain));
     } else {
         // Keeps the channel open for as long as somebody looks.
         tokio::spawn(async move { ours.closed().await });
@@ -89,7 +122,9 @@ async fn keep(mut watch: Watch, ours: watch::Sender<bool>, drain: Drain) {
         };
         let Ok((back, held)) = done else {
             ours.send_replace(false);
-            tracing::error!("looking who does what one daemon does for all failed; this one does it no more until it is restarted");
+            tracing::error!(
+                "looking who does what one daemon does for all failed; this one does it no more until it is restarted"
+            );
             return;
         };
         watch = back;
@@ -113,6 +148,7 @@ impl Watch {
     fn say_or_look(&mut self) -> Result<bool, RosterError> {
         let row = self.roster.lease(ALL)?;
         let now = Instant::now();
+        let first = self.seen.is_none();
         let since = match &self.seen {
             Some((seen, since)) if *seen == row => *since,
             _ => now,
@@ -121,21 +157,30 @@ impl Watch {
         let free = match &row {
             None => true,
             Some(lease) => {
-                lease.holder == self.name || lease.holder.is_empty() || since.elapsed() >= TAKEN_AFTER
+                // The first look only: a copy of the folder that runs elsewhere must not be taken for the dead for ever.
+                let was_here = first && !self.home.is_empty() && lease.home == self.home;
+                lease.holder == self.name
+                    || lease.holder.is_empty()
+                    || was_here
+                    || since.elapsed() >= TAKEN_AFTER
             }
         };
         if !free {
             return Ok(false);
         }
         let beat = row.as_ref().map_or(0, |lease| lease.beat).wrapping_add(1);
-        self.roster.take_lease(ALL, row.as_ref(), &Lease { holder: self.name.clone(), beat })
+        self.roster.take_lease(ALL, row.as_ref(), &self.lease(self.name.clone(), beat))
+    }
+
+    fn lease(&self, holder: String, beat: u64) -> Lease {
+        Lease { holder, home: self.home.clone(), beat }
     }
 
     /// Leaves the duty to whoever looks next.
     fn let_go(&self) {
         let Ok(Some(row)) = self.roster.lease(ALL) else { return };
         if row.holder == self.name {
-            let nobody = Lease { holder: String::new(), beat: row.beat.wrapping_add(1) };
+            let nobody = self.lease(String::new(), row.beat.wrapping_add(1));
             let _ = self.roster.take_lease(ALL, Some(&row), &nobody);
         }
     }

@@ -69,8 +69,8 @@ use measure::Reloads;
 pub use plugins::{Done, Plugins};
 pub use settings::policies;
 pub use sign_in::ProviderError;
-pub use vault::settle as settle_key;
 pub use store::{StoreOpenError, compact, migrate, open_roster, roster_on};
+pub use vault::settle as settle_key;
 
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);
@@ -324,7 +324,7 @@ impl Daemon {
         listeners.spawn(serve(admin, front(admin_router, Door::Admin, &admin_limits), None));
         listeners.spawn(serve(unix, front(socket_router, Door::Socket, &socket_limits), None));
         settings::hold_policies(&roster, config);
-        let duty = duty::begin(&roster, rim, drain.clone());
+        let duty = duty::begin(&roster, config, rim, drain.clone());
         if let Some(server) = doors.mail {
             let bell = Arc::new(Notify::new());
             let rung = Arc::clone(&bell);
@@ -439,8 +439,10 @@ impl Daemon {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut hour = interval(FORGET_EVERY);
         hour.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let schedules = tokio::spawn(schedules::keep(Arc::clone(&self.roster), self.drain.clone(), self.duty.clone()));
-        let mapping = tokio::spawn(mapping::keep(Arc::clone(&self.roster), self.drain.clone(), self.duty.clone()));
+        let schedules =
+            tokio::spawn(schedules::keep(Arc::clone(&self.roster), self.drain.clone(), self.duty.clone()));
+        let mapping =
+            tokio::spawn(mapping::keep(Arc::clone(&self.roster), self.drain.clone(), self.duty.clone()));
         loop {
             tokio::select! {
                 ended = self.listeners.join_next() => if ended.is_none() { break },

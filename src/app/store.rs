@@ -38,6 +38,7 @@ pub enum StoreOpenError {
     Unfit(&'static str),
 }
 
+#[cfg(not(feature = "postgres"))]
 const NOT_BUILT: &str = "store.engine: this build has no \"postgres\"; use one with the feature postgres";
 
 /// Opens the store that the configuration names, and the roster on it. Holds the data folder until dropped.
@@ -121,10 +122,10 @@ mod shared {
     use crate::config::secret::SecretText;
     use crate::config::{Config, PostgresPlace, PostgresTls};
     use crate::net::read_roots;
+    use crate::store::Store;
     use crate::store::folder::Folder;
     use crate::store::postgres::{self, PgOptions, Place};
     use crate::store::writer::WriterOptions;
-    use crate::store::Store;
 
     /// Longest pause between two attempts at a database that has gone.
     const PAUSE_MAX: Duration = Duration::from_secs(1);
@@ -148,8 +149,8 @@ mod shared {
             .collect();
         let password = match &settings.password_file {
             Some(file) => {
-                let text = SecretText::read(file)
-                    .map_err(|error| StoreOpenError::Password(error.to_string()))?;
+                let text =
+                    SecretText::read(file).map_err(|error| StoreOpenError::Password(error.to_string()))?;
                 Some(Zeroizing::new(text.expose().to_owned()))
             }
             None => None,

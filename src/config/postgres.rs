@@ -105,7 +105,10 @@ impl Postgres {
         found.range("postgres.statement_timeout_ms", self.statement_timeout_ms, 500..=600_000);
         for host in &self.hosts {
             if PostgresPlace::parse(host).is_none() {
-                let what = format!("expected a host such as db.example.com:5432 or the folder of a socket, found {}", quoted(host));
+                let what = format!(
+                    "expected a host such as db.example.com:5432 or the folder of a socket, found {}",
+                    quoted(host)
+                );
                 found.wrong("postgres.hosts", what, "write it without a scheme, a name or a password");
             }
         }

@@ -5,15 +5,18 @@
 //! that memory before the change is acknowledged.
 
 mod behalf;
+mod known;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
+
+pub(super) use known::Credentials;
 
 use super::asked::{Run, Served};
 use super::commit::{Plan, hex, unhex};
@@ -29,7 +32,7 @@ use crate::idp::profile::AUTO;
 use crate::ids::{ConnectionId, RequestId, ResourceId, TenantId, TokenId};
 use crate::psa::authority::Authority;
 use crate::psa::policy::Policy;
-use crate::store::{Action, Actor, Change, Given, Seq, Snapshot, Unit, Write};
+use crate::store::{Action, Actor, Change, Given, Snapshot, Unit, Write};
 
 /// What begins every token that is made here, so that secret scanners know it.
 pub const TOKEN_PREFIX: &str = "rost_";
@@ -43,8 +46,6 @@ pub const TOKENS_PER_CONNECTION_MAX: usize = 2;
 pub const TOKENS_OF_LOCAL_MAX: usize = 32;
 /// How many tokens of a connection may be bound to people. They lie in one row.
 pub const TOKENS_BOUND_MAX: usize = 500;
-/// How many credentials are remembered.
-const REMEMBERED_MAX: usize = 10_000;
 
 /// A token that has just been made. The secret is shown once and is nowhere afterwards.
 pub struct Issued {
@@ -151,56 +152,6 @@ pub(super) struct Manner {
     authority: Option<Arc<Authority>>,
 }
 
-/// The credentials that were looked up since the last change of any token or schema.
-#[derive(Debug, Default)]
-pub(super) struct Credentials {
-    known: RwLock<HashMap<[u8; 32], Arc<Credential>>>,
-    generation: AtomicU64,
-    /// Where the history of the system's own rows stood when it was told last. What has no number there is nothing that a credential stands on.
-    system: AtomicU64,
-}
-
-impl Credentials {
-    fn find(&self, hash: &[u8; 32]) -> Option<Arc<Credential>> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(hash).filter(|known| !known.stale.load(Ordering::Acquire)).cloned()
-    }
-
-    /// Remembers a credential, unless some token changed since `generation` was read.
-    fn remember(&self, hash: [u8; 32], credential: &Arc<Credential>, generation: u64) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if self.generation.load(Ordering::Acquire) == generation {
-            if known.len() >= REMEMBERED_MAX {
-                known.clear();
-            }
-            if let Some(old) = known.insert(hash, Arc::clone(credential)) {
-                credential.used.fetch_max(old.used.load(Ordering::Relaxed), Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// Has the credentials of a tenant looked up anew (those of every tenant where the system's own rows have changed), as another process has written.
-    pub(super) fn changed_elsewhere(&self, tenant: TenantId, seq: Seq) {
-        if tenant == TenantId::SYSTEM && self.system.swap(seq.0, Ordering::AcqRel) == seq.0 {
-            return;
-        }
-        let known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        for credential in known.values() {
-            if tenant == TenantId::SYSTEM || credential.tenant == tenant {
-                credential.stale.store(true, Ordering::Release);
-            }
-        }
-    }
-
-    /// Forgets everything, and returns what it was.
-    pub(super) fn forget_all(&self) -> impl Iterator<Item = Arc<Credential>> + use<> {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        std::mem::take(&mut *known).into_values()
-    }
-}
-
 impl Roster {
     /// Finds out who presents a bearer token; `None` when nobody may.
     pub fn authenticate(&self, presented: &str, request: RequestId) -> Result<Option<Caller>, RosterError> {
@@ -228,7 +179,7 @@ impl Roster {
         let credential = match known {
             Some(known) => known,
             None => {
-                let generation = self.credentials.generation.load(Ordering::Acquire);
+                let generation = self.credentials.generation();
                 let Some(found) = look_up(self.store.snapshot()?.as_ref())? else { return Ok(None) };
                 let found = Arc::new(found);
                 self.credentials.remember(hash, &found, generation);

@@ -14,8 +14,10 @@ use crate::store::{Given, Outcome, Unit, Write};
 /// Who has a duty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// By what the process is told from others.
+    /// By what the process is told from others; empty where it has let go.
     pub holder: String,
+    /// By what its data folder is told from others: whoever holds that next knows that this process is dead.
+    pub home: String,
     /// How often it has said so.
     pub beat: u64,
 }
@@ -51,7 +53,7 @@ mod tests {
     fn of_two_who_saw_the_same_row_one_takes_the_duty() {
         let clock = Arc::new(FixedClock::at("2026-01-02T03:04:05Z"));
         let roster = Roster::new(Arc::new(MemoryStore::new()), clock, Arc::new(SeededChance::new(1)));
-        let lease = |holder: &str, beat| Lease { holder: holder.to_owned(), beat };
+        let lease = |holder: &str, beat| Lease { holder: holder.to_owned(), home: String::new(), beat };
         assert_eq!(roster.lease("all").unwrap(), None);
         assert!(roster.take_lease("all", None, &lease("a", 1)).unwrap());
         assert!(!roster.take_lease("all", None, &lease("b", 1)).unwrap());

@@ -20,8 +20,11 @@ use crate::store::failpoints::{Point, pass};
 use crate::store::kv::{Changes, Foreseen, KvEngine, KvRead, KvRow, Table, Visit};
 use crate::store::{StoreError, Unit};
 
-/// How often a batch is tried that met others' transactions or lost its connection before anything of it was written.
+/// How often a batch is tried that met others' transactions before anything of it was written, and for how long.
 const TRIES_MAX: u32 = 8;
+const TRIED_FOR: Duration = Duration::from_secs(8);
+/// How often one is tried whose connection was lost: it may have been dead for long, and a new one is not.
+const CONNECTIONS_MAX: u32 = 2;
 /// Pause before the second try; doubled for each further one.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long it is tried to learn what became of a batch.
@@ -41,8 +44,10 @@ pub(super) struct Engine {
     /// Tenants whose rows are there.
     made: BTreeSet<i64>,
     open: Option<Open>,
-    /// Whether the last failure allows for another try.
-    may_again: bool,
+    /// How many more tries the last failure allows for.
+    may_again: u32,
+    /// When the batch was first begun.
+    since: Instant,
     dice: u64,
 }
 
@@ -66,7 +71,8 @@ impl Engine {
             raise,
             made: BTreeSet::new(),
             open: None,
-            may_again: false,
+            may_again: 0,
+            since: Instant::now(),
             dice,
         }
     }
@@ -96,7 +102,11 @@ impl Engine {
 
     /// Notes what a failure before the commit means: nothing was written.
     fn unwritten(&mut self, failure: Failure) -> StoreError {
-        self.may_again = matches!(failure.kind, Kind::Again | Kind::Lost);
+        self.may_again = match failure.kind {
+            Kind::Again => TRIES_MAX,
+            Kind::Lost => CONNECTIONS_MAX,
+            _ => 0,
+        };
         self.abandon(&failure);
         failure.unwritten()
     }
@@ -200,7 +210,7 @@ impl Engine {
 
 impl KvEngine for Engine {
     fn begin(&mut self, units: &[(TenantId, &Unit)]) -> Result<Option<Arc<dyn KvRead>>, StoreError> {
-        self.may_again = false;
+        self.may_again = 0;
         let tenants: BTreeSet<i64> = units.iter().map(|(tenant, _)| i64::from(tenant.number())).collect();
         let tenants: Vec<i64> = tenants.into_iter().collect();
         let Foreseen { keys, last } = Foreseen::of(units);
@@ -246,7 +256,7 @@ impl KvEngine for Engine {
                 match self.was_committed(&open.tenants, batch) {
                     Some(true) => Ok(Arc::new(Elsewhere)),
                     Some(false) => {
-                        self.may_again = true;
+                        self.may_again = CONNECTIONS_MAX;
                         Err(StoreError::Retry(failure.to_string()))
                     }
                     None => Err(StoreError::Unknown(failure.to_string())),
@@ -256,7 +266,10 @@ impl KvEngine for Engine {
     }
 
     fn again(&mut self, _error: &StoreError, tries: u32) -> bool {
-        let may = std::mem::take(&mut self.may_again) && tries < TRIES_MAX;
+        if tries == 0 {
+            self.since = Instant::now();
+        }
+        let may = tries < std::mem::take(&mut self.may_again) && self.since.elapsed() < TRIED_FOR;
         if may {
             self.pause(tries);
         }

@@ -15,7 +15,7 @@ use crate::store::StoreError;
 use crate::store::kv::{KvRead, KvRow, Table, Visit, keys};
 
 /// Runs in which what is missed is noted; in those after them it is read at once.
-const RUNS_MAX: usize = 4;
+const RUNS_MAX: usize = 8;
 /// Rows of a stretch that are fetched first, and once it turned out to be longer.
 const ROWS_FIRST: usize = 16;
 const ROWS_MORE: usize = 1024;

@@ -82,7 +82,14 @@ pub(super) fn migrate(wire: &Wire, options: &PgOptions) -> Result<usize, PgError
 pub(super) fn missing(wire: &Wire, session: &Session, options: &PgOptions) -> Result<usize, PgError> {
     let asked = session.clone();
     let last = wire.ask(async move { last_step(&asked).await });
-    let last = last.map_err(|failure| PgError::asking(options, &failure))?.unwrap_or(0);
+    let last = match last {
+        Ok(last) => last.unwrap_or(0),
+        // A role that may not even use the schema.
+        Err(failure) if is(&failure, LACKS_RIGHTS) => {
+            return Err(PgError::rights(options, "the schema rosterd"));
+        }
+        Err(failure) => return Err(PgError::asking(options, &failure)),
+    };
     let last = usize::try_from(last).unwrap_or(usize::MAX);
     match STEPS.len().checked_sub(last) {
         Some(missing) => Ok(missing),
@@ -119,8 +126,6 @@ pub(super) fn rights(wire: &Wire, session: &Session, options: &PgOptions) -> Res
     };
     match found.into_iter().find(|(_, may)| !may) {
         None => Ok(()),
-        Some((table, _)) => {
-            Err(PgError::Rights { place: options.place(), user: options.user.clone(), table })
-        }
+        Some((table, _)) => Err(PgError::rights(options, &table)),
     }
 }

@@ -188,6 +188,10 @@ impl PgError {
         Self::Connect { place: options.place(), user: options.user.clone(), why: failure.to_string(), remedy }
     }
 
+    fn rights(options: &PgOptions, table: &str) -> Self {
+        Self::Rights { place: options.place(), user: options.user.clone(), table: table.to_owned() }
+    }
+
     fn asking(options: &PgOptions, failure: &Failure) -> Self {
         Self::Asking { place: options.place(), why: failure.to_string() }
     }

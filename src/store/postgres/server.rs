@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -34,7 +35,7 @@ pub const OWNER: &str = "owner";
 pub struct PgServer {
     home: TempDir,
     port: u16,
-    process: Option<Child>,
+    process: Mutex<Option<Child>>,
     databases: AtomicU32,
 }
 
@@ -95,7 +96,8 @@ impl PgServer {
         run(unprivileged(&programs.join("initdb"))
             .args(["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C", "-U", OWNER, "-D"])
             .arg(&data));
-        let mut server = Self { home, port: free_port(), process: None, databases: AtomicU32::new(0) };
+        let server =
+            Self { home, port: free_port(), process: Mutex::default(), databases: AtomicU32::new(0) };
         server.settle(settings);
         server.run();
         Some(server)
@@ -119,7 +121,8 @@ impl PgServer {
             .arg(&data)
             .arg("-d")
             .arg(format!("host=127.0.0.1 port={} application_name={name}", self.port)));
-        let mut server = Self { home, port: free_port(), process: None, databases: AtomicU32::new(0) };
+        let server =
+            Self { home, port: free_port(), process: Mutex::default(), databases: AtomicU32::new(0) };
         server.settle("");
         server.run();
         server
@@ -137,12 +140,16 @@ impl PgServer {
         std::fs::write(path, own).unwrap();
     }
 
+    fn process(&self) -> MutexGuard<'_, Option<Child>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn data(&self) -> PathBuf {
         self.home.path().join("data")
     }
 
     /// Starts the process, and waits until it lets somebody in.
-    pub fn run(&mut self) {
+    pub fn run(&self) {
         let mut command = unprivileged(&programs().unwrap().join("postgres"));
         command.arg("-D").arg(self.data()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
@@ -162,7 +169,7 @@ impl PgServer {
             // What is said later keeps nobody from going on.
             let _ = said.read_to_end(&mut vec![]);
         });
-        self.process = Some(process);
+        *self.process() = Some(process);
         match told.recv_timeout(PATIENCE) {
             Ok(Ok(())) => {}
             Ok(Err(said)) => panic!("the server did not start:\n{said}"),
@@ -171,8 +178,8 @@ impl PgServer {
     }
 
     /// Ends the process as a power cut would, but for what the system's cache holds.
-    pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
+    pub fn kill(&self) {
+        if let Some(mut process) = self.process().take() {
             let _ = process.kill();
             let _ = process.wait();
         }
@@ -252,7 +259,7 @@ fn rand_bytes() -> [u8; 16] {
 
 impl Drop for PgServer {
     fn drop(&mut self) {
-        let Some(mut process) = self.process.take() else { return };
+        let Some(mut process) = self.process().take() else { return };
         // At once: nothing of it is looked at any more.
         let pid = rustix::process::Pid::from_child(&process);
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::QUIT);

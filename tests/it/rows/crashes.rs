@@ -35,7 +35,7 @@ enum Step {
 }
 
 #[test]
-fn r1b_r2_x58_kill_9_under_eight_writers_loses_nothing_and_leaves_every_view_agreeing() {
+pub fn r1b_r2_x58_kill_9_under_eight_writers_loses_nothing_and_leaves_every_view_agreeing() {
     let mut dice = Dice::new(11);
     let mut daemon = TestDaemon::start();
     let crowd = daemon.client().post("/Groups", &group("crowd", &[])).expect(201).id();
