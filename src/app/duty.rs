@@ -54,7 +54,7 @@ impl Duty {
 fn new_name(rim: &Rim) -> String {
     let mut name = [0_u8; 16];
     rim.chance.fill(&mut name);
-    name.iter().map(|byte| format!("{byte:02x}")).collect()
+    u128::from_be_bytes(name).to_string()
 }
 
 /// Returns the name of the data folder; gives it one where it has none.

@@ -9,6 +9,8 @@ use super::{Exit, World};
 const ENGINES: &[&str] = &[
     #[cfg(feature = "redb")]
     "redb",
+    #[cfg(feature = "postgres")]
+    "postgres",
 ];
 
 /// No arguments.

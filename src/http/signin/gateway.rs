@@ -94,12 +94,15 @@ struct Minted {
     fields: HeaderMap,
 }
 
+/// What was signed of late, by session and program.
+type MintedOfLate = HashMap<(SessionKey, Arc<str>), Minted>;
+
 /// The keys that sign, and what was signed of late.
 pub struct Gateway {
     vault: Arc<Vault>,
     chance: Arc<dyn Chance>,
     signer: Mutex<Option<(SigningKey, Arc<Signer>)>>,
-    minted: Arc<Mutex<HashMap<(SessionKey, Arc<str>), Minted>>>,
+    minted: Arc<Mutex<MintedOfLate>>,
 }
 
 impl fmt::Debug for Gateway {

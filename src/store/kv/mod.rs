@@ -107,6 +107,9 @@ pub trait KvRead: Send + Sync {
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError>;
 }
 
+/// A value, shared with whoever reads it.
+#[cfg(feature = "postgres")]
+pub(super) type KvValue = Arc<[u8]>;
 /// A row: its key and its value.
 pub type KvRow = (Vec<u8>, Arc<[u8]>);
 

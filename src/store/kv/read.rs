@@ -65,11 +65,12 @@ pub(super) fn head(kv: &dyn KvRead, tenant: TenantId) -> Result<Head, StoreError
 fn entries(kv: &dyn KvRead, tenant: TenantId, numbers: Vec<Seq>) -> Result<Vec<LogRow>, StoreError> {
     let logs: Vec<_> = numbers.iter().map(|seq| keys::log(tenant, *seq)).collect();
     let found = kv.get_many(Table::Small, &logs)?;
-    let entry = |((seq, key), sealed): ((Seq, &Vec<u8>), Option<Arc<[u8]>>)| {
+    let mut entries = Vec::with_capacity(numbers.len());
+    for ((seq, key), sealed) in numbers.into_iter().zip(&logs).zip(found) {
         let sealed = sealed.ok_or_else(|| damaged(key))?;
-        rows::open_log(seq, unseal(key, &sealed)?).ok_or_else(|| damaged(key))
-    };
-    numbers.into_iter().zip(&logs).zip(found).map(entry).collect()
+        entries.push(rows::open_log(seq, unseal(key, &sealed)?).ok_or_else(|| damaged(key))?);
+    }
+    Ok(entries)
 }
 
 /// Finds who has an index entry. Entries lie by kind: from each kind that has any it reads one or two, whatever their number.

@@ -145,7 +145,7 @@ impl Engine {
         let (session, tenants, writer) =
             (Arc::clone(&open.session), open.tenants.clone(), self.writer.clone());
         self.wire.ask(async move {
-            let (a, b, c, d, e, f, g, h) = tokio::join!(biased;
+            let (put, removed, put_small, removed_small, counted, noted, patient, committed) = tokio::join!(biased;
                 documents.put(&session),
                 documents.remove(&session),
                 small.put(&session),
@@ -157,7 +157,7 @@ impl Engine {
                 // After a statement that failed this is a rollback.
                 sql::plain(&session, "COMMIT"),
             );
-            first_that_says_something([a, b, c, d, e, f, g, h])
+            first_that_says_something([put, removed, put_small, removed_small, counted, noted, patient, committed])
         })
     }
 

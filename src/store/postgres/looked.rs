@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::sql::{self, Range, Way};
 use super::wire::{Session, Wire};
 use crate::store::StoreError;
-use crate::store::kv::{KvRead, KvRow, Table, Visit, keys};
+use crate::store::kv::{KvRead, KvRow, KvValue, Table, Visit, keys};
 
 /// Runs in which what is missed is noted; in those after them it is read at once.
 const RUNS_MAX: usize = 8;
@@ -36,7 +36,7 @@ struct Fetched {
 
 #[derive(Default)]
 struct Known {
-    values: HashMap<(Table, Vec<u8>), Option<Arc<[u8]>>>,
+    values: HashMap<(Table, Vec<u8>), Option<KvValue>>,
     stretches: HashMap<(Range, Way, usize), Arc<Fetched>>,
     missed: Missed,
     runs: usize,

@@ -10,7 +10,7 @@ use super::pool::{Lent, Pool};
 use super::sql::{self, Range, Way};
 use super::wire::Session;
 use crate::store::StoreError;
-use crate::store::kv::{KvRead, KvRow, Table, Visit, keys};
+use crate::store::kv::{KvRead, KvRow, KvValue, Table, Visit, keys};
 
 /// Rows that are fetched first where nobody said how many there will be.
 const ROWS_FIRST: usize = 64;
@@ -22,7 +22,7 @@ pub(super) struct Moment {
     pool: Arc<Pool>,
     state: Mutex<State>,
     /// Records that were said to be read next.
-    foreseen: Mutex<HashMap<Vec<u8>, Option<Arc<[u8]>>>>,
+    foreseen: Mutex<HashMap<Vec<u8>, Option<KvValue>>>,
 }
 
 enum State {

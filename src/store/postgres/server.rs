@@ -27,7 +27,7 @@ const PROGRAMS: [&str; 4] = [
     "/usr/lib/postgresql/14/bin",
 ];
 /// Longest wait for a start.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The role that owns everything.
 pub const OWNER: &str = "owner";
 
@@ -104,6 +104,7 @@ impl PgServer {
     }
 
     /// Makes a standby that follows this server, and starts it. It is this server's to name it in `synchronous_standby_names`.
+    #[must_use]
     pub fn standby(&self, name: &str) -> Self {
         let programs = programs().unwrap();
         let home = a_home();
@@ -173,7 +174,7 @@ impl PgServer {
         match told.recv_timeout(PATIENCE) {
             Ok(Ok(())) => {}
             Ok(Err(said)) => panic!("the server did not start:\n{said}"),
-            Err(_) => panic!("the server was not ready in time"),
+            Err(error) => panic!("the server was not ready in time: {error}"),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::support::{Dice, Request, TestDaemon, repeats};
 const WRITERS: usize = 4;
 
 /// Writes the settings and the secret; returns what adds them to a command line.
-fn settings(home: &std::path::Path, port: u16) -> impl Fn(&mut Command) + use<> {
+pub fn settings(home: &std::path::Path, port: u16) -> impl Fn(&mut Command) + use<> {
     let secret = home.join("hook.secret");
     std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
     let config = home.join("rosterd.toml");

@@ -5,7 +5,7 @@
 
 pub mod crashes;
 mod deliveries;
-mod feed;
+pub mod feed;
 mod hooked;
 mod receiver;
 

@@ -123,16 +123,16 @@ fn r29_r13_what_is_wrong_with_a_database_is_said_in_a_sentence() {
         assert_eq!(done.status.code(), Some(1));
         String::from_utf8_lossy(&done.stderr).into_owned()
     };
-    let text = said(&|command| drop(command.env("ROSTERD_POSTGRES__DATABASE", "nowhere")));
+    let text = said(&|command| _ = command.env("ROSTERD_POSTGRES__DATABASE", "nowhere"));
     assert!(text.contains("CREATE DATABASE") && text.contains("nowhere"), "{text}");
-    let text = said(&|command| drop(command.env("ROSTERD_POSTGRES__HOSTS", "127.0.0.1:1")));
+    let text = said(&|command| _ = command.env("ROSTERD_POSTGRES__HOSTS", "127.0.0.1:1"));
     assert!(text.contains("cannot connect to") && text.contains("127.0.0.1:1"), "{text}");
 
     // A role that may do nothing, then one that may read, then one that may do what it needs.
     let database = laid.ground.server.database();
     laid.ground.server.tell(&database, "CREATE ROLE daemon LOGIN");
     std::fs::write(home.path().join("database"), &database).unwrap();
-    let as_daemon = |command: &mut Command| drop(command.env("ROSTERD_POSTGRES__USER", "daemon"));
+    let as_daemon = |command: &mut Command| _ = command.env("ROSTERD_POSTGRES__USER", "daemon");
     let text = said(&as_daemon);
     assert!(text.contains("rosterd store migrate") && text.contains("42501"), "{text}");
     let mut migrate = Command::new(env!("CARGO_BIN_EXE_rosterd"));

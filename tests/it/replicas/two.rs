@@ -27,7 +27,7 @@ fn bound_to(app: &TestApp, person: &str) -> String {
         person: Some(person.to_owned()),
     });
     let Reply::Token { secret, .. } = reply else { panic!("{reply:?}") };
-    secret.to_string()
+    String::clone(&secret)
 }
 
 /// How long a client is let in after something was done.
