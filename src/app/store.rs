@@ -60,7 +60,7 @@ pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, StoreOpenE
 fn open_store(config: &Config, rim: &Rim) -> Result<Arc<dyn Store>, StoreOpenError> {
     match config.store.engine {
         Engine::Redb => {
-            let options = RedbOptions { cache_bytes: config.store.cache_bytes(), writer: writer(config) };
+            let options = RedbOptions { writer: writer(config), ..engine_options(config) };
             Ok(Arc::new(open(&config.data.dir, &options)?))
         }
         #[cfg(feature = "postgres")]
@@ -100,8 +100,12 @@ pub fn compact(config: &Config) -> Result<Compacted, StoreOpenError> {
             "store.engine is \"postgres\", whose tables are written anew by the database's own VACUUM FULL",
         ));
     }
-    let options = RedbOptions { cache_bytes: config.store.cache_bytes(), ..RedbOptions::default() };
-    Ok(compact::compact(&config.data.dir, &options)?)
+    Ok(compact::compact(&config.data.dir, &engine_options(config))?)
+}
+
+fn engine_options(config: &Config) -> RedbOptions {
+    let (cache_bytes, journal_bytes) = (config.store.cache_bytes(), config.store.journal_bytes());
+    RedbOptions { cache_bytes, journal_bytes, ..RedbOptions::default() }
 }
 
 /// Puts a roster on a store.

@@ -12,6 +12,8 @@ pub struct Store {
     pub engine: Engine,
     /// Memory of the page cache.
     pub cache_mib: usize,
+    /// Size of the journal from which on it goes into the tree.
+    pub journal_mib: usize,
     /// Most units that wait for the disk.
     pub queue_max: usize,
 }
@@ -32,8 +34,14 @@ impl Store {
         self.cache_mib.saturating_mul(1 << 20)
     }
 
+    /// Returns the size of the journal in bytes.
+    pub fn journal_bytes(&self) -> usize {
+        self.journal_mib.saturating_mul(1 << 20)
+    }
+
     pub(super) fn check(&self, found: &mut Findings) {
         found.range("store.cache_mib", self.cache_mib, 8..=1_048_576);
+        found.range("store.journal_mib", self.journal_mib, 1..=1_024);
         found.range("store.queue_max", self.queue_max, 1..=100_000);
     }
 }

@@ -5,33 +5,38 @@
 //! every store of a process, each after it has been passed that many times; with `?PATH` at its end a point strikes only
 //! while there is a file of that name, so that a test can make the disk fail and heal again.
 
-/// A place where something can go wrong, in the order in which a batch passes them.
+/// A place where something can go wrong, in the order in which a batch passes them. Some are passed again when the tree gets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Point {
-    /// Before the first row of a batch is written.
+    /// Before a batch is appended to the journal.
     AppendBefore,
-    /// After the last row of a batch was written, before the engine commits.
-    CommitBefore,
-    /// In the engine: before a write to the file.
+    /// In the engine: before a write to a file.
     DiskWrite,
-    /// In the engine: before a flush of the file.
+    /// In the engine: before a flush of a file.
     DiskFlush,
     /// After the batch became durable, before readers see it.
     PublishBefore,
     /// After readers see it, before anybody is told.
     AnswerBefore,
+    /// Before the first row of what the journal set aside is written into the tree.
+    TreeBefore,
+    /// After its last row was written, before the tree commits.
+    CommitBefore,
+    /// After the tree holds it, before its journal's file is free.
+    TreeAfter,
 }
 
 impl Point {
-    /// Every point, in order.
-    pub const ALL: [Self; 6] = [
-        Self::AppendBefore,
-        Self::CommitBefore,
-        Self::DiskWrite,
-        Self::DiskFlush,
-        Self::PublishBefore,
-        Self::AnswerBefore,
-    ];
+    /// What every batch passes before it is answered.
+    pub const OF_A_BATCH: [Self; 5] =
+        [Self::AppendBefore, Self::DiskWrite, Self::DiskFlush, Self::PublishBefore, Self::AnswerBefore];
+    /// What is passed when the tree gets many batches, behind the back of those who commit; and when the tree is opened.
+    pub const OF_THE_TREE: [Self; 3] = [Self::TreeBefore, Self::CommitBefore, Self::TreeAfter];
+
+    /// Lists every point.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::OF_A_BATCH.into_iter().chain(Self::OF_THE_TREE)
+    }
 
     /// The point's name in the environment.
     pub const fn name(self) -> &'static str {
@@ -42,6 +47,8 @@ impl Point {
             Self::DiskFlush => "disk.flush",
             Self::PublishBefore => "publish.before",
             Self::AnswerBefore => "answer.before",
+            Self::TreeBefore => "tree.before",
+            Self::TreeAfter => "tree.after",
         }
     }
 }
@@ -205,7 +212,7 @@ mod armed {
             let (name, rest) = item.split_once('=')?;
             let (rest, path) = rest.split_once('?').map_or((rest, None), |(rest, path)| (rest, Some(path)));
             let (fault, spared) = rest.split_once('@').unwrap_or((rest, "0"));
-            let point = Point::ALL.into_iter().find(|point| point.name() == name)?;
+            let point = Point::all().find(|point| point.name() == name)?;
             let fault = match fault {
                 "error" => Fault::Error,
                 "full" => Fault::Full,

@@ -3,7 +3,7 @@
 //! Read in this order: [`mod@unit`] (what is written at once), [`log`] (a tenant's history), this file (the traits),
 //! [`codec`] (bytes of a record), [`seal`] (checksums), [`kv`] (the contract over an ordered key-value engine: the one place
 //! that knows the key layout, and `kv::check` for everything held twice), [`writer`] (group commit), `watched` (who is told of commits), `redb` (the embedded
-//! default), [`folder`] (its place on disk) and `postgres` (for several daemons on one database). For tests: `memory` (a simple second opinion), `suite` (what every store must
+//! default), `journal` (what stands in front of it), [`folder`] (its place on disk) and `postgres` (for several daemons on one database). For tests: `memory` (a simple second opinion), `suite` (what every store must
 //! pass), `failpoints` (faults on demand).
 //!
 //! # The contract
@@ -27,6 +27,8 @@
 pub mod codec;
 pub mod failpoints;
 pub mod folder;
+#[cfg(feature = "redb")]
+mod journal;
 pub mod kv;
 mod lines;
 pub mod log;

@@ -1,6 +1,7 @@
 //! The embedded default engine: redb, pinned to one release.
 //!
-//! Every commit is durable before it returns (`Durability::Immediate`), and carries the allocator's state along
+//! It is a tree behind the journal: units are durable when the journal holds them, and come here many at a time.
+//! Every commit of it is durable before it returns (`Durability::Immediate`), and carries the allocator's state along
 //! (quick repair), so that opening after a kill takes milliseconds at any size; that also makes every
 //! commit a two-phase one: the pages are flushed before the one byte flips that makes them count.
 //!
@@ -24,30 +25,38 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 
 use super::StoreError;
 use super::failpoints::{Point, pass};
-use super::folder::{Folder, FolderError, WITH_SUBJECTS};
+use super::folder::{Folder, FolderError, WITH_JOURNAL, WITH_SUBJECTS};
+use super::journal::{Journal, RowsOf, Tree};
 use super::kv::{self, Changes, KvEngine, KvRead, KvRow, KvStore, Table, Visit};
 use super::writer::WriterOptions;
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 const DOCUMENTS: Definition = TableDefinition::new("documents");
 const SMALL: Definition = TableDefinition::new("small");
+/// What is known of the journal: under [`APPLIED`] the number of the last batch whose rows are here.
+const JOURNAL: TableDefinition<'static, &'static str, u64> = TableDefinition::new("journal");
+const APPLIED: &str = "applied";
 /// The database's file within the folder.
 const FILE: &str = "roster.redb";
 /// Its name until it is whole.
 const NEW_FILE: &str = "roster.redb.new";
+/// The journal's files beside it.
+const JOURNAL_FILES: [&str; 2] = ["roster.journal.0", "roster.journal.1"];
 
 /// How the engine is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RedbOptions {
     /// Memory for pages, in bytes.
     pub cache_bytes: usize,
+    /// Bytes of the journal, and of memory for it, from which on they go into the tree; it can come to four times as much under load.
+    pub journal_bytes: usize,
     /// How the writer behaves.
     pub writer: WriterOptions,
 }
 
 impl Default for RedbOptions {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, writer: WriterOptions::default() }
+        Self { cache_bytes: 64 << 20, journal_bytes: 16 << 20, writer: WriterOptions::default() }
     }
 }
 
@@ -91,6 +100,11 @@ type Opened = (Box<dyn KvEngine>, Arc<dyn KvRead>);
 
 /// Opens the engine alone, without a writer in front of it.
 pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError> {
+    let (journal, state) = journal(folder, options)?;
+    Ok((Box::new(journal), state))
+}
+
+fn journal(folder: &Path, options: &RedbOptions) -> Result<(Journal, Arc<dyn KvRead>), OpenError> {
     let mut folder = Folder::open(folder)?;
     if !folder.has_its(FILE)? {
         create(&folder, options)?;
@@ -102,14 +116,32 @@ pub fn engine(folder: &Path, options: &RedbOptions) -> Result<Opened, OpenError>
     if folder.is_before(WITH_SUBJECTS) {
         state = unless_damaged(|| kv::note_subjects(&mut engine, state)).map_err(named)?;
     }
+    let files = journal_files(&folder)?;
+    let place = folder.path(FILE);
     folder.label()?;
     engine.folder = Some(folder);
-    Ok((Box::new(engine), state))
+    let opened = unless_damaged(|| Journal::open(Box::new(engine), state, files, options.journal_bytes));
+    opened.map_err(|why| OpenError::Engine { path: place, why })
+}
+
+/// Looks for the journal's files; a folder of an earlier format gets them.
+fn journal_files(folder: &Folder) -> Result<[PathBuf; 2], FolderError> {
+    let [first, second] = JOURNAL_FILES;
+    let its = |name| {
+        if folder.is_before(WITH_JOURNAL) {
+            return folder.make(name);
+        }
+        folder.has_its(name).map(|_| folder.path(name))
+    };
+    Ok([its(first)?, its(second)?])
 }
 
 /// Makes an empty database under another name first: one that was half made when the power went is no database.
 fn create(folder: &Folder, options: &RedbOptions) -> Result<(), OpenError> {
-    folder.remove(NEW_FILE)?;
+    // What is there of a journal belongs to a database that is not.
+    for name in [NEW_FILE, JOURNAL_FILES[0], JOURNAL_FILES[1]] {
+        folder.remove(name)?;
+    }
     let path = folder.make(NEW_FILE)?;
     let mut engine = Engine::at(path.clone(), options);
     let state = engine.reopen().map_err(|why| OpenError::Engine { path, why })?;
@@ -167,28 +199,51 @@ impl Engine {
         Ok(Arc::new(Open::of(self.database()?)?))
     }
 
-    fn write(&self, changes: &Changes) -> Result<(), StoreError> {
-        pass(Point::AppendBefore, &self.place).map_err(redb::Error::Io).map_err(failed)?;
+    /// Writes rows, and where it is told that they reach up to a batch, that number.
+    fn write(&self, rows: &RowsOf<'_>, up_to: Option<u64>) -> Result<(), StoreError> {
+        let armed = |point| pass(point, &self.place).map_err(redb::Error::Io).map_err(failed);
+        armed(Point::TreeBefore)?;
         let mut transaction = self.database()?.begin_write().map_err(failed)?;
         transaction.set_quick_repair(true);
         for (definition, table) in [(DOCUMENTS, Table::Documents), (SMALL, Table::Small)] {
             let mut open = transaction.open_table(definition).map_err(failed)?;
-            for (key, value) in changes.of(table) {
+            for (key, value) in rows(table) {
                 match value {
-                    Some(value) => open.insert(key, value).map(drop),
+                    Some(value) => open.insert(key, &**value).map(drop),
                     None => open.remove(key).map(drop),
                 }
                 .map_err(failed)?;
             }
         }
-        pass(Point::CommitBefore, &self.place).map_err(redb::Error::Io).map_err(failed)?;
-        transaction.commit().map_err(failed)
+        let mut journal = transaction.open_table(JOURNAL).map_err(failed)?;
+        if let Some(number) = up_to {
+            journal.insert(APPLIED, number).map_err(failed)?;
+        }
+        drop(journal);
+        armed(Point::CommitBefore)?;
+        transaction.commit().map_err(failed)?;
+        armed(Point::TreeAfter)
     }
 }
 
+impl Tree for Engine {
+    fn apply(&mut self, rows: &RowsOf<'_>, up_to: u64) -> Result<Arc<dyn KvRead>, StoreError> {
+        self.write(rows, Some(up_to))?;
+        self.state()
+    }
+
+    fn applied(&self) -> Result<u64, StoreError> {
+        let transaction = self.database()?.begin_read().map_err(failed)?;
+        let journal = transaction.open_table(JOURNAL).map_err(failed)?;
+        let number = journal.get(APPLIED).map_err(failed)?;
+        Ok(number.map_or(0, |number| number.value()))
+    }
+}
+
+/// Without the journal: for what is done before it is opened, and to files that have none.
 impl KvEngine for Engine {
     fn commit(&mut self, changes: &Changes) -> Result<Arc<dyn KvRead>, StoreError> {
-        self.write(changes)?;
+        self.write(&|table| Box::new(changes.of(table)), None)?;
         self.state()
     }
 
@@ -198,15 +253,17 @@ impl KvEngine for Engine {
         let disk = disk::Disk::new(self.file(true)?, self.place.clone());
         self.database = Some(self.builder().create_with_backend(disk).map_err(failed)?);
         // Makes the tables of a new file.
-        self.write(&Changes::default())?;
+        self.write(&|_| Box::new(std::iter::empty()), None)?;
         self.state()
     }
 
     fn open_aside(&self) -> Result<Arc<dyn KvRead>, StoreError> {
-        let overlay = disk::Overlay::new(self.file(false)?).map_err(redb::Error::Io).map_err(failed)?;
-        let aside = Arc::new(self.builder().create_with_backend(overlay).map_err(failed)?);
-        let open = Open::of(&aside)?;
-        Ok(Arc::new(Open { _aside: Some(aside), ..open }))
+        let done = disk::Done::default();
+        let overlay = disk::Overlay::new(self.file(false)?, done.clone());
+        let overlay = overlay.map_err(redb::Error::Io).map_err(failed)?;
+        let database = self.builder().create_with_backend(overlay).map_err(failed)?;
+        let open = Open::of(&database)?;
+        Ok(Arc::new(Open { _aside: Some(Aside { done, _database: database }), ..open }))
     }
 
     fn place(&self) -> &str {
@@ -219,7 +276,19 @@ struct Open {
     documents: ReadOnlyTable<&'static [u8], &'static [u8]>,
     small: ReadOnlyTable<&'static [u8], &'static [u8]>,
     /// What was opened for this state alone, and closes with it; after the tables, so that they go first.
-    _aside: Option<Arc<Database>>,
+    _aside: Option<Aside>,
+}
+
+/// A database over an overlay.
+struct Aside {
+    done: disk::Done,
+    _database: Database,
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        self.done.say();
+    }
 }
 
 impl Open {

@@ -256,9 +256,13 @@ impl Work {
             if self.shared.state() == State::Ready {
                 self.pause = first_pause;
                 if self.lines.is_empty() {
-                    match self.jobs.recv() {
+                    match self.wait_for_job() {
                         Ok(job) => self.lines.push(job, Instant::now()),
-                        Err(_) => return,
+                        Err(RecvTimeoutError::Disconnected) => return,
+                        Err(RecvTimeoutError::Timeout) => {
+                            self.tidy();
+                            continue;
+                        }
                     }
                 }
                 self.write_batch();
@@ -274,6 +278,27 @@ impl Work {
                         self.recover();
                     }
                 }
+            }
+        }
+    }
+
+    /// Waits for a unit, for as long as the engine has the patience.
+    fn wait_for_job(&self) -> Result<Job, RecvTimeoutError> {
+        match self.engine.patience() {
+            Some(patience) => self.jobs.recv_timeout(patience),
+            None => self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// Lets the engine do what it left for later.
+    fn tidy(&mut self) {
+        let tidied = catch_unwind(AssertUnwindSafe(|| self.engine.tidy()))
+            .unwrap_or_else(|_| Err(StoreError::Fatal("the engine panicked".into())));
+        match tidied {
+            Ok(state) => drop(state.map(|state| self.shared.publish(state))),
+            Err(error) => {
+                self.stop_writing(&error);
+                self.recover();
             }
         }
     }

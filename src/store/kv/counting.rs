@@ -87,7 +87,7 @@ impl Counting {
                 self.read.written.fetch_add(1, Ordering::Relaxed);
                 let key = (number(table), key.to_vec());
                 match value {
-                    Some(value) => self.rows.insert(key, value.into()),
+                    Some(value) => self.rows.insert(key, Arc::clone(value)),
                     None => self.rows.remove(&key),
                 };
             }

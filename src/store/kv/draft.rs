@@ -3,30 +3,29 @@
 //! A batch is a layer over the engine's committed state; a unit's draft is a layer over its batch. A draft that is
 //! dropped has never been.
 
-use std::collections::{BTreeMap, btree_map};
-use std::iter::Peekable;
-use std::ops::{Bound, ControlFlow};
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::keys::Table;
+use super::layer::{self, Changed, Layer, New};
 use super::rows;
 use super::{KvRead, KvRow, Visit};
 use crate::store::StoreError;
 
-type Layer = BTreeMap<Vec<u8>, Option<Arc<[u8]>>>;
-type Rows<'a> = btree_map::Range<'a, Vec<u8>, Option<Arc<[u8]>>>;
+type Rows = BTreeMap<Vec<u8>, New>;
 
 /// What is to be written at once, sorted by key; `None` removes.
 #[derive(Debug, Default)]
 pub struct Changes {
-    documents: Layer,
-    small: Layer,
+    documents: Rows,
+    small: Rows,
 }
 
 impl Changes {
     /// Lists the changes of a table in order of key.
-    pub fn of(&self, table: Table) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        self.layer(table).iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
+    pub fn of(&self, table: Table) -> impl Iterator<Item = (&[u8], Option<&Arc<[u8]>>)> {
+        self.rows(table).iter().map(|(key, value)| (key.as_slice(), value.as_ref()))
     }
 
     /// Tells whether there is nothing to write.
@@ -42,7 +41,7 @@ impl Changes {
         };
     }
 
-    const fn layer(&self, table: Table) -> &Layer {
+    const fn rows(&self, table: Table) -> &Rows {
         match table {
             Table::Documents => &self.documents,
             Table::Small => &self.small,
@@ -52,6 +51,22 @@ impl Changes {
     fn absorb(&mut self, later: Self) {
         self.documents.extend(later.documents);
         self.small.extend(later.small);
+    }
+}
+
+impl Layer for Changes {
+    fn find(&self, table: Table, key: &[u8]) -> Option<&New> {
+        self.rows(table).get(key)
+    }
+
+    fn stretch<'a>(
+        &'a self,
+        table: Table,
+        from: &'a [u8],
+        to: &'a [u8],
+    ) -> impl DoubleEndedIterator<Item = Changed<'a>> {
+        let bounds = (Bound::Included(from), Bound::Excluded(to));
+        self.rows(table).range::<[u8], _>(bounds).map(|(key, value)| (key.as_slice(), value.as_ref()))
     }
 }
 
@@ -85,7 +100,7 @@ impl<'a> Batch<'a> {
 
 impl KvRead for Batch<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError> {
-        get_through(&self.changes, self.base, table, key)
+        layer::get(&self.changes, self.base, table, key)
     }
 
     fn scan(
@@ -95,11 +110,11 @@ impl KvRead for Batch<'_> {
         to: &[u8],
         visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
     ) -> Result<(), StoreError> {
-        scan_through(&self.changes, self.base, table, from, to, visit)
+        layer::scan(&self.changes, self.base, table, (from, to), visit)
     }
 
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError> {
-        last_through(&self.changes, self.base, table, from, to)
+        layer::last(&self.changes, self.base, table, from, to)
     }
 }
 
@@ -139,7 +154,7 @@ impl Draft<'_> {
 
 impl KvRead for Draft<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError> {
-        get_through(&self.changes, self.below, table, key)
+        layer::get(&self.changes, self.below, table, key)
     }
 
     fn scan(
@@ -149,102 +164,10 @@ impl KvRead for Draft<'_> {
         to: &[u8],
         visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
     ) -> Result<(), StoreError> {
-        scan_through(&self.changes, self.below, table, from, to, visit)
+        layer::scan(&self.changes, self.below, table, (from, to), visit)
     }
 
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError> {
-        last_through(&self.changes, self.below, table, from, to)
+        layer::last(&self.changes, self.below, table, from, to)
     }
-}
-
-fn get_through(
-    layer: &Changes,
-    below: &dyn KvRead,
-    table: Table,
-    key: &[u8],
-) -> Result<Option<Arc<[u8]>>, StoreError> {
-    match layer.layer(table).get(key) {
-        Some(changed) => Ok(changed.clone()),
-        None => below.get(table, key),
-    }
-}
-
-/// Finds the last row of a stretch: the layer's or the one below, whichever is later and has not been removed.
-fn last_through(
-    layer: &Changes,
-    below: &dyn KvRead,
-    table: Table,
-    from: &[u8],
-    to: &[u8],
-) -> Result<Option<KvRow>, StoreError> {
-    let mut to = to.to_vec();
-    while from < to.as_slice() {
-        let under = below.last(table, from, &to)?;
-        let bounds = (Bound::Included(from), Bound::Excluded(to.as_slice()));
-        let over = layer.layer(table).range::<[u8], _>(bounds).next_back();
-        match (under, over) {
-            (under, Some((key, value))) if under.as_ref().is_none_or(|(lower, _)| lower <= key) => {
-                match value {
-                    Some(value) => return Ok(Some((key.clone(), Arc::clone(value)))),
-                    None => to = key.clone(),
-                }
-            }
-            (under, _) => return Ok(under),
-        }
-    }
-    Ok(None)
-}
-
-/// Shows the rows below with the layer's changes among them.
-fn scan_through(
-    layer: &Changes,
-    below: &dyn KvRead,
-    table: Table,
-    from: &[u8],
-    to: &[u8],
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
-) -> Result<(), StoreError> {
-    let bounds = (Bound::Included(from), Bound::Excluded(to));
-    let mut changed = layer.layer(table).range::<[u8], _>(bounds).peekable();
-    let mut stopped = false;
-    below.scan(table, from, to, &mut |key, value| {
-        if show_before(&mut changed, key, visit)?.is_break() {
-            stopped = true;
-            return Ok(ControlFlow::Break(()));
-        }
-        // A change of this very key stands in for the row, or removes it.
-        let flow = match changed.next_if(|(at, _)| at.as_slice() == key) {
-            Some((_, None)) => ControlFlow::Continue(()),
-            Some((_, Some(new))) => visit(key, new)?,
-            None => visit(key, value)?,
-        };
-        stopped = flow.is_break();
-        Ok(flow)
-    })?;
-    if !stopped {
-        for (key, value) in changed {
-            if let Some(value) = value
-                && visit(key, value)?.is_break()
-            {
-                break;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Shows the changes that come before a key.
-fn show_before(
-    changed: &mut Peekable<Rows<'_>>,
-    key: &[u8],
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
-) -> Visit {
-    while let Some((at, value)) = changed.next_if(|(at, _)| at.as_slice() < key) {
-        if let Some(value) = value
-            && visit(at, value)?.is_break()
-        {
-            return Ok(ControlFlow::Break(()));
-        }
-    }
-    Ok(ControlFlow::Continue(()))
 }

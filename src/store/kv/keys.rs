@@ -37,6 +37,11 @@ pub enum Table {
     Small,
 }
 
+impl Table {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Documents, Self::Small];
+}
+
 /// A row that belongs to no tenant: what the writer writes to learn whether the disk has room again.
 pub(crate) const PROBE: [u8; 5] = *b"\xff\xff\xff\xffP";
 

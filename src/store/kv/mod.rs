@@ -17,6 +17,7 @@ mod draft;
 #[cfg(feature = "postgres")]
 mod foresee;
 pub mod keys;
+pub(super) mod layer;
 mod read;
 mod rows;
 /// For engines that outlive their process.
@@ -25,6 +26,7 @@ mod upgrade;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use draft::Changes;
 #[cfg(feature = "postgres")]
@@ -139,6 +141,17 @@ pub trait KvEngine: Send {
     /// After an error nothing is known of the changes, and only [`KvEngine::reopen`] may be called;
     /// [`StoreError::Full`] says that the disk's lack of room was the reason and that nothing was written.
     fn commit(&mut self, changes: &Changes) -> Result<Arc<dyn KvRead>, StoreError>;
+
+    /// Says how long may pass without a commit before [`KvEngine::tidy`] is called; `None` while there is nothing to tidy.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Does what commits leave for later, and returns the state that readers are better off with, if there is one. An error is as one of
+    /// [`KvEngine::commit`].
+    fn tidy(&mut self) -> Result<Option<Arc<dyn KvRead>>, StoreError> {
+        Ok(None)
+    }
 
     /// Closes and opens the engine after an error, with whatever check it needs to be sound, and returns its state.
     fn reopen(&mut self) -> Result<Arc<dyn KvRead>, StoreError>;

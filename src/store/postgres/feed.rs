@@ -93,15 +93,13 @@ impl Shared {
     fn keep_looking(&self) {
         let mut session: Option<Session> = None;
         let mut seen: HashMap<i64, i64> = HashMap::new();
-        let mut first = true;
         while !self.waited_in_vain() {
             if self.silenced.load(Ordering::Acquire) {
                 continue;
             }
             let begun = Instant::now();
-            match self.look(&mut session, &mut seen, first) {
+            match self.look(&mut session, &mut seen) {
                 Ok(()) => {
-                    first = false;
                     *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun);
                 }
                 Err(failure) => {
@@ -120,12 +118,7 @@ impl Shared {
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    fn look(
-        &self,
-        held: &mut Option<Session>,
-        seen: &mut HashMap<i64, i64>,
-        first: bool,
-    ) -> Result<(), Failure> {
+    fn look(&self, held: &mut Option<Session>, seen: &mut HashMap<i64, i64>) -> Result<(), Failure> {
         let session = match held {
             Some(session) if !session.is_closed() => Arc::clone(session),
             _ => {
@@ -143,18 +136,16 @@ impl Shared {
         }
         let tenants: Vec<TenantId> =
             grown.iter().filter_map(|(tenant, _)| u32::try_from(*tenant).ok().map(TenantId::new)).collect();
-        if !first {
-            let heads: Vec<_> = tenants.iter().map(|tenant| keys::head(*tenant)).collect();
-            let asked = Arc::clone(&session);
-            let found = self
-                .wire
-                .wait(LOOK_WITHIN, async move { sql::get_many(&asked, Table::Small, heads).await })?;
-            let found: HashMap<Vec<u8>, Arc<[u8]>> = found.into_iter().collect();
-            for tenant in tenants {
-                let key = keys::head(tenant);
-                let head = found.get(&key).and_then(|sealed| open_head(&key, sealed));
-                self.tell(tenant, head.map_or(Seq::ZERO, |head| head.seq));
-            }
+        // At the first look of every tenant: somebody may have begun to wait before it, and others have written since.
+        let heads: Vec<_> = tenants.iter().map(|tenant| keys::head(*tenant)).collect();
+        let asked = Arc::clone(&session);
+        let found =
+            self.wire.wait(LOOK_WITHIN, async move { sql::get_many(&asked, Table::Small, heads).await })?;
+        let found: HashMap<Vec<u8>, Arc<[u8]>> = found.into_iter().collect();
+        for tenant in tenants {
+            let key = keys::head(tenant);
+            let head = found.get(&key).and_then(|sealed| open_head(&key, sealed));
+            self.tell(tenant, head.map_or(Seq::ZERO, |head| head.seq));
         }
         seen.extend(grown);
         Ok(())

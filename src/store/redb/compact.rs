@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{Engine, FILE, NEW_FILE, OpenError, RedbOptions, unless_damaged};
+use super::{Engine, FILE, NEW_FILE, OpenError, RedbOptions, journal, unless_damaged};
 use crate::store::StoreError;
 use crate::store::folder::{Folder, FolderError};
+use crate::store::journal::Tree;
 use crate::store::kv::{Changes, KvEngine, KvRead, Table};
 
 /// Bytes that are written in one transaction.
@@ -33,14 +34,18 @@ pub struct Compacted {
 
 /// Writes the database of a folder anew. Nobody else may have the folder open.
 pub fn compact(path: &Path, options: &RedbOptions) -> Result<Compacted, OpenError> {
-    let folder = Folder::open(path)?;
-    let place = folder.path(FILE);
-    if !folder.has_its(FILE)? {
+    let place = path.join(FILE);
+    let named = |why| OpenError::Engine { path: place.clone(), why };
+    if !Folder::open(path)?.has_its(FILE)? {
         return Err(FolderError::Lost { path: place }.into());
     }
+    // What a killed daemon left in the journal goes into the tree first, and the journal's files are emptied.
+    let (mut journal, _) = journal(path, options)?;
+    journal.settle().map_err(named)?;
+    drop(journal);
+    let folder = Folder::open(path)?;
     folder.remove(NEW_FILE)?;
     let fresh = folder.make(NEW_FILE)?;
-    let named = |why| OpenError::Engine { path: place.clone(), why };
     let (before, rows) =
         rewrite(Engine::at(place.clone(), options), Engine::at(fresh, options)).map_err(named)?;
     folder.rename(NEW_FILE, FILE)?;
@@ -54,6 +59,8 @@ fn rewrite(mut old: Engine, mut new: Engine) -> Result<(u64, u64), StoreError> {
     let before = std::fs::metadata(&old.path).map_or(0, |found| found.len());
     let from = unless_damaged(|| old.reopen())?;
     drop(unless_damaged(|| new.reopen())?);
+    // The journal's next batch follows what the old file held.
+    drop(new.apply(&|_| Box::new(std::iter::empty()), old.applied()?)?);
     for table in [Table::Documents, Table::Small] {
         let mut at = Vec::new();
         loop {
@@ -112,8 +119,10 @@ mod tests {
     use crate::store::{Seq, Store as _, Write};
 
     fn holds(path: &Path, needle: &[u8]) -> bool {
-        let bytes = std::fs::read(path.join(FILE)).unwrap();
-        bytes.windows(needle.len()).any(|found| found == needle)
+        std::fs::read_dir(path).unwrap().any(|file| {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(needle.len()).any(|found| found == needle)
+        })
     }
 
     #[test]
@@ -125,6 +134,9 @@ mod tests {
             ok(&store, put(&person(number, &format!("kept-{number}"))));
         }
         ok(&store, put(&person(1000, "canary-of-the-erased")));
+        // Into the tree with it, which it would not have reached by now.
+        drop(store);
+        let store = open(&path, &options).unwrap();
         let before = see(&store).changes(T, Seq::ZERO, 1000).unwrap();
         let last = before.last().unwrap().seq;
         ok(&store, unit().delete(user(1000)).write(Write::EraseValues(last)));
@@ -141,8 +153,21 @@ mod tests {
         assert!(after[400].values.is_empty() && after[400].facts == before[400].facts);
         assert_eq!(store.check(&mut |_| {}).unwrap(), []);
         assert!(matches!(compact(&path, &options), Err(OpenError::Folder(FolderError::Held { .. }))));
+        ok(&store, put(&person(2000, "second-canary")));
+        let last = see(&store).head(T).unwrap().seq;
+        ok(&store, unit().delete(user(2000)).write(Write::EraseValues(last)));
+        // What a kill leaves has it in the journal.
+        let killed = home.path().join("killed");
+        std::fs::create_dir(&killed).unwrap();
+        for file in std::fs::read_dir(&path).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), killed.join(file.file_name())).unwrap();
+        }
+        assert!(holds(&killed, b"second-canary"));
+        let rows = compact(&killed, &options).unwrap().rows;
+        assert!(rows > done.rows && !holds(&killed, b"second-canary"));
         drop(store);
-        assert_eq!(compact(&path, &options).unwrap().rows, done.rows);
+        assert_eq!(compact(&path, &options).unwrap().rows, rows);
         assert!(matches!(compact(home.path(), &options), Err(OpenError::Folder(FolderError::Lost { .. }))));
     }
 }

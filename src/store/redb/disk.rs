@@ -5,7 +5,8 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::ops::Bound;
 use std::os::unix::fs::FileExt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{BackendError, StorageBackend};
 
@@ -77,6 +78,23 @@ const BLOCK: usize = 4096;
 pub(super) struct Overlay {
     file: File,
     written: Mutex<Written>,
+    done: Done,
+}
+
+/// Says that an overlay is not needed any more. The file may have changed under it by then, and the engine, which reads and writes once
+/// more when it closes, must not come upon that.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Done(Arc<AtomicBool>);
+
+impl Done {
+    /// From now on the overlay refuses everything.
+    pub(super) fn say(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.0.load(Ordering::Acquire) { Err(io::Error::other("no longer read")) } else { Ok(()) }
+    }
 }
 
 #[derive(Debug)]
@@ -86,9 +104,9 @@ struct Written {
 }
 
 impl Overlay {
-    pub(super) fn new(file: File) -> io::Result<Self> {
+    pub(super) fn new(file: File, done: Done) -> io::Result<Self> {
         let len = file.metadata()?.len();
-        Ok(Self { file, written: Mutex::new(Written { len, blocks: BTreeMap::new() }) })
+        Ok(Self { file, written: Mutex::new(Written { len, blocks: BTreeMap::new() }), done })
     }
 
     fn written(&self) -> MutexGuard<'_, Written> {
@@ -132,6 +150,7 @@ impl StorageBackend for Overlay {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.done.check()?;
         let written = self.written();
         let mut rest = out;
         for (number, within, count) in blocks(offset, rest.len()) {
@@ -146,15 +165,17 @@ impl StorageBackend for Overlay {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.done.check()?;
         self.written().len = len;
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        Ok(())
+        self.done.check()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.done.check()?;
         let mut written = self.written();
         let mut rest = data;
         for (number, within, count) in blocks(offset, rest.len()) {
@@ -192,7 +213,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         let before: Vec<u8> = (0..=255).cycle().take(10_000).collect();
         file.write_all(&before).unwrap();
-        let overlay = Overlay::new(file.try_clone().unwrap()).unwrap();
+        let overlay = Overlay::new(file.try_clone().unwrap(), Done::default()).unwrap();
         let mut expected = before.clone();
         expected[4000..4200].fill(0xee);
         overlay.write(4000, &[0xee; 200]).unwrap();
@@ -207,5 +228,7 @@ mod tests {
         let mut kept = vec![0; 10_000];
         file.read_exact_at(&mut kept, 0).unwrap();
         assert_eq!((kept, file.metadata().unwrap().len()), (before, 10_000));
+        overlay.done.say();
+        assert!(overlay.read(0, &mut beyond).is_err() && overlay.write(0, b"x").is_err());
     }
 }

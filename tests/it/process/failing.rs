@@ -117,7 +117,7 @@ fn r7_r27_on_a_full_disk_writes_are_507_reads_go_on_and_writes_come_back() {
 
 #[test]
 fn r33_a_panic_in_the_store_costs_the_requests_of_its_batch_and_not_the_daemon() {
-    let failing = through("commit.before=panic", "store poisoned", &[500, 503], 503);
+    let failing = through("disk.write=panic", "store poisoned", &[500, 503], 503);
     let line = failing.daemon.until_said("a thread panicked");
     assert!(line.contains("failpoints.rs") && line.contains("withheld"), "{line}");
     must_be_there_after_kill_9(failing);

@@ -96,14 +96,14 @@ fn die_at(home: &TempDir, point: Point, spared: u64) {
 
 #[test]
 fn r15_r37_a_daemon_killed_between_effects_and_marks_has_each_effect_once_and_misses_nobody() {
-    for point in Point::ALL {
+    for point in Point::OF_A_BATCH {
         let home = home();
         let people = long_due(&home);
         // Dies, and dies again further on, with so many writes done each time.
         // Opening the store writes and flushes as well.
         let spared = match point {
-            Point::DiskWrite => [120, 200],
-            Point::DiskFlush => [30, 35],
+            Point::DiskWrite => [20, 24],
+            Point::DiskFlush => [14, 18],
             _ => [9, 12],
         };
         let mut done = 0;

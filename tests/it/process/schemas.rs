@@ -31,7 +31,7 @@ fn s185_a_daemon_that_died_while_it_indexed_goes_on_with_it_before_it_lets_anybo
     }
     // The fence, the version and the first of two pages are written; the second is not.
     let mut daemon = daemon.kill_and_restart_with(|command| {
-        command.env("ROSTERD_FAILPOINTS", "commit.before=crash@3");
+        command.env("ROSTERD_FAILPOINTS", "append.before=crash@2");
     });
     let update = daemon.cli(&["schema", "update", &unique, "--tenant", "main"]);
     assert!(!update.status.success(), "{update:?}");

@@ -58,11 +58,16 @@ fn r37_a_crash_at_any_point_of_a_write_loses_nothing_that_was_acknowledged() {
     let crowd = daemon.client().post("/Groups", &group("crowd", &[])).expect(201).id();
     let mut people: Vec<Person> = Vec::new();
     let mut done = daemon.history_length();
-    for (round, point) in Point::ALL.into_iter().enumerate() {
-        // Opening the store writes and flushes as well; the crash is to come later.
-        let spared = if matches!(point, Point::DiskWrite | Point::DiskFlush) { 300 } else { 15 };
+    for (round, point) in Point::all().enumerate() {
+        // Opening the store writes and flushes as well, and the tree at its opening; the crash is to come later.
+        let spared = match point {
+            Point::DiskWrite | Point::DiskFlush => 300,
+            Point::TreeBefore | Point::CommitBefore | Point::TreeAfter => 2,
+            _ => 15,
+        };
         daemon = daemon.kill_and_restart_with(|command| {
             command.env("ROSTERD_FAILPOINTS", format!("{}=crash@{spared}", point.name()));
+            command.env("ROSTERD_STORE__JOURNAL_MIB", "1");
         });
         let made = under_load(&mut daemon, &crowd, round, usize::MAX);
         assert!(made.acknowledged > 0, "{point:?}: the daemon worked before it crashed");
