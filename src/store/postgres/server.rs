@@ -13,6 +13,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustls_pki_types::CertificateDer;
 use tempfile::TempDir;
 
 use super::wire::Wire;
@@ -101,6 +102,27 @@ impl PgServer {
         server.settle(settings);
         server.run();
         Some(server)
+    }
+
+    /// Has it ask everybody for a password, over TLS alone, and show a certificate for 127.0.0.1. Returns the certificate, which is its own root.
+    pub fn guard(&self, password: &str) -> CertificateDer<'static> {
+        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+        let files = [("server.crt", made.cert.pem()), ("server.key", made.signing_key.serialize_pem())];
+        for (name, text) in files {
+            let path = self.data().join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            if rustix::process::getuid().is_root() {
+                run(Command::new("chown").arg("nobody:nogroup").arg(&path));
+            }
+        }
+        self.tell("postgres", "ALTER SYSTEM SET ssl = on");
+        self.tell("postgres", &format!("ALTER ROLE {OWNER} PASSWORD '{password}'"));
+        std::fs::write(self.data().join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 scram-sha-256\n")
+            .unwrap();
+        self.kill();
+        self.run();
+        made.cert.der().clone()
     }
 
     /// Makes a standby that follows this server, and starts it. It is this server's to name it in `synchronous_standby_names`.

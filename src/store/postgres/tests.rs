@@ -4,6 +4,9 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+
 use super::server::PgServer;
 use super::*;
 use crate::store::suite::fixture::{ORDER, T, connection, ok, person, put, see, team, unit, user};
@@ -176,6 +179,37 @@ fn r1_where_the_database_would_not_wait_for_its_disk_each_transaction_asks_for_i
     );
     ok(&store, put(&person(1, "ada")));
     assert_eq!(server.number(&database, "SELECT count(*) FROM rosterd.seen WHERE setting = 'on'"), 1);
+}
+
+#[test]
+fn x1_a_database_is_reached_by_tls_with_a_password_and_by_nothing_less() {
+    let Some(server) = PgServer::start() else { return };
+    let database = server.database();
+    let root = server.guard("open sesame");
+    let tls = |root: Option<CertificateDer<'static>>| {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(root);
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let settings =
+            ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        Some(Arc::new(settings.with_root_certificates(roots).with_no_client_auth()))
+    };
+    let password = |text: &str| Some(Zeroizing::new(text.to_owned()));
+    let right =
+        PgOptions { tls: tls(Some(root)), password: password("open sesame"), ..server.options(&database) };
+    let store = open(&right).unwrap();
+    ok(&store, put(&person(1, "ada")));
+    assert!(see(&store).get(T, user(1)).unwrap().is_some());
+
+    let refused = |options: PgOptions| open(&options).unwrap_err().to_string();
+    let said = refused(PgOptions { password: password("something else"), ..right.clone() });
+    assert!(said.contains("28P01") && said.contains("postgres.password_file"), "{said}");
+    assert!(!said.contains("something else"), "{said}");
+    let said = refused(PgOptions { tls: tls(None), ..right.clone() });
+    assert!(said.contains("certificate"), "{said}");
+    let said = refused(PgOptions { tls: None, ..right.clone() });
+    assert!(said.contains("28000"), "{said}");
+    assert!(!format!("{right:?}").contains("sesame"));
 }
 
 #[test]
