@@ -414,6 +414,7 @@ fn guides() -> Vec<(String, String)> {
                 "mapping.md",
                 "sign-in.md",
                 "forward-auth.md",
+                "scale-out.md",
             ];
             !others.iter().any(|other| path.ends_with(other))
         })
