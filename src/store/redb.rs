@@ -26,7 +26,7 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, TableDefinition};
 use super::StoreError;
 use super::failpoints::{Point, pass};
 use super::folder::{Folder, FolderError, WITH_JOURNAL, WITH_SUBJECTS};
-use super::journal::{Journal, RowsOf, Tree};
+use super::journal::{Found, Journal, RowsOf, Tree};
 use super::kv::{self, Changes, KvEngine, KvRead, KvRow, KvStore, Table, Visit};
 use super::writer::WriterOptions;
 
@@ -110,18 +110,14 @@ fn journal(folder: &Path, options: &RedbOptions) -> Result<(Journal, Arc<dyn KvR
         create(&folder, options)?;
     }
     let mut engine = Engine::at(folder.path(FILE), options);
-    let named = |why| OpenError::Engine { path: folder.path(FILE), why };
+    let place = engine.path.clone();
+    let named = |why| OpenError::Engine { path: place.clone(), why };
     engine.must_not_be_empty().map_err(named)?;
-    let mut state = unless_damaged(|| engine.reopen()).map_err(named)?;
-    if folder.is_before(WITH_SUBJECTS) {
-        state = unless_damaged(|| kv::note_subjects(&mut engine, state)).map_err(named)?;
-    }
+    let found = unless_damaged(|| engine.find(folder.is_before(WITH_SUBJECTS))).map_err(named)?;
     let files = journal_files(&folder)?;
-    let place = folder.path(FILE);
     folder.label()?;
     engine.folder = Some(folder);
-    let opened = unless_damaged(|| Journal::open(Box::new(engine), state, files, options.journal_bytes));
-    opened.map_err(|why| OpenError::Engine { path: place, why })
+    unless_damaged(|| Journal::open(Box::new(engine), found, files, options.journal_bytes)).map_err(named)
 }
 
 /// Looks for the journal's files; a folder of an earlier format gets them.
@@ -199,6 +195,32 @@ impl Engine {
         Ok(Arc::new(Open::of(self.database()?)?))
     }
 
+    /// Opens the file, and brings one of an earlier format up to date. One that is up to date is read without being opened where the disk
+    /// has no room (R7).
+    fn find(&mut self, is_old: bool) -> Result<Found, StoreError> {
+        match self.reopen() {
+            Ok(state) => {
+                let state = if is_old { kv::note_subjects(self, state)? } else { state };
+                Ok(Found { state, applied: applied(self.database()?)?, failed: None })
+            }
+            Err(full @ StoreError::Full(_)) if !is_old => {
+                let (state, applied) = self.aside()?;
+                Ok(Found { state, applied, failed: Some(full) })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens the file a second time, for reading only; also returns the number of the last batch that it holds.
+    fn aside(&self) -> Result<(Arc<dyn KvRead>, u64), StoreError> {
+        let done = disk::Done::default();
+        let overlay = disk::Overlay::new(self.file(false)?, done.clone());
+        let overlay = overlay.map_err(redb::Error::Io).map_err(failed)?;
+        let database = self.builder().create_with_backend(overlay).map_err(failed)?;
+        let (open, applied) = (Open::of(&database)?, applied(&database)?);
+        Ok((Arc::new(Open { _aside: Some(Aside { done, _database: database }), ..open }), applied))
+    }
+
     /// Writes rows, and where it is told that they reach up to a batch, that number.
     fn write(&self, rows: &RowsOf<'_>, up_to: Option<u64>) -> Result<(), StoreError> {
         let armed = |point| pass(point, &self.place).map_err(redb::Error::Io).map_err(failed);
@@ -231,13 +253,14 @@ impl Tree for Engine {
         self.write(rows, Some(up_to))?;
         self.state()
     }
+}
 
-    fn applied(&self) -> Result<u64, StoreError> {
-        let transaction = self.database()?.begin_read().map_err(failed)?;
-        let journal = transaction.open_table(JOURNAL).map_err(failed)?;
-        let number = journal.get(APPLIED).map_err(failed)?;
-        Ok(number.map_or(0, |number| number.value()))
-    }
+/// Reads the number of the last batch that a database holds.
+fn applied(database: &Database) -> Result<u64, StoreError> {
+    let transaction = database.begin_read().map_err(failed)?;
+    let journal = transaction.open_table(JOURNAL).map_err(failed)?;
+    let number = journal.get(APPLIED).map_err(failed)?;
+    Ok(number.map_or(0, |number| number.value()))
 }
 
 /// Without the journal: for what is done before it is opened, and to files that have none.
@@ -258,12 +281,7 @@ impl KvEngine for Engine {
     }
 
     fn open_aside(&self) -> Result<Arc<dyn KvRead>, StoreError> {
-        let done = disk::Done::default();
-        let overlay = disk::Overlay::new(self.file(false)?, done.clone());
-        let overlay = overlay.map_err(redb::Error::Io).map_err(failed)?;
-        let database = self.builder().create_with_backend(overlay).map_err(failed)?;
-        let open = Open::of(&database)?;
-        Ok(Arc::new(Open { _aside: Some(Aside { done, _database: database }), ..open }))
+        Ok(self.aside()?.0)
     }
 
     fn place(&self) -> &str {

@@ -37,9 +37,13 @@ struct Desk {
 }
 
 impl Keeper {
-    /// Starts the thread. `base` is the tree's state.
-    pub(super) fn start(tree: Box<dyn Tree>, base: Arc<dyn KvRead>) -> Result<Self, StoreError> {
-        let desk = Desk { base, aside: None, has_news: false, failed: None, closing: false };
+    /// Starts the thread. `base` is the tree's state; `failed` says why the tree is not open yet.
+    pub(super) fn start(
+        tree: Box<dyn Tree>,
+        base: Arc<dyn KvRead>,
+        failed: Option<StoreError>,
+    ) -> Result<Self, StoreError> {
+        let desk = Desk { base, aside: None, has_news: false, failed, closing: false };
         let shared =
             Arc::new(Shared { tree: Mutex::new(tree), desk: Mutex::new(desk), changed: Condvar::new() });
         let of_thread = Arc::clone(&shared);
@@ -74,10 +78,10 @@ impl Keeper {
         self.shared.desk().failed.clone().map_or(Ok(()), Err)
     }
 
-    /// Tells whether something is set aside, or the tree's state is a new one.
+    /// Tells whether something is set aside, the tree's state is a new one, or something went wrong.
     pub(super) fn has_news(&self) -> bool {
         let desk = self.shared.desk();
-        desk.has_news || desk.aside.is_some()
+        desk.has_news || desk.aside.is_some() || desk.failed.is_some()
     }
 
     /// Returns the tree's state with what is set aside on it.

@@ -44,9 +44,16 @@ pub(super) type RowsOf<'a> = dyn Fn(Table) -> Box<dyn Iterator<Item = Changed<'a
 pub(super) trait Tree: KvEngine {
     /// Writes rows, and that they reach up to a batch, as [`KvEngine::commit`] does.
     fn apply(&mut self, rows: &RowsOf<'_>, up_to: u64) -> Result<Arc<dyn KvRead>, StoreError>;
+}
 
-    /// Returns the number of the last batch that it holds; 0 where it holds none.
-    fn applied(&self) -> Result<u64, StoreError>;
+/// How a tree was found.
+pub(super) struct Found {
+    /// Its state.
+    pub(super) state: Arc<dyn KvRead>,
+    /// The number of the last batch that it holds; 0 where it holds none.
+    pub(super) applied: u64,
+    /// Why it is not open, and its state is one that was read beside it.
+    pub(super) failed: Option<StoreError>,
 }
 
 /// An engine: a tree behind a journal.
@@ -68,15 +75,15 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens the files, which must be there, and takes up what the tree does not hold yet. `state` is the tree's.
+    /// Opens the files, which must be there, and takes up what the tree does not hold yet. A tree that is not open is opened
+    /// when that is possible; until then nothing is accepted.
     pub(super) fn open(
         tree: Box<dyn Tree>,
-        state: Arc<dyn KvRead>,
+        Found { state, applied, failed }: Found,
         paths: [PathBuf; 2],
         round_bytes: usize,
     ) -> Result<(Self, Arc<dyn KvRead>), StoreError> {
         let place = tree.place().to_owned();
-        let applied = tree.applied()?;
         let mut files = open_files(&paths, &place)?;
         let [first, second] = &mut files;
         let mut rounds = [(1, second.read(applied)?), (0, first.read(applied)?)];
@@ -91,7 +98,7 @@ impl Journal {
             }
         }
         let [(_, older), (current, newer)] = rounds;
-        let keeper = Keeper::start(tree, state)?;
+        let keeper = Keeper::start(tree, state, failed)?;
         if let Some((_, last)) = older.numbers {
             keeper.give(older.overlay, last);
         }

@@ -113,6 +113,16 @@ impl KvRead for Batch<'_> {
         layer::scan(&self.changes, self.base, table, (from, to), visit)
     }
 
+    fn scan_back(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError> {
+        layer::scan_back(&self.changes, self.base, table, (from, to), visit)
+    }
+
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError> {
         layer::last(&self.changes, self.base, table, from, to)
     }

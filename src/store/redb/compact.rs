@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::{Engine, FILE, NEW_FILE, OpenError, RedbOptions, journal, unless_damaged};
+use super::{Engine, FILE, NEW_FILE, OpenError, RedbOptions, applied, journal, unless_damaged};
 use crate::store::StoreError;
 use crate::store::folder::{Folder, FolderError};
 use crate::store::journal::Tree;
@@ -60,7 +60,8 @@ fn rewrite(mut old: Engine, mut new: Engine) -> Result<(u64, u64), StoreError> {
     let from = unless_damaged(|| old.reopen())?;
     drop(unless_damaged(|| new.reopen())?);
     // The journal's next batch follows what the old file held.
-    drop(new.apply(&|_| Box::new(std::iter::empty()), old.applied()?)?);
+    let applied = applied(old.database()?)?;
+    drop(new.apply(&|_| Box::new(std::iter::empty()), applied)?);
     for table in [Table::Documents, Table::Small] {
         let mut at = Vec::new();
         loop {

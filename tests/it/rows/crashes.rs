@@ -16,18 +16,18 @@ const WRITERS: usize = 8;
 
 /// What one writer knows of one person it made.
 #[derive(Debug, Default, Clone)]
-struct Person {
-    name: String,
-    id: Option<String>,
-    title: Option<String>,
-    joined: bool,
-    deleted: bool,
+pub(super) struct Person {
+    pub(super) name: String,
+    pub(super) id: Option<String>,
+    pub(super) title: Option<String>,
+    pub(super) joined: bool,
+    pub(super) deleted: bool,
     /// The step that was on its way when the daemon died.
-    in_flight: Option<Step>,
+    pub(super) in_flight: Option<Step>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Create,
     Title,
     Join,
@@ -80,7 +80,7 @@ fn r37_a_crash_at_any_point_of_a_write_loses_nothing_that_was_acknowledged() {
 }
 
 /// Looks at everybody after a crash; returns how many steps had been done whose answer never came.
-fn nothing_is_lost(daemon: &TestDaemon, people: &mut [Person], crowd: &str) -> usize {
+pub(super) fn nothing_is_lost(daemon: &TestDaemon, people: &mut [Person], crowd: &str) -> usize {
     let seen = must_agree(&daemon.client());
     let landed =
         people.iter_mut().map(|person| settle(person, &seen, crowd)).filter(|landed| *landed).count();

@@ -14,6 +14,7 @@ mod daemon;
 mod dice;
 pub mod ground;
 pub mod issuer;
+pub mod power;
 pub mod signer;
 pub mod world;
 
