@@ -115,7 +115,9 @@ mod tests {
         changes
     }
 
-    fn rows(changes: &Changes) -> Vec<(Table, Vec<u8>, Option<Arc<[u8]>>)> {
+    type Row = (Table, Vec<u8>, Option<Arc<[u8]>>);
+
+    fn rows(changes: &Changes) -> Vec<Row> {
         let of = |table| {
             changes
                 .of(table)
