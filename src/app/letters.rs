@@ -10,6 +10,7 @@ use serde::Deserialize;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::duty::Duty;
 use crate::http::drain::Drain;
 use crate::mail::{About, MailError, MailServer, Words};
 use crate::roster::{Letter, LetterKind, Roster, RosterError, Sent, letter_place};
@@ -40,9 +41,11 @@ struct Opens {
 
 impl Post {
     /// Sends until the daemon stops. What is under way then is handed over first, within its time.
-    pub(super) async fn keep(self, drain: Drain) {
+    pub(super) async fn keep(self, drain: Drain, duty: Duty) {
         loop {
-            if let Err(error) = self.send_due(&drain).await {
+            if duty.is_ours()
+                && let Err(error) = self.send_due(&drain, &duty).await
+            {
                 tracing::warn!(%error, "mails could not be looked at; they are again shortly");
             }
             tokio::select! {
@@ -52,7 +55,7 @@ impl Post {
         }
     }
 
-    async fn send_due(&self, drain: &Drain) -> Result<(), RosterError> {
+    async fn send_due(&self, drain: &Drain, duty: &Duty) -> Result<(), RosterError> {
         loop {
             let roster = Arc::clone(&self.roster);
             let (letters, _) = wait(move || roster.letters_due()).await?;
@@ -60,7 +63,7 @@ impl Post {
                 return Ok(());
             }
             for letter in letters {
-                if drain.has_begun() {
+                if drain.has_begun() || !duty.is_ours() {
                     return Ok(());
                 }
                 self.send(letter).await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::duty::Duty;
 use crate::http::drain::Drain;
 use crate::outbox::Outbox;
 use crate::roster::{Mended, Roster, RosterError};
@@ -16,7 +17,7 @@ const NOTICE_EVERY: Duration = Duration::from_millis(500);
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Looks until the daemon stops.
-pub(super) async fn keep(roster: Arc<Roster>, drain: Drain) {
+pub(super) async fn keep(roster: Arc<Roster>, drain: Drain, duty: Duty) {
     let mut tick = interval(LOOK_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -24,8 +25,11 @@ pub(super) async fn keep(roster: Arc<Roster>, drain: Drain) {
             () = drain.begun() => return,
             _ = tick.tick() => {}
         }
-        let (roster, drain) = (Arc::clone(&roster), drain.clone());
-        match tokio::task::spawn_blocking(move || look(&roster, &drain)).await {
+        if !duty.is_ours() {
+            continue;
+        }
+        let (roster, drain, duty) = (Arc::clone(&roster), drain.clone(), duty.clone());
+        match tokio::task::spawn_blocking(move || look(&roster, &drain, &duty)).await {
             Ok(Ok(mended)) if mended.changed > 0 || mended.failed > 0 => {
                 tracing::info!(
                     mapped = mended.mapped,
@@ -53,8 +57,8 @@ pub(super) async fn tell(outbox: Arc<Outbox>, drain: Drain) {
     }
 }
 
-fn look(roster: &Roster, drain: &Drain) -> Result<Mended, RosterError> {
-    let go_on = || !drain.has_begun();
+fn look(roster: &Roster, drain: &Drain, duty: &Duty) -> Result<Mended, RosterError> {
+    let go_on = || !drain.has_begun() && duty.is_ours();
     roster.follow_changes(&go_on)?;
     roster.map_parked(&go_on)
 }

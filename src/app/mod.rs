@@ -2,11 +2,12 @@
 //!
 //! Start: the data folder is locked and the store opened; the roster stands on it; plugins are loaded; the listeners are bound ([`Doors`]); the first
 //! tenant is made where there is none ([`bootstrap`]); the listeners are served, and webhooks delivered. Stop: nothing new is taken or delivered, what was begun is answered, what was only in memory is written
-//! down, the store is closed. `schedules` has what is due looked at, `mapping` has plugins asked again; `measure` shows the store's figures; `stores` opens the store that the settings name; `vault` holds the key that seals secrets. Only this room knows all the others.
+//! down, the store is closed. `schedules` has what is due looked at, `mapping` has plugins asked again; `measure` shows the store's figures; `vault` holds the key that seals secrets, `store` opens the store, `duty` says which of several daemons does what one has to do for all. Only this room knows all the others.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 pub mod bootstrap;
+mod duty;
 mod letters;
 mod mapping;
 mod measure;
@@ -18,12 +19,13 @@ pub mod plugins;
 mod schedules;
 mod settings;
 pub mod sign_in;
-mod stores;
+mod store;
 mod vault;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -53,7 +55,7 @@ use crate::http::serve::{Listener, serve};
 use crate::http::signin::local::Own;
 use crate::http::signin::{Desk, Gateway};
 use crate::http::tls::{Tls, TlsError};
-use crate::ids::RequestId;
+use crate::ids::{RequestId, TenantId};
 use crate::jwt::Keyring;
 use crate::mail::MailServer;
 use crate::net::{Client, Resolver, RootsError, SystemResolver};
@@ -61,14 +63,15 @@ use crate::outbox::{Bell, Feed, Hook, HookError, Outbox, Settings, Trial, try_ou
 use crate::requests::{Requests, SecretNames};
 use crate::roster::{Roster, RosterError, TOKEN_PREFIX};
 use crate::signin::local::Hasher;
-use crate::signin::vault::Vault;
-use crate::store::redb::OpenError;
-use crate::store::{State, Store};
+use crate::signin::vault::{Vault, VaultError};
+use crate::store::State;
+use duty::Duty;
 use measure::Reloads;
 pub use plugins::{Done, Plugins};
 pub use settings::policies;
 pub use sign_in::ProviderError;
-pub use stores::{compact, open_to_fill};
+pub use store::{StoreOpenError, compact, migrate, open_roster, open_to_fill, roster_on};
+pub use vault::settle as settle_key;
 
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);
@@ -80,7 +83,10 @@ const FORGET_EVERY: Duration = Duration::from_hours(1);
 pub enum StartError {
     /// The data folder or the store in it.
     #[error(transparent)]
-    Store(#[from] OpenError),
+    Store(#[from] StoreOpenError),
+    /// The key that seals what a shared store holds.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// The certificate or its key.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -150,28 +156,6 @@ impl Default for Rim {
     }
 }
 
-/// Opens the store that the configuration names, and the roster on it. Holds the data folder until dropped.
-pub fn open_roster(config: &Config, rim: &Rim) -> Result<Arc<Roster>, OpenError> {
-    let store = stores::open(config)?;
-    let roster = roster_on(store, rim);
-    // Which tenants there are is looked at when they are served: the first is not made yet.
-    if let Err(error) = roster.set_policies(policies(config)) {
-        tracing::error!(%error, "the tenants could not be read");
-    }
-    match roster.complete_indexes() {
-        Ok(0) => {}
-        Ok(records) => tracing::info!(records, "records of an earlier build were given index entries"),
-        // Nothing is wrong with what is answered without them: more is read for it.
-        Err(error) => tracing::error!(%error, "records of an earlier build were not given index entries"),
-    }
-    Ok(roster)
-}
-
-/// Puts a roster on a store.
-pub fn roster_on(store: Arc<dyn Store>, rim: &Rim) -> Arc<Roster> {
-    Arc::new(Roster::new(store, Arc::clone(&rim.clock), Arc::clone(&rim.chance)))
-}
-
 /// Delivers one event that is about nothing to a webhook, from this process.
 pub async fn try_webhook(config: &Config, hook: &Webhook, rim: &Rim) -> Result<Trial, StartError> {
     let client = Client::new(settings::deliveries(config)?, Arc::clone(&rim.resolver))?;
@@ -237,11 +221,13 @@ pub struct Daemon {
     keeps: Option<SignedDuration>,
     ordered: Option<mpsc::Receiver<ReloadAnswer>>,
     vault: Arc<Vault>,
+    duty: Duty,
 }
 
 impl Daemon {
     /// Binds the listeners and serves the roster until the drain begins.
     pub async fn start(config: &Config, roster: Arc<Roster>, rim: &Rim) -> Result<Self, StartError> {
+        vault::settle(config, &roster, rim)?;
         let plugins = Plugins::load(config, &roster, rim)?;
         Ok(Self::behind(Doors::open(config, rim).await?, config, roster, plugins, rim))
     }
@@ -290,6 +276,14 @@ impl Daemon {
             desk,
             Gateway::new(Arc::clone(&vault), Arc::clone(&rim.chance)),
         );
+        let forgets = edge.gateway().forgets();
+        let system = AtomicU64::new(0);
+        roster.watch(Arc::new(move |tenant, seq| {
+            // Among what has a number there is that another key signs.
+            if tenant == TenantId::SYSTEM && system.swap(seq.0, Ordering::AcqRel) != seq.0 {
+                forgets();
+            }
+        }));
         let ready = readiness(&roster);
         let names = SecretNames::of(roster.kinds(), TOKEN_PREFIX);
         let requests = Arc::new(Requests::new(rim.clock.now(), names));
@@ -331,6 +325,7 @@ impl Daemon {
         listeners.spawn(serve(admin, front(admin_router, Door::Admin, &admin_limits), None));
         listeners.spawn(serve(unix, front(socket_router, Door::Socket, &socket_limits), None));
         settings::hold_policies(&roster, config);
+        let duty = duty::begin(&roster, config, rim, drain.clone());
         if let Some(server) = doors.mail {
             let bell = Arc::new(Notify::new());
             let rung = Arc::clone(&bell);
@@ -343,9 +338,11 @@ impl Daemon {
                 attempts_max: config.mail.attempts_max,
                 bell,
             };
-            listeners.spawn(post.keep(drain.clone()));
+            listeners.spawn(post.keep(drain.clone(), duty.clone()));
         }
+        outbox.on_duty(duty.is_ours());
         outbox.set(webhooks);
+        listeners.spawn(deliver_on_duty(Arc::clone(&outbox), duty.clone(), drain.clone()));
         let (stopping, drained) = (Arc::clone(&outbox), drain.clone());
         // What is committed from then on is delivered by the next process.
         listeners.spawn(async move {
@@ -378,6 +375,7 @@ impl Daemon {
             keeps,
             ordered: Some(ordered),
             vault,
+            duty,
         }
     }
 
@@ -442,8 +440,10 @@ impl Daemon {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut hour = interval(FORGET_EVERY);
         hour.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let schedules = tokio::spawn(schedules::keep(Arc::clone(&self.roster), self.drain.clone()));
-        let mapping = tokio::spawn(mapping::keep(Arc::clone(&self.roster), self.drain.clone()));
+        let schedules =
+            tokio::spawn(schedules::keep(Arc::clone(&self.roster), self.drain.clone(), self.duty.clone()));
+        let mapping =
+            tokio::spawn(mapping::keep(Arc::clone(&self.roster), self.drain.clone(), self.duty.clone()));
         loop {
             tokio::select! {
                 ended = self.listeners.join_next() => if ended.is_none() { break },
@@ -552,6 +552,16 @@ impl Reloader {
     fn show_certificate(&self) {
         if let Some(tls) = &self.tls {
             self.metrics.tls_days_to_expiry(tls.days_to_expiry(self.rim.clock.now()));
+        }
+    }
+}
+
+/// Delivers while that is this daemon's duty, until it stops.
+async fn deliver_on_duty(outbox: Arc<Outbox>, mut duty: Duty, drain: Drain) {
+    loop {
+        tokio::select! {
+            () = drain.begun() => return,
+            ours = duty.changed() => outbox.on_duty(ours),
         }
     }
 }

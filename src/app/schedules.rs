@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::duty::Duty;
 use crate::http::drain::Drain;
 use crate::roster::{Look, Roster};
 
@@ -15,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 const LOOKS_TO_AHEAD: u32 = 120;
 
 /// Looks until the daemon stops.
-pub(super) async fn keep(roster: Arc<Roster>, drain: Drain) {
+pub(super) async fn keep(roster: Arc<Roster>, drain: Drain, duty: Duty) {
     let mut tick = interval(LOOK_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut looks = 0_u32;
@@ -23,6 +24,11 @@ pub(super) async fn keep(roster: Arc<Roster>, drain: Drain) {
         tokio::select! {
             () = drain.begun() => return,
             _ = tick.tick() => {}
+        }
+        if !duty.is_ours() {
+            // Whoever has it next looks ahead first.
+            looks = 0;
+            continue;
         }
         let look = if looks.is_multiple_of(LOOKS_TO_AHEAD) { Look::Ahead } else { Look::Now };
         looks = looks.wrapping_add(1);

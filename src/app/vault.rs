@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Rim;
 use crate::config::Config;
 use crate::roster::Roster;
-use crate::signin::vault::{Marks, Vault};
+use crate::signin::vault::{Marks, Vault, VaultError};
 
 /// The store as the place of the mark.
 struct InStore(Arc<Roster>);
@@ -20,13 +20,26 @@ impl Marks for InStore {
     }
 }
 
+/// Refuses a daemon whose key is not that of the store that it shares with others: what they sealed it could not open, and they not what it seals.
+pub fn settle(config: &Config, roster: &Arc<Roster>, rim: &Rim) -> Result<(), VaultError> {
+    if roster.store().is_shared() { make(config, roster, rim).settle() } else { Ok(()) }
+}
+
 /// Makes the vault of an installation, and says in the log where what was sealed can no longer be opened. That keeps nobody from being locked out,
 /// so the daemon starts all the same; what needs the vault is refused with the same words.
 pub(super) fn vault(config: &Config, roster: &Arc<Roster>, rim: &Rim) -> Arc<Vault> {
-    let marks = Arc::new(InStore(Arc::clone(roster)));
-    let vault = Vault::new(&config.data.dir, marks, Arc::clone(&rim.chance));
+    let vault = make(config, roster, rim);
     if let Err(error) = vault.check() {
         tracing::error!(%error, "what was sealed cannot be opened");
     }
     Arc::new(vault)
+}
+
+fn make(config: &Config, roster: &Arc<Roster>, rim: &Rim) -> Vault {
+    let marks = Arc::new(InStore(Arc::clone(roster)));
+    let chance = Arc::clone(&rim.chance);
+    match &config.data.seal_key_file {
+        Some(file) => Vault::of_file(file.clone(), marks, chance),
+        None => Vault::new(&config.data.dir, marks, chance),
+    }
 }

@@ -105,7 +105,7 @@ pub enum Command {
     Backup(backup::BackupArgs),
     /// Make a data folder of a backup.
     Restore(backup::RestoreArgs),
-    /// Take everything from one store engine to another, as JSON lines.
+    /// Take everything from one store engine to another, as JSON lines; make the tables of a shared database.
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Erase what is left of a person who was deleted: the values in the history.

@@ -18,7 +18,7 @@ use super::settings::SettingsArgs;
 use super::{Refused, World, unexpected};
 use crate::app::{self, Rim};
 use crate::archive::{self, Header, Shape};
-use crate::config::Config;
+use crate::config::{Config, Engine};
 use crate::doctor::{self, Doctor, Question};
 use crate::http::admin::archive::ARCHIVE_PATH;
 use crate::http::admin::desk::{PLUGINS_PATH, PluginOrder};
@@ -51,7 +51,7 @@ impl Operator {
             return Ok(daemon);
         }
         let dir = &config.data.dir;
-        if !dir.join("FORMAT").exists() {
+        if config.store.engine == Engine::Redb && !dir.join("FORMAT").exists() {
             bail!(
                 "{}: expected a data folder of rosterd, found none; name it by --data, or start one with rosterd serve --data DIR",
                 dir.display()

@@ -97,6 +97,7 @@ pub fn run(args: &ServeArgs, world: &mut World<'_>) -> Result<Exit> {
         tokio::runtime::Builder::new_multi_thread().event_interval(EVENT_INTERVAL).enable_all().build()?;
     let rim = Rim::default();
     let roster = app::open_roster(&config, &rim)?;
+    app::settle_key(&config, &roster, &rim)?;
     let ended = runtime.block_on(async {
         // The doors before the first token: a start that fails at one must not use up the one time that the token is shown.
         // Before any door: a plugin that is needed and cannot be loaded is a start that failed.

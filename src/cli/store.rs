@@ -1,4 +1,4 @@
-//! `rosterd store`: from one engine to another.
+//! `rosterd store`: from one engine to another, and what is done to a shared database before daemons may use it.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,12 @@ use clap::{Args, Subcommand};
 
 use super::backup::{copy_in, copy_out};
 use super::settings::SettingsArgs;
-use super::{Exit, World};
+use super::{Exit, Refused, World};
+use crate::app::{self, Rim};
 use crate::archive::Shape;
+use crate::config::Config;
 
-/// Take everything from one store engine to another, as JSON lines.
+/// Take everything from one store engine to another, and make the tables of a shared database.
 #[derive(Debug, Subcommand)]
 pub enum StoreCommand {
     /// Write every row of the store as a line of JSON, while the daemon runs or without one.
@@ -33,6 +35,14 @@ Example:
 Exit codes: 0 imported and all fits, 1 it could not be imported, 3 imported, but something does not fit together, as it did not in the store
 that the file was made of (each on a line of its own).")]
     Import(StoreImportArgs),
+    /// Make the tables of the database that the settings name, or bring them up to this build.
+    ///
+    /// For the role that owns the database; the daemons' own role then needs to read and write the tables only. May be run again at any time, also while
+    /// daemons of this build run: what was done is not done again.
+    #[command(after_help = "\
+Example:
+  ROSTERD_POSTGRES__USER=owner ROSTERD_POSTGRES__PASSWORD_FILE=/run/secrets/owner rosterd store migrate --config /etc/rosterd.toml")]
+    Migrate(MigrateArgs),
 }
 
 /// Whither.
@@ -57,10 +67,34 @@ pub struct StoreImportArgs {
     pub file: PathBuf,
 }
 
+/// Whose tables.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// Where settings come from.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
 /// Runs the command.
 pub fn run(command: &StoreCommand, world: &mut World<'_>) -> Result<Exit> {
     match command {
         StoreCommand::Export(args) => copy_out(&args.settings, &args.file, Shape::Lines, world),
         StoreCommand::Import(args) => copy_in(&args.settings, &args.file, Shape::Lines, world),
+        StoreCommand::Migrate(args) => migrate(args, world),
     }
+}
+
+fn migrate(args: &MigrateArgs, world: &mut World<'_>) -> Result<Exit> {
+    let config = Config::load(&args.settings.sources(world.environment.clone())).map_err(Refused)?;
+    let place = config.postgres.database.clone();
+    match app::migrate(&config, &Rim::default())? {
+        0 => writeln!(world.err, "The tables of the database {place} are what this build expects.")?,
+        steps => writeln!(world.err, "Took {steps} step(s) in the database {place}.")?,
+    }
+    let user = &config.postgres.user;
+    writeln!(
+        world.err,
+        "A role that is not {user} needs: GRANT USAGE ON SCHEMA rosterd TO role; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA rosterd TO role;"
+    )?;
+    Ok(Exit::Done)
 }

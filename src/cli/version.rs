@@ -11,6 +11,8 @@ const ENGINES: &[&str] = &[
     "redb",
     #[cfg(feature = "sled")]
     "sled",
+    #[cfg(feature = "postgres")]
+    "postgres",
 ];
 
 /// No arguments.

@@ -13,4 +13,7 @@ pub struct Data {
     /// The folder.
     #[serde(with = "text")]
     pub dir: PathBuf,
+    /// The key that seals secrets; none: in the folder.
+    #[serde(with = "text::option")]
+    pub seal_key_file: Option<PathBuf>,
 }

@@ -84,6 +84,7 @@ impl Config {
     fn check(&self, found: &mut Findings) {
         self.server.check(found);
         self.store.check(found);
+        self.postgres.check(found);
         self.audit.check(found);
         self.tokens.check(found);
         self.sessions.check("", found);
@@ -114,6 +115,7 @@ impl Config {
         self.admin.check_together(&self.server, found);
         apps::check_together(self, found);
         self.mail.check_together(&self.net, found);
+        self.postgres.check_together(&self.store, found);
         webhooks::check_together(&self.webhooks, &self.net, found);
         plugins::check_together(&self.plugins, &self.plugin_host, found);
     }

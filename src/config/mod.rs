@@ -1,6 +1,6 @@
 //! The settings of an installation: where they come from, what they mean, and what is wrong with them.
 //!
-//! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `log`,
+//! Read in this order: [`load`] (from sources to a [`Config`]), the topics (`server`, `admin`, `tls`, `data`, `store`, `postgres`, `log`,
 //! `audit`, `tokens`, `sessions`, `net`, `mail`, `people`, `sign_in`, `permissions` with its presets, `outbox`: one struct each; `identity_providers`, `apps`, `webhooks`, `plugins`: lists of them), `tenants` (what one tenant has otherwise), [`problem`] (what is wrong, and where), [`reload`] (what may change while the daemon runs),
 //! [`surroundings`] (what only the file system can tell), [`connections`] (names that only the store can tell to be right), [`secret`], [`mod@reference`]. `layer`, `known`, `findings` and `text` are
 //! the parts that `load` is made of; [`environment`] is the only reader of the process environment.
@@ -28,6 +28,7 @@ pub mod outbox;
 pub mod people;
 pub mod permissions;
 pub mod plugins;
+pub mod postgres;
 pub mod problem;
 pub mod public_url;
 pub mod reference;
@@ -65,6 +66,7 @@ pub use outbox::Outbox;
 pub use people::{Deprovision, People, Rehire};
 pub use permissions::{Groups, PermissionLevel, PermissionScope, Permissions, Preset};
 pub use plugins::{Plugin, PluginFailure, PluginHook, PluginHost};
+pub use postgres::{Postgres, PostgresPlace, PostgresTls};
 pub use problem::{ConfigErrors, Place, Problem};
 pub use public_url::PublicUrl;
 pub use reference::reference;
@@ -95,8 +97,10 @@ pub struct Config {
     pub tls: Tls,
     /// Where everything is kept.
     pub data: Data,
-    /// The engine under the data folder.
+    /// Which engine keeps the data.
     pub store: Store,
+    /// The database, where that is the engine.
+    pub postgres: Postgres,
     /// The log.
     pub log: Log,
     /// The history.

@@ -27,6 +27,8 @@ pub enum Engine {
     /// Another embedded one, with a warning.
     #[cfg(feature = "sled")]
     Sled,
+    /// A database that several daemons share.
+    Postgres,
 }
 
 impl Engine {
@@ -36,6 +38,7 @@ impl Engine {
             Self::Redb => "redb",
             #[cfg(feature = "sled")]
             Self::Sled => "sled",
+            Self::Postgres => "postgres",
         }
     }
 }

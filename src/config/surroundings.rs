@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::Access;
 
 use super::secret::open_to_others;
-use super::{Config, ConfigErrors, Place, Problem};
+use super::{Config, ConfigErrors, Engine, Place, Problem};
 
 /// What is odd about the surroundings, but no reason not to start.
 pub type Warning = String;
@@ -29,6 +29,14 @@ pub fn look(config: &Config) -> Result<Vec<Warning>, ConfigErrors> {
                 "mail.password_file: expected {} to be readable by its owner only, found mode {mode:04o}; run chmod 600",
                 file.display()
             ));
+        }
+    }
+    if config.store.engine == Engine::Postgres {
+        if let Some(file) = &config.postgres.password_file {
+            look_at_secret("postgres.password_file", file, &mut problems, &mut warnings);
+        }
+        if let Some(roots) = &config.postgres.ca_file {
+            look_at_file("postgres.ca_file", roots, &mut problems);
         }
     }
     if let Some(roots) = &config.net.ca_file {

@@ -273,7 +273,7 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let problem = match error {
-            StoreError::Retry(_) => Self::busy(RETRY_AFTER_STORE_S),
+            StoreError::Retry(_) | StoreError::Unknown(_) => Self::busy(RETRY_AFTER_STORE_S),
             StoreError::Full(_) => Self::full(RETRY_AFTER_FULL_S),
             StoreError::Invalid(_) | StoreError::Corrupt(_) | StoreError::Fatal(_) => {
                 return Self::internal(error.to_string());

@@ -200,6 +200,13 @@ pub struct RootsError {
     why: String,
 }
 
+impl RootsError {
+    /// Says what the reader met, without the setting that named the file.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+}
+
 /// Reads a PEM file with at least one root certificate.
 pub fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
     let refused = |why: String| RootsError { path: path.to_owned(), why };

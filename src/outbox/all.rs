@@ -47,8 +47,10 @@ struct Tasks {
     running: BTreeMap<String, Running>,
     /// Of webhooks that are not in the settings any more.
     ending: BTreeMap<String, Running>,
-    /// How deliveries are tried again.
-    pace: Option<Pace>,
+    /// What the settings said last.
+    settings: Option<Settings>,
+    /// Whether another process delivers.
+    resting: bool,
     /// By tenant and name of a plugin.
     reacting: BTreeMap<(String, String), Reacting>,
 }
@@ -114,9 +116,27 @@ impl Outbox {
     /// Takes over settings: begins what is new, ends what is gone, and begins anew what has changed, secrets included. Within a runtime.
     pub fn set(&self, settings: Settings) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.pace = Some(settings.pace);
+        tasks.settings = Some(settings);
+        self.take_over(&mut tasks);
+    }
+
+    /// Delivers, or leaves that to another process on the same store. Within a runtime.
+    pub fn on_duty(&self, ours: bool) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.resting = !ours;
+        self.take_over(&mut tasks);
+        if tasks.resting {
+            for one in tasks.reacting.values() {
+                one.stop.send_replace(true);
+            }
+        }
+    }
+
+    fn take_over(&self, tasks: &mut Tasks) {
+        let Some(settings) = tasks.settings.clone() else { return };
+        let hooks = if tasks.resting { vec![] } else { settings.hooks };
         let mut before = std::mem::take(&mut tasks.running);
-        for hook in settings.hooks {
+        for hook in hooks {
             let old = before.remove(&hook.name).or_else(|| tasks.ending.remove(&hook.name));
             let same = |old: &Running| {
                 old.hook == hook
@@ -146,7 +166,10 @@ impl Outbox {
             }
         };
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        let pace = tasks.pace.unwrap_or(REACTING);
+        if tasks.resting {
+            return;
+        }
+        let pace = tasks.settings.as_ref().map_or(REACTING, |settings| settings.pace);
         let mut before = std::mem::take(&mut tasks.reacting);
         for (tenant, plugin) in wanted {
             let key = (tenant.clone(), plugin.name().to_owned());

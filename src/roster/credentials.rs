@@ -5,15 +5,18 @@
 //! that memory before the change is acknowledged.
 
 mod behalf;
+mod known;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
+
+pub(super) use known::Credentials;
 
 use super::asked::{Run, Served};
 use super::commit::{Plan, hex, unhex};
@@ -43,8 +46,6 @@ pub const TOKENS_PER_CONNECTION_MAX: usize = 2;
 pub const TOKENS_OF_LOCAL_MAX: usize = 32;
 /// How many tokens of a connection may be bound to people. They lie in one row.
 pub const TOKENS_BOUND_MAX: usize = 500;
-/// How many credentials are remembered.
-const REMEMBERED_MAX: usize = 10_000;
 
 /// A token that has just been made. The secret is shown once and is nowhere afterwards.
 pub struct Issued {
@@ -106,6 +107,8 @@ pub(super) struct Credential {
     expires: Option<Timestamp>,
     /// Second of the last request.
     used: AtomicI64,
+    /// Whether something has changed meanwhile that another process wrote. Kept for when it was used.
+    stale: AtomicBool,
 }
 
 impl Credential {
@@ -117,7 +120,7 @@ impl Credential {
         Manner { profile, options, sight, blind, policy, served, authority }: Manner,
         expires: Option<Timestamp>,
     ) -> Self {
-        let used = AtomicI64::new(0);
+        let (used, stale) = (AtomicI64::new(0), AtomicBool::new(false));
         Self {
             tenant,
             connection,
@@ -132,6 +135,7 @@ impl Credential {
             authority,
             expires,
             used,
+            stale,
         }
     }
 }
@@ -146,37 +150,6 @@ pub(super) struct Manner {
     policy: Arc<Policy>,
     served: Option<Arc<Served>>,
     authority: Option<Arc<Authority>>,
-}
-
-/// The credentials that were looked up since the last change of any token or schema.
-#[derive(Debug, Default)]
-pub(super) struct Credentials {
-    known: RwLock<HashMap<[u8; 32], Arc<Credential>>>,
-    generation: AtomicU64,
-}
-
-impl Credentials {
-    fn find(&self, hash: &[u8; 32]) -> Option<Arc<Credential>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
-    }
-
-    /// Remembers a credential, unless some token changed since `generation` was read.
-    fn remember(&self, hash: [u8; 32], credential: &Arc<Credential>, generation: u64) {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if self.generation.load(Ordering::Acquire) == generation {
-            if known.len() >= REMEMBERED_MAX {
-                known.clear();
-            }
-            known.insert(hash, Arc::clone(credential));
-        }
-    }
-
-    /// Forgets everything, and returns what it was.
-    pub(super) fn forget_all(&self) -> impl Iterator<Item = Arc<Credential>> + use<> {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        std::mem::take(&mut *known).into_values()
-    }
 }
 
 impl Roster {
@@ -201,10 +174,12 @@ impl Roster {
         request: RequestId,
         look_up: impl FnOnce(&dyn Snapshot) -> Result<Option<Credential>, RosterError>,
     ) -> Result<Option<Caller>, RosterError> {
-        let credential = match self.credentials.find(&hash) {
+        // What is remembered counts only as long as it would be told what others change.
+        let known = if self.store.is_current() { self.credentials.find(&hash) } else { None };
+        let credential = match known {
             Some(known) => known,
             None => {
-                let generation = self.credentials.generation.load(Ordering::Acquire);
+                let generation = self.credentials.generation();
                 let Some(found) = look_up(self.store.snapshot()?.as_ref())? else { return Ok(None) };
                 let found = Arc::new(found);
                 self.credentials.remember(hash, &found, generation);

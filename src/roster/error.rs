@@ -96,7 +96,7 @@ impl From<Refusal> for RosterError {
 impl From<StoreError> for RosterError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Retry(_) => Self::Busy,
+            StoreError::Retry(_) | StoreError::Unknown(_) => Self::Busy,
             StoreError::Full(_) => Self::Full,
             StoreError::Invalid(cause) | StoreError::Corrupt(cause) | StoreError::Fatal(cause) => {
                 Self::Broken(cause)

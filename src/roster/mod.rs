@@ -41,6 +41,7 @@ pub mod hostile;
 mod index;
 mod keyed;
 mod known;
+mod lease;
 mod led;
 mod leniencies;
 mod locks;
@@ -108,6 +109,7 @@ pub use grants::{
     Proven, Shown,
 };
 pub use holds::{HOLDS_PER_PERSON_MAX, Hold, WORD_CHARACTERS_MAX};
+pub use lease::Lease;
 pub use led::Led;
 pub use leniencies::Used;
 pub use locks::{REASON_CHARACTERS_MAX, refuse_oneself};
@@ -166,7 +168,7 @@ pub struct Roster {
     schemas: sight::Schemas,
     policies: policies::Held,
     plugins: asked::Loaded,
-    credentials: credentials::Credentials,
+    credentials: Arc<credentials::Credentials>,
     ended: ended::Ended,
     refusals: refusals::Refusals,
     leniencies: leniencies::Leniencies,
@@ -190,6 +192,9 @@ impl Roster {
     /// Opens the roster that a store holds.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
         let watched = Arc::new(Watched::new(store));
+        let credentials = Arc::new(credentials::Credentials::default());
+        let held = Arc::clone(&credentials);
+        watched.follow(Arc::new(move |tenant, seq| held.changed_elsewhere(tenant, seq)));
         Self {
             store: Arc::clone(&watched) as Arc<dyn Store>,
             watched,
@@ -198,7 +203,7 @@ impl Roster {
             schemas: sight::Schemas::default(),
             policies: policies::Held::default(),
             plugins: asked::Loaded::default(),
-            credentials: credentials::Credentials::default(),
+            credentials,
             ended: ended::Ended::default(),
             refusals: refusals::Refusals::default(),
             leniencies: leniencies::Leniencies::default(),
@@ -222,8 +227,9 @@ impl Roster {
         self.store.as_ref()
     }
 
-    /// Has somebody told of every commit that a history grew by.
+    /// Has somebody told of every commit that a history grew by; soon after also of those of other processes on the same store.
     pub fn watch(&self, watcher: Watcher) {
+        self.store.follow(Arc::clone(&watcher));
         self.watched.watch(watcher);
     }
 

@@ -90,7 +90,12 @@ pub struct Views {
     caller: Caller,
     edges: Vec<(KindId, Edges)>,
     left: std::vec::IntoIter<Address>,
+    /// How many of those were said to the moment to be read next.
+    foreseen: usize,
 }
+
+/// Records of a page that are fetched at once, where each look at the store is a trip. They are held until the next ones are.
+const FORESEEN_MAX: usize = 64;
 
 impl std::fmt::Debug for Views {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -101,11 +106,23 @@ impl std::fmt::Debug for Views {
 impl Views {
     /// Reads the next one. Who was removed since the moment was let go is left out.
     pub fn next_view(&mut self, roster: &Roster) -> Result<Option<View>, RosterError> {
-        for at in self.left.by_ref() {
-            let Some((_, edges)) = self.edges.iter().find(|(kind, _)| *kind == at.kind) else { continue };
+        loop {
+            let ahead = self.left.as_slice();
+            let Some(at) = ahead.first().copied() else { return Ok(None) };
             let snapshot = match self.snapshot.take() {
                 Some(snapshot) => snapshot,
                 None => roster.store.snapshot()?,
+            };
+            if self.foreseen == 0 {
+                let next = ahead.get(..FORESEEN_MAX).unwrap_or(ahead);
+                snapshot.foresee(self.caller.tenant, next)?;
+                self.foreseen = next.len();
+            }
+            self.left.next();
+            self.foreseen = self.foreseen.saturating_sub(1);
+            let Some((_, edges)) = self.edges.iter().find(|(kind, _)| *kind == at.kind) else {
+                self.snapshot = Some(snapshot);
+                continue;
             };
             let found = view(&snapshot, &self.caller, at, *edges)?;
             self.snapshot = Some(snapshot);
@@ -113,12 +130,12 @@ impl Views {
                 return Ok(found);
             }
         }
-        Ok(None)
     }
 
     /// Lets go of the moment. The next resource is read from a later one.
     pub fn let_go(&mut self) {
         self.snapshot = None;
+        self.foreseen = 0;
     }
 }
 
@@ -183,6 +200,7 @@ impl Roster {
             let parts: Vec<Part> = query.parts.iter().filter(|part| !off(part)).cloned().collect();
             if parts.is_empty() {
                 let views = Views {
+                    foreseen: 0,
                     snapshot: None,
                     caller: caller.clone(),
                     edges: Vec::new(),
@@ -240,6 +258,7 @@ impl Roster {
             snapshot: Some(Arc::clone(&snapshot)),
             caller: caller.clone(),
             left: shown.page.into_iter().map(|(_, at)| at).collect::<Vec<_>>().into_iter(),
+            foreseen: 0,
         };
         let start_index = match query.start {
             Start::Index(index) => Some(index),

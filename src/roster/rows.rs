@@ -25,6 +25,8 @@ pub const NEXT_TENANT: Space = Space(3);
 pub const CURSOR_KEY: Space = Space(4);
 /// System tenant: number of a tenant (4 bytes, big-endian) → which indexes of order all its records have entries in (a number).
 pub const ORDERS: Space = Space(5);
+/// System tenant: name of a duty that one process has for all → who has it, and how often that was said (`roster::lease`).
+pub const LEASES: Space = Space(6);
 /// System tenant: client id → [`TokenPointer`].
 pub const CLIENT_POINTERS: Space = Space(8);
 /// System tenant: SHA-256 of an issuer, a zero byte and a subject → [`FederationPointer`].

@@ -49,6 +49,9 @@ pub(super) struct Scan<'a> {
     looked_at: usize,
 }
 
+/// Records that are fetched at once, where each look at the store is a trip.
+const FORESEEN: usize = 64;
+
 impl<'a> Scan<'a> {
     /// Starts counting.
     pub(super) fn begin(snapshot: &'a Arc<dyn Snapshot>, caller: &'a Caller, clock: &'a dyn Clock) -> Self {
@@ -72,7 +75,8 @@ impl<'a> Scan<'a> {
         let needs = edges(&part.kind, |name| mentions(filter, name));
         let terms = filter.terms();
         let mut matching = Vec::new();
-        for id in ids {
+        for (number, id) in ids.iter().copied().enumerate() {
+            self.foresee(part, &ids, number)?;
             let Some(looked) = self.read(part, id, needs)? else { continue };
             self.compare(&looked, terms)?;
             if looked.with_computed(&part.kind, |subject| filter.matches(subject, &part.kind)) {
@@ -98,7 +102,8 @@ impl<'a> Scan<'a> {
         let sorts_by = |name: &str| part.sort_by.as_ref().is_some_and(|path| is_core(path, name));
         let needs = edges(kind, |name| sorts_by(name) || judged.is_some_and(|filter| mentions(filter, name)));
         let terms = judged.map_or(0, Filter::terms);
-        for id in ids {
+        for (number, id) in ids.iter().copied().enumerate() {
+            self.foresee(part, &ids, number)?;
             let Some(looked) = self.read(part, id, needs)? else { continue };
             self.compare(&looked, terms)?;
             let key = looked.with_computed(kind, |subject| {
@@ -111,6 +116,16 @@ impl<'a> Scan<'a> {
             all.extend(key.map(|key| (key, Address { kind: kind.id, id })));
         }
         Ok(())
+    }
+
+    /// Says before each stretch of records which are read next.
+    fn foresee(&self, part: &Part, ids: &[ResourceId], number: usize) -> Result<(), RosterError> {
+        if !number.is_multiple_of(FORESEEN) {
+            return Ok(());
+        }
+        let next = ids.iter().skip(number).take(FORESEEN);
+        let next: Vec<_> = next.map(|id| Address { kind: part.kind.id, id: *id }).collect();
+        Ok(self.snapshot.foresee(self.caller.tenant, &next)?)
     }
 
     /// Reads a record and parses it, if there is room left for one more.

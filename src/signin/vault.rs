@@ -134,7 +134,11 @@ impl fmt::Debug for Vault {
 impl Vault {
     /// Makes the vault of a data folder. Touches nothing yet.
     pub fn new(folder: &Path, marks: Arc<dyn Marks>, chance: Arc<dyn Chance>) -> Self {
-        let path = folder.join(KEY_FILE);
+        Self::of_file(folder.join(KEY_FILE), marks, chance)
+    }
+
+    /// Makes the vault of a key's file. Touches nothing yet.
+    pub fn of_file(path: PathBuf, marks: Arc<dyn Marks>, chance: Arc<dyn Chance>) -> Self {
         Self { path, chance, marks, key: OnceLock::new(), opening: Mutex::default() }
     }
 
@@ -147,6 +151,15 @@ impl Vault {
             Some(_) => self.key().map(drop),
             None => Ok(()),
         }
+    }
+
+    /// Looks whether there is the key that belongs to the store; makes it where there never was one. For a store that several daemons share: each needs the
+    /// same key, and one that has another must not find that out when somebody wants to sign in.
+    ///
+    /// # Errors
+    /// The key is missing, another one, or open to others.
+    pub fn settle(&self) -> Result<(), VaultError> {
+        self.key().map(drop)
     }
 
     /// Seals a value for a purpose and a place: whatever names the row in which it will lie.

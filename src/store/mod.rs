@@ -3,7 +3,7 @@
 //! Read in this order: [`mod@unit`] (what is written at once), [`log`] (a tenant's history), this file (the traits),
 //! [`codec`] (bytes of a record), [`seal`] (checksums), [`kv`] (the contract over an ordered key-value engine: the one place
 //! that knows the key layout, and `kv::check` for everything held twice), [`writer`] (group commit), `watched` (who is told of commits), `redb` (the embedded
-//! default), `journal` (what stands in front of it), `sled` (an engine that one may choose instead), [`folder`] (its place on disk), and `fill` (a store that is filled from a copy). For tests: `memory` (a simple second opinion), `suite` (what every store must
+//! default), `journal` (what stands in front of it), `sled` (an engine that one may choose instead), [`folder`] (its place on disk), `postgres` (for several daemons on one database), and `fill` (a store that is filled from a copy). For tests: `memory` (a simple second opinion), `suite` (what every store must
 //! pass), `failpoints` (faults on demand).
 //!
 //! # The contract
@@ -39,6 +39,8 @@ mod lines;
 pub mod log;
 #[cfg(any(test, feature = "testing"))]
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "redb")]
 pub mod redb;
 pub mod seal;
@@ -85,6 +87,20 @@ pub trait Store: Send + Sync {
     /// Says how the store feels, for `/readyz` and metrics.
     fn health(&self) -> Health;
 
+    /// Tells whether other processes write to the same data. Where they do, what one process does for all must be done by one of them.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Has somebody told of what other processes committed, soon after. A watcher may be told of one tenant's history again, and of one that stands where it
+    /// stood: then something was written that has no number. Nobody is told where nobody else writes.
+    fn follow(&self, _watcher: Watcher) {}
+
+    /// Tells whether what others committed a moment ago has been told: what is remembered counts only as long as it is.
+    fn is_current(&self) -> bool {
+        true
+    }
+
     /// Reads everything, and reports what does not fit together. `progress` is told how many rows have been read.
     fn check(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Finding>, StoreError>;
 
@@ -99,6 +115,11 @@ pub trait Store: Send + Sync {
 pub trait Snapshot: Send + Sync {
     /// Reads a record.
     fn get(&self, tenant: TenantId, at: Address) -> Result<Option<Stored>, StoreError>;
+
+    /// Says which records will be read next. An engine for which each look is a trip fetches them in one, and forgets those that were said before.
+    fn foresee(&self, _tenant: TenantId, _at: &[Address]) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Tells whether a record exists, without reading it.
     fn exists(&self, tenant: TenantId, at: Address) -> Result<bool, StoreError>;
@@ -405,6 +426,9 @@ pub enum StoreError {
     /// What was read is not what was written.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
+    /// It is not known whether it was written: the connection to the database was lost meanwhile, and it cannot be asked. Who asks again finds out.
+    #[error("the store cannot say whether it was written: {0}")]
+    Unknown(String),
     /// It is not known whether it was written; the store must be reopened.
     #[error("the store failed: {0}")]
     Fatal(String),

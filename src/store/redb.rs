@@ -87,7 +87,7 @@ const fn remedy(why: &StoreError) -> &'static str {
             "restore a backup by rosterd restore, and keep this folder for those who look into it"
         }
         StoreError::Full(_) => "make room on its disk",
-        StoreError::Retry(_) => "try again",
+        StoreError::Retry(_) | StoreError::Unknown(_) => "try again",
         StoreError::Invalid(_) | StoreError::Fatal(_) => {
             "look at its owner, its mode and its disk; if those are right, restore a backup by rosterd restore, and keep this folder for those who look into it"
         }

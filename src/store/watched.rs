@@ -61,6 +61,18 @@ impl Store for Watched {
         self.store.health()
     }
 
+    fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
+    fn follow(&self, watcher: Watcher) {
+        self.store.follow(watcher);
+    }
+
+    fn is_current(&self) -> bool {
+        self.store.is_current()
+    }
+
     fn check(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Finding>, StoreError> {
         self.store.check(progress)
     }

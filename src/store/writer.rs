@@ -26,21 +26,21 @@ use crate::ids::TenantId;
 const PROBE_BYTES: usize = 64 << 10;
 /// How long readers of a state may take before the engine is closed under them.
 const READERS_WITHIN: Duration = Duration::from_secs(1);
-/// Longest pause between two attempts to reopen the engine.
-const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// How the writer behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriterOptions {
     /// Most units that may wait to be written.
     pub queue_max: usize,
-    /// Pause before the second attempt to reopen a failed engine; it doubles with every further one, up to five seconds.
+    /// Pause before the second attempt to reopen a failed engine; it doubles with every further one.
     pub pause: Duration,
+    /// The longest such pause.
+    pub pause_max: Duration,
 }
 
 impl Default for WriterOptions {
     fn default() -> Self {
-        Self { queue_max: 1024, pause: Duration::from_millis(50) }
+        Self { queue_max: 1024, pause: Duration::from_millis(50), pause_max: Duration::from_secs(5) }
     }
 }
 
@@ -112,6 +112,7 @@ impl Writer {
             lines: Lines::default(),
             shared: Arc::clone(&shared),
             pause: options.pause,
+            pause_max: options.pause_max,
             reads_aside: false,
         };
         let thread = std::thread::Builder::new()
@@ -237,6 +238,7 @@ struct Work {
     lines: Lines<Job>,
     shared: Arc<Shared>,
     pause: Duration,
+    pause_max: Duration,
     /// Whether readers are served beside the engine.
     reads_aside: bool,
 }
@@ -272,7 +274,7 @@ impl Work {
                     Ok(job) => self.refuse(job),
                     Err(RecvTimeoutError::Disconnected) => return,
                     Err(RecvTimeoutError::Timeout) => {
-                        self.pause = (self.pause * 2).min(PAUSE_MAX);
+                        self.pause = (self.pause * 2).min(self.pause_max);
                         self.recover();
                     }
                 }
@@ -330,13 +332,33 @@ impl Work {
         }
     }
 
-    /// Applies each job to one batch and makes that durable; returns what to answer to each.
+    /// Writes a batch, from its beginning as often as the engine says that it may be tried.
     fn write(&mut self, jobs: &[Job]) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
+        let mut tries = 0;
+        loop {
+            match self.write_once(jobs) {
+                Err(error) if self.engine.again(&error, tries) => tries += 1,
+                done => return done,
+            }
+        }
+    }
+
+    /// Applies each job to one batch and makes that durable; returns what to answer to each.
+    fn write_once(&mut self, jobs: &[Job]) -> Result<Vec<Result<Outcome, StoreError>>, StoreError> {
+        let units: Vec<_> = jobs.iter().map(|job| (job.tenant, &job.unit)).collect();
+        let begun = self.engine.begin(&units)?;
         let latest = self.shared.latest();
-        let mut batch = Batch::over(latest.state());
-        let answers: Vec<_> = jobs.iter().map(|job| apply_one(&mut batch, job)).collect();
-        let changes = batch.into_changes();
-        if !changes.is_empty() {
+        let (answers, changes) = loop {
+            let mut batch = Batch::over(begun.as_deref().unwrap_or_else(|| latest.state()));
+            let answers: Vec<_> = jobs.iter().map(|job| apply_one(&mut batch, job)).collect();
+            let changes = batch.into_changes();
+            if self.engine.is_settled()? {
+                break (answers, changes);
+            }
+        };
+        if changes.is_empty() {
+            self.engine.cancel();
+        } else {
             self.make_durable(&changes)?;
         }
         let committed = answers.iter().filter(|one| matches!(one, Ok(Outcome::Committed { .. }))).count();

@@ -31,6 +31,8 @@ mod people;
 mod plugins;
 mod process;
 mod psa;
+#[cfg(feature = "postgres")]
+mod replicas;
 mod rights;
 mod roster;
 mod rows;

@@ -94,12 +94,15 @@ struct Minted {
     fields: HeaderMap,
 }
 
+/// What was signed of late, by session and program.
+type MintedOfLate = HashMap<(SessionKey, Arc<str>), Minted>;
+
 /// The keys that sign, and what was signed of late.
 pub struct Gateway {
     vault: Arc<Vault>,
     chance: Arc<dyn Chance>,
     signer: Mutex<Option<(SigningKey, Arc<Signer>)>>,
-    minted: Mutex<HashMap<(SessionKey, Arc<str>), Minted>>,
+    minted: Arc<Mutex<MintedOfLate>>,
 }
 
 impl fmt::Debug for Gateway {
@@ -111,7 +114,7 @@ impl fmt::Debug for Gateway {
 impl Gateway {
     /// Opens a gateway whose private halves are sealed by a vault.
     pub fn new(vault: Arc<Vault>, chance: Arc<dyn Chance>) -> Self {
-        Self { vault, chance, signer: Mutex::default(), minted: Mutex::default() }
+        Self { vault, chance, signer: Mutex::default(), minted: Arc::default() }
     }
 
     /// Opens one that has no place for its key, for tests that tell nobody anything.
@@ -130,6 +133,12 @@ impl Gateway {
         let chance: Arc<dyn Chance> = Arc::new(crate::chance::SeededChance::new(1));
         let vault = Vault::new(std::path::Path::new("/nowhere"), Arc::new(Nowhere), Arc::clone(&chance));
         Self::new(Arc::new(vault), chance)
+    }
+
+    /// Returns what forgets all that was signed of late: for when another process may have had another key sign.
+    pub fn forgets(&self) -> impl Fn() + Send + Sync + use<> {
+        let minted = Arc::clone(&self.minted);
+        move || minted.lock().unwrap_or_else(PoisonError::into_inner).clear()
     }
 
     /// Returns what seals secrets.

@@ -29,7 +29,7 @@ use crate::store::unit::{IndexId, Seq, Space};
 use crate::store::{Owned, Quarter, TouchedRow};
 
 /// Which table a key belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
     /// Records.
     Documents,
@@ -286,7 +286,7 @@ pub(super) fn about(tenant: TenantId, subject: ResourceId, seq: Seq) -> Vec<u8> 
     key
 }
 
-pub(super) fn head(tenant: TenantId) -> Vec<u8> {
+pub(in crate::store) fn head(tenant: TenantId) -> Vec<u8> {
     begin(tenant, drawer::HEAD, 0)
 }
 
@@ -304,7 +304,7 @@ pub(super) fn end_of(prefix: &[u8]) -> Vec<u8> {
 }
 
 /// The first key after this one.
-pub(super) fn just_after(mut key: Vec<u8>) -> Vec<u8> {
+pub(in crate::store) fn just_after(mut key: Vec<u8>) -> Vec<u8> {
     key.push(0);
     key
 }

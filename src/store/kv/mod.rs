@@ -1,7 +1,7 @@
 //! The store's contract over an ordered key-value engine.
 //!
 //! Read in this order: this file (what an engine must do, and the store that stands on one), [`keys`] (the key layout),
-//! `rows` (the values), `draft` (changes that are not written yet), `blocks` (counting ids), `apply` (a unit becomes changes),
+//! `rows` (the values), `foresee` (what a unit will look at), `draft` (changes that are not written yet), `blocks` (counting ids), `apply` (a unit becomes changes),
 //! `read` (a snapshot), `check` (everything held twice compared), [`copy`] (all rows, and their digest), `upgrade` (what earlier builds did not write).
 //!
 //! Units are applied to *drafts* in memory over the engine's last committed state. So a unit that fails
@@ -15,6 +15,8 @@ pub mod copy;
 #[cfg(test)]
 pub(crate) mod counting;
 mod draft;
+#[cfg(feature = "postgres")]
+mod foresee;
 pub mod keys;
 pub(super) mod layer;
 mod read;
@@ -28,11 +30,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use draft::Changes;
+#[cfg(feature = "postgres")]
+pub(super) use foresee::Foreseen;
 pub use keys::Table;
 pub use read::KvSnapshot;
 
 pub(crate) use apply::{Applied, apply};
+#[cfg(feature = "postgres")]
+pub(super) use check::check as check_state;
 pub(crate) use draft::Batch;
+#[cfg(feature = "postgres")]
+pub(super) use rows::open_sealed_head as open_head;
 #[cfg(feature = "redb")]
 pub(super) use upgrade::note_subjects;
 
@@ -49,6 +57,16 @@ pub trait KvRead: Send + Sync {
     /// Reads the value of a key.
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError>;
 
+    /// Reads the values of several keys, in their order. An engine for which each look is a trip makes it one.
+    fn get_many(&self, table: Table, keys: &[Vec<u8>]) -> Result<Vec<Option<Arc<[u8]>>>, StoreError> {
+        keys.iter().map(|key| self.get(table, key)).collect()
+    }
+
+    /// Says which records will be read next.
+    fn foresee(&self, _documents: &dyn Fn() -> Vec<Vec<u8>>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Shows every row from `from` (inclusive) to `to` (exclusive), in order of key, until the visitor breaks off.
     fn scan(
         &self,
@@ -57,6 +75,18 @@ pub trait KvRead: Send + Sync {
         to: &[u8],
         visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
     ) -> Result<(), StoreError>;
+
+    /// Shows the same rows to a visitor that will want about so many.
+    fn scan_some(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        _rows: usize,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError> {
+        self.scan(table, from, to, visit)
+    }
 
     /// Shows the same rows in the opposite order.
     fn scan_back(
@@ -80,11 +110,33 @@ pub trait KvRead: Send + Sync {
     fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError>;
 }
 
+/// A value, shared with whoever reads it.
+#[cfg(feature = "postgres")]
+pub(super) type KvValue = Arc<[u8]>;
 /// A row: its key and its value.
 pub type KvRow = (Vec<u8>, Arc<[u8]>);
 
 /// An ordered key-value engine with two tables, used by one thread.
 pub trait KvEngine: Send {
+    /// Begins a batch: returns the state that its units are applied to where that is not the last one that was published, since others write to the
+    /// same data. Ends with [`KvEngine::commit`] or [`KvEngine::cancel`], or with an error.
+    fn begin(&mut self, _units: &[(TenantId, &Unit)]) -> Result<Option<Arc<dyn KvRead>>, StoreError> {
+        Ok(None)
+    }
+
+    /// Tells, after the units were applied, whether what they looked at was there. Where not it is now, and they have to be applied again.
+    fn is_settled(&mut self) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    /// Ends a batch that changes nothing.
+    fn cancel(&mut self) {}
+
+    /// Tells whether a batch that failed wrote nothing and may be tried from its beginning, after whatever pause that takes.
+    fn again(&mut self, _error: &StoreError, _tries: u32) -> bool {
+        false
+    }
+
     /// Makes the changes durable, all or none, and returns the new state.
     ///
     /// After an error nothing is known of the changes, and only [`KvEngine::reopen`] may be called;

@@ -63,11 +63,14 @@ pub(super) fn head(kv: &dyn KvRead, tenant: TenantId) -> Result<Head, StoreError
 
 /// Reads entries of the history by their numbers.
 fn entries(kv: &dyn KvRead, tenant: TenantId, numbers: Vec<Seq>) -> Result<Vec<LogRow>, StoreError> {
-    let entry = |seq| {
-        let key = keys::log(tenant, seq);
-        rows::read(kv, &key, |value| rows::open_log(seq, value))?.ok_or_else(|| damaged(&key))
-    };
-    numbers.into_iter().map(entry).collect()
+    let logs: Vec<_> = numbers.iter().map(|seq| keys::log(tenant, *seq)).collect();
+    let found = kv.get_many(Table::Small, &logs)?;
+    let mut entries = Vec::with_capacity(numbers.len());
+    for ((seq, key), sealed) in numbers.into_iter().zip(&logs).zip(found) {
+        let sealed = sealed.ok_or_else(|| damaged(key))?;
+        entries.push(rows::open_log(seq, unseal(key, &sealed)?).ok_or_else(|| damaged(key))?);
+    }
+    Ok(entries)
 }
 
 /// Finds who has an index entry. Entries lie by kind: from each kind that has any it reads one or two, whatever their number.
@@ -187,7 +190,8 @@ impl Stretch {
         if self.from >= self.to || self.limit == 0 {
             return Ok(found);
         }
-        kv.scan(Table::Small, &self.from, &self.to, &mut |key, sealed| {
+        let rows = self.limit.saturating_add(usize::try_from(skip).unwrap_or(usize::MAX));
+        kv.scan_some(Table::Small, &self.from, &self.to, rows, &mut |key, sealed| {
             if skip > 0 {
                 skip -= 1;
                 return Ok(ControlFlow::Continue(()));
@@ -222,6 +226,10 @@ impl KvSnapshot {
 impl Snapshot for KvSnapshot {
     fn get(&self, tenant: TenantId, at: Address) -> Result<Option<Stored>, StoreError> {
         get(self.state(), tenant, at)
+    }
+
+    fn foresee(&self, tenant: TenantId, at: &[Address]) -> Result<(), StoreError> {
+        self.state().foresee(&|| at.iter().map(|at| keys::document(tenant, *at).to_vec()).collect())
     }
 
     fn exists(&self, tenant: TenantId, at: Address) -> Result<bool, StoreError> {

@@ -80,6 +80,12 @@ pub(super) fn open_head(value: &[u8]) -> Option<Head> {
     reader.rest.is_empty().then_some(head)
 }
 
+/// Opens the head of a history as it lies in the table; nothing where it makes no sense.
+#[cfg(feature = "postgres")]
+pub(in crate::store) fn open_sealed_head(key: &[u8], sealed: &[u8]) -> Option<Head> {
+    open_head(unseal(key, sealed).ok()?)
+}
+
 pub(super) fn log(row: &LogRow) -> Vec<u8> {
     let mut value = Vec::with_capacity(75 + row.facts.len() + row.values.len());
     value.push(LOG_FORMAT);

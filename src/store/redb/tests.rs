@@ -16,7 +16,7 @@ use crate::store::suite::fixture::{T, everything, id, name_key, person, put, see
 use crate::store::{Finding, Link, Outcome, Seq, State, Store};
 
 fn options() -> RedbOptions {
-    let writer = WriterOptions { queue_max: 4, pause: Duration::from_millis(1) };
+    let writer = WriterOptions { queue_max: 4, pause: Duration::from_millis(1), ..WriterOptions::default() };
     // Hardly any cache, so that reads go to the file, and a journal whose every batch is written into the tree as soon as may be.
     RedbOptions { cache_bytes: 0, journal_bytes: 1, writer }
 }

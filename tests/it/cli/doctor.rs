@@ -417,6 +417,7 @@ fn guides() -> Vec<(String, String)> {
                 "backup.md",
                 "upgrade.md",
                 "disk-full.md",
+                "scale-out.md",
             ];
             !others.iter().any(|other| path.ends_with(other))
         })

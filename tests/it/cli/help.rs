@@ -101,7 +101,7 @@ fn version_says_the_same_as_the_flag_and_what_was_built_in() {
     let flag = rosterd(&["--version".to_owned()]).done().out;
     assert_eq!(version.lines().next(), flag.lines().next());
     assert_eq!(flag, format!("rosterd {}\n", env!("CARGO_PKG_VERSION")));
-    for part in ["store engines: redb, sled\n", "built for: ", std::env::consts::OS] {
+    for part in ["store engines: redb, sled, postgres\n", "built for: ", std::env::consts::OS] {
         assert!(version.contains(part), "{version}");
     }
 }

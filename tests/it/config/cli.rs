@@ -90,7 +90,7 @@ fn config_reference_prints_a_row_for_each_key() {
 #[test]
 fn version_names_the_version_and_the_engines() {
     let shown = text(&run(&["version"]).stdout);
-    let first = format!("rosterd {}\nstore engines: redb, sled\n", env!("CARGO_PKG_VERSION"));
+    let first = format!("rosterd {}\nstore engines: redb, sled, postgres\n", env!("CARGO_PKG_VERSION"));
     assert!(shown.starts_with(&first), "{shown}");
 }
 

@@ -102,6 +102,7 @@ fn numbers_with_a_dimension_name_it() {
         "mail.port",
         "outbox.attempts_max",
         "plugin_host.slots",
+        "postgres.connections_max",
         "server.connections_max",
         "server.requests_in_flight_max",
         "server.requests_in_flight_per_tenant_max",

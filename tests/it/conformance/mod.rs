@@ -33,6 +33,22 @@ macro_rules! transcripts {
     };
 }
 
+/// Every folder of transcripts.
+pub const FOLDERS: &[&str] = &[
+    "core",
+    "entra",
+    "okta",
+    "onelogin",
+    "jumpcloud",
+    "google",
+    "ping",
+    "rippling",
+    "authentik",
+    "keycloak",
+    "sailpoint",
+    "cross",
+];
+
 transcripts! { core:
     s100_put
     s102_put_keeps_external_id

@@ -15,7 +15,7 @@ use crate::support::{Dice, Request, TestDaemon, repeats};
 const WRITERS: usize = 4;
 
 /// Writes the settings and the secret; returns what adds them to a command line.
-fn settings(home: &std::path::Path, port: u16) -> impl Fn(&mut Command) + use<> {
+pub fn settings(home: &std::path::Path, port: u16) -> impl Fn(&mut Command) + use<> {
     let secret = home.join("hook.secret");
     std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
     let config = home.join("rosterd.toml");
@@ -33,7 +33,8 @@ fn settings(home: &std::path::Path, port: u16) -> impl Fn(&mut Command) + use<> 
 }
 
 #[test]
-fn r16_kill_9_before_a_failing_receiver_every_change_is_delivered_in_order_without_a_gap_and_under_one_id() {
+pub fn r16_kill_9_before_a_failing_receiver_every_change_is_delivered_in_order_without_a_gap_and_under_one_id()
+ {
     let dice = Mutex::new(Dice::new(16));
     let receiver = Receiver::start(move |_| match dice.lock().unwrap().below(10) {
         0..3 => Mood::Status(500),

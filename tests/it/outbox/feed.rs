@@ -11,17 +11,17 @@ use crate::support::bodies::{replace, user};
 use crate::support::{Client, Request, TestApp};
 
 /// A client of the admin listener with these scopes.
-fn reader(app: &TestApp, scopes: &[&str]) -> Client {
+pub fn reader(app: &TestApp, scopes: &[&str]) -> Client {
     let (client, _) = app.issue(FIRST_TENANT, "local", scopes);
     Client::new(app.daemon().admin(), client.token())
 }
 
-fn ask(client: &Client, query: &str) -> crate::support::Answer {
+pub fn ask(client: &Client, query: &str) -> crate::support::Answer {
     client.send(&Request::new("GET", format!("/admin/v1/changes{query}")))
 }
 
 /// Reads everything after a number.
-fn head(client: &Client) -> u64 {
+pub fn head(client: &Client) -> u64 {
     let mut after = 0;
     loop {
         let page = ask(client, &format!("?after={after}&limit=1000")).expect(200).json();

@@ -3,9 +3,9 @@
 //! `receiver` is the other side, written from the scheme's description and not from our code; `crashes` kills the daemon under load, `deliveries`
 //! looks at one webhook in many moods, `hooked` is a daemon with one, `feed` reads changes over the admin listener.
 
-mod crashes;
+pub mod crashes;
 mod deliveries;
-mod feed;
+pub mod feed;
 mod hooked;
 mod receiver;
 

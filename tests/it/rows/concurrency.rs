@@ -35,7 +35,7 @@ fn counted(answers: &[Answer]) -> BTreeMap<u16, usize> {
 }
 
 #[test]
-fn r3_of_sixteen_creates_of_one_name_in_any_case_one_succeeds() {
+pub fn r3_of_sixteen_creates_of_one_name_in_any_case_one_succeeds() {
     on_every_store(|app| {
         for round in 0..5 {
             let answers = at_once(&app, 16, |number, client| {
@@ -60,7 +60,7 @@ fn r3_of_sixteen_creates_of_one_name_in_any_case_one_succeeds() {
 }
 
 #[test]
-fn r3_of_eight_renames_onto_one_name_one_succeeds() {
+pub fn r3_of_eight_renames_onto_one_name_one_succeeds() {
     on_every_store(|app| {
         let ids: Vec<String> = (0..8)
             .map(|number| app.post("/Users", &user(&format!("user-{number}"))).expect(201).id())
@@ -75,7 +75,7 @@ fn r3_of_eight_renames_onto_one_name_one_succeeds() {
 }
 
 #[test]
-fn r4_ids_are_never_given_twice_and_versions_never_go_back() {
+pub fn r4_ids_are_never_given_twice_and_versions_never_go_back() {
     let app = TestApp::start();
     let mut dice = Dice::new(4);
     let mut ever = BTreeSet::new();
@@ -141,7 +141,7 @@ fn r4_ids_are_never_given_twice_and_versions_never_go_back() {
 }
 
 #[test]
-fn r18_eight_clients_patch_eight_attributes_of_one_person_and_every_change_survives() {
+pub fn r18_eight_clients_patch_eight_attributes_of_one_person_and_every_change_survives() {
     const ATTRIBUTES: [&str; 8] = [
         "title",
         "nickName",
@@ -185,7 +185,7 @@ fn r18_eight_clients_patch_eight_attributes_of_one_person_and_every_change_survi
 }
 
 #[test]
-fn r18_a_stale_if_match_changes_nothing() {
+pub fn r18_a_stale_if_match_changes_nothing() {
     on_every_store(|app| {
         let made = app.post("/Users", &user("ada")).expect(201);
         let path = format!("/Users/{}", made.id());
@@ -212,7 +212,7 @@ fn r19_w7_sixteen_clients_add_a_thousand_members_each_to_one_group_and_all_are_t
 
 /// Fewer, because the memory store copies what it changes.
 #[test]
-fn r19_w7_sixteen_clients_fill_one_group_in_memory_and_all_are_there() {
+pub fn r19_w7_sixteen_clients_fill_one_group_in_memory_and_all_are_there() {
     fill_one_group(&TestApp::on(Engine::Memory), 250);
 }
 
@@ -323,7 +323,7 @@ fn push(clients: usize, each: usize, batch: usize) {
 }
 
 #[test]
-fn r3_a_member_deleted_while_it_is_added_leaves_no_edge_behind() {
+pub fn r3_a_member_deleted_while_it_is_added_leaves_no_edge_behind() {
     on_every_store(|app| {
         let crowd = app.post("/Groups", &group("crowd", &[])).expect(201).id();
         for round in 0..20 {

@@ -36,7 +36,7 @@ pub(super) enum Step {
 }
 
 #[test]
-fn r1b_r2_x58_kill_9_under_eight_writers_loses_nothing_and_leaves_every_view_agreeing() {
+pub fn r1b_r2_x58_kill_9_under_eight_writers_loses_nothing_and_leaves_every_view_agreeing() {
     killed_again_and_again(Dice::new(11), "redb", repeats(30, 300));
 }
 

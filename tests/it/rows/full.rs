@@ -104,7 +104,7 @@ fn r7_a_disk_that_is_full_refuses_writes_answers_reads_and_takes_writes_again_wh
     let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
     let start = || {
         TestDaemon::start_with(&home, &wrapper, |command| {
-            drop(command.env("ROSTERD_STORE__JOURNAL_MIB", "1"))
+            command.env("ROSTERD_STORE__JOURNAL_MIB", "1");
         })
     };
     let mut daemon = start();

@@ -18,7 +18,7 @@ fn changes_nothing(app: &TestApp, watched: &[&str], act: impl FnOnce() -> Answer
 }
 
 #[test]
-fn r17_what_is_repeated_changes_neither_version_nor_history() {
+pub fn r17_what_is_repeated_changes_neither_version_nor_history() {
     on_every_store(|app| {
         let mut body = user("ada@acme.test");
         body["emails"] = json!([{ "value": "ada@acme.test", "type": "work", "primary": true }]);

@@ -18,7 +18,7 @@ use rosterd::store::memory::MemoryStore;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::{Client, world};
+use super::{Client, ground, world};
 
 /// The URL that the daemon is told to be reached by. Not the one it is reached by, so that nothing can be right by accident (X37).
 pub const PUBLIC_URL: &str = "https://roster.test";
@@ -39,6 +39,9 @@ impl Engine {
 
 /// Runs a test on every store in turn.
 pub fn on_every_store(test: impl Fn(TestApp)) {
+    if ground::is_laid() {
+        return test(TestApp::on(Engine::Redb));
+    }
     for engine in Engine::ALL {
         eprintln!("on {engine:?}:");
         test(TestApp::on(engine));
@@ -102,11 +105,27 @@ impl TestApp {
     pub fn with(engine: Engine, settings: &[(&str, &str)], resolver: Arc<dyn Resolver>) -> Self {
         let mut parts = Parts::with(settings);
         parts.rim.resolver = resolver;
-        let roster = match engine {
-            Engine::Memory => roster_on(Arc::new(MemoryStore::new()), &parts.rim),
-            Engine::Redb => open_roster(&parts.config, &parts.rim).unwrap(),
-        };
+        let roster = parts.roster(engine);
         parts.start(engine, roster)
+    }
+
+    /// Starts another daemon on the database of one that runs.
+    pub fn beside(other: &Self) -> Self {
+        let parts = Parts::with(&[("postgres.database", &other.config.postgres.database)]);
+        let roster = parts.roster(Engine::Redb);
+        parts.join(Engine::Redb, roster, other.client.token())
+    }
+
+    /// Starts another on a store that the test opened in that database.
+    pub fn beside_with(other: &Self, store: Arc<dyn Store>) -> Self {
+        let parts = Parts::with(&[("postgres.database", &other.config.postgres.database)]);
+        let roster = roster_on(store, &parts.rim);
+        parts.join(Engine::Redb, roster, other.client.token())
+    }
+
+    /// Returns the settings.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Starts on the memory store with a file of settings beside the flags, at a moment, and with another resolver in the system's place.
@@ -130,10 +149,7 @@ impl TestApp {
     /// Starts on a store with a file of settings beside the flags.
     pub fn written(engine: Engine, text: &str) -> Self {
         let parts = Parts::of(&[], Some(text), "2026-03-01T08:00:00Z");
-        let roster = match engine {
-            Engine::Memory => roster_on(Arc::new(MemoryStore::new()), &parts.rim),
-            Engine::Redb => open_roster(&parts.config, &parts.rim).unwrap(),
-        };
+        let roster = parts.roster(engine);
         parts.start(engine, roster)
     }
 
@@ -291,6 +307,9 @@ impl Parts {
             .flag("--admin-listen", "admin.listen", "127.0.0.1:0")
             .flag("--public-url", "server.public_url", PUBLIC_URL)
             .flag("--rate", "server.client_requests_per_s_max", "1000000");
+        for (key, value) in ground::settings(folder) {
+            sources = sources.flag("the ground", key, value);
+        }
         for (key, value) in settings {
             sources = sources.flag("a test", key, *value);
         }
@@ -306,19 +325,31 @@ impl Parts {
         let folder = tempfile::tempdir().unwrap();
         let config = Self::config(folder.path(), settings, file);
         let clock = Arc::new(TickingClock::at(start));
-        let chance = Arc::new(SeededChance::new(7));
+        // Two on one ground must not make the same ids.
+        let chance = Arc::new(SeededChance::new(ground::seed()));
         let rim =
             Rim { clock: Arc::clone(&clock) as Arc<dyn Clock>, chance, resolver: Arc::new(SystemResolver) };
         Self { folder, config, clock, rim }
     }
 
+    fn roster(&self, engine: Engine) -> Arc<Roster> {
+        match engine {
+            Engine::Memory if !ground::is_laid() => roster_on(Arc::new(MemoryStore::new()), &self.rim),
+            _ => open_roster(&self.config, &self.rim).unwrap(),
+        }
+    }
+
     fn start(self, engine: Engine, roster: Arc<Roster>) -> TestApp {
+        let issued = bootstrap(&roster, &self.config, None).unwrap().expect("a token for an empty store");
+        self.join(engine, roster, &issued.secret)
+    }
+
+    fn join(self, engine: Engine, roster: Arc<Roster>, token: &str) -> TestApp {
         let Self { folder, config, clock, rim } = self;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let issued = bootstrap(&roster, &config, None).unwrap().expect("a token for an empty store");
         let daemon = runtime.block_on(Daemon::start(&config, roster, &rim)).unwrap();
-        let client = Client::new(daemon.public(), &issued.secret);
+        let client = Client::new(daemon.public(), token);
         TestApp { client, clock, rim, config, folder, engine, runtime, daemon: Some(daemon) }
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Client, Request};
+use super::{Client, Request, ground};
 
 /// Longest wait for a start or an end.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -65,6 +65,7 @@ impl TestDaemon {
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--bootstrap-token-file"])
             .arg(token)
             .env_clear()
+            .envs(ground::variables(home))
             .env("ROSTERD_LOG__LEVEL", "debug")
             .env("ROSTERD_SERVER__CLIENT_REQUESTS_PER_S_MAX", "1000000")
             .stdin(Stdio::null())
@@ -189,7 +190,13 @@ impl TestDaemon {
     /// Runs another command of the program on the same data folder.
     pub fn cli(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
-        command.args(arguments).arg("--data").arg(self.data()).env_clear().stdin(Stdio::null());
+        command
+            .args(arguments)
+            .arg("--data")
+            .arg(self.data())
+            .env_clear()
+            .envs(ground::variables(self.home()))
+            .stdin(Stdio::null());
         command.output().unwrap()
     }
 

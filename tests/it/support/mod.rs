@@ -12,6 +12,7 @@ mod counting;
 mod crowd;
 mod daemon;
 mod dice;
+pub mod ground;
 pub mod issuer;
 pub mod power;
 pub mod signer;

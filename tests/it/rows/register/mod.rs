@@ -212,7 +212,7 @@ fn under_load(daemon: &mut TestDaemon, ids: &[String], round: usize, requests: u
 }
 
 #[test]
-fn r20_what_four_clients_see_is_what_a_register_would_show_them_whenever_the_process_is_killed() {
+pub fn r20_what_four_clients_see_is_what_a_register_would_show_them_whenever_the_process_is_killed() {
     let mut dice = Dice::new(20);
     let mut daemon = TestDaemon::start();
     let mut history: Vec<(usize, Event)> = Vec::new();

@@ -1,0 +1,11 @@
+//! Daemons on a database: the tests of the rows once more (`rows`), the transcripts (`transcripts`), two daemons side by side (`two`, `duty`), and a database that goes away (`failing`,
+//! `failover`).
+//!
+//! Each test starts a server of its own and says aloud when there is none on this machine.
+
+mod duty;
+mod failing;
+mod failover;
+mod rows;
+mod transcripts;
+mod two;
