@@ -344,7 +344,8 @@ fn play(seed: u64, is_deaf: bool) -> Vec<Link> {
 
 #[test]
 fn r36_whatever_the_seed_does_nothing_acknowledged_is_lost_and_every_view_agrees() {
-    let one = std::env::var("ROSTERD_TEST_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
+    let one =
+        std::env::var_os("ROSTERD_TEST_SEED").map(|seed| seed.to_str().unwrap().parse::<u64>().unwrap());
     let seeds = one.map_or(0..repeats(100, 1000) as u64, |seed| seed..seed + 1);
     for seed in seeds {
         let played = catch_unwind(AssertUnwindSafe(|| play(seed, false)));

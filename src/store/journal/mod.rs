@@ -70,6 +70,8 @@ pub(super) struct Journal {
     current: usize,
     /// The number of the next batch.
     next: u64,
+    /// Room for a record.
+    record: Vec<u8>,
     /// What is in the current file.
     fresh: Overlay,
     /// When the first batch of it was committed.
@@ -115,6 +117,7 @@ impl Journal {
             places,
             current,
             next,
+            record: Vec::new(),
             fresh: newer.overlay,
             since: Instant::now(),
             round_bytes,
@@ -181,10 +184,13 @@ impl KvEngine for Journal {
         self.turn_over_if_due()?;
         let failed = |error: std::io::Error| StoreError::Fatal(error.to_string());
         pass(Point::AppendBefore, &self.place).map_err(failed)?;
-        let record = record::encode(self.next, changes)?;
+        // The room for a record is kept: to take and give back so much for each batch costs more than to write it.
+        let mut record = std::mem::take(&mut self.record);
+        record::encode(self.next, changes, &mut record)?;
         // A number whose record may be on the disk is not given to another.
         self.next += 1;
         self.file().append(&record)?;
+        self.record = record;
         if self.fresh.is_empty() {
             self.since = Instant::now();
         }

@@ -55,14 +55,15 @@ impl Header {
     }
 }
 
-/// Writes a batch as a record of whole blocks.
-pub(super) fn encode(number: u64, changes: &Changes) -> Result<Vec<u8>, StoreError> {
-    let mut bytes = vec![0; HEADER];
+/// Writes a batch as a record of whole blocks, in place of what is in `bytes`.
+pub(super) fn encode(number: u64, changes: &Changes, bytes: &mut Vec<u8>) -> Result<(), StoreError> {
+    bytes.clear();
+    bytes.resize(HEADER, 0);
     for table in Table::ALL {
         for (key, value) in changes.of(table) {
             bytes.push(tag(table));
-            put_bytes(&mut bytes, key);
-            put_length(&mut bytes, value.map_or(0, |value| value.len().saturating_add(1)));
+            put_bytes(bytes, key);
+            put_length(bytes, value.map_or(0, |value| value.len().saturating_add(1)));
             bytes.extend_from_slice(value.map_or(&[], |value| value));
         }
     }
@@ -75,7 +76,7 @@ pub(super) fn encode(number: u64, changes: &Changes) -> Result<Vec<u8>, StoreErr
         *at = *byte;
     }
     bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
-    Ok(bytes)
+    Ok(())
 }
 
 /// Reads the changes of a record, whose checksum fits; `None` where they make no sense all the same.
@@ -127,9 +128,16 @@ mod tests {
         Table::ALL.into_iter().flat_map(of).collect()
     }
 
+    fn encoded(number: u64) -> Vec<u8> {
+        // Whatever was there before is not there afterwards.
+        let mut bytes = vec![0xee; 10_000];
+        encode(number, &batch(), &mut bytes).unwrap();
+        bytes
+    }
+
     #[test]
     fn what_was_written_is_read_again() {
-        let bytes = encode(42, &batch()).unwrap();
+        let bytes = encoded(42);
         assert_eq!(bytes.len(), 2 * BLOCK);
         let header = Header::read(&bytes).unwrap();
         assert_eq!((header.number, header.taken()), (42, 2 * BLOCK as u64));
@@ -140,7 +148,7 @@ mod tests {
 
     #[test]
     fn r9_no_flipped_bit_of_a_record_is_believed() {
-        let bytes = encode(42, &batch()).unwrap();
+        let bytes = encoded(42);
         let end = HEADER + Header::read(&bytes).unwrap().length;
         for bit in 0..end * 8 {
             let mut damaged = bytes.clone();
@@ -156,7 +164,7 @@ mod tests {
 
     #[test]
     fn r9_changes_that_make_no_sense_are_none() {
-        let bytes = encode(1, &batch()).unwrap();
+        let bytes = encoded(1);
         let end = HEADER + Header::read(&bytes).unwrap().length;
         for cut in HEADER + 1..end {
             // A cut between two changes leaves fewer of them; everywhere else there is no sense in it.

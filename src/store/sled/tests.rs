@@ -13,7 +13,7 @@ use crate::store::{Outcome, Seq, State, Store, redb};
 fn options() -> SledOptions {
     SledOptions {
         cache_bytes: 1 << 20,
-        writer: WriterOptions { queue_max: 4, pause: Duration::from_millis(1) },
+        writer: WriterOptions { queue_max: 4, pause: Duration::from_millis(1), ..WriterOptions::default() },
     }
 }
 
