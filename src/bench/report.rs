@@ -18,7 +18,7 @@ pub fn write(figures: &Figures, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         out,
-        "CPU is the server process's alone, from the kernel. Flushes are counted from the store's own count of commits, two for each."
+        "CPU is the server process's alone, from the kernel. Flushes are counted from the store's own count of commits, one for each."
     )?;
     writeln!(out, "\n{}", goals(&figures.goals))
 }

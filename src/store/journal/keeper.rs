@@ -78,10 +78,10 @@ impl Keeper {
         self.shared.desk().failed.clone().map_or(Ok(()), Err)
     }
 
-    /// Tells whether something is set aside, the tree's state is a new one, or something went wrong.
+    /// Tells whether something is set aside, or the tree's state is a new one.
     pub(super) fn has_news(&self) -> bool {
         let desk = self.shared.desk();
-        desk.has_news || desk.aside.is_some() || desk.failed.is_some()
+        desk.has_news || desk.aside.is_some()
     }
 
     /// Returns the tree's state with what is set aside on it.

@@ -211,6 +211,10 @@ impl KvEngine for Journal {
     }
 
     fn patience(&self) -> Option<Duration> {
+        // What went wrong is to be known at once, also to those who only ask whether all is well.
+        if self.keeper.must_be_well().is_err() {
+            return Some(Duration::ZERO);
+        }
         (!self.fresh.is_empty() || self.keeper.has_news()).then_some(LOOK)
     }
 

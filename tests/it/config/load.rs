@@ -142,7 +142,7 @@ cert_file = 5
             "rosterd.toml:4: server.head_timeout_ms: expected a whole number, found -1",
             "rosterd.toml:5: server.idle_timeout_ms: expected 100 to 3600000, found 99",
             "rosterd.toml:6: server.trusted_proxies: expected a network of /8 or narrower, found \"0.0.0.0/0\"",
-            "rosterd.toml:8: store.engine: expected \"redb\", \"sled\" or \"postgres\", found \"sqlite\"",
+            "rosterd.toml:8: store.engine: expected \"redb\" or \"sled\" or \"postgres\", found \"sqlite\"",
             "variable ROSTERD_TOKENS__LIFETIME_DAYS: tokens.lifetime_days: expected a whole number, found \"soon\"",
         ]
     );

@@ -39,7 +39,7 @@ impl Watched {
     fn start_in(home: Arc<tempfile::TempDir>, change: impl FnOnce(&mut Command, &Path)) -> Self {
         let switch = |name: &str| home.path().join(name).display().to_string();
         let points = format!(
-            "disk.flush=error?{},disk.write=full?{},append.before=panic?{}",
+            "disk.flush=error?{},disk.write=full?{},disk.write=panic?{}",
             switch("error"),
             switch("full"),
             switch("panic")

@@ -83,10 +83,10 @@ fn create_until_refused(client: &Client, from: usize) -> usize {
     unreachable!("a disk without an end")
 }
 
-fn await_ready(client: &Client) {
+fn await_readyz(client: &Client, status: u16) {
     let patience = Instant::now() + Duration::from_secs(30);
-    while client.send(&Request::new("GET", "/readyz")).status != 200 {
-        assert!(Instant::now() < patience, "it does not get ready");
+    while client.send(&Request::new("GET", "/readyz")).status != status {
+        assert!(Instant::now() < patience, "/readyz is never {status}");
         std::thread::yield_now();
     }
 }
@@ -131,8 +131,9 @@ fn r7_a_disk_that_is_full_refuses_writes_answers_reads_and_takes_writes_again_wh
     assert!((acknowledged as u64..=acknowledged as u64 + 1).contains(&there), "{there} of {acknowledged}");
     let _ = client.find("/Users", "userName eq \"p0\"").expect(200);
 
+    await_readyz(&client, 503);
     disk.make_room();
-    await_ready(&client);
+    await_readyz(&client, 200);
     let _ = client.post("/Users", &user("after")).expect(201);
     must_agree(&client);
     assert!(total(&client) > acknowledged as u64);
