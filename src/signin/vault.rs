@@ -12,6 +12,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -218,8 +219,12 @@ impl Vault {
             None if kept.is_some() => return Err(VaultError::Missing { path: self.path.clone() }),
             None => {
                 let secret = Zeroizing::new(self.chance.secret());
-                make(&self.path, &secret)?;
-                secret
+                if make(&self.path, &secret)? {
+                    secret
+                } else {
+                    // Another daemon that shares the file was quicker.
+                    read(&self.path)?.ok_or_else(|| VaultError::Missing { path: self.path.clone() })?
+                }
             }
         };
         // A key that was made before a crash, of which the store does not know yet, has sealed nothing: it is as good as a new one.
@@ -297,18 +302,18 @@ fn read(path: &Path) -> Result<Option<Zeroizing<[u8; KEY_BYTES]>>, VaultError> {
     Ok(Some(secret))
 }
 
-/// Makes the key's file, whole and durable or not at all; one that is there already is never replaced.
-fn make(path: &Path, secret: &[u8; KEY_BYTES]) -> Result<(), VaultError> {
+/// Makes the key's file, whole and durable or not at all; one that is there already is never replaced, and then the answer is `false`.
+fn make(path: &Path, secret: &[u8; KEY_BYTES]) -> Result<bool, VaultError> {
+    /// Tells drafts of one process apart.
+    static DRAFTS: AtomicU64 = AtomicU64::new(0);
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     if !folder.exists() {
         let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
         made.map_err(disk("make the folder", folder))?;
     }
-    let draft = path.with_extension("key.new");
-    match std::fs::remove_file(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(disk("remove", &draft)(error)),
-        _ => {}
-    }
+    // Nobody else's: several daemons may share the file, and begin at the same moment. What a crash leaves of one has sealed nothing.
+    let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+    let draft = path.with_extension(format!("key.new-{}-{number}", std::process::id()));
     let digits = Zeroizing::new(hex(secret.iter()));
     let written =
         OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&draft).and_then(|mut file| {
@@ -319,9 +324,13 @@ fn make(path: &Path, secret: &[u8; KEY_BYTES]) -> Result<(), VaultError> {
         });
     written.map_err(disk("write", &draft))?;
     // A link, which unlike a new name never takes another file's place.
-    std::fs::hard_link(&draft, path).map_err(disk("make", path))?;
+    let linked = match std::fs::hard_link(&draft, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        linked => linked.map(|()| true).map_err(disk("make", path)),
+    };
     std::fs::remove_file(&draft).map_err(disk("remove", &draft))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(disk("flush the folder", folder))
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(disk("flush the folder", folder))?;
+    linked
 }
 
 #[cfg(test)]
@@ -429,13 +438,27 @@ mod tests {
     fn a_crash_while_the_key_is_made_leaves_nothing_in_the_way() {
         let (home, marks) = (tempfile::tempdir().unwrap(), Arc::<Kept>::default());
         // Before the key had its name: an unfinished draft.
-        std::fs::write(home.path().join("seal.key.new"), LABEL).unwrap();
+        std::fs::write(home.path().join("seal.key.new-1-0"), LABEL).unwrap();
         let sealed = vault(home.path(), &marks, 1).seal(Purpose::Mail, PLACE, b"hello").unwrap();
         // Between the key and its mark: the key that is there is taken.
         let unmarked = Arc::default();
         let opened = vault(home.path(), &unmarked, 2).open(Purpose::Mail, PLACE, &sealed).unwrap();
         assert_eq!(opened.as_slice(), b"hello");
         assert_eq!(*unmarked.0.lock().unwrap(), *marks.0.lock().unwrap());
+    }
+
+    #[test]
+    fn of_many_who_make_the_key_at_once_all_have_the_same_one_and_no_draft_is_left() {
+        let (home, marks) = (tempfile::tempdir().unwrap(), Arc::<Kept>::default());
+        std::thread::scope(|scope| {
+            for seed in 1..=16 {
+                let (folder, marks) = (home.path(), &marks);
+                scope.spawn(move || vault(folder, marks, seed).seal(Purpose::Mail, PLACE, b"hello").unwrap());
+            }
+        });
+        let names: Vec<_> =
+            std::fs::read_dir(home.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(names, [KEY_FILE]);
     }
 
     #[test]

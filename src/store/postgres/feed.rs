@@ -35,6 +35,8 @@ pub(super) struct Feed {
 struct Shared {
     wire: Arc<Wire>,
     watchers: RwLock<Vec<Watcher>>,
+    /// When the feed began.
+    since: Instant,
     /// When the last look began that found everything.
     looked: Mutex<Option<Instant>>,
     stop: (Mutex<bool>, Condvar),
@@ -47,6 +49,7 @@ impl Feed {
         let shared = Arc::new(Shared {
             wire,
             watchers: RwLock::default(),
+            since: Instant::now(),
             looked: Mutex::new(None),
             stop: (Mutex::new(false), Condvar::new()),
             silenced: AtomicBool::new(false),
@@ -68,6 +71,11 @@ impl Feed {
     pub(super) fn age(&self) -> Option<Duration> {
         let looked = *self.shared.looked.lock().unwrap_or_else(PoisonError::into_inner);
         looked.map(|at| at.elapsed())
+    }
+
+    /// Tells how long the database may have been out of reach: since the last look that found everything, or since the feed began where there was none yet.
+    pub(super) fn unreached_for(&self) -> Duration {
+        self.age().unwrap_or_else(|| self.shared.since.elapsed())
     }
 
     /// Stops looking while the test runs, as a daemon does that the network has cut off.

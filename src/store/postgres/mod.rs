@@ -314,7 +314,7 @@ impl Store for PgStore {
     fn health(&self) -> Health {
         let health = self.writer.health();
         // An idle writer does not notice that the database has gone.
-        let reached = self.feed.age().is_none_or(|age| age < REACHED_WITHIN);
+        let reached = self.feed.unreached_for() < REACHED_WITHIN;
         match health.state {
             State::Ready if !reached => Health { state: State::Poisoned, ..health },
             _ => health,

@@ -45,6 +45,21 @@ fn r13_what_was_committed_on_postgresql_is_there_after_reopening() {
 }
 
 #[test]
+fn r27_r13_a_database_that_was_never_looked_at_is_not_taken_for_one_that_is_there() {
+    let Some(server) = PgServer::start() else { return };
+    let store = fresh(&server);
+    // Before the first look, as if the database had gone in the moment after it was opened.
+    store.silence(true);
+    assert_eq!(store.health().state, State::Ready, "so far it was there");
+    let patience = std::time::Instant::now() + REACHED_WITHIN + Duration::from_secs(20);
+    while store.health().state == State::Ready {
+        assert!(std::time::Instant::now() < patience, "nobody has looked, and all is said to be well");
+        std::thread::yield_now();
+    }
+    assert_eq!(store.feed.age(), None, "it was never looked at");
+}
+
+#[test]
 fn a_batch_takes_two_trips_and_rarely_a_third() {
     let Some(server) = PgServer::start() else { return };
     let store = fresh(&server);
