@@ -122,6 +122,8 @@ impl JournalFile {
     fn make_room(&mut self) -> Result<(), StoreError> {
         pass(Point::DiskWrite, &self.place).map_err(|error| self.failed(&error))?;
         self.file.set_length(self.room + STEP as u64).map_err(|error| self.failed(&error))?;
+        // The length first: zeros that outlived it would leave a file that looks as if it had been cut.
+        self.flush()?;
         // A file with a hole would need metadata at the flush of each record, and room that may be gone by then. In blocks: what the system
         // was given at once it may keep as one piece, and look through all of it at each flush.
         for at in (self.room..self.room + STEP as u64).step_by(BLOCK) {
