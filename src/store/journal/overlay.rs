@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use crate::store::StoreError;
-use crate::store::kv::layer::{self, Changed, Layer, New};
-use crate::store::kv::{Changes, KvRead, KvRow, Table, Visit};
+use crate::store::kv::layer::{Changed, Laid, Layer, New};
+use crate::store::kv::{Changes, KvRead, Table};
 
 type Rows = OrdMap<Arc<[u8]>, New>;
 
@@ -65,7 +64,7 @@ impl Overlay {
 
     /// Lays it over a state.
     pub(super) fn over(&self, below: Arc<dyn KvRead>) -> Arc<dyn KvRead> {
-        if self.is_empty() { below } else { Arc::new(Laid { overlay: self.clone(), below }) }
+        if self.is_empty() { below } else { Arc::new(Covered { overlay: self.clone(), below }) }
     }
 }
 
@@ -86,38 +85,18 @@ impl Layer for Overlay {
 }
 
 /// A state with an overlay on it.
-struct Laid {
+struct Covered {
     overlay: Overlay,
     below: Arc<dyn KvRead>,
 }
 
-impl KvRead for Laid {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError> {
-        layer::get(&self.overlay, &*self.below, table, key)
+impl Laid for Covered {
+    fn layer(&self) -> &impl Layer {
+        &self.overlay
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
-    ) -> Result<(), StoreError> {
-        layer::scan(&self.overlay, &*self.below, table, (from, to), visit)
-    }
-
-    fn scan_back(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
-    ) -> Result<(), StoreError> {
-        layer::scan_back(&self.overlay, &*self.below, table, (from, to), visit)
-    }
-
-    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError> {
-        layer::last(&self.overlay, &*self.below, table, from, to)
+    fn below(&self) -> &dyn KvRead {
+        &*self.below
     }
 }
 
@@ -129,6 +108,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store::StoreError;
+    use crate::store::kv::{KvRow, Visit};
 
     type Model = BTreeMap<Vec<u8>, Arc<[u8]>>;
 

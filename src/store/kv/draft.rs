@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::KvRead;
 use super::keys::Table;
-use super::layer::{self, Changed, Layer, New};
+use super::layer::{Changed, Laid, Layer, New};
 use super::rows;
-use super::{KvRead, KvRow, Visit};
-use crate::store::StoreError;
 
 type Rows = BTreeMap<Vec<u8>, New>;
 
@@ -98,33 +97,13 @@ impl<'a> Batch<'a> {
     }
 }
 
-impl KvRead for Batch<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError> {
-        layer::get(&self.changes, self.base, table, key)
+impl Laid for Batch<'_> {
+    fn layer(&self) -> &impl Layer {
+        &self.changes
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
-    ) -> Result<(), StoreError> {
-        layer::scan(&self.changes, self.base, table, (from, to), visit)
-    }
-
-    fn scan_back(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
-    ) -> Result<(), StoreError> {
-        layer::scan_back(&self.changes, self.base, table, (from, to), visit)
-    }
-
-    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError> {
-        layer::last(&self.changes, self.base, table, from, to)
+    fn below(&self) -> &dyn KvRead {
+        self.base
     }
 }
 
@@ -162,32 +141,12 @@ impl Draft<'_> {
     }
 }
 
-impl KvRead for Draft<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError> {
-        layer::get(&self.changes, self.below, table, key)
+impl Laid for Draft<'_> {
+    fn layer(&self) -> &impl Layer {
+        &self.changes
     }
 
-    fn scan(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
-    ) -> Result<(), StoreError> {
-        layer::scan(&self.changes, self.below, table, (from, to), visit)
-    }
-
-    fn scan_back(
-        &self,
-        table: Table,
-        from: &[u8],
-        to: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
-    ) -> Result<(), StoreError> {
-        layer::scan_back(&self.changes, self.below, table, (from, to), visit)
-    }
-
-    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError> {
-        layer::last(&self.changes, self.below, table, from, to)
+    fn below(&self) -> &dyn KvRead {
+        self.below
     }
 }

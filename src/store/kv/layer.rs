@@ -30,6 +30,45 @@ pub(in crate::store) trait Layer {
     ) -> impl DoubleEndedIterator<Item = Changed<'a>>;
 }
 
+/// A state with changes over it, which is read as one.
+pub(in crate::store) trait Laid: Send + Sync {
+    /// Returns the changes.
+    fn layer(&self) -> &impl Layer;
+
+    /// Returns what they lie over.
+    fn below(&self) -> &dyn KvRead;
+}
+
+impl<T: Laid> KvRead for T {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError> {
+        get(self.layer(), self.below(), table, key)
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError> {
+        scan(self.layer(), self.below(), table, (from, to), visit)
+    }
+
+    fn scan_back(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
+    ) -> Result<(), StoreError> {
+        scan_back(self.layer(), self.below(), table, (from, to), visit)
+    }
+
+    fn last(&self, table: Table, from: &[u8], to: &[u8]) -> Result<Option<KvRow>, StoreError> {
+        last(self.layer(), self.below(), table, from, to)
+    }
+}
+
 /// Which way a scan goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
@@ -48,7 +87,7 @@ impl Way {
 }
 
 /// Reads a row.
-pub(in crate::store) fn get(
+fn get(
     layer: &impl Layer,
     below: &dyn KvRead,
     table: Table,
@@ -61,7 +100,7 @@ pub(in crate::store) fn get(
 }
 
 /// Finds the last row of a stretch: the layer's or the one below, whichever is later and has not been removed.
-pub(in crate::store) fn last(
+fn last(
     layer: &impl Layer,
     below: &dyn KvRead,
     table: Table,
@@ -88,7 +127,7 @@ pub(in crate::store) fn last(
 }
 
 /// Shows the rows below with the layer's changes among them.
-pub(in crate::store) fn scan(
+fn scan(
     layer: &impl Layer,
     below: &dyn KvRead,
     table: Table,
@@ -105,7 +144,7 @@ pub(in crate::store) fn scan(
 }
 
 /// Shows the same rows in the opposite order.
-pub(in crate::store) fn scan_back(
+fn scan_back(
     layer: &impl Layer,
     below: &dyn KvRead,
     table: Table,
