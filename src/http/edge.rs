@@ -1,11 +1,12 @@
 //! Between the async edge and the synchronous roster: what every handler is given, and how it hands work over.
 
+use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::body::Bodies;
 use super::oauth::{OAuth, TOKEN_PATH};
@@ -13,6 +14,7 @@ use super::problem::Problem;
 use super::signin::{Desk, Gateway};
 use super::turns::Turns;
 use crate::roster::{Caller, Roster, RosterError};
+use crate::store::wait;
 
 /// Pieces of work that may wait for the disk, or read much, at once; more are told to come back. More than one tenant may have in flight
 /// (`server.requests_in_flight_per_tenant_max`), so that none takes every place, and fewer than tokio has threads for (512).
@@ -25,6 +27,15 @@ pub struct BodySizes {
     pub usual: u64,
     /// Of groups and Bulk.
     pub large: u64,
+}
+
+/// How much a request brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// So little that its rules take no longer than many a read.
+    Small,
+    /// More, or nobody knows.
+    Large,
 }
 
 /// What every handler is given. Cheap to clone.
@@ -152,6 +163,38 @@ impl Edge {
         self.run(caller, work).await
     }
 
+    /// Does a write when it is the tenant's turn (R25): its rules run where it stands, and only the store is awaited, so that no thread is woken for it.
+    /// What may take long before that goes to a thread that may wait: what is large, what plugins are asked about, and what reads from a database.
+    /// A write goes on when its client has gone.
+    pub async fn write_in_turn<T, F, W>(&self, caller: Caller, size: Size, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(Arc<Roster>, Arc<Caller>) -> W + Send + 'static,
+        W: Future<Output = Result<T, RosterError>> + Send + 'static,
+    {
+        let turn = self.0.turns.take(caller.tenant()).await;
+        let caller = Arc::new(match turn.resting() {
+            Some(turn) => caller.resting(turn),
+            None => caller,
+        });
+        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else { return Err(Problem::busy(1)) };
+        let roster = Arc::clone(&self.0.roster);
+        let takes_long = size == Size::Large || caller.asks_plugins() || roster.store().is_shared();
+        let writing = async move {
+            let _held = place;
+            let done = work(Arc::clone(&roster), Arc::clone(&caller)).await;
+            if let Some(needs) = done.as_ref().err().and_then(RosterError::lacks) {
+                roster.refused_soon(&caller, needs).await?;
+            }
+            done
+        };
+        if takes_long {
+            Self::joined(spawn_blocking(move || wait(writing))).await
+        } else {
+            Self::joined(tokio::spawn(writing)).await
+        }
+    }
+
     /// The same for work that no caller of a tenant asked for. Refuses when all threads that may wait are taken.
     pub async fn wait<T, F>(&self, work: F) -> Result<T, Problem>
     where
@@ -181,11 +224,15 @@ impl Edge {
         T: Send + 'static,
         F: FnOnce() -> Result<T, RosterError> + Send + 'static,
     {
-        let done = spawn_blocking(move || {
+        Self::joined(spawn_blocking(move || {
             let _held = place;
             work()
-        });
-        match done.await {
+        }))
+        .await
+    }
+
+    async fn joined<T>(work: JoinHandle<Result<T, RosterError>>) -> Result<T, Problem> {
+        match work.await {
             Ok(done) => Ok(done?),
             Err(failed) => match failed.try_into_panic() {
                 // The net around the handler catches it, and counts it once.
