@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::aside::Aside;
 use super::body::Bodies;
 use super::oauth::{OAuth, TOKEN_PATH};
 use super::problem::Problem;
@@ -53,6 +54,7 @@ struct Inner {
     gateway: Gateway,
     places: Arc<Semaphore>,
     turns: Turns,
+    aside: Aside,
 }
 
 impl Edge {
@@ -68,9 +70,9 @@ impl Edge {
     ) -> Self {
         let places = Arc::new(Semaphore::new(WRITES_AT_ONCE_MAX));
         let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let turns = Turns::of(workers);
+        let (turns, aside) = (Turns::of(workers), Aside::of(workers));
         let sizes = ArcSwap::from_pointee(sizes);
-        Self(Arc::new(Inner { roster, base_url, sizes, bodies, oauth, desk, gateway, places, turns }))
+        Self(Arc::new(Inner { roster, base_url, sizes, bodies, oauth, desk, gateway, places, turns, aside }))
     }
 
     /// Returns the roster, for what needs no work.
@@ -139,14 +141,26 @@ impl Edge {
         T: Send + 'static,
         F: FnOnce(&Roster, &Caller) -> Result<T, RosterError> + Send + 'static,
     {
-        self.wait(move |roster| {
-            let done = work(roster, &caller);
-            if let Some(needs) = done.as_ref().err().and_then(RosterError::lacks) {
-                roster.refused(&caller, needs)?;
-            }
-            done
-        })
-        .await
+        self.wait(move |roster| told(roster, &caller, work)).await
+    }
+
+    /// The same for reading that may take long, behind what others ask meanwhile (P12).
+    pub async fn read_aside<T, F>(&self, caller: Caller, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Roster, &Caller) -> Result<T, RosterError> + Send + 'static,
+    {
+        // There reading waits for the network, and needs the runtime's threads for that.
+        if self.0.roster.store().is_shared() {
+            return self.run(caller, work).await;
+        }
+        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else { return Err(Problem::busy(1)) };
+        let roster = Arc::clone(&self.0.roster);
+        let read = move || {
+            let _held = place;
+            told(&roster, &caller, work)
+        };
+        Ok(self.0.aside.run(read).await.ok_or_else(|| Problem::busy(1))??)
     }
 
     /// The same for what takes a moment before it waits for the disk, when it is the tenant's turn (R25).
@@ -260,6 +274,19 @@ impl Edge {
             );
         }
     }
+}
+
+/// Does work for a caller, and writes it to the history where they lack the right.
+fn told<T>(
+    roster: &Roster,
+    caller: &Caller,
+    work: impl FnOnce(&Roster, &Caller) -> Result<T, RosterError>,
+) -> Result<T, RosterError> {
+    let done = work(roster, caller);
+    if let Some(needs) = done.as_ref().err().and_then(RosterError::lacks) {
+        roster.refused(caller, needs)?;
+    }
+    done
 }
 
 /// Returns where clients fetch access tokens, given the public URL of `/scim/v2`.
