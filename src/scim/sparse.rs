@@ -65,8 +65,11 @@ pub fn pick<'a>(object: &'a str, name: &str) -> Option<&'a str> {
 /// Tells whether a key, with its quotes, spells a name.
 fn names(key: &str, name: &str) -> bool {
     let plain = key.get(1..key.len().saturating_sub(1)).unwrap_or_default();
-    plain == name
-        || (plain.contains('\\') && serde_json::from_str::<String>(key).is_ok_and(|decoded| decoded == name))
+    if plain.contains('\\') {
+        serde_json::from_str::<String>(key).is_ok_and(|decoded| decoded == name)
+    } else {
+        plain == name
+    }
 }
 
 /// Walks over the text of JSON, value by value, without looking closer than it must.
