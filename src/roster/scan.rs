@@ -80,7 +80,9 @@ impl<'a> Scan<'a> {
             self.foresee(part, &ids, number)?;
             let Some(looked) = self.read(part, id, needs)? else { continue };
             self.compare(&looked, terms)?;
-            if looked.with_computed(&part.kind, |subject| filter.matches(subject, &part.kind)) {
+            if looked.may_match(&part.kind, filter)
+                && looked.with_computed(&part.kind, |subject| filter.matches(subject, &part.kind))
+            {
                 matching.push(id);
             }
         }
@@ -107,6 +109,9 @@ impl<'a> Scan<'a> {
             self.foresee(part, &ids, number)?;
             let Some(looked) = self.read(part, id, needs)? else { continue };
             self.compare(&looked, terms)?;
+            if judged.is_some_and(|filter| !looked.may_match(kind, filter)) {
+                continue;
+            }
             let key = looked.with_computed(kind, |subject| {
                 let matches = judged.is_none_or(|filter| filter.matches(subject, kind));
                 matches.then(|| match &part.sort_by {
@@ -226,6 +231,10 @@ impl Looked {
             None => Vec::new(),
         };
         Ok(Self { view, members })
+    }
+
+    fn may_match(&self, kind: &Kind, filter: &Filter) -> bool {
+        filter.may_match(&Sparse::new(self.view.segments(kind)), kind)
     }
 
     /// Shows it as it would be answered to somebody who asks for its attributes.

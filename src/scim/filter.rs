@@ -8,6 +8,7 @@ pub mod eval;
 mod locate;
 #[cfg(test)]
 mod model;
+mod needle;
 pub mod parse;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use super::attr::AttrPath;
 use super::error::{Refusal, Why};
 use super::note::{Notes, Rule};
 use super::schema::Kind;
+use super::sparse::Sparse;
 pub use eval::{Computed, Subject};
 pub use parse::{FILTER_BYTES_MAX, FILTER_DEPTH_MAX, FILTER_TERMS_MAX};
 
@@ -141,6 +143,11 @@ impl Filter {
             Some(_) => "the grammar of RFC 7644 §3.4.2.2",
         };
         Err(Refusal::new(Why::InvalidFilter, format!("expected {expected}")))
+    }
+
+    /// Tells by its stored text whether a resource may match. Where not, it does not.
+    pub fn may_match(&self, text: &Sparse<'_>, kind: &Kind) -> bool {
+        needle::may_match(self, text, kind)
     }
 
     /// Tells whether a resource matches.

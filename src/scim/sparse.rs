@@ -21,23 +21,23 @@ impl<'a> Sparse<'a> {
         Self { segments }
     }
 
-    /// Finds the text of an attribute.
-    fn text(&self, extension: Option<&str>, name: &str) -> Option<&'a str> {
-        let Some(id) = extension else { return pick(self.segments.first()?.1, name) };
-        // What is financial lies apart from the rest of its schema.
-        let is_of = |segment: &str| urn::same(segment.strip_suffix(MONEY).unwrap_or(segment), id);
-        self.segments
-            .iter()
-            .skip(1)
-            .filter(|(segment, _)| is_of(segment))
-            .find_map(|(_, json)| pick(json, name))
+    /// Lists the texts of the core schema (`None`) or of an extension: what is financial lies apart from the rest of its schema.
+    pub(super) fn texts(&self, extension: Option<&str>) -> impl Iterator<Item = &'a str> {
+        self.segments.iter().enumerate().filter_map(move |(place, (segment, json))| match extension {
+            None => (place == 0).then_some(*json),
+            Some(id) => {
+                let is_of = place > 0 && urn::same(segment.strip_suffix(MONEY).unwrap_or(segment), id);
+                is_of.then_some(*json)
+            }
+        })
     }
 }
 
 impl Subject for Sparse<'_> {
     fn attribute(&self, extension: Option<&str>, name: &str) -> Option<Cow<'_, Value>> {
         // What is no JSON has been reported by the store's check; here it is nothing.
-        serde_json::from_str(self.text(extension, name)?).ok().map(Cow::Owned)
+        let value = self.texts(extension).find_map(|json| pick(json, name))?;
+        serde_json::from_str(value).ok().map(Cow::Owned)
     }
 }
 
@@ -118,15 +118,15 @@ impl<'a> Walk<'a> {
     /// Passes over a string, from its first quote on.
     fn string(&mut self) -> Option<()> {
         self.step();
-        let mut rest = self.text.as_bytes().get(self.at..)?.iter();
         loop {
-            match rest.find(|byte| matches!(byte, b'"' | b'\\'))? {
-                b'\\' => _ = rest.next()?,
-                _ => {
-                    self.at = self.text.len().saturating_sub(rest.as_slice().len());
-                    return Some(());
-                }
+            let rest = self.text.as_bytes().get(self.at..)?;
+            let found = memchr::memchr2(b'"', b'\\', rest)?;
+            self.at = self.at.saturating_add(found).saturating_add(1);
+            if rest.get(found) == Some(&b'"') {
+                return Some(());
             }
+            // What is escaped ends nothing.
+            self.step();
         }
     }
 
