@@ -19,7 +19,8 @@ use super::wire::Connection;
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How long it may take to end.
 const ENDED_WITHIN: Duration = Duration::from_secs(40);
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// How often one looks whether a server is there: as precisely as its start is told.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// A server that runs until this value is dropped.
 pub(super) struct Server {
@@ -115,6 +116,15 @@ impl Server {
             std::thread::sleep(LOOK_AGAIN);
         }
         Ok(started.elapsed())
+    }
+
+    /// Ends the server in the midst of what it does.
+    pub(super) fn kill(&mut self) -> Result<(), BenchError> {
+        self.child
+            .kill()
+            .and_then(|()| self.child.wait())
+            .map(|_| ())
+            .map_err(BenchError::system("kill a server"))
     }
 
     async fn wait_until_ready(&mut self, started: Instant) -> Result<(), BenchError> {

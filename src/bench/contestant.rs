@@ -1,8 +1,11 @@
 //! Who takes part in a load, and what each of them does in a turn.
 
+use std::sync::Arc;
+
 use super::BenchError;
 use super::child::{Reference, Server};
 use super::figures::{Case, Who};
+use super::pace::Agenda;
 use super::script::Script;
 
 /// Who is measured, doing what.
@@ -16,10 +19,14 @@ pub(super) struct Contestant {
 pub(super) enum Act {
     /// Requests to a server.
     Fire(Fire),
+    /// Requests to a daemon, each at its time.
+    Paced(Paced),
     /// Records appended to a file, flushed in groups.
     Append { record: usize, group: usize },
     /// Commits of creates by the engine alone, on a copy of the folder with so many users.
     Engine { users: usize, group: usize },
+    /// PostgreSQL inserting, beside as many rows as there are users.
+    Inserts { users: usize, clients: usize },
     /// `serde_json` reading a text.
     Parse(Vec<u8>),
 }
@@ -35,6 +42,12 @@ pub(super) struct Fire {
     pub(super) fresh: bool,
     /// Whether the daemon has half of the processors and those who send the other half.
     pub(super) apart: bool,
+}
+
+/// Requests to the daemon with so many users, at the plan's pace.
+pub(super) struct Paced {
+    pub(super) users: usize,
+    pub(super) agenda: Arc<dyn Agenda>,
 }
 
 /// Which server.

@@ -1,20 +1,26 @@
 //! The ratios that count, beside what they must be (the rows P of the requirements).
 
-use super::figures::{Bound, Footprint, Goal, Row, Turn, Who, case};
+use super::figures::{Bound, Footprint, Goal, Opened, Row, Storage, Turn, Who, case};
 
 /// Computes every ratio whose two sides were measured.
-pub(super) fn goals(rows: &[Row], daemons: &[Footprint]) -> Vec<Goal> {
+pub(super) fn goals(rows: &[Row], daemons: &[Footprint], storage: Option<&Storage>) -> Vec<Goal> {
     let found = Found(rows);
     let mut goals = Vec::new();
     found.reads(&mut goals);
     found.writes(&mut goals);
+    found.database(&mut goals);
     found.growth(&mut goals);
     found.pages(&mut goals);
     found.groups(&mut goals);
     found.meanwhile(&mut goals);
     found.scans(&mut goals);
     found.fairness(&mut goals);
+    found.steady(&mut goals);
+    found.synchronisation(&mut goals);
     memory(daemons, &mut goals);
+    if let Some(storage) = storage {
+        disk(storage, &mut goals);
+    }
     goals
 }
 
@@ -64,6 +70,18 @@ impl<'a> Found<'a> {
             let bounds = if ours.case.connections == 1 { share(0.7, 0.9) } else { share(0.6, 0.8) };
             let what = format!("durable creates at {} against the engine alone", ours.case.connections);
             goals.push(goal("P4", what, ratios(ours, engine, SPEED), bounds));
+        }
+    }
+
+    /// P5: whole requests against a database that does as little as it can.
+    fn database(&self, goals: &mut Vec<Goal>) {
+        for (ours, theirs) in self.pairs(case::DURABLE, Who::Postgres) {
+            let what = format!(
+                "durable creates at {} against PostgreSQL inserting a document, {}",
+                ours.case.connections,
+                users(ours)
+            );
+            goals.push(goal("P5", what, ratios(ours, theirs, SPEED), share(0.5, 1.0)));
         }
     }
 
@@ -179,6 +197,29 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// P13: what is due at a fixed pace, against the disk.
+    fn steady(&self, goals: &mut Vec<Goal>) {
+        let mut flushes = self.0.iter().filter(|row| row.who == Who::Append && row.case.name == case::MIXED);
+        if let (Some(ours), Some(flush)) = (self.ours(case::MIXED).next(), flushes.next()) {
+            let what = format!("p99 of {} against the p50 of one fdatasync", ours.case);
+            let turns = ours.turns.iter().zip(&flush.turns);
+            let turns = turns.filter_map(|(ours, flush)| ratio(Some(ours.p99_us), Some(flush.p50_us)));
+            goals.push(goal("P13", what, turns.collect(), times(5.0, 3.0)));
+        }
+    }
+
+    /// P14: the last of a first synchronisation against the first.
+    fn synchronisation(&self, goals: &mut Vec<Goal>) {
+        if let (Some(first), Some(last)) =
+            (self.ours(case::SYNC_BEGINS).next(), self.ours(case::SYNC_ENDS).next())
+        {
+            let what = format!("first sync of {}, last tenth against the first", users(last));
+            let bounds = share(0.8, 0.95);
+            goals.push(goal("P14", format!("{what}, by rate"), ratios(last, first, SPEED), bounds));
+            goals.push(goal("P14", format!("{what}, by server CPU"), ratios(first, last, cpu), bounds));
+        }
+    }
+
     /// P12: a user read against a user parsed.
     fn scans(&self, goals: &mut Vec<Goal>) {
         let Some(parsed) = self.0.iter().find(|row| row.who == Who::Parse) else { return };
@@ -217,6 +258,31 @@ fn memory(daemons: &[Footprint], goals: &mut Vec<Goal>) {
     for daemon in daemons {
         let what = format!("memory idle, {} users", daemon.users);
         goals.push(goal("P15", what, megabytes(daemon.idle_kib).into_iter().collect(), bounds));
+    }
+}
+
+/// P16.
+#[expect(clippy::cast_precision_loss, reason = "figures for people, far below 2^52")]
+fn disk(storage: &Storage, goals: &mut Vec<Goal>) {
+    let raw = storage.raw_json_bytes.max(1) as f64;
+    let sizes = [
+        ("creates", storage.after_creates_bytes, times(2.0, 1.2)),
+        ("as many PATCHes", storage.after_patches_bytes, times(3.0, 1.5)),
+    ];
+    for (after, bytes, bounds) in sizes {
+        let what = format!("disk of {} users after {after} against their JSON", storage.users);
+        goals.push(goal("P16", what, vec![bytes as f64 / raw], bounds));
+    }
+    let milliseconds = |must, hoped| (Bound::MillisecondsAtMost(must), Bound::MillisecondsAtMost(hoped));
+    let starts = [
+        ("a stop", &storage.after_stop, milliseconds(100.0, 10.0)),
+        ("a kill", &storage.after_kill, milliseconds(500.0, 20.0)),
+    ];
+    for (after, opened, bounds) in starts {
+        let what = |how: &str| format!("{how} with {} users after {after}", storage.users);
+        let of = |which: fn(&Opened) -> f64| opened.iter().map(which).collect();
+        goals.push(goal("P16", what("from start to first answer"), of(|one| one.ready_ms), bounds));
+        goals.push(goal("P16", what("opening the store alone"), of(|one| one.store_ms), bounds));
     }
 }
 
@@ -287,7 +353,7 @@ mod tests {
 
     /// The goals of some measurements, but for those about memory.
     fn shown(rows: &[Row]) -> Vec<(&'static str, String, Option<bool>)> {
-        let found = goals(rows, &[]).into_iter().filter(|goal| goal.row != "P15");
+        let found = goals(rows, &[], None).into_iter().filter(|goal| goal.row != "P15");
         found.map(|goal| (goal.row, goal.must.show(goal.figure.unwrap()), goal.reached)).collect()
     }
 
@@ -363,6 +429,53 @@ mod tests {
         ];
         let reached: Vec<_> = shown(&rows).into_iter().map(|(row, _, reached)| (row, reached)).collect();
         assert_eq!(reached, [("R25", Some(true)), ("R25", Some(false))]);
+    }
+
+    #[test]
+    fn the_slowest_of_what_was_due_is_compared_with_a_usual_flush() {
+        let row = |who, micros: &[u64]| {
+            let mut sum = Sum::nothing();
+            micros.iter().for_each(|micros| sum.step(1, Duration::from_micros(*micros), Duration::ZERO));
+            sum.end_turn();
+            sum.row(Case::of(case::MIXED, 1).with_users(9), who)
+        };
+        // The one slow flush is not what one flush takes.
+        let rows = [row(Who::Append, &[100, 100, 5_000]), row(Who::Rosterd, &[10, 10, 450])];
+        assert_eq!(shown(&rows), [("P13", "4.50 ×".into(), Some(true))]);
+    }
+
+    #[test]
+    fn the_disk_is_compared_with_the_json_and_starts_with_what_they_may_take() {
+        let opened = |ready_ms| vec![Opened { ready_ms, store_ms: 1.0 }];
+        let storage = Storage {
+            users: 5,
+            raw_json_bytes: 1_000,
+            after_creates_bytes: 1_900,
+            after_patches_bytes: 3_100,
+            after_stop: opened(120.0),
+            after_kill: opened(120.0),
+        };
+        let goals = goals(&[], &[], Some(&storage));
+        let shown = goals.iter().filter(|goal| goal.row == "P16");
+        let shown: Vec<_> = shown.map(|goal| (goal.must.show(goal.figure.unwrap()), goal.reached)).collect();
+        let expected = [
+            ("1.90 ×", true),
+            ("3.10 ×", false),
+            ("120 ms", false),
+            ("1 ms", true),
+            ("120 ms", true),
+            ("1 ms", true),
+        ];
+        assert_eq!(shown, expected.map(|(figure, reached)| (figure.to_owned(), Some(reached))));
+    }
+
+    #[test]
+    fn the_last_tenth_of_a_synchronisation_is_compared_with_the_first() {
+        let rows = [
+            row(Case::of(case::SYNC_BEGINS, 64).with_users(9), Who::Rosterd, 100, 80),
+            row(Case::of(case::SYNC_ENDS, 64).with_users(9), Who::Rosterd, 90, 110),
+        ];
+        assert_eq!(shown(&rows), [("P14", "90 %".into(), Some(true)), ("P14", "73 %".into(), Some(false))]);
     }
 
     #[test]

@@ -59,6 +59,13 @@ pub(super) fn activate(active: bool) -> String {
     format!(r#"{PATCH_BEGIN}"op":"replace","value":{{"active":{active}}}}}]}}"#)
 }
 
+/// Writes the body by which Entra tells of a new title, as one would for somebody who moved to another department too.
+pub(super) fn entra_changes(title: &str) -> String {
+    format!(
+        r#"{PATCH_BEGIN}"op":"Replace","path":"title","value":"{title}"}},{{"op":"Replace","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department","value":"{title}"}}]}}"#
+    )
+}
+
 /// Writes the body that adds members to a group, by one operation.
 pub(super) fn add_members<'a>(ids: impl Iterator<Item = &'a str>) -> String {
     let values: Vec<String> = ids.map(|id| format!(r#"{{"value":"{id}"}}"#)).collect();
@@ -104,8 +111,13 @@ mod tests {
         let group: Value = serde_json::from_str(&group("g", ["1", "2"].into_iter())).unwrap();
         assert_eq!(group["members"][1]["value"], "2");
         let two = || ["1", "2"].into_iter();
-        for (patch, operations) in [(activate(true), 1), (add_members(two()), 1), (remove_members(two()), 2)]
-        {
+        let patches = [
+            (activate(true), 1),
+            (entra_changes("x"), 2),
+            (add_members(two()), 1),
+            (remove_members(two()), 2),
+        ];
+        for (patch, operations) in patches {
             let patch: Value = serde_json::from_str(&patch).unwrap();
             assert_eq!(patch["Operations"].as_array().unwrap().len(), operations);
         }

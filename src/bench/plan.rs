@@ -4,18 +4,23 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::loads::Load;
+use super::pace::Pace;
 
 /// A run, as it was asked for.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Which loads. In the order of [`super::loads::LOADS`], whatever the order here.
     pub loads: Vec<&'static Load>,
+    /// Whether these loads were asked for by name, so that none may be left out.
+    pub insists: bool,
     /// Connections at once, of creates and their references.
     pub connections: Vec<usize>,
     /// Connections at once, of everything else.
     pub connections_of_reads: usize,
     /// How long one measurement takes.
     pub window: Duration,
+    /// How fast requests are due in an open loop, and for how long.
+    pub pace: Pace,
     /// How often references and daemons take turns.
     pub turns: usize,
     /// Users of the largest daemon. The others have what [`Plan::small`] and [`Plan::usual`] say.
@@ -49,6 +54,13 @@ impl Plan {
         distinct([self.small(), self.usual(), self.users])
     }
 
+    /// Users of all daemons that may be there, at the most.
+    pub fn users_in_all(&self) -> usize {
+        // Some loads have folders of their own beside the daemons.
+        let own = self.loads.iter().filter(|load| load.has_own_folder).count();
+        self.sizes().iter().sum::<usize>() + own.min(1) * self.users
+    }
+
     /// Members of both groups, the small one first; one size where both are the same.
     pub fn groups(&self) -> Vec<usize> {
         distinct([SMALL_GROUP.min(self.members), self.members])
@@ -57,6 +69,11 @@ impl Plan {
     /// How long each measurement runs before it counts.
     pub fn warm_up(&self) -> Duration {
         (self.window / 5).min(Duration::from_secs(1))
+    }
+
+    /// How long an open loop runs before it counts.
+    pub fn warm_up_of_pace(&self) -> Duration {
+        (self.pace.time / 5).min(Duration::from_secs(1))
     }
 
     /// Tells whether a load was asked for.

@@ -134,6 +134,16 @@ impl Scripts {
         Script::new(200, move |out| out.extend_from_slice(&request))
     }
 
+    /// One request, as it was written elsewhere.
+    pub(super) fn once(request: Vec<u8>, status: u16) -> Script {
+        Script::new(status, move |out| out.extend_from_slice(&request))
+    }
+
+    /// L9: as Entra looks for somebody before it changes or creates them.
+    pub(super) fn look_for(&self, out: &mut Vec<u8>, user_name: &str) {
+        self.ask(out, format_args!("/scim/v2/Users?filter=userName%20eq%20%22{user_name}%22"));
+    }
+
     /// L6: one user off, the next time on, so that every request changes something.
     pub(super) fn activate(&self, people: Vec<Person>) -> Script {
         let mut active = false;

@@ -4,6 +4,7 @@
 
 use std::hint::black_box;
 use std::io::Write;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,18 +12,24 @@ use serde_json::Value;
 use tokio::task::spawn_blocking;
 
 use super::child::{Server, probe};
-use super::contestant::{Act, At, Contestant, Fire};
+use super::contestant::{Act, At, Contestant, Fire, Paced};
 use super::cores::{Half, keep_to};
 use super::engine::Engine;
-use super::figures::{Case, Footprint, Row, Who, case};
-use super::load::{closed_loop, neighbours};
+use super::figures::{Case, Footprint, Row, Storage, Who, case};
+use super::load::{Volley, closed_loop, neighbours};
 use super::loads::Load;
+use super::meter::{self, Used};
+use super::pace::open_loop;
+use super::pgbench::Inserts;
 use super::plan::Plan;
+use super::postgres::Postgres;
 use super::preload::Asked;
 use super::script::{Person, Script, Scripts};
+use super::storage::storage;
 use super::sum::Sum;
+use super::sync::first_sync;
 use super::world::{Site, World, Worlds};
-use super::{BenchError, disk, meter, preload};
+use super::{BenchError, disk, preload};
 
 /// A run while it goes on.
 pub(super) struct Session<'r> {
@@ -31,16 +38,30 @@ pub(super) struct Session<'r> {
     pub(super) turn: usize,
     worlds: Worlds,
     engine: Option<Engine>,
+    postgres: Option<Postgres>,
+    inserts: Option<Inserts>,
     /// How many connections were given users at random by [`Session::gets`].
     walkers: usize,
     progress: &'r mut (dyn Write + Send),
     rows: Vec<Row>,
+    storage: Option<Storage>,
 }
 
 impl<'r> Session<'r> {
     pub(super) fn new(plan: &'r Plan, site: Site, progress: &'r mut (dyn Write + Send)) -> Self {
         let (worlds, rows) = (Worlds::on(site), Vec::new());
-        Self { plan, turn: 0, worlds, engine: None, walkers: 0, progress, rows }
+        Self {
+            plan,
+            turn: 0,
+            worlds,
+            engine: None,
+            postgres: None,
+            inserts: None,
+            walkers: 0,
+            progress,
+            rows,
+            storage: None,
+        }
     }
 
     /// Takes all turns of a load.
@@ -64,9 +85,15 @@ impl<'r> Session<'r> {
         Ok(())
     }
 
+    /// Tells how far the run is.
+    pub(super) fn tell(&mut self, what: std::fmt::Arguments<'_>) {
+        // Progress that nobody can read is no reason to stop.
+        let _ = writeln!(self.progress, "{what}");
+    }
+
     /// Ends the daemons, and returns all that was found out.
-    pub(super) async fn end(self) -> Result<(Vec<Row>, Vec<Footprint>), BenchError> {
-        Ok((self.rows, self.worlds.end().await?))
+    pub(super) async fn end(self) -> Result<(Vec<Row>, Vec<Footprint>, Option<Storage>), BenchError> {
+        Ok((self.rows, self.worlds.end().await?, self.storage))
     }
 
     /// Takes one turn.
@@ -74,10 +101,12 @@ impl<'r> Session<'r> {
         let window = self.plan.window;
         match act {
             Act::Fire(fire) => self.fire(sum, fire).await,
+            Act::Paced(paced) => self.paced(sum, paced).await,
             Act::Append { record, group } => {
                 disk::append_loop(sum, self.worlds.site.place.folder(), record, group, window / 4)
             }
             Act::Engine { users, group } => self.engine(users).await?.measure(sum, group, window),
+            Act::Inserts { users, clients } => self.inserts(sum, users, clients),
             Act::Parse(text) => {
                 parse(sum, &text, window / 4);
                 Ok(())
@@ -124,6 +153,49 @@ impl<'r> Session<'r> {
             sum.store(after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
         }
         Ok(())
+    }
+
+    async fn paced(&mut self, sum: &mut Sum, Paced { users, agenda }: Paced) -> Result<(), BenchError> {
+        let (pace, warm_up) = (self.plan.pace, self.plan.warm_up_of_pace());
+        let world = self.world(users).await?;
+        world.keep_apart(false).await?;
+        world.note_memory();
+        let server = &world.server;
+        let before = counters(server).await;
+        let (at, probe) = (server.at(), probe(server));
+        let ran = spawn_blocking(move || open_loop(at, agenda.as_ref(), pace, warm_up, probe)).await;
+        let paced = ran.map_err(|why| BenchError::Server {
+            who: "the open loop".into(),
+            what: format!("ended: {why}"),
+        })??;
+        sum.behind(&paced.behind);
+        sum.volley(paced.volley, None);
+        if let (Some(before), Some(after)) = (before, counters(server).await) {
+            sum.store(after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
+        }
+        Ok(())
+    }
+
+    /// Has PostgreSQL insert for a while.
+    fn inserts(&mut self, sum: &mut Sum, users: usize, clients: usize) -> Result<(), BenchError> {
+        let mut inserts = match self.inserts.take() {
+            Some(inserts) => inserts,
+            None => Inserts::prepare(self.postgres()?, users)?,
+        };
+        let window = self.plan.window;
+        let place = Rc::clone(&self.worlds.site);
+        inserts.measure(sum, self.postgres()?, &place.place, clients, window)?;
+        self.inserts = Some(inserts);
+        Ok(())
+    }
+
+    /// Returns the run's own PostgreSQL, or says what is missing for it.
+    pub(super) fn postgres(&mut self) -> Result<&Postgres, BenchError> {
+        let server = match self.postgres.take() {
+            Some(server) => server,
+            None => Postgres::start(&self.worlds.site.place)?,
+        };
+        Ok(self.postgres.insert(server))
     }
 
     /// Returns the engine on a copy of the folder with so many users.
@@ -206,6 +278,35 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Synchronises so many users into a daemon of their own, which is removed afterwards.
+    pub(super) async fn synchronise(&mut self, users: usize) -> Result<Vec<Volley<Used>>, BenchError> {
+        let site = Rc::clone(&self.worlds.site);
+        let data = site.place.path("sync");
+        let (mut server, _) = Server::daemon(&data, &site.token_file).await?;
+        self.tell(format_args!("synchronising: {users} users"));
+        let tenths = first_sync(&server, &site.scripts, users, self.progress).await?;
+        let counted = preload::count(server.at(), &site.scripts).await?;
+        if counted != users {
+            let what = format!("has {counted} of {users} users after a first synchronisation");
+            return Err(BenchError::Server { who: "the daemon".into(), what });
+        }
+        server.stop()?;
+        std::fs::remove_dir_all(&data).map_err(BenchError::system("remove a data folder"))?;
+        Ok(tenths)
+    }
+
+    /// Measures what the largest daemon's users take on the disk.
+    pub(super) async fn measure_storage(&mut self) -> Result<(), BenchError> {
+        let (site, plan) = (Rc::clone(&self.worlds.site), self.plan);
+        self.storage = Some(storage(&site, plan.users, plan.turns, plan.window, self.progress).await?);
+        Ok(())
+    }
+
+    /// Adds a measurement that was not taken in turns.
+    pub(super) fn keep(&mut self, row: Row) {
+        self.rows.push(row);
+    }
+
     /// Returns a contestant that reads users at random.
     pub(super) async fn gets(&mut self, users: usize, name: &'static str) -> Result<Contestant, BenchError> {
         let connections = self.plan.connections_of_reads;
@@ -215,6 +316,21 @@ impl Session<'_> {
         self.walkers += connections;
         let all = (first..self.walkers).map(|seed| scripts.get(&people, seed)).collect();
         Ok(Contestant::daemon(Case::of(name, connections).with_users(users), users, all))
+    }
+
+    /// Asks whether somebody is a member of a group: the list has one result, or none.
+    pub(super) async fn is_member(
+        &mut self,
+        users: usize,
+        group: &str,
+        who: Option<&Person>,
+    ) -> Result<Asked, BenchError> {
+        let target = format!(
+            "/scim/v2/Groups?filter=id%20eq%20%22{group}%22%20and%20members.value%20eq%20%22{}%22&excludedAttributes=members",
+            who.map(|person| person.id.as_str()).unwrap_or_default()
+        );
+        let mut script = self.scripts().repeat(&target);
+        self.send(users, &mut script, "looking for a member").await
     }
 
     /// Sends one request to the daemon with so many users; the status of the answer must be right.

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::{Exit, World};
 use crate::bench::loads::{LOADS, Load};
+use crate::bench::pace::Pace;
 use crate::bench::plan::Plan;
 use crate::bench::reference::{self, Reference};
 use crate::bench::{report, run as bench};
@@ -41,6 +42,12 @@ pub struct BenchArgs {
     /// Members of the large group, at most as many as users (100000; quick: 1000). The small one has 100.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(100..=400_000))]
     pub members: Option<u32>,
+    /// Requests a second that are due in an open loop (L9), whatever becomes of those before (1000).
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rate: u32,
+    /// Seconds that each turn of an open loop (L9) takes, after warming up (5; quick: 1).
+    #[arg(long, value_name = "NUMBER", value_parser = seconds)]
+    pub steady: Option<Duration>,
     /// A short run to see that everything works.
     #[arg(long)]
     pub quick: bool,
@@ -60,6 +67,7 @@ fn after_help() -> String {
 Examples:
   rosterd bench --quick
   rosterd bench --only L1,L2 --connections 16 --seconds 10 --json result.json
+  rosterd bench --only L9 --rate 1000 --steady 600 --turns 1
   rosterd bench --users 1000000 --only L2,L3,L4 --data /var/tmp
 
 Loads:
@@ -90,9 +98,14 @@ impl BenchArgs {
         };
         Plan {
             loads,
+            insists: !self.only.is_empty(),
             connections,
             connections_of_reads,
             window: self.seconds.unwrap_or(Duration::from_millis(millis)),
+            pace: Pace {
+                per_second: self.rate,
+                time: self.steady.unwrap_or(Duration::from_secs(if self.quick { 1 } else { 5 })),
+            },
             turns: self.turns.unwrap_or(turns).into(),
             users: users as usize,
             members: self.members.unwrap_or(many).min(users) as usize,

@@ -40,6 +40,27 @@ pub(super) async fn create(session: &mut Session<'_>) -> Prepared {
     Ok(contestants)
 }
 
+/// P5: creates on the daemon of the usual size, beside PostgreSQL inserting into a table of as many rows.
+pub(super) async fn durable(session: &mut Session<'_>) -> Prepared {
+    // What is missing is said before anything is filled.
+    session.postgres()?;
+    let (users, scripts) = (session.plan.usual(), session.scripts());
+    let rehearsal = format!("p5rehearsal{}", session.turn);
+    let made = |found: &serde_json::Value| found.get("id").is_some();
+    for script in scripts.create_all(&rehearsal, 1) {
+        session.rehearse(users, script, case::DURABLE, "a user with an id", made).await?;
+    }
+    let mut contestants = Vec::new();
+    for clients in session.plan.connections.clone() {
+        let case = Case::of(case::DURABLE, clients).with_users(users);
+        let ours = scripts.create_all(&format!("p5t{}c{clients}", session.turn), clients);
+        let act = Act::Inserts { users, clients };
+        contestants.push(Contestant { case, who: Who::Postgres, act });
+        contestants.push(Contestant::daemon(case, users, ours));
+    }
+    Ok(contestants)
+}
+
 /// L6.
 pub(super) async fn activate(session: &mut Session<'_>) -> Prepared {
     changes(session, case::ACTIVATE, Scripts::activate, |found| found.get("active") == Some(&false.into()))
