@@ -105,6 +105,16 @@ impl Server {
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
     }
 
+    /// Adds up a counter of which there is one for each of some labels.
+    pub(super) async fn counters_of(&self, name: &str) -> Option<u64> {
+        let mut connection = Connection::open(self.admin?).await.ok()?;
+        let answer = connection.ask(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await.ok()?;
+        let text = String::from_utf8_lossy(answer.body);
+        let values =
+            text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('{')?.rsplit(' ').next());
+        Some(values.filter_map(|value| value.parse::<u64>().ok()).sum())
+    }
+
     /// Ends the server as an operator would, and says how long that took.
     pub(super) fn stop(&mut self) -> Result<Duration, BenchError> {
         let started = Instant::now();

@@ -7,6 +7,7 @@ use super::child::{Reference, Server};
 use super::figures::{Case, Who};
 use super::pace::Agenda;
 use super::script::Script;
+use super::which::Which;
 
 /// Who is measured, doing what.
 pub(super) struct Contestant {
@@ -38,6 +39,8 @@ pub(super) struct Fire {
     pub(super) scripts: Vec<Script>,
     /// What other connections send all the while. It is not counted.
     pub(super) beside: Vec<Script>,
+    /// Whether people try to sign in meanwhile, by providers that hang.
+    pub(super) hang: bool,
     /// Whether the daemon is started again before, so that its memory holds nothing from earlier.
     pub(super) fresh: bool,
     /// Whether the daemon has half of the processors and those who send the other half.
@@ -54,14 +57,14 @@ pub(super) struct Paced {
 pub(super) enum At {
     /// One that does as little as possible, and lives as long as the turn.
     Reference(Server),
-    /// The daemon with so many users.
-    Daemon(usize),
+    /// A daemon.
+    Daemon(Which),
 }
 
 impl Contestant {
     /// The daemon with so many users.
-    pub(super) fn daemon(case: Case, users: usize, scripts: Vec<Script>) -> Self {
-        Self::fire(case, Who::Rosterd, At::Daemon(users), scripts)
+    pub(super) fn daemon(case: Case, which: impl Into<Which>, scripts: Vec<Script>) -> Self {
+        Self::fire(case, Who::Rosterd, At::Daemon(which.into()), scripts)
     }
 
     /// A server that answers every request with so many bytes.
@@ -82,7 +85,7 @@ impl Contestant {
         Self {
             case,
             who,
-            act: Act::Fire(Fire { at, scripts, beside: Vec::new(), fresh: false, apart: false }),
+            act: Act::Fire(Fire { at, scripts, beside: Vec::new(), hang: false, fresh: false, apart: false }),
         }
     }
 
@@ -90,6 +93,14 @@ impl Contestant {
     pub(super) fn beside(mut self, scripts: Vec<Script>) -> Self {
         if let Act::Fire(fire) = &mut self.act {
             fire.beside = scripts;
+        }
+        self
+    }
+
+    /// Lets people try all the while to sign in by providers that hang.
+    pub(super) fn while_providers_hang(mut self) -> Self {
+        if let Act::Fire(fire) = &mut self.act {
+            fire.hang = true;
         }
         self
     }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::which::Engine;
+
 /// Everything of one run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
@@ -34,6 +36,8 @@ pub struct Conditions {
     pub load_average_before: String,
     /// Whether the folder lies in memory, where nothing is durable.
     pub folder_in_memory: bool,
+    /// Where the daemons keep their people.
+    pub engine: Engine,
     /// Users of the largest daemon before the first measurement.
     pub users: usize,
     /// Members of the large group.
@@ -107,6 +111,12 @@ pub mod case {
     pub const DURABLE: &str = "P5 durable creates";
     pub const SYNC_BEGINS: &str = "P14 first tenth: look for, create";
     pub const SYNC_ENDS: &str = "P14 last tenth: look for, create";
+    pub const VERIFY_BEFORE_HANG: &str = "R30 /auth/verify alone";
+    pub const VERIFY_BESIDE_HANG: &str = "R30 /auth/verify while providers hang";
+    pub const CREATE_PLAIN: &str = "P17 create, no plugin";
+    pub const CREATE_PLUGGED: &str = "P17 create, a plugin";
+    pub const BULK_PLAIN: &str = "P17 50 creates in Bulk, no plugin";
+    pub const BULK_PLUGGED: &str = "P17 50 creates in Bulk, a plugin";
     pub const ACTIVATE: &str = "L6 PATCH active";
     pub const PUT: &str = "L7 PUT";
     pub const LOAD_GROUP: &str = "L8 members put in by 1000";
@@ -129,6 +139,9 @@ pub mod case {
     pub const PUT_BEFORE_NEIGHBOUR: &str = "R25 L7 alone";
     pub const PUT_BESIDE_NEIGHBOUR: &str = "R25 L7 beside another tenant's L7";
 }
+
+/// Creates in one Bulk request.
+pub const BULK: usize = 50;
 
 /// What is measured, on how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -248,6 +261,8 @@ pub struct Written {
 pub struct Footprint {
     /// Users before the first measurement.
     pub users: usize,
+    /// What the daemon has beside them; mostly nothing.
+    pub beside: &'static str,
     /// Memory when it had just started on an empty folder, in KiB.
     pub idle_empty_kib: u64,
     /// The same with the users.
@@ -329,6 +344,10 @@ pub enum Bound {
     SecondsAtMost(f64),
     /// Milliseconds.
     MillisecondsAtMost(f64),
+    /// Microseconds.
+    MicrosecondsAtMost(f64),
+    /// Bytes.
+    BytesAtMost(f64),
     /// Megabytes.
     MegabytesAtMost(f64),
 }
@@ -342,6 +361,8 @@ impl Bound {
             | Self::TimesAtMost(bound)
             | Self::SecondsAtMost(bound)
             | Self::MillisecondsAtMost(bound)
+            | Self::MicrosecondsAtMost(bound)
+            | Self::BytesAtMost(bound)
             | Self::MegabytesAtMost(bound) => figure <= bound,
         }
     }
@@ -352,6 +373,8 @@ impl Bound {
             Self::ShareAtLeast(_) | Self::ShareAtMost(_) => format!("{:.0} %", figure * 100.0),
             Self::SecondsAtMost(_) => format!("{figure:.1} s"),
             Self::MillisecondsAtMost(_) => format!("{figure:.0} ms"),
+            Self::MicrosecondsAtMost(_) => format!("{figure:.0} µs"),
+            Self::BytesAtMost(_) => format!("{figure:.0} B"),
             Self::TimesAtMost(_) => format!("{figure:.2} ×"),
             Self::MegabytesAtMost(_) => format!("{figure:.1} MB"),
         }
@@ -365,6 +388,8 @@ impl std::fmt::Display for Bound {
             Self::ShareAtMost(bound) => write!(f, "≤ {:.0} %", bound * 100.0),
             Self::SecondsAtMost(bound) => write!(f, "≤ {bound} s"),
             Self::MillisecondsAtMost(bound) => write!(f, "≤ {bound} ms"),
+            Self::MicrosecondsAtMost(bound) => write!(f, "≤ {bound} µs"),
+            Self::BytesAtMost(bound) => write!(f, "≤ {bound} B"),
             Self::TimesAtMost(bound) => write!(f, "≤ {bound} ×"),
             Self::MegabytesAtMost(bound) => write!(f, "≤ {bound} MB"),
         }

@@ -1,6 +1,9 @@
 //! The ratios that count, beside what they must be (the rows P of the requirements).
 
-use super::figures::{Bound, Footprint, Goal, Opened, Row, Storage, Turn, Who, case};
+use std::collections::BTreeSet;
+
+use super::figures::{BULK, Bound, Footprint, Goal, Opened, Row, Storage, Turn, Who, case};
+use super::plan::SMALL_GROUP;
 
 /// Computes every ratio whose two sides were measured.
 pub(super) fn goals(rows: &[Row], daemons: &[Footprint], storage: Option<&Storage>) -> Vec<Goal> {
@@ -15,6 +18,8 @@ pub(super) fn goals(rows: &[Row], daemons: &[Footprint], storage: Option<&Storag
     found.meanwhile(&mut goals);
     found.scans(&mut goals);
     found.fairness(&mut goals);
+    found.hanging(&mut goals);
+    found.plugged(&mut goals);
     found.steady(&mut goals);
     found.synchronisation(&mut goals);
     memory(daemons, &mut goals);
@@ -153,6 +158,8 @@ impl<'a> Found<'a> {
             }
         }
         let loaded = self.ours(case::LOAD_GROUP).max_by_key(|row| row.case.members);
+        // The small group is made by other loads as well, and says nothing.
+        let loaded = loaded.filter(|loaded| count(loaded.case.members) > SMALL_GROUP);
         if let Some(loaded) = loaded {
             let what = format!("{} members loaded durably", count(loaded.case.members));
             let bounds = (Bound::SecondsAtMost(60.0), Bound::SecondsAtMost(20.0));
@@ -220,6 +227,33 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// R30: what somebody who is signed in feels of providers that hang.
+    fn hanging(&self, goals: &mut Vec<Goal>) {
+        let (alone, beside) = (self.ours(case::VERIFY_BEFORE_HANG), self.ours(case::VERIFY_BESIDE_HANG));
+        if let (Some(alone), Some(beside)) = (alone.last(), beside.last()) {
+            let what = "p99 of /auth/verify while identity providers hang, against alone".to_owned();
+            goals.push(goal("R30", what, ratios(beside, alone, SLOWEST), times(1.5, 1.1)));
+        }
+    }
+
+    /// P17: what a plugin adds to a create.
+    #[expect(clippy::cast_precision_loss, reason = "a small constant")]
+    fn plugged(&self, goals: &mut Vec<Goal>) {
+        let pairs = [
+            (case::CREATE_PLAIN, case::CREATE_PLUGGED, "alone", 1, 45.0),
+            (case::BULK_PLAIN, case::BULK_PLUGGED, "in a Bulk request", BULK, 15.0),
+        ];
+        for (plain, plugged, how, creates, hoped) in pairs {
+            if let (Some(plain), Some(plugged)) = (self.ours(plain).next(), self.ours(plugged).next()) {
+                let turns = plain.turns.iter().zip(&plugged.turns);
+                let added = |(plain, plugged)| Some((cpu(plugged)? - cpu(plain)?) / creates as f64);
+                let what = format!("server CPU that a plugin adds to a create {how}, {}", users(plugged));
+                let bounds = (Bound::MicrosecondsAtMost(60.0), Bound::MicrosecondsAtMost(hoped));
+                goals.push(goal("P17", what, turns.filter_map(added).collect(), bounds));
+            }
+        }
+    }
+
     /// P12: a user read against a user parsed.
     fn scans(&self, goals: &mut Vec<Goal>) {
         let Some(parsed) = self.0.iter().find(|row| row.who == Who::Parse) else { return };
@@ -250,14 +284,41 @@ impl<'a> Found<'a> {
     }
 }
 
+/// Users of a daemon of which one asks what each takes.
+const USERS_TO_DIVIDE_BY: usize = 1_000_000;
+/// The engine's cache, as it is where nobody says otherwise.
+const CACHE_KIB: u64 = 64 << 10;
+
+#[expect(clippy::cast_precision_loss, reason = "bytes for people")]
+fn bytes_each(kib: u64, users: usize) -> f64 {
+    kib as f64 * 1024.0 / users.max(1) as f64
+}
+
+/// Says what a daemon has beside its people, behind what is said of it.
+pub(super) fn with(beside: &str) -> String {
+    if beside.is_empty() { String::new() } else { format!(", with {beside}") }
+}
+
 /// P15.
 fn memory(daemons: &[Footprint], goals: &mut Vec<Goal>) {
     let bounds = (Bound::MegabytesAtMost(30.0), Bound::MegabytesAtMost(15.0));
-    let empty: Vec<f64> = daemons.iter().filter_map(|daemon| megabytes(daemon.idle_empty_kib)).collect();
-    goals.push(goal("P15", "memory idle, on an empty folder".into(), empty, bounds));
+    for beside in BTreeSet::from_iter(daemons.iter().map(|daemon| daemon.beside)) {
+        let alike = daemons.iter().filter(|daemon| daemon.beside == beside);
+        let empty: Vec<f64> = alike.filter_map(|daemon| megabytes(daemon.idle_empty_kib)).collect();
+        goals.push(goal("P15", format!("memory idle, on an empty folder{}", with(beside)), empty, bounds));
+    }
     for daemon in daemons {
-        let what = format!("memory idle, {} users", daemon.users);
+        let what = format!("memory idle, {} users{}", daemon.users, with(daemon.beside));
         goals.push(goal("P15", what, megabytes(daemon.idle_kib).into_iter().collect(), bounds));
+        // Of fewer, what each of them takes is lost in what the daemon takes anyhow.
+        if daemon.users >= USERS_TO_DIVIDE_BY {
+            let beyond = daemon.end_kib.saturating_sub(daemon.idle_empty_kib).saturating_sub(CACHE_KIB);
+            let what =
+                format!("memory at the end for each of {} users, beyond the cache", daemon.users_at_end);
+            let each = bytes_each(beyond, daemon.users_at_end);
+            let bounds = (Bound::BytesAtMost(256.0), Bound::BytesAtMost(96.0));
+            goals.push(goal("P15", what, vec![each], bounds));
+        }
     }
 }
 
@@ -439,9 +500,39 @@ mod tests {
             sum.end_turn();
             sum.row(Case::of(case::MIXED, 1).with_users(9), who)
         };
-        // The one slow flush is not what one flush takes.
+        // The one slow flush is not what one flush takes. Of three digits two are shown.
         let rows = [row(Who::Append, &[100, 100, 5_000]), row(Who::Rosterd, &[10, 10, 450])];
-        assert_eq!(shown(&rows), [("P13", "4.50 ×".into(), Some(true))]);
+        assert_eq!(shown(&rows), [("P13", "4.48 ×".into(), Some(true))]);
+    }
+
+    #[test]
+    fn what_a_million_users_take_in_memory_is_divided_among_them() {
+        let daemon = |users| Footprint {
+            users,
+            users_at_end: users,
+            idle_empty_kib: 20_000,
+            end_kib: 20_000 + (64 << 10) + 200_000,
+            ..Footprint::default()
+        };
+        let of = |users| {
+            let goals = goals(&[], &[daemon(users)], None).into_iter();
+            let each: Vec<_> = goals.filter(|goal| goal.what.contains("for each")).collect();
+            each.iter().map(|goal| (goal.must.show(goal.figure.unwrap()), goal.reached)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(1_000_000), [("205 B".to_owned(), Some(true))]);
+        assert_eq!(of(999_999), []);
+    }
+
+    #[test]
+    fn what_a_plugin_adds_is_a_difference_of_the_same_turn_for_each_create() {
+        let of = |name, cpu_us| row(Case::of(name, 16).with_users(9), Who::Rosterd, 10, cpu_us);
+        let rows = [
+            of(case::CREATE_PLAIN, 300),
+            of(case::CREATE_PLUGGED, 350),
+            of(case::BULK_PLAIN, 5_000),
+            of(case::BULK_PLUGGED, 8_500),
+        ];
+        assert_eq!(shown(&rows), [("P17", "50 µs".into(), Some(true)), ("P17", "70 µs".into(), Some(false))]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ use super::wire::Connection;
 pub(super) const VISITORS: usize = 32;
 /// How long somebody who was answered waits before the next attempt.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long everybody has for the first attempt, so that who can be answered at once has been.
+const ARRIVING: Duration = Duration::from_millis(200);
 /// How long the daemon may take to ask the providers.
 const ASKED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -64,22 +66,25 @@ impl Drop for Silent {
 /// People who try to sign in, until this value is dropped.
 pub(super) struct Visitors {
     trying: JoinSet<Result<(), BenchError>>,
+    /// How many wait for an answer.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Visitors {
-    /// Lets them come, and returns when a provider holds a connection of the daemon's: from then on they hang.
+    /// Lets them come, and returns when all of them have asked, somebody waits, and a provider holds a connection of the daemon's.
     pub(super) async fn come(to: SocketAddr, silent: &Silent) -> Result<Self, BenchError> {
-        let before = silent.taken();
-        let mut trying = JoinSet::new();
+        let (mut trying, waiting) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
         for n in 0..VISITORS {
-            trying.spawn(visit(to, n % HUNG_PROVIDERS));
+            trying.spawn(visit(to, n % HUNG_PROVIDERS, Arc::clone(&waiting)));
         }
         let begun = Instant::now();
-        let mut all = Self { trying };
-        while silent.taken() == before {
+        let mut all = Self { trying, waiting };
+        // The daemon itself may have asked a provider before anybody came.
+        let hangs = |all: &Self| silent.taken() > 0 && all.waiting.load(Ordering::Relaxed) > 0;
+        while begun.elapsed() < ARRIVING || !hangs(&all) {
             all.look()?;
             if begun.elapsed() > ASKED_WITHIN {
-                let what = format!("asked no provider within {ASKED_WITHIN:?}");
+                let what = format!("let nobody wait for a provider within {ASKED_WITHIN:?}");
                 return Err(BenchError::Server { who: "the daemon".into(), what });
             }
             sleep(Duration::from_millis(5)).await;
@@ -91,21 +96,34 @@ impl Visitors {
     pub(super) fn look(&mut self) -> Result<(), BenchError> {
         match self.trying.try_join_next() {
             Some(Ok(Err(why))) => Err(why),
-            Some(_) => Err(BenchError::Server { who: "somebody who signs in".into(), what: "gave up".into() }),
+            Some(_) => {
+                Err(BenchError::Server { who: "somebody who signs in".into(), what: "gave up".into() })
+            }
             None => Ok(()),
         }
+    }
+
+    /// The same at the end of a measurement, during which somebody must have waited.
+    pub(super) fn end(mut self) -> Result<(), BenchError> {
+        self.look()?;
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            return Ok(());
+        }
+        let what = "kept nobody waiting for a provider that hangs, so that nothing was measured".into();
+        Err(BenchError::Server { who: "the daemon".into(), what })
     }
 }
 
 /// Tries to sign in, again and again.
-async fn visit(to: SocketAddr, provider: usize) -> Result<(), BenchError> {
+async fn visit(to: SocketAddr, provider: usize, waiting: Arc<AtomicUsize>) -> Result<(), BenchError> {
     let mut connection = Connection::open(to).await.map_err(BenchError::system("reach the daemon"))?;
-    let request = format!(
-        "GET /sso/{}/start?return_to=/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
-        hung_provider(provider)
-    );
+    let request =
+        format!("GET /sso/{}/start?return_to=/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", hung_provider(provider));
     loop {
-        let answer = connection.ask(request.as_bytes()).await.map_err(BenchError::system("hear the daemon"))?;
+        waiting.fetch_add(1, Ordering::Relaxed);
+        let answer =
+            connection.ask(request.as_bytes()).await.map_err(BenchError::system("hear the daemon"))?;
+        waiting.fetch_sub(1, Ordering::Relaxed);
         // That the provider cannot be reached, or that there were too many attempts of late.
         if !matches!(answer.status, 503 | 429) {
             return Err(BenchError::Wrong {

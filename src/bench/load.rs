@@ -157,7 +157,9 @@ impl Lane {
         self.script.next(&mut self.request);
         let sent = Instant::now();
         let found = match timeout(PATIENCE, self.connection.ask(&self.request)).await {
-            Ok(Ok(answer)) if answer.status == self.script.status => return Ok(sent.elapsed()),
+            Ok(Ok(answer)) if answer.status == self.script.status && (self.script.holds)(answer.body) => {
+                return Ok(sent.elapsed());
+            }
             Ok(Ok(answer)) => answer.excerpt(),
             Ok(Err(why)) => why.to_string(),
             Err(_) => format!("nothing within {PATIENCE:?}"),

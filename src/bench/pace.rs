@@ -130,14 +130,15 @@ pub(super) fn open_loop<T>(
             },
             behind: histogram(),
         };
-        let mut failed = None;
+        let (mut failed, mut ended) = (None, begin + until);
         for lane in lanes {
-            let ended = lane.join().map_err(|_| BenchError::Server {
+            let counted = lane.join().map_err(|_| BenchError::Server {
                 who: "a thread that sends".into(),
                 what: "ended by itself".into(),
             });
-            match ended.flatten() {
-                Ok((latency, behind)) => {
+            match counted.flatten() {
+                Ok(Counted { latency, behind, last }) => {
+                    ended = ended.max(last);
                     paced.volley.requests += latency.len();
                     // Same bounds on both sides, so that adding cannot fail.
                     let _ = paced.volley.latency.add(&latency);
@@ -147,9 +148,17 @@ pub(super) fn open_loop<T>(
             }
         }
         // Longer than asked for where answers were outstanding at the end.
-        paced.volley.elapsed = started.elapsed();
+        paced.volley.elapsed = ended - (begin + warm_up);
         failed.map_or(Ok(paced), Err)
     })
+}
+
+/// What one connection counted.
+struct Counted {
+    latency: Histogram<u64>,
+    behind: Histogram<u64>,
+    /// When its last answer came.
+    last: Instant,
 }
 
 /// A connection, and the thread that sends on it.
@@ -166,7 +175,7 @@ struct Lane<'a> {
 
 impl Lane<'_> {
     /// Takes tasks until there are none; returns latencies and how late they were sent.
-    fn run(&self) -> Result<(Histogram<u64>, Histogram<u64>), BenchError> {
+    fn run(&self) -> Result<Counted, BenchError> {
         // The kernel lets sleepers lie by 50 µs otherwise. Where it refuses, the sender is seen to be behind.
         let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -175,7 +184,7 @@ impl Lane<'_> {
             .map_err(BenchError::system("start a thread that sends"))?;
         let opened = runtime.block_on(Connection::open(self.to));
         let mut connection = opened.map_err(BenchError::system(format!("reach {}", self.to)))?;
-        let (mut latency, mut behind) = (histogram(), histogram());
+        let mut counted = Counted { latency: histogram(), behind: histogram(), last: self.begin };
         let mut request = Vec::with_capacity(4 << 10);
         while !self.stop.load(Ordering::Relaxed) {
             let task = self.next.fetch_add(1, Ordering::Relaxed);
@@ -190,19 +199,19 @@ impl Lane<'_> {
                 let sent = Instant::now();
                 let answer = runtime
                     .block_on(async { tokio::time::timeout(PATIENCE, connection.ask(&request)).await });
-                let took = at.elapsed();
+                counted.last = Instant::now();
                 match answer {
                     Ok(Ok(answer)) => look(&request, expected, &answer)?,
                     Ok(Err(why)) => return Err(wrong(&request, expected, why.to_string())),
                     Err(_) => return Err(wrong(&request, expected, format!("nothing within {PATIENCE:?}"))),
                 }
                 if due >= self.warm_up {
-                    record(&mut latency, took);
-                    record(&mut behind, sent.saturating_duration_since(at.max(free)));
+                    record(&mut counted.latency, counted.last.saturating_duration_since(at));
+                    record(&mut counted.behind, sent.saturating_duration_since(at.max(free)));
                 }
             }
         }
-        Ok((latency, behind))
+        Ok(counted)
     }
 }
 

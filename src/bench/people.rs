@@ -21,6 +21,18 @@ pub(super) fn body(series: &str, n: usize) -> String {
     body
 }
 
+/// Writes a Bulk request that creates people with these bodies.
+pub(super) fn bulk(bodies: &[String]) -> String {
+    let one = |(n, body): (usize, &String)| {
+        format!(r#"{{"method":"POST","path":"/Users","bulkId":"b{n}","data":{body}}}"#)
+    };
+    let operations: Vec<String> = bodies.iter().enumerate().map(one).collect();
+    format!(
+        r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[{}]}}"#,
+        operations.join(",")
+    )
+}
+
 /// Returns the userName of the nth person of a series.
 pub(super) fn user_name(series: &str, n: usize) -> String {
     format!("{series}.{n:07}@example.com")

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::loads::Load;
 use super::pace::Pace;
+use super::which::Engine;
 
 /// A run, as it was asked for.
 #[derive(Debug, Clone)]
@@ -27,6 +28,10 @@ pub struct Plan {
     pub users: usize,
     /// Members of the large group. The small one has [`SMALL_GROUP`].
     pub members: usize,
+    /// Where the daemons keep their people.
+    pub engine: Engine,
+    /// Where the plugins that are shipped lie.
+    pub plugins: PathBuf,
     /// On which disk: the run makes a folder of its own in here, and removes it.
     pub folder: PathBuf,
 }

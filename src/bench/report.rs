@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::figures::{Conditions, Figures, Footprint, Goal, Opened, Row, Storage};
+use super::which::Engine;
 
 /// How often the journal flushes for one durable batch. What it makes room with, and what the tree flushes for many batches, is not counted.
 const FLUSHES_PER_BATCH: f64 = 1.0;
@@ -44,6 +45,9 @@ fn conditions(run: &Conditions, out: &mut dyn Write) -> io::Result<()> {
         "{} users, a group of {} members, {} turns of {} s each; load average before: {}",
         run.users, run.members, run.turns, run.seconds, run.load_average_before
     )?;
+    if run.engine == Engine::Postgres {
+        writeln!(out, "The daemons keep their people in PostgreSQL, on the same disk.")?;
+    }
     if !run.optimised {
         writeln!(out, "! This build is not optimised: only a release build's figures mean anything.")?;
     }
@@ -136,8 +140,9 @@ fn pace(row: &Row, run: &Conditions, out: &mut dyn Write) -> io::Result<()> {
 fn footprint(daemon: &Footprint, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "{} users: memory {} empty, {} with the users, {} at the end, {} at the most",
+        "{} users{}: memory {} empty, {} with the users, {} at the end, {} at the most",
         daemon.users,
+        super::goals::with(daemon.beside),
         kib(daemon.idle_empty_kib),
         kib(daemon.idle_kib),
         kib(daemon.end_kib),

@@ -7,9 +7,11 @@ use super::figures::{Conditions, Figures};
 use super::loads::LOADS;
 use super::place::Place;
 use super::plan::Plan;
+use super::postgres::Postgres;
 use super::script::Scripts;
 use super::session::Session;
 use super::storage::must_have_room;
+use super::which::Engine;
 use super::world::Site;
 use super::{goals, meter};
 use crate::chance::{Chance, SystemChance};
@@ -36,7 +38,13 @@ async fn measure(plan: &Plan, progress: &mut (dyn Write + Send)) -> Result<Figur
     let token = token();
     let token_file = place.keep("token", &token)?;
     let scripts = Scripts::new(&token);
-    let mut session = Session::new(plan, Site { place, token, token_file, scripts }, progress);
+    let postgres = match plan.engine {
+        Engine::Redb => None,
+        Engine::Postgres => Some(Postgres::start(&place)?),
+    };
+    let plugins = plan.plugins.clone();
+    let mut session =
+        Session::new(plan, Site { place, token, token_file, scripts, postgres, plugins }, progress);
     let mut left_out = Vec::new();
     for load in LOADS.iter().filter(|load| plan.has(load)) {
         match session.play(load).await {
@@ -56,6 +64,7 @@ async fn measure(plan: &Plan, progress: &mut (dyn Write + Send)) -> Result<Figur
         ended: SystemClock.now().strftime("%F %T UTC").to_string(),
         load_average_before,
         folder_in_memory,
+        engine: plan.engine,
         users: plan.users,
         members: plan.members,
         seconds: plan.window.as_secs_f64(),

@@ -16,6 +16,7 @@ use super::contestant::{Act, At, Contestant, Fire, Paced};
 use super::cores::{Half, keep_to};
 use super::engine::Engine;
 use super::figures::{Case, Footprint, Row, Storage, Who, case};
+use super::hang::Visitors;
 use super::load::{Volley, closed_loop, neighbours};
 use super::loads::Load;
 use super::meter::{self, Used};
@@ -28,17 +29,19 @@ use super::script::{Person, Script, Scripts};
 use super::storage::storage;
 use super::sum::Sum;
 use super::sync::first_sync;
+use super::which::{Which, with_plugin};
 use super::world::{Site, World, Worlds};
 use super::{BenchError, disk, preload};
 
 /// A run while it goes on.
 pub(super) struct Session<'r> {
+    /// Ends before the folder goes in which it is.
+    postgres: Option<Postgres>,
     pub(super) plan: &'r Plan,
     /// Which turn is being prepared or taken, from 0.
     pub(super) turn: usize,
     worlds: Worlds,
     engine: Option<Engine>,
-    postgres: Option<Postgres>,
     inserts: Option<Inserts>,
     /// How many connections were given users at random by [`Session::gets`].
     walkers: usize,
@@ -93,6 +96,7 @@ impl<'r> Session<'r> {
 
     /// Ends the daemons, and returns all that was found out.
     pub(super) async fn end(self) -> Result<(Vec<Row>, Vec<Footprint>, Option<Storage>), BenchError> {
+        drop(self.postgres);
         Ok((self.rows, self.worlds.end().await?, self.storage))
     }
 
@@ -118,17 +122,24 @@ impl<'r> Session<'r> {
         let window = self.plan.window;
         // Who has just started knows nothing yet: L2 would look slower alone than beside something later.
         let warm_up = if fire.fresh { window } else { self.plan.warm_up() };
-        let server = match &fire.at {
-            At::Reference(server) => server,
-            At::Daemon(users) => {
-                let world = self.world(*users).await?;
+        match &fire.at {
+            At::Reference(_) => {}
+            At::Daemon(which) => {
+                let world = self.world(*which).await?;
                 world.keep_apart(fire.apart).await?;
                 if fire.fresh {
                     world.restart(None).await?;
                 }
                 world.note_memory();
-                &world.server
             }
+        }
+        let visitors = match &fire.at {
+            At::Daemon(which) if fire.hang => Some(self.visitors(*which).await?),
+            _ => None,
+        };
+        let server = match &fire.at {
+            At::Reference(server) => server,
+            At::Daemon(which) => &self.world(*which).await?.server,
         };
         let before = counters(server).await;
         let forgot = meter::forget_peak(server.pid());
@@ -147,12 +158,23 @@ impl<'r> Session<'r> {
             })??;
             volley?
         };
+        visitors.map_or(Ok(()), Visitors::end)?;
         let (_, most) = meter::memory_kib(server.pid());
         sum.volley(volley, forgot.then(|| most.saturating_sub(memory)));
         if let (Some(before), Some(after)) = (before, counters(server).await) {
             sum.store(after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
         }
         Ok(())
+    }
+
+    /// Has people try to sign in by providers that hang.
+    async fn visitors(&mut self, which: Which) -> Result<Visitors, BenchError> {
+        let world = self.world(which).await?;
+        let silent = world.silent.as_ref().ok_or_else(|| BenchError::Server {
+            who: "the daemon".into(),
+            what: "has no provider that hangs".into(),
+        })?;
+        Visitors::come(world.server.at(), silent).await
     }
 
     async fn paced(&mut self, sum: &mut Sum, Paced { users, agenda }: Paced) -> Result<(), BenchError> {
@@ -189,8 +211,29 @@ impl<'r> Session<'r> {
         Ok(())
     }
 
+    /// Looks whether the plugin is there that some daemons have.
+    pub(super) fn plugin_must_be_there(&self) -> Result<(), BenchError> {
+        let site = &self.worlds.site;
+        with_plugin(&site.place, &site.plugins).map(|_| ())
+    }
+
+    /// Reads how often a daemon has asked a plugin.
+    pub(super) async fn plugin_calls(&mut self, which: Which) -> Result<u64, BenchError> {
+        Ok(self
+            .world(which)
+            .await?
+            .server
+            .counters_of("rosterd_plugin_calls_total")
+            .await
+            .unwrap_or_default())
+    }
+
     /// Returns the run's own PostgreSQL, or says what is missing for it.
     pub(super) fn postgres(&mut self) -> Result<&Postgres, BenchError> {
+        if self.worlds.site.postgres.is_some() {
+            let found = self.worlds.site.postgres.as_ref();
+            return found.ok_or_else(|| BenchError::Missing("PostgreSQL".into()));
+        }
         let server = match self.postgres.take() {
             Some(server) => server,
             None => Postgres::start(&self.worlds.site.place)?,
@@ -211,9 +254,9 @@ impl<'r> Session<'r> {
         Ok(self.engine.insert(engine))
     }
 
-    /// Returns the daemon with so many users.
-    async fn world(&mut self, users: usize) -> Result<&mut World, BenchError> {
-        self.worlds.with(users, self.progress).await
+    /// Returns a daemon.
+    async fn world(&mut self, which: impl Into<Which>) -> Result<&mut World, BenchError> {
+        self.worlds.with(which.into(), self.progress).await
     }
 }
 
@@ -229,9 +272,12 @@ impl Session<'_> {
     }
 
     /// Returns what the browsers of so many of its users hold, who have signed in.
-    pub(super) async fn cookies(&mut self, users: usize, count: usize) -> Result<Vec<String>, BenchError> {
-        self.world(users).await?;
-        self.worlds.with(users, self.progress).await?.cookies(count).await
+    pub(super) async fn cookies(
+        &mut self,
+        which: impl Into<Which>,
+        count: usize,
+    ) -> Result<Vec<String>, BenchError> {
+        self.world(which).await?.cookies(count).await
     }
 
     /// Returns how many users a list of that daemon has.
@@ -245,21 +291,21 @@ impl Session<'_> {
         users: usize,
     ) -> Result<(Scripts, Arc<Vec<Person>>), BenchError> {
         let Self { worlds, progress, .. } = self;
-        let world = worlds.with(users, *progress).await?;
+        let world = worlds.with(users.into(), *progress).await?;
         world.neighbour(*progress).await
     }
 
     /// Returns people who come and go, of the largest daemon.
     pub(super) async fn movers(&mut self, count: usize) -> Result<Vec<Person>, BenchError> {
         let Self { worlds, progress, plan, .. } = self;
-        let world = worlds.with(plan.users, *progress).await?;
+        let world = worlds.with(plan.users.into(), *progress).await?;
         Ok(world.movers(count, *progress).await?.to_vec())
     }
 
     /// Returns a group of the largest daemon. How long it took to make it is a figure.
     pub(super) async fn group(&mut self, members: usize) -> Result<String, BenchError> {
         let Self { worlds, progress, plan, .. } = self;
-        let world = worlds.with(plan.users, *progress).await?;
+        let world = worlds.with(plan.users.into(), *progress).await?;
         let (id, took) = world.group(members, *progress).await?;
         if let Some((took, cpu)) = took {
             let mut sum = Sum::nothing();
@@ -333,27 +379,27 @@ impl Session<'_> {
         self.send(users, &mut script, "looking for a member").await
     }
 
-    /// Sends one request to the daemon with so many users; the status of the answer must be right.
+    /// Sends one request to a daemon; the status of the answer must be right.
     pub(super) async fn send(
         &mut self,
-        users: usize,
+        which: impl Into<Which>,
         script: &mut Script,
         during: &str,
     ) -> Result<Asked, BenchError> {
-        let at = self.world(users).await?.server.at();
+        let at = self.world(which).await?.server.at();
         preload::send(at, script).await.map_err(|why| why.during(during))
     }
 
     /// The same, and the body must say what it should. Returns its size.
     pub(super) async fn rehearse(
         &mut self,
-        users: usize,
+        which: impl Into<Which>,
         mut script: Script,
         during: &str,
         expected: &str,
         holds: impl Fn(&Value) -> bool,
     ) -> Result<usize, BenchError> {
-        let asked = self.send(users, &mut script, during).await?;
+        let asked = self.send(which, &mut script, during).await?;
         asked.must_say(expected, holds).map_err(|why| why.during(during))?;
         Ok(asked.body.len())
     }

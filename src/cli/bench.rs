@@ -12,6 +12,7 @@ use crate::bench::loads::{LOADS, Load};
 use crate::bench::pace::Pace;
 use crate::bench::plan::Plan;
 use crate::bench::reference::{self, Reference};
+use crate::bench::which::{Engine, shipped_plugins};
 use crate::bench::{report, run as bench};
 
 /// Measure this machine: rosterd's loads beside references that do as little as possible.
@@ -48,6 +49,13 @@ pub struct BenchArgs {
     /// Seconds that each turn of an open loop (L9) takes, after warming up (5; quick: 1).
     #[arg(long, value_name = "NUMBER", value_parser = seconds)]
     pub steady: Option<Duration>,
+    /// Where the daemons keep their people: "redb" in their folders, "postgres" in a server of the run's own. With "postgres" only loads that need
+    /// nothing but requests can run.
+    #[arg(long, value_name = "ENGINE", default_value = "redb", value_parser = engine)]
+    pub engine: Engine,
+    /// Folder of the plugins that are shipped, of which P17 needs one (plugins/dist).
+    #[arg(long, value_name = "DIR", default_value_os_t = shipped_plugins())]
+    pub plugins: PathBuf,
     /// A short run to see that everything works.
     #[arg(long)]
     pub quick: bool,
@@ -68,7 +76,8 @@ Examples:
   rosterd bench --quick
   rosterd bench --only L1,L2 --connections 16 --seconds 10 --json result.json
   rosterd bench --only L9 --rate 1000 --steady 600 --turns 1
-  rosterd bench --users 1000000 --only L2,L3,L4 --data /var/tmp
+  rosterd bench --users 1000000 --only L2,L3,L4,L5,L8,L10,P16 --data /var/tmp
+  rosterd bench --engine postgres --only L1,L2,L3,L6,L7
 
 Loads:
 {}
@@ -85,12 +94,41 @@ fn seconds(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected a number from 0.01 to 600".into())
 }
 
+/// Reads where daemons keep their people.
+fn engine(text: &str) -> Result<Engine, String> {
+    match text {
+        "redb" => Ok(Engine::Redb),
+        "postgres" => Ok(Engine::Postgres),
+        _ => Err("expected \"redb\" or \"postgres\"".into()),
+    }
+}
+
 impl BenchArgs {
+    /// Looks whether what was asked for goes together.
+    fn check(&self) -> anyhow::Result<()> {
+        if self.engine == Engine::Postgres
+            && let Some(load) = self.only.iter().find(|load| !load.by_requests)
+        {
+            let able: Vec<&str> =
+                LOADS.iter().filter(|load| load.by_requests).map(|load| load.name).collect();
+            anyhow::bail!(
+                "{} needs daemons that keep their people in their folders: leave it out, or --engine postgres. By requests alone run {}",
+                load.name,
+                able.join(", ")
+            );
+        }
+        Ok(())
+    }
+
     /// Makes the plan of the run.
     pub fn plan(&self) -> Plan {
         let (millis, turns, many) = if self.quick { (500, 1, 1_000) } else { (1_000, 3, 100_000) };
         let users = self.users.unwrap_or(many);
-        let loads = if self.only.is_empty() { LOADS.iter().collect() } else { self.only.clone() };
+        let loads = if self.only.is_empty() {
+            LOADS.iter().filter(|load| self.engine == Engine::Redb || load.by_requests).collect()
+        } else {
+            self.only.clone()
+        };
         let connections: Vec<usize> = self.connections.iter().map(|count| usize::from(*count)).collect();
         let connections_of_reads = match connections.as_slice() {
             [only] => *only,
@@ -109,6 +147,8 @@ impl BenchArgs {
             turns: self.turns.unwrap_or(turns).into(),
             users: users as usize,
             members: self.members.unwrap_or(many).min(users) as usize,
+            engine: self.engine,
+            plugins: self.plugins.clone(),
             folder: self.data.clone(),
         }
     }
@@ -116,6 +156,7 @@ impl BenchArgs {
 
 /// Measures, and prints what was found.
 pub fn run(args: &BenchArgs, world: &mut World<'_>) -> anyhow::Result<Exit> {
+    args.check()?;
     let figures = bench::run(&args.plan(), &mut io::stderr())?;
     let json = || serde_json::to_string_pretty(&figures).context("the figures could not be written as JSON");
     match &args.json {

@@ -15,6 +15,7 @@ pub(super) async fn hanging(session: &mut Session<'_>) -> Prepared {
     for mut script in all() {
         session.send(which, &mut script, case::VERIFY_BEFORE_HANG).await?;
     }
-    let of = |name| Contestant::daemon(Case::of(name, connections).with_users(users), which, all());
+    // What a daemon has found out about a provider, it does not ask again for a while: both begin with one that has just started.
+    let of = |name| Contestant::daemon(Case::of(name, connections).with_users(users), which, all()).fresh();
     Ok(vec![of(case::VERIFY_BEFORE_HANG), of(case::VERIFY_BESIDE_HANG).while_providers_hang()])
 }

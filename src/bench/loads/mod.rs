@@ -5,8 +5,10 @@
 
 mod fairness;
 mod groups;
+mod hanging;
 mod lists;
 mod mixed;
+mod plugged;
 mod reads;
 mod scans;
 mod storage;
@@ -30,6 +32,8 @@ pub struct Load {
     pub what: &'static str,
     /// Whether it fills a folder of its own with as many users as the largest daemon has, and removes it.
     pub(super) has_own_folder: bool,
+    /// Whether it needs nothing but requests, so that the daemons may keep their people in a database.
+    pub by_requests: bool,
     /// Prepares a turn.
     pub(super) prepare: for<'s> fn(&'s mut Session<'_>) -> Preparing<'s>,
 }
@@ -40,12 +44,13 @@ type Preparing<'s> = Pin<Box<dyn Future<Output = Prepared> + 's>>;
 type Prepared = Result<Vec<Contestant>, BenchError>;
 
 /// Every load, in the order in which they run: those that leave the number of users alone come first.
-pub static LOADS: [Load; 15] = [
+pub static LOADS: [Load; 17] = [
     Load {
         name: "L2",
         word: "get",
         what: "read a user by id",
         has_own_folder: false,
+        by_requests: true,
         prepare: |session| Box::pin(reads::get(session)),
     },
     Load {
@@ -53,6 +58,7 @@ pub static LOADS: [Load; 15] = [
         word: "find",
         what: "find a user by userName",
         has_own_folder: false,
+        by_requests: true,
         prepare: |session| Box::pin(reads::find(session)),
     },
     Load {
@@ -60,6 +66,7 @@ pub static LOADS: [Load; 15] = [
         word: "find-external",
         what: "find a user by externalId",
         has_own_folder: false,
+        by_requests: true,
         prepare: |session| Box::pin(reads::find_external(session)),
     },
     Load {
@@ -67,6 +74,7 @@ pub static LOADS: [Load; 15] = [
         word: "list",
         what: "list a page of 100 users: first, middle, last, by index and by cursor",
         has_own_folder: false,
+        by_requests: true,
         prepare: |session| Box::pin(lists::pages(session)),
     },
     Load {
@@ -74,6 +82,7 @@ pub static LOADS: [Load; 15] = [
         word: "scan",
         what: "find users by what no index knows",
         has_own_folder: false,
+        by_requests: true,
         prepare: |session| Box::pin(scans::scans(session)),
     },
     Load {
@@ -81,6 +90,7 @@ pub static LOADS: [Load; 15] = [
         word: "verify",
         what: "ask whether somebody may come to a program (forward-auth)",
         has_own_folder: false,
+        by_requests: false,
         prepare: |session| Box::pin(verify::verify(session)),
     },
     Load {
@@ -88,6 +98,7 @@ pub static LOADS: [Load; 15] = [
         word: "patch",
         what: "deactivate and reactivate a user by PATCH",
         has_own_folder: false,
+        by_requests: true,
         prepare: |session| Box::pin(writes::activate(session)),
     },
     Load {
@@ -95,6 +106,7 @@ pub static LOADS: [Load; 15] = [
         word: "put",
         what: "replace a user by PUT",
         has_own_folder: false,
+        by_requests: true,
         prepare: |session| Box::pin(writes::put(session)),
     },
     Load {
@@ -102,6 +114,7 @@ pub static LOADS: [Load; 15] = [
         word: "group",
         what: "add members to a group and remove them, by one and by 100; read it, with and without its members",
         has_own_folder: false,
+        by_requests: true,
         prepare: |session| Box::pin(groups::groups(session)),
     },
     Load {
@@ -109,13 +122,23 @@ pub static LOADS: [Load; 15] = [
         word: "fairness",
         what: "read and change one tenant's users, alone and while another tenant sends all it can",
         has_own_folder: false,
+        by_requests: false,
         prepare: |session| Box::pin(fairness::fairness(session)),
+    },
+    Load {
+        name: "R30",
+        word: "hanging",
+        what: "ask whether somebody may come to a program, alone and while identity providers hang and people try to sign in",
+        has_own_folder: false,
+        by_requests: false,
+        prepare: |session| Box::pin(hanging::hanging(session)),
     },
     Load {
         name: "P14",
         word: "sync",
         what: "look for every user of an empty daemon and create them: the last tenth against the first",
         has_own_folder: true,
+        by_requests: false,
         prepare: |session| Box::pin(sync::first_sync(session)),
     },
     Load {
@@ -123,6 +146,7 @@ pub static LOADS: [Load; 15] = [
         word: "disk",
         what: "what users take on the disk, created and changed, and how long a daemon takes to open them after a stop and a kill",
         has_own_folder: true,
+        by_requests: false,
         prepare: |session| Box::pin(storage::storage(session)),
     },
     Load {
@@ -130,13 +154,23 @@ pub static LOADS: [Load; 15] = [
         word: "mixed",
         what: "look for users and change or create them, and change a group, as Entra does: at a fixed pace (--rate, --steady)",
         has_own_folder: false,
+        by_requests: true,
         prepare: |session| Box::pin(mixed::mixed(session)),
+    },
+    Load {
+        name: "P17",
+        word: "plugin",
+        what: "create a user without and with a plugin, alone and fifty in a Bulk request (needs plugins/dist)",
+        has_own_folder: false,
+        by_requests: false,
+        prepare: |session| Box::pin(plugged::plugged(session)),
     },
     Load {
         name: "L1",
         word: "create",
         what: "create a user",
         has_own_folder: false,
+        by_requests: true,
         prepare: |session| Box::pin(writes::create(session)),
     },
     Load {
@@ -144,6 +178,7 @@ pub static LOADS: [Load; 15] = [
         word: "postgres",
         what: "create a user, beside PostgreSQL inserting a document (needs its server and pgbench)",
         has_own_folder: false,
+        by_requests: true,
         prepare: |session| Box::pin(writes::durable(session)),
     },
 ];
