@@ -181,8 +181,9 @@ mod tests {
     fn a_script_has_no_colons_but_those_of_its_variables_and_a_record_is_as_long_as_a_create_s() {
         let statement = insert("pg1", "cast(:number as text)", true);
         assert_eq!(statement.matches(':').count(), 1);
-        let (theirs, ours) =
-            (people::body("p5ru001", NUMBER).len(), people::body("p5t0c64", FIRST_NUMBER + 7).len());
-        assert_eq!(theirs, ours);
+        let theirs = people::body("p5ru001", NUMBER).len();
+        // Names and titles are not equally long, so that ours are compared on the whole.
+        let ours = (0..1_000).map(|n| people::body("p5t0c64", FIRST_NUMBER + n).len()).sum::<usize>() / 1_000;
+        assert!(theirs.abs_diff(ours) * 50 < ours, "within two per cent: {theirs}, {ours}");
     }
 }

@@ -88,6 +88,9 @@ pub(super) const HUNG_PROVIDERS: usize = 8;
 /// How long the daemon waits for one of them: longer than a turn, so that whoever tries to sign in waits all the while.
 pub(super) const HUNG_FOR: Duration = Duration::from_mins(1);
 
+/// How long a daemon with them waits for requests when it ends.
+const DRAIN: Duration = Duration::from_millis(200);
+
 /// Writes the settings of a daemon in which people are kept in a database of a server.
 pub(super) fn on_database(server: &Postgres, database: &str) -> String {
     format!(
@@ -139,7 +142,9 @@ levels = [
 
 /// Writes the settings of a daemon whose people sign in by providers that hang.
 pub(super) fn with_silence(silent: &Silent) -> String {
-    let mut settings = signin::SETTINGS.to_owned();
+    // Who waits for such a provider is not waited for at the end.
+    let hurried = format!("[server]\ndrain_timeout_ms = {}", DRAIN.as_millis());
+    let mut settings = signin::SETTINGS.replacen("[server]", &hurried, 1);
     // Writing to a string cannot fail.
     let _ = write!(
         settings,

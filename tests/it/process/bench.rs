@@ -71,8 +71,12 @@ fn every_load_of_the_benchmark_is_answered_as_it_expects_and_leaves_figures() {
         "P9", "R25", "R30",
     ];
     assert_eq!(judged, BTreeSet::from(expected));
-    let daemons: Vec<_> = figures["daemons"].as_array().unwrap().iter().map(|one| &one["users"]).collect();
-    assert_eq!(daemons, [1000, 1100]);
+    let daemons = figures["daemons"].as_array().unwrap().iter();
+    let daemons: Vec<_> = daemons.map(|one| (&one["users"], one["beside"].as_str().unwrap())).collect();
+    let thousand = Value::from(1000);
+    let more = Value::from(1100);
+    let expected = [(&thousand, ""), (&thousand, "providers that hang"), (&more, ""), (&more, "a plugin")];
+    assert_eq!(daemons, expected);
 
     let told = String::from_utf8(ran.stderr).unwrap();
     for part in ["filling: 1100 users", "filling: a group of 1050 members", "L7 PUT, POST echo"] {
