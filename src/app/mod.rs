@@ -11,6 +11,7 @@ mod duty;
 mod letters;
 mod mapping;
 mod measure;
+mod memory;
 #[cfg(feature = "plugins")]
 pub mod plugins;
 #[cfg(not(feature = "plugins"))]

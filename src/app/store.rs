@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::memory::cache_bytes;
 use super::{Rim, policies};
 use crate::config::{Config, Engine};
 use crate::roster::Roster;
@@ -73,7 +74,7 @@ fn open_store(config: &Config, rim: &Rim) -> Result<Arc<dyn Store>, StoreOpenErr
                 "store.engine is sled: when the power went in tests it lost writes that had been acknowledged, or did not open again; \
                  redb never did (docs/decisions/0001); keep backups, and take everything to redb by rosterd store export and import"
             );
-            let options = SledOptions { cache_bytes: config.store.cache_bytes(), writer: writer(config) };
+            let options = SledOptions { cache_bytes: cache_bytes(config), writer: writer(config) };
             Ok(Arc::new(sled::open(&config.data.dir, &options)?))
         }
         #[cfg(feature = "postgres")]
@@ -94,7 +95,7 @@ pub fn open_to_fill(config: &Config, source: &str) -> Result<Fill, StoreOpenErro
         Engine::Redb => Ok(redb::fill(dir, source, &engine_options(config))?),
         #[cfg(feature = "sled")]
         Engine::Sled => {
-            let options = SledOptions { cache_bytes: config.store.cache_bytes(), ..SledOptions::default() };
+            let options = SledOptions { cache_bytes: cache_bytes(config), ..SledOptions::default() };
             Ok(sled::fill(dir, source, &options)?)
         }
         Engine::Postgres => Err(StoreOpenError::Unfit(
@@ -134,7 +135,7 @@ pub fn compact(config: &Config) -> Result<Compacted, StoreOpenError> {
 }
 
 fn engine_options(config: &Config) -> RedbOptions {
-    let (cache_bytes, journal_bytes) = (config.store.cache_bytes(), config.store.journal_bytes());
+    let (cache_bytes, journal_bytes) = (cache_bytes(config), config.store.journal_bytes());
     RedbOptions { cache_bytes, journal_bytes, ..RedbOptions::default() }
 }
 

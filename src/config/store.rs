@@ -10,7 +10,7 @@ use super::findings::Findings;
 pub struct Store {
     /// Which engine.
     pub engine: Engine,
-    /// Memory of the page cache.
+    /// Memory of the page cache; 0 for what fits the machine.
     pub cache_mib: usize,
     /// Size of the journal from which on it goes into the tree.
     pub journal_mib: usize,
@@ -44,7 +44,7 @@ impl Engine {
 }
 
 impl Store {
-    /// Returns the size of the page cache in bytes.
+    /// Returns the size of the page cache in bytes; 0 where the machine decides.
     pub fn cache_bytes(&self) -> usize {
         self.cache_mib.saturating_mul(1 << 20)
     }
@@ -55,7 +55,7 @@ impl Store {
     }
 
     pub(super) fn check(&self, found: &mut Findings) {
-        found.range("store.cache_mib", self.cache_mib, 8..=1_048_576);
+        found.range("store.cache_mib", self.cache_mib, 0..=1_048_576);
         found.range("store.journal_mib", self.journal_mib, 1..=1_024);
         found.range("store.queue_max", self.queue_max, 1..=100_000);
     }

@@ -1,18 +1,21 @@
 //! Between the async edge and the synchronous roster: what every handler is given, and how it hands work over.
 
+use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::aside::Aside;
 use super::body::Bodies;
 use super::oauth::{OAuth, TOKEN_PATH};
 use super::problem::Problem;
 use super::signin::{Desk, Gateway};
 use super::turns::Turns;
 use crate::roster::{Caller, Roster, RosterError};
+use crate::store::wait;
 
 /// Pieces of work that may wait for the disk, or read much, at once; more are told to come back. More than one tenant may have in flight
 /// (`server.requests_in_flight_per_tenant_max`), so that none takes every place, and fewer than tokio has threads for (512).
@@ -25,6 +28,15 @@ pub struct BodySizes {
     pub usual: u64,
     /// Of groups and Bulk.
     pub large: u64,
+}
+
+/// How much a request brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// So little that its rules take no longer than many a read.
+    Small,
+    /// More, or nobody knows.
+    Large,
 }
 
 /// What every handler is given. Cheap to clone.
@@ -42,6 +54,7 @@ struct Inner {
     gateway: Gateway,
     places: Arc<Semaphore>,
     turns: Turns,
+    aside: Aside,
 }
 
 impl Edge {
@@ -57,9 +70,9 @@ impl Edge {
     ) -> Self {
         let places = Arc::new(Semaphore::new(WRITES_AT_ONCE_MAX));
         let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let turns = Turns::of(workers);
+        let (turns, aside) = (Turns::of(workers), Aside::of(workers));
         let sizes = ArcSwap::from_pointee(sizes);
-        Self(Arc::new(Inner { roster, base_url, sizes, bodies, oauth, desk, gateway, places, turns }))
+        Self(Arc::new(Inner { roster, base_url, sizes, bodies, oauth, desk, gateway, places, turns, aside }))
     }
 
     /// Returns the roster, for what needs no work.
@@ -128,14 +141,26 @@ impl Edge {
         T: Send + 'static,
         F: FnOnce(&Roster, &Caller) -> Result<T, RosterError> + Send + 'static,
     {
-        self.wait(move |roster| {
-            let done = work(roster, &caller);
-            if let Some(needs) = done.as_ref().err().and_then(RosterError::lacks) {
-                roster.refused(&caller, needs)?;
-            }
-            done
-        })
-        .await
+        self.wait(move |roster| told(roster, &caller, work)).await
+    }
+
+    /// The same for reading that may take long, behind what others ask meanwhile (P12).
+    pub async fn read_aside<T, F>(&self, caller: Caller, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Roster, &Caller) -> Result<T, RosterError> + Send + 'static,
+    {
+        // There reading waits for the network, and needs the runtime's threads for that.
+        if self.0.roster.store().is_shared() {
+            return self.run(caller, work).await;
+        }
+        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else { return Err(Problem::busy(1)) };
+        let roster = Arc::clone(&self.0.roster);
+        let read = move || {
+            let _held = place;
+            told(&roster, &caller, work)
+        };
+        Ok(self.0.aside.run(read).await.ok_or_else(|| Problem::busy(1))??)
     }
 
     /// The same for what takes a moment before it waits for the disk, when it is the tenant's turn (R25).
@@ -150,6 +175,38 @@ impl Edge {
             None => caller,
         };
         self.run(caller, work).await
+    }
+
+    /// Does a write when it is the tenant's turn (R25): its rules run where it stands, and only the store is awaited, so that no thread is woken for it.
+    /// What may take long before that goes to a thread that may wait: what is large, what plugins are asked about, and what reads from a database.
+    /// A write goes on when its client has gone.
+    pub async fn write_in_turn<T, F, W>(&self, caller: Caller, size: Size, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: FnOnce(Arc<Roster>, Arc<Caller>) -> W + Send + 'static,
+        W: Future<Output = Result<T, RosterError>> + Send + 'static,
+    {
+        let turn = self.0.turns.take(caller.tenant()).await;
+        let caller = Arc::new(match turn.resting() {
+            Some(turn) => caller.resting(turn),
+            None => caller,
+        });
+        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else { return Err(Problem::busy(1)) };
+        let roster = Arc::clone(&self.0.roster);
+        let takes_long = size == Size::Large || caller.asks_plugins() || roster.store().is_shared();
+        let writing = async move {
+            let _held = place;
+            let done = work(Arc::clone(&roster), Arc::clone(&caller)).await;
+            if let Some(needs) = done.as_ref().err().and_then(RosterError::lacks) {
+                roster.refused_soon(&caller, needs).await?;
+            }
+            done
+        };
+        if takes_long {
+            Self::joined(spawn_blocking(move || wait(writing))).await
+        } else {
+            Self::joined(tokio::spawn(writing)).await
+        }
     }
 
     /// The same for work that no caller of a tenant asked for. Refuses when all threads that may wait are taken.
@@ -181,11 +238,15 @@ impl Edge {
         T: Send + 'static,
         F: FnOnce() -> Result<T, RosterError> + Send + 'static,
     {
-        let done = spawn_blocking(move || {
+        Self::joined(spawn_blocking(move || {
             let _held = place;
             work()
-        });
-        match done.await {
+        }))
+        .await
+    }
+
+    async fn joined<T>(work: JoinHandle<Result<T, RosterError>>) -> Result<T, Problem> {
+        match work.await {
             Ok(done) => Ok(done?),
             Err(failed) => match failed.try_into_panic() {
                 // The net around the handler catches it, and counts it once.
@@ -213,6 +274,19 @@ impl Edge {
             );
         }
     }
+}
+
+/// Does work for a caller, and writes it to the history where they lack the right.
+fn told<T>(
+    roster: &Roster,
+    caller: &Caller,
+    work: impl FnOnce(&Roster, &Caller) -> Result<T, RosterError>,
+) -> Result<T, RosterError> {
+    let done = work(roster, caller);
+    if let Some(needs) = done.as_ref().err().and_then(RosterError::lacks) {
+        roster.refused(caller, needs)?;
+    }
+    done
 }
 
 /// Returns where clients fetch access tokens, given the public URL of `/scim/v2`.

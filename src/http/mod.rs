@@ -17,6 +17,7 @@
 mod access;
 pub mod admin;
 pub mod arrival;
+mod aside;
 pub mod auth;
 pub mod body;
 pub mod drain;

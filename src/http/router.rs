@@ -12,6 +12,7 @@ use super::admin;
 use super::admin::archive::ARCHIVE_PATH;
 use super::admin::desk::{Desks, PLUGINS_PATH};
 use super::admin::endpoint::Frame;
+use super::admin::openapi::Written;
 use super::drain::Drain;
 use super::edge::Edge;
 use super::health::{self, AskReadiness};
@@ -120,7 +121,7 @@ fn probes(metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) -> Router {
 
 /// Serves the endpoints of the API that a door has.
 fn api(edge: Edge, doctor: Arc<Doctor>, feed: Arc<Feed>, drain: Drain, door: Door) -> Router {
-    let frame = Frame { edge, doctor, feed, drain, document: admin::openapi::bytes(door) };
+    let frame = Frame { edge, doctor, feed, drain, document: Arc::new(Written::of(door)) };
     let endpoints = admin::list::endpoints(door).into_iter();
     endpoints
         .fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.service))

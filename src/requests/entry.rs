@@ -135,6 +135,10 @@ impl Entry {
 
 /// The beginning of a text, in whole characters.
 pub(super) fn start_of(text: &str, characters: usize) -> &str {
+    // A text has no more characters than bytes.
+    if text.len() <= characters {
+        return text;
+    }
     text.char_indices().nth(characters).and_then(|(at, _)| text.get(..at)).unwrap_or(text)
 }
 

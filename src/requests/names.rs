@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::scim::Kinds;
 use crate::scim::schema::Attribute;
-use crate::scim::secret::{has_word, plain};
+use crate::scim::secret::{has_word, mentions_word, plain};
 
 /// How the names and beginnings of secrets are told. Clones share what they learn.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,7 @@ impl SecretNames {
 
     /// Tells whether a name, a path or a filter speaks of a secret, however it is spelled.
     pub fn mentioned_in(&self, text: &str) -> bool {
-        if has_word(&plain(text)) {
+        if mentions_word(text) {
             return true;
         }
         // A name of the schema's is short and may stand within harmless words, so it must stand alone.

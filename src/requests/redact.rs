@@ -48,6 +48,10 @@ pub fn value(attribute: &str, value: &serde_json::Value, names: &SecretNames) ->
 
 /// Returns the text without its secrets; `None` where that cannot be told.
 fn clean<'a>(text: &'a str, cut: bool, rest: &[u8], names: &SecretNames) -> Option<Cow<'a, str>> {
+    // Most bodies: no word of a secret anywhere, and no escape that could hide one. Whatever the structure, all of it is kept.
+    if !cut && !text.contains('\\') && names.surely_none_in(text) {
+        return Some(Cow::Borrowed(text));
+    }
     let Some(node) = spans::read(text, cut) else {
         return names.surely_none_in(text).then_some(Cow::Borrowed(text));
     };
@@ -238,11 +242,16 @@ fn outside_quotes(text: &str) -> Cow<'_, str> {
 pub fn target(path: &str, query: Option<&str>, names: &SecretNames) -> Box<str> {
     let mut kept =
         String::with_capacity(path.len().saturating_add(query.map_or(0, str::len)).saturating_add(1));
-    for (place, segment) in path.split('/').enumerate() {
-        if place > 0 {
-            kept.push('/');
+    // What no path as a whole looks like, none of its segments does.
+    if names.is_credential(path) {
+        for (place, segment) in path.split('/').enumerate() {
+            if place > 0 {
+                kept.push('/');
+            }
+            kept.push_str(if names.is_credential(segment) { MASK } else { segment });
         }
-        kept.push_str(if names.is_credential(segment) { MASK } else { segment });
+    } else {
+        kept.push_str(path);
     }
     if let Some(query) = query {
         kept.push('?');
@@ -260,7 +269,10 @@ pub fn target(path: &str, query: Option<&str>, names: &SecretNames) -> Box<str> 
             }
         }
     }
-    start_of(&kept, TARGET_BYTES_MAX).into()
+    if kept.len() > TARGET_BYTES_MAX {
+        kept.truncate(kept.floor_char_boundary(TARGET_BYTES_MAX));
+    }
+    kept.into()
 }
 
 /// Tells whether a parameter is a secret, or its value speaks of one, however often it is encoded.

@@ -15,7 +15,7 @@ use crate::scim::note::Notes;
 use crate::scim::patch::Operation;
 use crate::scim::path::Path;
 use crate::store::{
-    Action, Actor, Change, Entry, Facts, Given, Outcome, Record, Seq, Snapshot, Unit, Values, Write,
+    Action, Actor, Change, Entry, Facts, Given, Outcome, Record, Seq, Snapshot, Unit, Values, Write, wait,
 };
 
 /// How often a rule is asked again before the caller is told to come back later. Every lost race means that another
@@ -79,16 +79,16 @@ pub(super) struct Job<'a> {
 }
 
 /// A rule about a resource; what it finds is the leniencies that the request needed, also where there is nothing to write.
-pub(super) type Rule<'a> = Box<dyn FnMut(&dyn Snapshot) -> Ruling<Notes> + 'a>;
+pub(super) type Rule<'a> = Box<dyn FnMut(&dyn Snapshot) -> Ruling<Notes> + Send + 'a>;
 
 impl Roster {
     /// Carries out a rule about a resource, and counts the leniencies that it needed. Returns what was written; `None` when nothing was.
-    pub(super) fn carry_out_job(
+    pub(super) async fn carry_out_job(
         &self,
         caller: &Caller,
         job: Job<'_>,
     ) -> Result<Option<Written>, RosterError> {
-        let (notes, written) = self.carry_out_told(caller, job.action, job.rule)?;
+        let (notes, written) = self.carry_out_told(caller, job.action, job.rule).await?;
         self.leniencies.count(caller, &notes);
         Ok(written)
     }
@@ -135,7 +135,7 @@ impl Roster {
                     self.leniencies.count(caller, &notes);
                     Ok(())
                 }
-                Some((Ok(Outcome::Lost(_)), _)) => self.carry_out_job(caller, job).map(drop),
+                Some((Ok(Outcome::Lost(_)), _)) => wait(self.carry_out_job(caller, job)).map(drop),
                 Some((Err(error), _)) => Err(error.into()),
                 None => Err(RosterError::Broken("the store did not say what became of a unit".to_owned())),
             },
@@ -159,26 +159,28 @@ impl Roster {
         Unit { given, writes: plan.writes, log }
     }
 
-    /// Asks a rule, and makes what it says durable. Nothing is written when the rule has no plan.
+    /// Asks a rule, and waits until what it says is durable. Nothing is written when the rule has no plan.
     pub(super) fn carry_out<T>(
         &self,
         caller: &Caller,
         action: Action,
         rule: impl FnMut(&dyn Snapshot) -> Ruling<T>,
     ) -> Result<T, RosterError> {
-        self.carry_out_told(caller, action, rule).map(|(found, _)| found)
+        wait(self.carry_out_told(caller, action, rule)).map(|(found, _)| found)
     }
 
-    fn carry_out_told<T>(
+    /// The same. Rules run where this is polled; only the disk is awaited.
+    async fn carry_out_told<T>(
         &self,
         caller: &Caller,
         action: Action,
         mut rule: impl FnMut(&dyn Snapshot) -> Ruling<T>,
     ) -> Result<(T, Option<Written>), RosterError> {
         for _ in 0..ATTEMPTS_MAX {
-            let snapshot = self.store.snapshot()?;
-            let (plan, found) = rule(snapshot.as_ref())?;
-            drop(snapshot);
+            let (plan, found) = {
+                let snapshot = self.store.snapshot()?;
+                rule(snapshot.as_ref())?
+            };
             let Some(plan) = plan else { return Ok((found, None)) };
             let record = plan.writes.iter().find_map(|write| match write {
                 Write::Put(record) if plan.subject == Some(record.at) => Some(record.clone()),
@@ -188,7 +190,7 @@ impl Roster {
             let answered = caller.served.is_some().then(|| plan.asked.clone());
             let unit = self.unit(caller, action, plan);
             caller.rest();
-            match self.store.commit(caller.tenant, unit)? {
+            match self.store.queue(caller.tenant, unit).await? {
                 Outcome::Committed { seq } => {
                     caller.led_to(seq);
                     answered.iter().for_each(|answered| self.count_asked(answered));
@@ -206,6 +208,11 @@ impl Roster {
 
     /// Writes to the history that a request was refused for lack of a right (X58). Of a client that does not stop asking, not each.
     pub fn refused(&self, caller: &Caller, needs: &'static str) -> Result<(), RosterError> {
+        wait(self.refused_soon(caller, needs))
+    }
+
+    /// The same for a task.
+    pub async fn refused_soon(&self, caller: &Caller, needs: &'static str) -> Result<(), RosterError> {
         let left_out = match caller.who {
             Actor::Token(token) | Actor::Bound { token, .. } => {
                 self.refusals.count(*token.as_bytes(), caller.now, REFUSALS_PER_MINUTE_MAX)
@@ -227,7 +234,7 @@ impl Roster {
         };
         let result = format!("forbidden: needs {needs}");
         let log = self.entry(caller, Action::Refuse, &result, None, Vec::new(), notes);
-        self.store.commit(caller.tenant, Unit { given: vec![], writes: vec![], log: Some(log) })?;
+        self.store.queue(caller.tenant, Unit { given: vec![], writes: vec![], log: Some(log) }).await?;
         Ok(())
     }
 

@@ -23,7 +23,7 @@ use crate::scim::patch::MemberChange;
 use crate::scim::schema::Kind;
 use crate::scim::{Document, Refusal, Why};
 use crate::store::codec;
-use crate::store::{Action, Change, Given, IndexEntry, Record, Segment, Snapshot, Stored, UniqueKey};
+use crate::store::{Action, Change, Given, IndexEntry, Record, Segment, Snapshot, Stored, UniqueKey, wait};
 
 impl Roster {
     /// Makes a resource of a kind from the body of a POST, and returns it as it was written.
@@ -37,8 +37,22 @@ impl Roster {
         body: Value,
         edges: Edges,
     ) -> Result<View, RosterError> {
+        wait(self.create_soon(caller, kind, body, edges))
+    }
+
+    /// The same for a task: what it computes it computes at once, and it waits for nothing but the store.
+    ///
+    /// # Errors
+    /// As [`Roster::create`].
+    pub async fn create_soon(
+        &self,
+        caller: &Caller,
+        kind: &Kind,
+        body: Value,
+        edges: Edges,
+    ) -> Result<View, RosterError> {
         let (at, job) = self.creation(caller, kind, body)?;
-        let written = self.carry_out_job(caller, job)?;
+        let written = self.carry_out_job(caller, job).await?;
         self.after_ones_own(caller, at, edges, written)
     }
 

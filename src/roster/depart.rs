@@ -26,7 +26,7 @@ use crate::psa::urn;
 use crate::scim::Document;
 use crate::scim::note::Notes;
 use crate::scim::schema::Kind;
-use crate::store::{Action, Change, Record, Segment, Snapshot, Stored, Write};
+use crate::store::{Action, Change, Record, Segment, Snapshot, Stored, Write, wait};
 
 /// What becomes of somebody who was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Roster {
         caller.needs(Scope::UsersWrite)?;
         let kind = people(caller)?;
         let job = departure(caller, kind, Address::user(id), given, Used::Refused);
-        self.carry_out_job(caller, job).map(drop)
+        wait(self.carry_out_job(caller, job)).map(drop)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::idp::normalise;
 use crate::ids::Address;
 use crate::scim::patch;
 use crate::scim::schema::Kind;
-use crate::store::{Action, Given, Snapshot};
+use crate::store::{Action, Given, Snapshot, wait};
 
 impl Roster {
     /// Applies the operations of a PATCH in order, all or none. Operations that change nothing write nothing.
@@ -34,7 +34,24 @@ impl Roster {
         body: Value,
         edges: Edges,
     ) -> Result<View, RosterError> {
-        let written = self.carry_out_job(caller, Self::patching(caller, kind, at, given, body)?)?;
+        wait(self.patch_soon(caller, kind, at, given, body, edges))
+    }
+
+    /// The same for a task, as [`Roster::create_soon`].
+    ///
+    /// # Errors
+    /// As [`Roster::patch`].
+    pub async fn patch_soon(
+        &self,
+        caller: &Caller,
+        kind: &Kind,
+        at: Address,
+        given: &Precondition,
+        body: Value,
+        edges: Edges,
+    ) -> Result<View, RosterError> {
+        let job = Self::patching(caller, kind, at, given, body)?;
+        let written = self.carry_out_job(caller, job).await?;
         self.after_ones_own(caller, at, edges, written)
     }
 

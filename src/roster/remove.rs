@@ -14,7 +14,7 @@ use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::Document;
 use crate::scim::note::Notes;
 use crate::scim::schema::Kind;
-use crate::store::{Action, Change, Snapshot, Write};
+use crate::store::{Action, Change, Snapshot, Write, wait};
 
 impl Roster {
     /// Removes a resource with its memberships; its names are free again. What it was stays in the history, with who belonged to it
@@ -26,7 +26,7 @@ impl Roster {
         at: Address,
         given: &Precondition,
     ) -> Result<(), RosterError> {
-        self.carry_out_job(caller, Self::removal(caller, kind, at, given)?).map(drop)
+        wait(self.carry_out_job(caller, Self::removal(caller, kind, at, given)?)).map(drop)
     }
 
     /// Makes the rule that removes a resource.

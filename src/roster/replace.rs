@@ -20,7 +20,7 @@ use crate::ids::{Address, KindId};
 use crate::scim::Document;
 use crate::scim::patch::MemberChange;
 use crate::scim::schema::Kind;
-use crate::store::{Action, Given, Seq, Snapshot, Stored};
+use crate::store::{Action, Given, Seq, Snapshot, Stored, wait};
 
 impl Roster {
     /// Replaces a resource by the body of a PUT, and returns it as it stands then. Never creates one.
@@ -36,7 +36,24 @@ impl Roster {
         body: Value,
         edges: Edges,
     ) -> Result<View, RosterError> {
-        let written = self.carry_out_job(caller, Self::replacement(caller, kind, at, given, body)?)?;
+        wait(self.replace_soon(caller, kind, at, given, body, edges))
+    }
+
+    /// The same for a task, as [`Roster::create_soon`].
+    ///
+    /// # Errors
+    /// As [`Roster::replace`].
+    pub async fn replace_soon(
+        &self,
+        caller: &Caller,
+        kind: &Kind,
+        at: Address,
+        given: &Precondition,
+        body: Value,
+        edges: Edges,
+    ) -> Result<View, RosterError> {
+        let job = Self::replacement(caller, kind, at, given, body)?;
+        let written = self.carry_out_job(caller, job).await?;
         self.after_ones_own(caller, at, edges, written)
     }
 

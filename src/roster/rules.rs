@@ -105,9 +105,9 @@ pub(super) fn put_as(
     let mut settled = settle(snapshot, caller, &mut draft, act)?;
     let Draft { kind, at, wanted, before, anew, .. } = draft;
     plan.asked = std::mem::take(&mut settled.asked);
-    let same = before.is_some_and(|before| *before.kept == wanted)
-        && settled.changes.is_empty()
-        && settled.writes.is_empty();
+    let nothing = Document::default();
+    let mut told = changes(kind, before.map_or(&nothing, |before| before.kept), &wanted);
+    let same = before.is_some() && told.is_empty() && settled.changes.is_empty() && settled.writes.is_empty();
     if same && !anew {
         return Ok(false);
     }
@@ -123,8 +123,6 @@ pub(super) fn put_as(
             _ => {}
         }
     }
-    let nothing = Document::default();
-    let mut told = changes(kind, before.map_or(&nothing, |before| before.kept), &wanted);
     told.extend(settled.changes);
     plan.changes.splice(0..0, told);
     plan.writes.insert(0, Write::Put(Box::new(record)));

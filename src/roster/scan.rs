@@ -1,6 +1,6 @@
 //! Reading records one by one, where the indexes do not say enough: bounded in number and in time (X32).
 //!
-//! One record is parsed at a time; what is kept of it is its id, or its sort key.
+//! One record is read at a time, and of its text only what is asked about is parsed; what is kept of it is its id, or its sort key.
 
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ use crate::clock::Clock;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::attr::AttrPath;
 use crate::scim::filter::{Computed, Filter};
-use crate::scim::{Document, Kind, Refusal, SortKey, Why};
+use crate::scim::sparse::Sparse;
+use crate::scim::{Kind, Refusal, SortKey, Why};
 use crate::store::{PAGE_ROWS_MAX, Snapshot};
 
 /// Most records that one query may read to find out which match, or in which order they come.
@@ -128,7 +129,7 @@ impl<'a> Scan<'a> {
         Ok(self.snapshot.foresee(self.caller.tenant, &next)?)
     }
 
-    /// Reads a record and parses it, if there is room left for one more.
+    /// Reads a record, if there is room left for one more.
     fn read(&mut self, part: &Part, id: ResourceId, needs: Edges) -> Result<Option<Looked>, RosterError> {
         if self.rows >= SCAN_ROWS_MAX {
             return Err(too_many());
@@ -148,7 +149,7 @@ impl<'a> Scan<'a> {
             );
             return Err(Refusal::new(Why::TooMany, detail).into());
         }
-        Looked::at(self.snapshot.as_ref(), self.caller, &part.kind, view).map(Some)
+        Looked::at(self.snapshot.as_ref(), self.caller, view).map(Some)
     }
 
     /// Counts the comparisons that a filter comes to for one record, if there is room left for them.
@@ -216,28 +217,24 @@ fn too_many() -> RosterError {
 struct Looked {
     view: View,
     members: Vec<Address>,
-    document: Document,
 }
 
 impl Looked {
-    fn at(snapshot: &dyn Snapshot, caller: &Caller, kind: &Kind, view: View) -> Result<Self, RosterError> {
-        let id = view.stored.at().id;
+    fn at(snapshot: &dyn Snapshot, caller: &Caller, view: View) -> Result<Self, RosterError> {
         let members = match view.members {
-            Some(_) => known_members(snapshot, caller, id)?,
+            Some(_) => known_members(snapshot, caller, view.stored.at().id)?,
             None => Vec::new(),
         };
-        let document = Document::from_segments(view.segments(kind))
-            .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
-        Ok(Self { view, members, document })
+        Ok(Self { view, members })
     }
 
     /// Shows it as it would be answered to somebody who asks for its attributes.
     fn with_computed<T>(&self, kind: &Kind, look: impl FnOnce(&Computed<'_>) -> T) -> T {
-        let Self { view, members, document } = self;
+        let Self { view, members } = self;
         let word = |kind| if kind == KindId::GROUP { "Group" } else { "User" };
         let groups = view.groups.iter().flatten();
         look(&Computed {
-            document,
+            document: &Sparse::new(view.segments(kind)),
             id: &view.stored.at().id.to_string(),
             resource_type: &kind.name,
             created: view.stored.created(),
@@ -288,7 +285,7 @@ pub(super) fn sort_key_as_shown(
     path: &AttrPath,
 ) -> SortKey {
     let view = view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL).unwrap().unwrap();
-    let looked = Looked::at(snapshot.as_ref(), caller, kind, view).unwrap();
+    let looked = Looked::at(snapshot.as_ref(), caller, view).unwrap();
     looked.with_computed(kind, |subject| SortKey::of(path, subject, kind))
 }
 
@@ -304,6 +301,6 @@ pub(super) fn matches_as_shown(
     let Ok(Some(view)) = view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL) else {
         return false;
     };
-    let looked = Looked::at(snapshot.as_ref(), caller, kind, view);
+    let looked = Looked::at(snapshot.as_ref(), caller, view);
     looked.is_ok_and(|looked| looked.with_computed(kind, |subject| filter.matches(subject, kind)))
 }

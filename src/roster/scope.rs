@@ -267,6 +267,11 @@ impl Caller {
         }
     }
 
+    /// Tells whether operators' plugins are asked about what it writes.
+    pub const fn asks_plugins(&self) -> bool {
+        self.served.is_some()
+    }
+
     /// Writes down that the request led to a change.
     pub(super) fn led_to(&self, seq: Seq) {
         if let Some(led) = &self.led {

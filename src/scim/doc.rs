@@ -212,15 +212,24 @@ fn diff_maps(
     new: Option<&Map<String, Value>>,
     found: &mut Vec<Difference>,
 ) {
-    let old_keys = old.into_iter().flat_map(Map::keys);
-    let new_keys =
-        new.into_iter().flat_map(Map::keys).filter(|key| !old.is_some_and(|old| old.contains_key(*key)));
-    for key in old_keys.chain(new_keys).filter(|key| !urn::same(key, "password")) {
-        let before = old.and_then(|attributes| attributes.get(key));
-        let after = new.and_then(|attributes| attributes.get(key));
-        if before != after {
+    let mut compare = |key: &String, before: Option<&Value>, after: Option<&Value>| {
+        if before != after && !urn::same(key, "password") {
             let name = extension.map_or_else(|| key.clone(), |id| format!("{id}:{key}"));
             found.push(Difference { name, old: before.cloned(), new: after.cloned() });
+        }
+    };
+    match (old.filter(|old| !old.is_empty()), new.filter(|new| !new.is_empty())) {
+        (None, new) => new.into_iter().flatten().for_each(|(key, after)| compare(key, None, Some(after))),
+        (old, None) => old.into_iter().flatten().for_each(|(key, before)| compare(key, Some(before), None)),
+        // One wrote both, as a rule: the same names in the same order need no looking up.
+        (Some(old), Some(new)) if old.keys().eq(new.keys()) => {
+            let both = old.iter().zip(new.values());
+            both.for_each(|((key, before), after)| compare(key, Some(before), Some(after)));
+        }
+        (Some(old), Some(new)) => {
+            old.iter().for_each(|(key, before)| compare(key, Some(before), new.get(key)));
+            let added = new.iter().filter(|(key, _)| !old.contains_key(*key));
+            added.for_each(|(key, after)| compare(key, None, Some(after)));
         }
     }
 }

@@ -29,6 +29,7 @@ pub mod project;
 pub mod schema;
 pub mod secret;
 pub mod sort;
+pub mod sparse;
 pub mod urn;
 pub mod validate;
 pub mod wire;

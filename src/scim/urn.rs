@@ -13,5 +13,5 @@ pub const PSA: &str = "urn:ietf:params:scim:schemas:extension:psa:2.0:User";
 
 /// Tells whether two URNs or attribute names are the same but for the case of letters (RFC 7643 §2.1).
 pub fn same(left: &str, right: &str) -> bool {
-    left.eq_ignore_ascii_case(right)
+    left == right || left.eq_ignore_ascii_case(right)
 }

@@ -71,6 +71,7 @@ fn check_schema(
             return Err(invalid(format!("{} is required and must not be blank", attribute.name)));
         }
     }
+    let before = before.filter(|_| schema.attributes.iter().any(is_fixed));
     for (name, value) in attributes.iter_mut() {
         let attribute = schema.attribute(name).or_else(|| common?.attribute(name));
         let Some(attribute) = attribute else { continue };
@@ -188,6 +189,12 @@ fn is_name(attribute: &Attribute) -> bool {
 }
 
 /// Checks that what may be set once is what it was; of a complex value, part by part (S40).
+/// Tells whether an attribute, or a part of it, cannot be changed once it is set.
+fn is_fixed(attribute: &Attribute) -> bool {
+    let mut all = std::iter::once(attribute).chain(&attribute.sub_attributes);
+    all.any(|one| one.mutability == Mutability::Immutable)
+}
+
 fn check_immutable(old: &Value, new: Option<&Value>, attribute: &Attribute) -> Result<(), Refusal> {
     if attribute.mutability == Mutability::Immutable && new != Some(old) {
         return Err(Refusal::new(

@@ -301,8 +301,8 @@ pub struct LogRow {
 impl LogRow {
     /// Turns an entry into the row that follows `previous`.
     pub fn chain(previous: Link, seq: Seq, entry: &Entry) -> Result<Self, serde_json::Error> {
-        let facts = serde_json::to_vec(&entry.facts)?;
-        let values = serde_json::to_vec(&entry.values)?;
+        let facts = json_of(&entry.facts, 1 << 10)?;
+        let values = json_of(&entry.values, 4 << 10)?;
         let values_digest = Sha256::digest(&values).into();
         let link = Link::after(previous, seq, &values_digest, &facts);
         Ok(Self { seq, link, values_digest, facts, values })
@@ -324,6 +324,13 @@ impl LogRow {
             self.values.is_empty() || self.values_digest == <[u8; 32]>::from(Sha256::digest(&self.values));
         values_intact && self.link == Link::after(previous, self.seq, &self.values_digest, &self.facts)
     }
+}
+
+/// Writes JSON of about so many bytes.
+fn json_of(part: &impl Serialize, bytes: usize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut json = Vec::with_capacity(bytes);
+    serde_json::to_writer(&mut json, part)?;
+    Ok(json)
 }
 
 impl Link {

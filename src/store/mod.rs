@@ -41,6 +41,7 @@ pub mod log;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod queued;
 #[cfg(feature = "redb")]
 pub mod redb;
 pub mod seal;
@@ -54,12 +55,14 @@ pub mod unit;
 mod watched;
 pub mod writer;
 
+use std::future::ready;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 pub use codec::Stored;
 pub use log::{Action, Actor, Asked, Change, Entry, Facts, Link, LogRow, Proposed, Values};
+pub use queued::{Queued, wait};
 pub use unit::{Given, IndexEntry, IndexId, Outcome, Record, Segment, Seq, Space, UniqueKey, Unit, Write};
 pub use watched::{Watched, Watcher};
 
@@ -74,6 +77,12 @@ pub const PAGE_ROWS_MAX: usize = 10_000;
 pub trait Store: Send + Sync {
     /// Writes a unit, and returns when it is durable (or when one of its facts turned out not to hold).
     fn commit(&self, tenant: TenantId, unit: Unit) -> Result<Outcome, StoreError>;
+
+    /// The same for who has other things to do meanwhile: the unit is on its way when this returns, whether or not the outcome is awaited. A store that
+    /// has no thread of its own for writing writes here and now.
+    fn queue(&self, tenant: TenantId, unit: Unit) -> Queued {
+        Box::pin(ready(self.commit(tenant, unit)))
+    }
 
     /// Writes several units of a tenant, each by itself, in their order; returns when what became of all of them is known. An
     /// engine that gathers units into batches can make them durable together.

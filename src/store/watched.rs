@@ -6,7 +6,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::kv::KvRead;
-use super::{Finding, Health, Outcome, Seq, Snapshot, Store, StoreError, Unit};
+use super::{Finding, Health, Outcome, Queued, Seq, Snapshot, Store, StoreError, Unit};
 use crate::ids::TenantId;
 
 /// Is told whose history grew, and up to which number. Must be quick, and must not write.
@@ -15,23 +15,29 @@ pub type Watcher = Arc<dyn Fn(TenantId, Seq) + Send + Sync>;
 /// A store, and who watches it.
 pub struct Watched {
     store: Arc<dyn Store>,
-    watchers: RwLock<Vec<Watcher>>,
+    watchers: Watchers,
 }
+
+/// Who is told. Shared with what is on its way.
+#[derive(Clone, Default)]
+struct Watchers(Arc<RwLock<Vec<Watcher>>>);
 
 impl Watched {
     /// Wraps a store that nobody watches yet.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, watchers: RwLock::default() }
+        Self { store, watchers: Watchers::default() }
     }
 
     /// Has somebody told of every commit from now on.
     pub fn watch(&self, watcher: Watcher) {
-        self.watchers.write().unwrap_or_else(PoisonError::into_inner).push(watcher);
+        self.watchers.0.write().unwrap_or_else(PoisonError::into_inner).push(watcher);
     }
+}
 
+impl Watchers {
     fn tell(&self, tenant: TenantId, outcome: &Result<Outcome, StoreError>) {
         let Ok(Outcome::Committed { seq }) = outcome else { return };
-        for watcher in self.watchers.read().unwrap_or_else(PoisonError::into_inner).iter() {
+        for watcher in self.0.read().unwrap_or_else(PoisonError::into_inner).iter() {
             watcher(tenant, *seq);
         }
     }
@@ -42,14 +48,28 @@ impl Store for Watched {
         let is_history = unit.log.is_some();
         let outcome = self.store.commit(tenant, unit);
         if is_history {
-            self.tell(tenant, &outcome);
+            self.watchers.tell(tenant, &outcome);
         }
         outcome
     }
 
+    fn queue(&self, tenant: TenantId, unit: Unit) -> Queued {
+        let is_history = unit.log.is_some();
+        let queued = self.store.queue(tenant, unit);
+        if !is_history {
+            return queued;
+        }
+        let watchers = self.watchers.clone();
+        Box::pin(async move {
+            let outcome = queued.await;
+            watchers.tell(tenant, &outcome);
+            outcome
+        })
+    }
+
     fn commit_each(&self, tenant: TenantId, units: Vec<Unit>) -> Vec<Result<Outcome, StoreError>> {
         let outcomes = self.store.commit_each(tenant, units);
-        outcomes.iter().for_each(|outcome| self.tell(tenant, outcome));
+        outcomes.iter().for_each(|outcome| self.watchers.tell(tenant, outcome));
         outcomes
     }
 

@@ -15,11 +15,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use futures_channel::oneshot;
+
 use super::failpoints::{Point, pass};
 use super::kv::{Applied, Batch, Changes, KvEngine, KvRead, KvSnapshot, Table, apply, keys};
 use super::lines::{Lines, Waiting};
 use super::unit::{Outcome, Unit, Write};
-use super::{Health, State, StoreError};
+use super::{Health, Queued, State, StoreError, wait};
 use crate::ids::TenantId;
 
 /// What the writer writes to learn whether the disk has room again.
@@ -49,7 +51,8 @@ struct Job {
     tenant: TenantId,
     unit: Unit,
     bytes: usize,
-    answer: SyncSender<Result<Outcome, StoreError>>,
+    /// Taken when it is answered.
+    answer: Option<oneshot::Sender<Result<Outcome, StoreError>>>,
 }
 
 impl Waiting for Job {
@@ -63,10 +66,10 @@ impl Waiting for Job {
 }
 
 /// Where what became of a unit will be known.
-type Awaited = Receiver<Result<Outcome, StoreError>>;
+type Awaited = oneshot::Receiver<Result<Outcome, StoreError>>;
 
-fn wait(queued: Result<Awaited, StoreError>) -> Result<Outcome, StoreError> {
-    queued?.recv().unwrap_or_else(|_| Err(stopped()))
+async fn outcome(queued: Result<Awaited, StoreError>) -> Result<Outcome, StoreError> {
+    queued?.await.unwrap_or_else(|_| Err(stopped()))
 }
 
 fn stopped() -> StoreError {
@@ -124,7 +127,12 @@ impl Writer {
 
     /// Queues a unit, and waits until it is durable or refused.
     pub fn commit(&self, tenant: TenantId, unit: Unit) -> Result<Outcome, StoreError> {
-        wait(self.queue(tenant, unit))
+        wait(outcome(self.queue(tenant, unit)))
+    }
+
+    /// Queues a unit, and returns where it can be awaited what became of it.
+    pub fn outcome(&self, tenant: TenantId, unit: Unit) -> Queued {
+        Box::pin(outcome(self.queue(tenant, unit)))
     }
 
     /// Queues several units in their order, and waits until each is durable or refused. Nothing keeps other callers' units from
@@ -137,19 +145,19 @@ impl Writer {
             while self.shared.queued.load(Ordering::Relaxed) >= self.shared.queue_max.div_ceil(2)
                 && let Some(first) = waiting.pop_front()
             {
-                done.push(wait(first));
+                done.push(wait(outcome(first)));
             }
             waiting.push_back(self.queue(tenant, unit));
         }
-        done.extend(waiting.into_iter().map(wait));
+        done.extend(waiting.into_iter().map(|queued| wait(outcome(queued))));
         done
     }
 
     /// Queues a unit; what becomes of it can be awaited.
     fn queue(&self, tenant: TenantId, unit: Unit) -> Result<Awaited, StoreError> {
         self.shared.refuse_unless_writable()?;
-        let (answer, answered) = sync_channel(1);
-        let job = Job { tenant, bytes: weight(&unit), unit, answer };
+        let (answer, answered) = oneshot::channel();
+        let job = Job { tenant, bytes: weight(&unit), unit, answer: Some(answer) };
         let full = || StoreError::Retry(format!("{} units are waiting to be written", self.shared.queue_max));
         let ahead = self.shared.queued.fetch_add(1, Ordering::Relaxed);
         let sent = match self.queue.as_ref() {
@@ -257,7 +265,11 @@ impl Work {
                 self.pause = first_pause;
                 if self.lines.is_empty() {
                     match self.wait_for_job() {
-                        Ok(job) => self.lines.push(job, Instant::now()),
+                        Ok(job) => {
+                            self.lines.push(job, Instant::now());
+                            // Where processors are short, those who are about to queue a unit go first: it shares the flush.
+                            std::thread::yield_now();
+                        }
                         Err(RecvTimeoutError::Disconnected) => return,
                         Err(RecvTimeoutError::Timeout) => {
                             self.tidy();
@@ -303,28 +315,28 @@ impl Work {
         }
     }
 
-    fn refuse(&self, job: Job) {
+    fn refuse(&self, mut job: Job) {
         self.shared.queued.fetch_sub(1, Ordering::Relaxed);
         let refusal = self.shared.refuse_unless_writable().err();
         let refusal = refusal.unwrap_or_else(|| StoreError::Retry("the engine was being reopened".into()));
-        answer(&job, Err(refusal));
+        answer(&mut job, Err(refusal));
     }
 
     fn write_batch(&mut self) {
-        let jobs = self.gather();
+        let mut jobs = self.gather();
         // A panic anywhere on the way is an error like others: it costs this batch, not the thread.
         let written = catch_unwind(AssertUnwindSafe(|| self.write(&jobs)))
             .unwrap_or_else(|_| Err(StoreError::Fatal("the writer panicked".into())));
         match written {
             Ok(answers) => {
-                for (job, given) in jobs.iter().zip(answers) {
+                for (job, given) in jobs.iter_mut().zip(answers) {
                     answer(job, given);
                 }
             }
             Err(error) => {
                 self.stop_writing(&error);
                 // Also those that were refused: the state that they were judged by does not exist.
-                for job in &jobs {
+                for job in &mut jobs {
                     answer(job, Err(error.clone()));
                 }
                 self.recover();
@@ -465,9 +477,11 @@ fn apply_one(batch: &mut Batch<'_>, job: &Job) -> Result<Outcome, StoreError> {
     })
 }
 
-fn answer(job: &Job, answer: Result<Outcome, StoreError>) {
-    // Nobody waits any more when the caller's thread died.
-    let _ = job.answer.try_send(answer);
+fn answer(job: &mut Job, answer: Result<Outcome, StoreError>) {
+    if let Some(awaited) = job.answer.take() {
+        // Nobody waits any more when the caller has gone.
+        let _ = awaited.send(answer);
+    }
 }
 
 /// Estimates how many bytes a unit will write.

@@ -60,9 +60,7 @@ pub(super) async fn scans(session: &mut Session<'_>) -> Prepared {
 /// At a small daemon all users; at a large one as many as may be read, and what happens beyond. The sizes are those that daemons
 /// were filled with, and those of the lists that they give.
 fn all(sizes: &[(usize, usize)]) -> Vec<Scan> {
-    let number = |n: usize| {
-        format!("urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber eq \"{n}\"")
-    };
+    let number = |n: usize| format!("addresses.streetAddress eq \"Bahnhofstrasse {n}\"");
     let mut scans = Vec::new();
     for &(users, total) in sizes {
         // More users than may be read are counted beforehand, and none is read.

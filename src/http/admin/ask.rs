@@ -89,7 +89,7 @@ impl Ask {
 
     /// Returns the description of the API behind this door.
     pub fn document(&self) -> Bytes {
-        self.frame.document.clone()
+        self.frame.document.bytes()
     }
 
     /// Returns the part of the path that a template calls `name`.

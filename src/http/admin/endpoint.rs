@@ -25,6 +25,7 @@ use utoipa::openapi::{Ref, RefOr, Required};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::ask::{self, Ask};
+use super::openapi::Written;
 use super::query::Parameter;
 use crate::doctor::Doctor;
 use crate::http::drain::Drain;
@@ -44,8 +45,8 @@ pub struct Frame {
     pub feed: Arc<Feed>,
     /// What says that the daemon stops.
     pub drain: Drain,
-    /// The document of this door, as it is sent.
-    pub document: Bytes,
+    /// The document of this door.
+    pub document: Arc<Written>,
 }
 
 /// The schemas that a document names.
@@ -61,8 +62,20 @@ pub struct Endpoint {
     pub deed: Deed,
     /// What answers there.
     pub service: MethodRouter<Frame>,
-    pub(super) operation: Operation,
-    pub(super) schemas: Schemas,
+    says: Says,
+}
+
+/// Describes an endpoint, and adds the schemas that the description names. Done when the document is asked for.
+type Says = Box<dyn Fn(&mut Schemas) -> Operation>;
+
+/// Describes what a body holds.
+type Taken = fn(&mut Schemas) -> Content;
+
+impl Endpoint {
+    /// Describes it for the document.
+    pub(super) fn described(&self, schemas: &mut Schemas) -> Operation {
+        (self.says)(schemas)
+    }
 }
 
 /// An endpoint that has no handler yet.
@@ -106,7 +119,7 @@ impl Route {
             handler(ask).await.map(A::answer)
         };
         let service = on(self.filter(), service);
-        self.end::<A>(service, None, Schemas::new())
+        self.end::<A>(service, None)
     }
 
     /// Ends with a handler that takes a body.
@@ -124,9 +137,7 @@ impl Route {
             handler(ask, body).await.map(A::answer)
         };
         let service = on(self.filter(), service);
-        let mut schemas = Schemas::new();
-        let content = Content::new(Some(named::<T>(&mut schemas)));
-        self.end::<A>(service, Some(content), schemas)
+        self.end::<A>(service, Some(|schemas| Content::new(Some(named::<T>(schemas)))))
     }
 
     fn filter(&self) -> MethodFilter {
@@ -139,19 +150,26 @@ impl Route {
         }
     }
 
-    fn end<A: Answers>(
-        self,
-        service: MethodRouter<Frame>,
-        taken: Option<Content>,
-        mut schemas: Schemas,
-    ) -> Endpoint {
-        let Self { method, path, deed, name, says, query } = self;
+    fn end<A: Answers>(self, service: MethodRouter<Frame>, taken: Option<Taken>) -> Endpoint {
+        let Self { ref method, path, deed, .. } = self;
+        let method = method.clone();
+        Endpoint {
+            method,
+            path,
+            deed,
+            service,
+            says: Box::new(move |schemas| self.described::<A>(taken, schemas)),
+        }
+    }
+
+    fn described<A: Answers>(&self, taken: Option<Taken>, schemas: &mut Schemas) -> Operation {
+        let &Self { ref method, path, deed, name, says, query } = self;
         let mut operation = OperationBuilder::new()
             .operation_id(Some(name))
             .summary(Some(says))
             .description(Some(format!("Needs the scope `{}`.", deed.scope())))
             .tag(tag(path))
-            .response(A::STATUS.as_str(), A::described(&mut schemas));
+            .response(A::STATUS.as_str(), A::described(schemas));
         for captured in captures(path) {
             // A connection of this name is there always.
             let example = (captured == "name").then(|| crate::roster::LOCAL_NAME.into());
@@ -172,10 +190,10 @@ impl Route {
         if captures(path).next().is_some() {
             refusals.push(404);
         }
-        if method != Method::GET {
+        if *method != Method::GET {
             refusals.extend([404, 409, 507]);
         }
-        if let Some(content) = taken {
+        if let Some(content) = taken.map(|taken| taken(schemas)) {
             refusals.extend([413, 415]);
             operation = operation.request_body(Some(
                 RequestBodyBuilder::new()
@@ -188,7 +206,7 @@ impl Route {
             operation = operation.response(status.to_string(), refusal(status));
         }
         schemas.push((ProblemDocument::name().into_owned(), ProblemDocument::schema()));
-        Endpoint { method, path, deed, service, operation: operation.build(), schemas }
+        operation.build()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The API's own description (OpenAPI 3.1), made from the list of endpoints, for each door the one that is true there.
 
+use std::sync::OnceLock;
+
 use axum::http::Method;
 use bytes::Bytes;
 use utoipa::openapi::path::{HttpMethod, PathItem, PathItemBuilder, PathsBuilder};
@@ -7,7 +9,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 
 use super::ask::Ask;
-use super::endpoint::{Endpoint, Object};
+use super::endpoint::{Object, Schemas};
 use super::list;
 use super::query;
 use crate::http::metrics::Door;
@@ -22,11 +24,12 @@ pub fn document(door: Door) -> OpenApi {
     let mut paths = PathsBuilder::new();
     let mut components = ComponentsBuilder::new();
     for endpoint in list::endpoints(door) {
-        let Endpoint { method, path, mut operation, schemas, .. } = endpoint;
+        let mut schemas = Schemas::new();
+        let mut operation = endpoint.described(&mut schemas);
         if door == Door::Socket {
             operation.parameters.get_or_insert_default().push(query::tenant_described().into());
         }
-        paths = paths.path(path, item(&method, operation));
+        paths = paths.path(endpoint.path, item(&endpoint.method, operation));
         components = components.schemas_from_iter(schemas);
     }
     let info = InfoBuilder::new().title("rosterd admin API").version("1").description(Some(ABOUT)).build();
@@ -55,10 +58,24 @@ fn item(method: &Method, operation: utoipa::openapi::path::Operation) -> PathIte
     PathItemBuilder::new().operation(method, operation).build()
 }
 
-/// Writes the description of a door as it is sent.
-pub fn bytes(door: Door) -> Bytes {
-    // A document of plain texts always serialises.
-    serde_json::to_vec(&document(door)).unwrap_or_default().into()
+/// The description of a door as it is sent: made when it is asked for first, as most daemons never are.
+#[derive(Debug)]
+pub struct Written {
+    door: Door,
+    bytes: OnceLock<Bytes>,
+}
+
+impl Written {
+    /// Says which door it is about.
+    pub const fn of(door: Door) -> Self {
+        Self { door, bytes: OnceLock::new() }
+    }
+
+    /// Returns it.
+    pub fn bytes(&self) -> Bytes {
+        // A document of plain texts always serialises.
+        self.bytes.get_or_init(|| serde_json::to_vec(&document(self.door)).unwrap_or_default().into()).clone()
+    }
 }
 
 /// Shows the description.

@@ -3,11 +3,12 @@
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use http_body::Body as _;
 use serde_json::Value;
 
 use crate::http::arrival::Arrival;
 use crate::http::body::read_body;
-use crate::http::edge::Edge;
+use crate::http::edge::{Edge, Size};
 use crate::http::problem::Problem;
 use crate::ids::KindId;
 use crate::roster::Caller;
@@ -19,6 +20,16 @@ pub async fn read(edge: &Edge, caller: &Caller, kind: &Kind, request: Request) -
     let sizes = edge.body_sizes();
     let bytes_max = if kind.id == KindId::GROUP { sizes.large } else { sizes.usual };
     read_up_to(edge, caller, bytes_max, request).await
+}
+
+/// Bodies of up to so many bytes are dealt with where they arrive.
+const SMALL_BYTES_MAX: u64 = 16 << 10;
+
+/// Tells how much a request may bring about, as far as that can be told before it is read. Of a group few bytes may move many members.
+pub fn size(kind: &Kind, request: &Request) -> Size {
+    let length = request.body().size_hint().exact();
+    let is_small = kind.id != KindId::GROUP && length.is_some_and(|bytes| bytes <= SMALL_BYTES_MAX);
+    if is_small { Size::Small } else { Size::Large }
 }
 
 /// Reads a body that is a message and no resource.

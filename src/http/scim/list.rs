@@ -147,7 +147,7 @@ async fn answer(
     let begun = if quick {
         edge.read_in_turn(&bearer.caller, read).await?
     } else {
-        edge.run(bearer.caller, read).await?
+        edge.read_aside(bearer.caller, read).await?
     };
     Ok(reply::json(StatusCode::OK, begun.body(&edge, bearer.hold)))
 }

@@ -58,11 +58,12 @@ pub async fn post(
 ) -> Result<Response, Problem> {
     let kind = bearer.caller.kind(&kind);
     let wanted = Wanted::of(&kind, request.uri())?;
+    let size = json::size(&kind, &request);
     let body = json::read(&edge, &bearer.caller, &kind, request).await?;
     let of = edge.clone();
     let shown = edge
-        .run_in_turn(bearer.caller, move |roster, caller| {
-            let view = roster.create(caller, &kind, body, wanted.edges())?;
+        .write_in_turn(bearer.caller, size, move |roster, caller| async move {
+            let view = roster.create_soon(&caller, &kind, body, wanted.edges()).await?;
             Shown::of(&of, kind, view, wanted)
         })
         .await?;
@@ -79,11 +80,13 @@ pub async fn put(
     let kind = bearer.caller.kind(&kind);
     let wanted = Wanted::of(&kind, request.uri())?;
     let given = given(&edge, &bearer, request.headers());
+    let size = json::size(&kind, &request);
     let body = json::read(&edge, &bearer.caller, &kind, request).await?;
     let of = edge.clone();
     let shown = edge
-        .run_in_turn(bearer.caller, move |roster, caller| {
-            let view = roster.replace(caller, &kind, address, &given, body, wanted.edges())?;
+        .write_in_turn(bearer.caller, size, move |roster, caller| async move {
+            let edges = wanted.edges();
+            let view = roster.replace_soon(&caller, &kind, address, &given, body, edges).await?;
             Shown::of(&of, kind, view, wanted)
         })
         .await?;
@@ -101,12 +104,13 @@ pub async fn patch(
     let wanted = Wanted::of(&kind, request.uri())?;
     let bare = address.kind == KindId::GROUP && !wanted.was_asked_for();
     let given = given(&edge, &bearer, request.headers());
+    let size = json::size(&kind, &request);
     let body = json::read(&edge, &bearer.caller, &kind, request).await?;
     let of = edge.clone();
     let changed = edge
-        .run_in_turn(bearer.caller, move |roster, caller| {
+        .write_in_turn(bearer.caller, size, move |roster, caller| async move {
             let edges = if bare { Edges::NONE } else { wanted.edges() };
-            let view = roster.patch(caller, &kind, address, &given, body, edges)?;
+            let view = roster.patch_soon(&caller, &kind, address, &given, body, edges).await?;
             if bare {
                 return Ok(Err(view.version));
             }

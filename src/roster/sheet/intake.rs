@@ -16,7 +16,7 @@ use crate::roster::{Caller, LOCAL, Precondition, Roster, index};
 use crate::scim::error::quoted;
 use crate::scim::schema::Kind;
 use crate::scim::{Document, Why, urn};
-use crate::store::{IndexRange, PAGE_ROWS_MAX, Snapshot};
+use crate::store::{IndexRange, PAGE_ROWS_MAX, Snapshot, wait};
 
 /// Most rows that are taken at a time.
 pub const ROWS_AT_ONCE_MAX: usize = 500;
@@ -209,7 +209,7 @@ impl Roster {
             Ok((plan, notes))
         };
         if taking.apply {
-            self.carry_out_job(taking.caller, Job { action: job.action, rule: Box::new(rule) })?;
+            wait(self.carry_out_job(taking.caller, Job { action: job.action, rule: Box::new(rule) }))?;
         } else {
             rule(snapshot)?;
             for (pool, by) in seats {

@@ -29,10 +29,10 @@ impl Subject for Document {
 }
 
 /// A document with what the server adds to it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Computed<'a> {
-    /// The document.
-    pub document: &'a Document,
+    /// The document, parsed or not.
+    pub document: &'a dyn Subject,
     /// The resource's id in text form.
     pub id: &'a str,
     /// The kind's name.
@@ -54,7 +54,7 @@ pub struct Computed<'a> {
 impl Subject for Computed<'_> {
     fn attribute(&self, extension: Option<&str>, name: &str) -> Option<Cow<'_, Value>> {
         if extension.is_some() {
-            return self.document.attribute(extension, name).map(Cow::Borrowed);
+            return self.document.attribute(extension, name);
         }
         let links = |links: &Value| links.as_array().is_some_and(|links| !links.is_empty());
         match name {
@@ -68,7 +68,7 @@ impl Subject for Computed<'_> {
             "groups" => links(self.groups).then_some(Cow::Borrowed(self.groups)),
             "members" => links(self.members).then_some(Cow::Borrowed(self.members)),
             "externalId" if !self.own_external_id => None,
-            _ => self.document.get(name).map(Cow::Borrowed),
+            _ => self.document.attribute(None, name),
         }
     }
 }

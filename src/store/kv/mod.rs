@@ -46,7 +46,7 @@ pub(super) use upgrade::note_subjects;
 
 use super::unit::{Outcome, Unit};
 use super::writer::{Writer, WriterOptions};
-use super::{Finding, Health, Snapshot, Store, StoreError};
+use super::{Finding, Health, Queued, Snapshot, Store, StoreError};
 use crate::ids::TenantId;
 
 /// What the visitor of a scan says after each row.
@@ -184,6 +184,10 @@ impl KvStore {
 impl Store for KvStore {
     fn commit(&self, tenant: TenantId, unit: Unit) -> Result<Outcome, StoreError> {
         self.writer.commit(tenant, unit)
+    }
+
+    fn queue(&self, tenant: TenantId, unit: Unit) -> Queued {
+        self.writer.outcome(tenant, unit)
     }
 
     fn commit_each(&self, tenant: TenantId, units: Vec<Unit>) -> Vec<Result<Outcome, StoreError>> {

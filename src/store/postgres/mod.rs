@@ -36,7 +36,7 @@ use self::wire::{Session, Wire};
 use super::folder::Folder;
 use super::kv::{KvSnapshot, check_state};
 use super::writer::{Writer, WriterOptions};
-use super::{Finding, Health, Outcome, Snapshot, State, Store, StoreError, Unit, Watcher};
+use super::{Finding, Health, Outcome, Queued, Snapshot, State, Store, StoreError, Unit, Watcher};
 use crate::ids::TenantId;
 
 /// Where a database may be reached.
@@ -301,6 +301,10 @@ impl PgStore {
 impl Store for PgStore {
     fn commit(&self, tenant: TenantId, unit: Unit) -> Result<Outcome, StoreError> {
         wire::in_place(|| self.writer.commit(tenant, unit))
+    }
+
+    fn queue(&self, tenant: TenantId, unit: Unit) -> Queued {
+        self.writer.outcome(tenant, unit)
     }
 
     fn commit_each(&self, tenant: TenantId, units: Vec<Unit>) -> Vec<Result<Outcome, StoreError>> {
