@@ -34,6 +34,8 @@ pub struct Conditions {
     pub ended: String,
     /// Processes ready to run, averaged over a minute, before the run: what the neighbours did.
     pub load_average_before: String,
+    /// What a daemon's cache may take on this machine, in bytes.
+    pub cache_bytes: usize,
     /// Whether the folder lies in memory, where nothing is durable.
     pub folder_in_memory: bool,
     /// Where the daemons keep their people.

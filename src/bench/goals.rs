@@ -6,7 +6,12 @@ use super::figures::{BULK, Bound, Footprint, Goal, Opened, Row, Storage, Turn, W
 use super::plan::SMALL_GROUP;
 
 /// Computes every ratio whose two sides were measured.
-pub(super) fn goals(rows: &[Row], daemons: &[Footprint], storage: Option<&Storage>) -> Vec<Goal> {
+pub(super) fn goals(
+    rows: &[Row],
+    daemons: &[Footprint],
+    storage: Option<&Storage>,
+    cache_bytes: usize,
+) -> Vec<Goal> {
     let found = Found(rows);
     let mut goals = Vec::new();
     found.reads(&mut goals);
@@ -22,7 +27,7 @@ pub(super) fn goals(rows: &[Row], daemons: &[Footprint], storage: Option<&Storag
     found.plugged(&mut goals);
     found.steady(&mut goals);
     found.synchronisation(&mut goals);
-    memory(daemons, &mut goals);
+    memory(daemons, cache_bytes, &mut goals);
     if let Some(storage) = storage {
         disk(storage, &mut goals);
     }
@@ -286,8 +291,6 @@ impl<'a> Found<'a> {
 
 /// Users of a daemon of which one asks what each takes.
 const USERS_TO_DIVIDE_BY: usize = 1_000_000;
-/// The engine's cache, as it is where nobody says otherwise.
-const CACHE_KIB: u64 = 64 << 10;
 
 #[expect(clippy::cast_precision_loss, reason = "bytes for people")]
 fn bytes_each(kib: u64, users: usize) -> f64 {
@@ -300,7 +303,7 @@ pub(super) fn with(beside: &str) -> String {
 }
 
 /// P15.
-fn memory(daemons: &[Footprint], goals: &mut Vec<Goal>) {
+fn memory(daemons: &[Footprint], cache_bytes: usize, goals: &mut Vec<Goal>) {
     let bounds = (Bound::MegabytesAtMost(30.0), Bound::MegabytesAtMost(15.0));
     for beside in BTreeSet::from_iter(daemons.iter().map(|daemon| daemon.beside)) {
         let alike = daemons.iter().filter(|daemon| daemon.beside == beside);
@@ -312,7 +315,8 @@ fn memory(daemons: &[Footprint], goals: &mut Vec<Goal>) {
         goals.push(goal("P15", what, megabytes(daemon.idle_kib).into_iter().collect(), bounds));
         // Of fewer, what each of them takes is lost in what the daemon takes anyhow.
         if daemon.users >= USERS_TO_DIVIDE_BY {
-            let beyond = daemon.end_kib.saturating_sub(daemon.idle_empty_kib).saturating_sub(CACHE_KIB);
+            let cache_kib = (cache_bytes >> 10) as u64;
+            let beyond = daemon.end_kib.saturating_sub(daemon.idle_empty_kib).saturating_sub(cache_kib);
             let what =
                 format!("memory at the end for each of {} users, beyond the cache", daemon.users_at_end);
             let each = bytes_each(beyond, daemon.users_at_end);
@@ -414,7 +418,7 @@ mod tests {
 
     /// The goals of some measurements, but for those about memory.
     fn shown(rows: &[Row]) -> Vec<(&'static str, String, Option<bool>)> {
-        let found = goals(rows, &[], None).into_iter().filter(|goal| goal.row != "P15");
+        let found = goals(rows, &[], None, 0).into_iter().filter(|goal| goal.row != "P15");
         found.map(|goal| (goal.row, goal.must.show(goal.figure.unwrap()), goal.reached)).collect()
     }
 
@@ -515,7 +519,7 @@ mod tests {
             ..Footprint::default()
         };
         let of = |users| {
-            let goals = goals(&[], &[daemon(users)], None).into_iter();
+            let goals = goals(&[], &[daemon(users)], None, 64 << 20).into_iter();
             let each: Vec<_> = goals.filter(|goal| goal.what.contains("for each")).collect();
             each.iter().map(|goal| (goal.must.show(goal.figure.unwrap()), goal.reached)).collect::<Vec<_>>()
         };
@@ -546,7 +550,7 @@ mod tests {
             after_stop: opened(120.0),
             after_kill: opened(120.0),
         };
-        let goals = goals(&[], &[], Some(&storage));
+        let goals = goals(&[], &[], Some(&storage), 0);
         let shown = goals.iter().filter(|goal| goal.row == "P16");
         let shown: Vec<_> = shown.map(|goal| (goal.must.show(goal.figure.unwrap()), goal.reached)).collect();
         let expected = [

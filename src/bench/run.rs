@@ -56,13 +56,14 @@ async fn measure(plan: &Plan, progress: &mut (dyn Write + Send)) -> Result<Figur
         }
     }
     let (rows, daemons, storage) = session.end().await?;
-    let goals = goals::goals(&rows, &daemons, storage.as_ref());
+    let goals = goals::goals(&rows, &daemons, storage.as_ref(), plan.cache_bytes);
     let run = Conditions {
         version: env!("CARGO_PKG_VERSION"),
         optimised: !cfg!(debug_assertions),
         machine: meter::machine(),
         ended: SystemClock.now().strftime("%F %T UTC").to_string(),
         load_average_before,
+        cache_bytes: plan.cache_bytes,
         folder_in_memory,
         engine: plan.engine,
         users: plan.users,

@@ -8,12 +8,14 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::{Exit, World};
+use crate::app::memory::cache_bytes;
 use crate::bench::loads::{LOADS, Load};
 use crate::bench::pace::Pace;
 use crate::bench::plan::Plan;
 use crate::bench::reference::{self, Reference};
 use crate::bench::which::{Engine, shipped_plugins};
 use crate::bench::{report, run as bench};
+use crate::config::{Config, Environment, Sources};
 
 /// Measure this machine: rosterd's loads beside references that do as little as possible.
 ///
@@ -121,7 +123,7 @@ impl BenchArgs {
     }
 
     /// Makes the plan of the run.
-    pub fn plan(&self) -> Plan {
+    pub fn plan(&self, cache_bytes: usize) -> Plan {
         let (millis, turns, many) = if self.quick { (500, 1, 1_000) } else { (1_000, 3, 100_000) };
         let users = self.users.unwrap_or(many);
         let loads = if self.only.is_empty() {
@@ -149,6 +151,7 @@ impl BenchArgs {
             members: self.members.unwrap_or(many).min(users) as usize,
             engine: self.engine,
             plugins: self.plugins.clone(),
+            cache_bytes,
             folder: self.data.clone(),
         }
     }
@@ -157,7 +160,9 @@ impl BenchArgs {
 /// Measures, and prints what was found.
 pub fn run(args: &BenchArgs, world: &mut World<'_>) -> anyhow::Result<Exit> {
     args.check()?;
-    let figures = bench::run(&args.plan(), &mut io::stderr())?;
+    // The daemons of the run know no other settings.
+    let defaults = Config::load(&Sources::new(Environment::default()))?;
+    let figures = bench::run(&args.plan(cache_bytes(&defaults)), &mut io::stderr())?;
     let json = || serde_json::to_string_pretty(&figures).context("the figures could not be written as JSON");
     match &args.json {
         Some(path) if path.as_os_str() == "-" => {
@@ -209,7 +214,7 @@ mod tests {
     }
 
     fn plan_of(line: &[&str]) -> Plan {
-        Alone::parse_from([&["bench"], line].concat()).args.plan()
+        Alone::parse_from([&["bench"], line].concat()).args.plan(64 << 20)
     }
 
     #[test]
