@@ -12,7 +12,7 @@ const MOST_BYTES: usize = 512 << 20;
 const PART: usize = 8;
 
 /// Returns the size of the page cache: what `store.cache_mib` says, or a part of the memory that the process may use.
-pub(super) fn cache_bytes(config: &Config) -> usize {
+pub fn cache_bytes(config: &Config) -> usize {
     match config.store.cache_bytes() {
         0 => part_of(usable()),
         said => said,

@@ -11,7 +11,7 @@ mod duty;
 mod letters;
 mod mapping;
 mod measure;
-mod memory;
+pub mod memory;
 #[cfg(feature = "plugins")]
 pub mod plugins;
 #[cfg(not(feature = "plugins"))]

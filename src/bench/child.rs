@@ -19,7 +19,8 @@ use super::wire::Connection;
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// How long it may take to end.
 const ENDED_WITHIN: Duration = Duration::from_secs(40);
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// How often one looks whether a server is there: as precisely as its start is told.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// A server that runs until this value is dropped.
 pub(super) struct Server {
@@ -104,6 +105,16 @@ impl Server {
         text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
     }
 
+    /// Adds up a counter of which there is one for each of some labels.
+    pub(super) async fn counters_of(&self, name: &str) -> Option<u64> {
+        let mut connection = Connection::open(self.admin?).await.ok()?;
+        let answer = connection.ask(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await.ok()?;
+        let text = String::from_utf8_lossy(answer.body);
+        let values =
+            text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('{')?.rsplit(' ').next());
+        Some(values.filter_map(|value| value.parse::<u64>().ok()).sum())
+    }
+
     /// Ends the server as an operator would, and says how long that took.
     pub(super) fn stop(&mut self) -> Result<Duration, BenchError> {
         let started = Instant::now();
@@ -115,6 +126,15 @@ impl Server {
             std::thread::sleep(LOOK_AGAIN);
         }
         Ok(started.elapsed())
+    }
+
+    /// Ends the server in the midst of what it does.
+    pub(super) fn kill(&mut self) -> Result<(), BenchError> {
+        self.child
+            .kill()
+            .and_then(|()| self.child.wait())
+            .map(|_| ())
+            .map_err(BenchError::system("kill a server"))
     }
 
     async fn wait_until_ready(&mut self, started: Instant) -> Result<(), BenchError> {

@@ -1,9 +1,13 @@
 //! Who takes part in a load, and what each of them does in a turn.
 
+use std::sync::Arc;
+
 use super::BenchError;
 use super::child::{Reference, Server};
 use super::figures::{Case, Who};
+use super::pace::Agenda;
 use super::script::Script;
+use super::which::Which;
 
 /// Who is measured, doing what.
 pub(super) struct Contestant {
@@ -16,10 +20,14 @@ pub(super) struct Contestant {
 pub(super) enum Act {
     /// Requests to a server.
     Fire(Fire),
+    /// Requests to a daemon, each at its time.
+    Paced(Paced),
     /// Records appended to a file, flushed in groups.
     Append { record: usize, group: usize },
     /// Commits of creates by the engine alone, on a copy of the folder with so many users.
     Engine { users: usize, group: usize },
+    /// PostgreSQL inserting, beside as many rows as there are users.
+    Inserts { users: usize, clients: usize },
     /// `serde_json` reading a text.
     Parse(Vec<u8>),
 }
@@ -31,24 +39,32 @@ pub(super) struct Fire {
     pub(super) scripts: Vec<Script>,
     /// What other connections send all the while. It is not counted.
     pub(super) beside: Vec<Script>,
+    /// Whether people try to sign in meanwhile, by providers that hang.
+    pub(super) hang: bool,
     /// Whether the daemon is started again before, so that its memory holds nothing from earlier.
     pub(super) fresh: bool,
     /// Whether the daemon has half of the processors and those who send the other half.
     pub(super) apart: bool,
 }
 
+/// Requests to the daemon with so many users, at the plan's pace.
+pub(super) struct Paced {
+    pub(super) users: usize,
+    pub(super) agenda: Arc<dyn Agenda>,
+}
+
 /// Which server.
 pub(super) enum At {
     /// One that does as little as possible, and lives as long as the turn.
     Reference(Server),
-    /// The daemon with so many users.
-    Daemon(usize),
+    /// A daemon.
+    Daemon(Which),
 }
 
 impl Contestant {
     /// The daemon with so many users.
-    pub(super) fn daemon(case: Case, users: usize, scripts: Vec<Script>) -> Self {
-        Self::fire(case, Who::Rosterd, At::Daemon(users), scripts)
+    pub(super) fn daemon(case: Case, which: impl Into<Which>, scripts: Vec<Script>) -> Self {
+        Self::fire(case, Who::Rosterd, At::Daemon(which.into()), scripts)
     }
 
     /// A server that answers every request with so many bytes.
@@ -69,7 +85,7 @@ impl Contestant {
         Self {
             case,
             who,
-            act: Act::Fire(Fire { at, scripts, beside: Vec::new(), fresh: false, apart: false }),
+            act: Act::Fire(Fire { at, scripts, beside: Vec::new(), hang: false, fresh: false, apart: false }),
         }
     }
 
@@ -77,6 +93,14 @@ impl Contestant {
     pub(super) fn beside(mut self, scripts: Vec<Script>) -> Self {
         if let Act::Fire(fire) = &mut self.act {
             fire.beside = scripts;
+        }
+        self
+    }
+
+    /// Lets people try all the while to sign in by providers that hang.
+    pub(super) fn while_providers_hang(mut self) -> Self {
+        if let Act::Fire(fire) = &mut self.act {
+            fire.hang = true;
         }
         self
     }

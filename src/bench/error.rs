@@ -36,6 +36,9 @@ pub enum BenchError {
         /// The beginning of the answer, or how the connection failed.
         answer: String,
     },
+    /// Something that this machine does not have, and that a load needs.
+    #[error("{0}")]
+    Missing(String),
     /// The engine that is measured without a server.
     #[error("the engine without a server: {0}")]
     Open(#[from] OpenError),

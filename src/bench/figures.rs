@@ -2,15 +2,21 @@
 
 use serde::Serialize;
 
+use super::which::Engine;
+
 /// Everything of one run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     /// Where, when and how.
     pub run: Conditions,
+    /// Loads for which this machine has not what they need, and what that is.
+    pub left_out: Vec<String>,
     /// Every measurement.
     pub rows: Vec<Row>,
     /// What each daemon took, apart from requests.
     pub daemons: Vec<Footprint>,
+    /// What users take on the disk, where that was measured.
+    pub storage: Option<Storage>,
     /// The ratios, beside what must be reached.
     pub goals: Vec<Goal>,
 }
@@ -28,8 +34,12 @@ pub struct Conditions {
     pub ended: String,
     /// Processes ready to run, averaged over a minute, before the run: what the neighbours did.
     pub load_average_before: String,
+    /// What a daemon's cache may take on this machine, in bytes.
+    pub cache_bytes: usize,
     /// Whether the folder lies in memory, where nothing is durable.
     pub folder_in_memory: bool,
+    /// Where the daemons keep their people.
+    pub engine: Engine,
     /// Users of the largest daemon before the first measurement.
     pub users: usize,
     /// Members of the large group.
@@ -38,6 +48,10 @@ pub struct Conditions {
     pub seconds: f64,
     /// How often reference and daemon took turns.
     pub turns: usize,
+    /// Requests a second that are due in an open loop.
+    pub rate: u32,
+    /// Seconds of each of its turns.
+    pub steady_seconds: f64,
 }
 
 /// Who was measured.
@@ -58,6 +72,9 @@ pub enum Who {
     /// The store's engine, committing the same rows.
     #[serde(rename = "engine alone")]
     Engine,
+    /// PostgreSQL, inserting one document a transaction.
+    #[serde(rename = "PostgreSQL")]
+    Postgres,
     /// `serde_json` reading a user's text as it is answered.
     #[serde(rename = "serde_json")]
     Parse,
@@ -72,6 +89,7 @@ impl Who {
             Self::PostEcho => "POST echo",
             Self::Append => "append + fdatasync",
             Self::Engine => "engine alone",
+            Self::Postgres => "PostgreSQL",
             Self::Parse => "serde_json",
         }
     }
@@ -91,6 +109,16 @@ pub mod case {
     pub const MIDDLE_BY_CURSOR: &str = "L5 middle page by cursor";
     pub const LAST_BY_CURSOR: &str = "L5 last page by cursor";
     pub const VERIFY: &str = "P19 GET /auth/verify";
+    pub const MIXED: &str = "L9 mixed, open loop";
+    pub const DURABLE: &str = "P5 durable creates";
+    pub const SYNC_BEGINS: &str = "P14 first tenth: look for, create";
+    pub const SYNC_ENDS: &str = "P14 last tenth: look for, create";
+    pub const VERIFY_BEFORE_HANG: &str = "R30 /auth/verify alone";
+    pub const VERIFY_BESIDE_HANG: &str = "R30 /auth/verify while providers hang";
+    pub const CREATE_PLAIN: &str = "P17 create, no plugin";
+    pub const CREATE_PLUGGED: &str = "P17 create, a plugin";
+    pub const BULK_PLAIN: &str = "P17 50 creates in Bulk, no plugin";
+    pub const BULK_PLUGGED: &str = "P17 50 creates in Bulk, a plugin";
     pub const ACTIVATE: &str = "L6 PATCH active";
     pub const PUT: &str = "L7 PUT";
     pub const LOAD_GROUP: &str = "L8 members put in by 1000";
@@ -113,6 +141,9 @@ pub mod case {
     pub const PUT_BEFORE_NEIGHBOUR: &str = "R25 L7 alone";
     pub const PUT_BESIDE_NEIGHBOUR: &str = "R25 L7 beside another tenant's L7";
 }
+
+/// Creates in one Bulk request.
+pub const BULK: usize = 50;
 
 /// What is measured, on how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -188,6 +219,8 @@ pub struct Row {
     pub cpu_us: Option<f64>,
     /// What the store did meanwhile.
     pub written: Option<Written>,
+    /// How late the sender of an open loop was itself.
+    pub sender_behind: Option<Behind>,
     /// Each turn by itself, so that one sees what the neighbours did.
     pub turns: Vec<Turn>,
 }
@@ -197,12 +230,23 @@ pub struct Row {
 pub struct Turn {
     /// Requests, or records, a second.
     pub per_second: f64,
+    /// Half of the requests (or flushes) took less.
+    pub p50_us: f64,
     /// All but one in a hundred took less.
     pub p99_us: f64,
     /// CPU time for each of them.
     pub cpu_us: Option<f64>,
     /// How much more memory the server had at its most than when the turn began, in KiB.
     pub grew_kib: Option<u64>,
+}
+
+/// How long after it could have been sent a request was sent. It is a part of what the request's latency says, and none of the server's doing.
+#[derive(Debug, Clone, Serialize)]
+pub struct Behind {
+    /// All but one in a hundred were sent sooner.
+    pub p99_us: f64,
+    /// The latest one.
+    pub most_us: f64,
 }
 
 /// What the store did while it was written to.
@@ -219,6 +263,8 @@ pub struct Written {
 pub struct Footprint {
     /// Users before the first measurement.
     pub users: usize,
+    /// What the daemon has beside them; mostly nothing.
+    pub beside: &'static str,
     /// Memory when it had just started on an empty folder, in KiB.
     pub idle_empty_kib: u64,
     /// The same with the users.
@@ -239,6 +285,32 @@ pub struct Footprint {
     pub disk_bytes_at_end: u64,
     /// Creates a second while the users were made, with 64 connections.
     pub preload_per_second: f64,
+}
+
+/// What users take on the disk, and how long a daemon takes to open them.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Storage {
+    /// How many.
+    pub users: usize,
+    /// The JSON that was sent to create them.
+    pub raw_json_bytes: u64,
+    /// The data folder when they had been created, and the daemon stopped.
+    pub after_creates_bytes: u64,
+    /// The same when each had been changed once.
+    pub after_patches_bytes: u64,
+    /// Starts after a stop.
+    pub after_stop: Vec<Opened>,
+    /// Starts after a kill in the midst of writing.
+    pub after_kill: Vec<Opened>,
+}
+
+/// One start.
+#[derive(Debug, Clone, Serialize)]
+pub struct Opened {
+    /// From the execution of the program to the first answer, in milliseconds.
+    pub ready_ms: f64,
+    /// How long the store alone took to open, after a stop or a kill like that.
+    pub store_ms: f64,
 }
 
 /// A ratio, and what it must be.
@@ -272,6 +344,12 @@ pub enum Bound {
     TimesAtMost(f64),
     /// Seconds.
     SecondsAtMost(f64),
+    /// Milliseconds.
+    MillisecondsAtMost(f64),
+    /// Microseconds.
+    MicrosecondsAtMost(f64),
+    /// Bytes.
+    BytesAtMost(f64),
     /// Megabytes.
     MegabytesAtMost(f64),
 }
@@ -284,6 +362,9 @@ impl Bound {
             Self::ShareAtMost(bound)
             | Self::TimesAtMost(bound)
             | Self::SecondsAtMost(bound)
+            | Self::MillisecondsAtMost(bound)
+            | Self::MicrosecondsAtMost(bound)
+            | Self::BytesAtMost(bound)
             | Self::MegabytesAtMost(bound) => figure <= bound,
         }
     }
@@ -293,6 +374,9 @@ impl Bound {
         match self {
             Self::ShareAtLeast(_) | Self::ShareAtMost(_) => format!("{:.0} %", figure * 100.0),
             Self::SecondsAtMost(_) => format!("{figure:.1} s"),
+            Self::MillisecondsAtMost(_) => format!("{figure:.0} ms"),
+            Self::MicrosecondsAtMost(_) => format!("{figure:.0} µs"),
+            Self::BytesAtMost(_) => format!("{figure:.0} B"),
             Self::TimesAtMost(_) => format!("{figure:.2} ×"),
             Self::MegabytesAtMost(_) => format!("{figure:.1} MB"),
         }
@@ -305,6 +389,9 @@ impl std::fmt::Display for Bound {
             Self::ShareAtLeast(bound) => write!(f, "≥ {:.0} %", bound * 100.0),
             Self::ShareAtMost(bound) => write!(f, "≤ {:.0} %", bound * 100.0),
             Self::SecondsAtMost(bound) => write!(f, "≤ {bound} s"),
+            Self::MillisecondsAtMost(bound) => write!(f, "≤ {bound} ms"),
+            Self::MicrosecondsAtMost(bound) => write!(f, "≤ {bound} µs"),
+            Self::BytesAtMost(bound) => write!(f, "≤ {bound} B"),
             Self::TimesAtMost(bound) => write!(f, "≤ {bound} ×"),
             Self::MegabytesAtMost(bound) => write!(f, "≤ {bound} MB"),
         }

@@ -1,20 +1,36 @@
 //! The ratios that count, beside what they must be (the rows P of the requirements).
 
-use super::figures::{Bound, Footprint, Goal, Row, Turn, Who, case};
+use std::collections::BTreeSet;
+
+use super::figures::{BULK, Bound, Footprint, Goal, Opened, Row, Storage, Turn, Who, case};
+use super::plan::SMALL_GROUP;
 
 /// Computes every ratio whose two sides were measured.
-pub(super) fn goals(rows: &[Row], daemons: &[Footprint]) -> Vec<Goal> {
+pub(super) fn goals(
+    rows: &[Row],
+    daemons: &[Footprint],
+    storage: Option<&Storage>,
+    cache_bytes: usize,
+) -> Vec<Goal> {
     let found = Found(rows);
     let mut goals = Vec::new();
     found.reads(&mut goals);
     found.writes(&mut goals);
+    found.database(&mut goals);
     found.growth(&mut goals);
     found.pages(&mut goals);
     found.groups(&mut goals);
     found.meanwhile(&mut goals);
     found.scans(&mut goals);
     found.fairness(&mut goals);
-    memory(daemons, &mut goals);
+    found.hanging(&mut goals);
+    found.plugged(&mut goals);
+    found.steady(&mut goals);
+    found.synchronisation(&mut goals);
+    memory(daemons, cache_bytes, &mut goals);
+    if let Some(storage) = storage {
+        disk(storage, &mut goals);
+    }
     goals
 }
 
@@ -64,6 +80,18 @@ impl<'a> Found<'a> {
             let bounds = if ours.case.connections == 1 { share(0.7, 0.9) } else { share(0.6, 0.8) };
             let what = format!("durable creates at {} against the engine alone", ours.case.connections);
             goals.push(goal("P4", what, ratios(ours, engine, SPEED), bounds));
+        }
+    }
+
+    /// P5: whole requests against a database that does as little as it can.
+    fn database(&self, goals: &mut Vec<Goal>) {
+        for (ours, theirs) in self.pairs(case::DURABLE, Who::Postgres) {
+            let what = format!(
+                "durable creates at {} against PostgreSQL inserting a document, {}",
+                ours.case.connections,
+                users(ours)
+            );
+            goals.push(goal("P5", what, ratios(ours, theirs, SPEED), share(0.5, 1.0)));
         }
     }
 
@@ -135,6 +163,8 @@ impl<'a> Found<'a> {
             }
         }
         let loaded = self.ours(case::LOAD_GROUP).max_by_key(|row| row.case.members);
+        // The small group is made by other loads as well, and says nothing.
+        let loaded = loaded.filter(|loaded| count(loaded.case.members) > SMALL_GROUP);
         if let Some(loaded) = loaded {
             let what = format!("{} members loaded durably", count(loaded.case.members));
             let bounds = (Bound::SecondsAtMost(60.0), Bound::SecondsAtMost(20.0));
@@ -179,6 +209,56 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// P13: what is due at a fixed pace, against the disk.
+    fn steady(&self, goals: &mut Vec<Goal>) {
+        let mut flushes = self.0.iter().filter(|row| row.who == Who::Append && row.case.name == case::MIXED);
+        if let (Some(ours), Some(flush)) = (self.ours(case::MIXED).next(), flushes.next()) {
+            let what = format!("p99 of {} against the p50 of one fdatasync", ours.case);
+            let turns = ours.turns.iter().zip(&flush.turns);
+            let turns = turns.filter_map(|(ours, flush)| ratio(Some(ours.p99_us), Some(flush.p50_us)));
+            goals.push(goal("P13", what, turns.collect(), times(5.0, 3.0)));
+        }
+    }
+
+    /// P14: the last of a first synchronisation against the first.
+    fn synchronisation(&self, goals: &mut Vec<Goal>) {
+        if let (Some(first), Some(last)) =
+            (self.ours(case::SYNC_BEGINS).next(), self.ours(case::SYNC_ENDS).next())
+        {
+            let what = format!("first sync of {}, last tenth against the first", users(last));
+            let bounds = share(0.8, 0.95);
+            goals.push(goal("P14", format!("{what}, by rate"), ratios(last, first, SPEED), bounds));
+            goals.push(goal("P14", format!("{what}, by server CPU"), ratios(first, last, cpu), bounds));
+        }
+    }
+
+    /// R30: what somebody who is signed in feels of providers that hang.
+    fn hanging(&self, goals: &mut Vec<Goal>) {
+        let (alone, beside) = (self.ours(case::VERIFY_BEFORE_HANG), self.ours(case::VERIFY_BESIDE_HANG));
+        if let (Some(alone), Some(beside)) = (alone.last(), beside.last()) {
+            let what = "p99 of /auth/verify while identity providers hang, against alone".to_owned();
+            goals.push(goal("R30", what, ratios(beside, alone, SLOWEST), times(1.5, 1.1)));
+        }
+    }
+
+    /// P17: what a plugin adds to a create.
+    #[expect(clippy::cast_precision_loss, reason = "a small constant")]
+    fn plugged(&self, goals: &mut Vec<Goal>) {
+        let pairs = [
+            (case::CREATE_PLAIN, case::CREATE_PLUGGED, "alone", 1, 45.0),
+            (case::BULK_PLAIN, case::BULK_PLUGGED, "in a Bulk request", BULK, 15.0),
+        ];
+        for (plain, plugged, how, creates, hoped) in pairs {
+            if let (Some(plain), Some(plugged)) = (self.ours(plain).next(), self.ours(plugged).next()) {
+                let turns = plain.turns.iter().zip(&plugged.turns);
+                let added = |(plain, plugged)| Some((cpu(plugged)? - cpu(plain)?) / creates as f64);
+                let what = format!("server CPU that a plugin adds to a create {how}, {}", users(plugged));
+                let bounds = (Bound::MicrosecondsAtMost(60.0), Bound::MicrosecondsAtMost(hoped));
+                goals.push(goal("P17", what, turns.filter_map(added).collect(), bounds));
+            }
+        }
+    }
+
     /// P12: a user read against a user parsed.
     fn scans(&self, goals: &mut Vec<Goal>) {
         let Some(parsed) = self.0.iter().find(|row| row.who == Who::Parse) else { return };
@@ -209,14 +289,65 @@ impl<'a> Found<'a> {
     }
 }
 
+/// Users of a daemon of which one asks what each takes.
+const USERS_TO_DIVIDE_BY: usize = 1_000_000;
+
+#[expect(clippy::cast_precision_loss, reason = "bytes for people")]
+fn bytes_each(kib: u64, users: usize) -> f64 {
+    kib as f64 * 1024.0 / users.max(1) as f64
+}
+
+/// Says what a daemon has beside its people, behind what is said of it.
+pub(super) fn with(beside: &str) -> String {
+    if beside.is_empty() { String::new() } else { format!(", with {beside}") }
+}
+
 /// P15.
-fn memory(daemons: &[Footprint], goals: &mut Vec<Goal>) {
+fn memory(daemons: &[Footprint], cache_bytes: usize, goals: &mut Vec<Goal>) {
     let bounds = (Bound::MegabytesAtMost(30.0), Bound::MegabytesAtMost(15.0));
-    let empty: Vec<f64> = daemons.iter().filter_map(|daemon| megabytes(daemon.idle_empty_kib)).collect();
-    goals.push(goal("P15", "memory idle, on an empty folder".into(), empty, bounds));
+    for beside in BTreeSet::from_iter(daemons.iter().map(|daemon| daemon.beside)) {
+        let alike = daemons.iter().filter(|daemon| daemon.beside == beside);
+        let empty: Vec<f64> = alike.filter_map(|daemon| megabytes(daemon.idle_empty_kib)).collect();
+        goals.push(goal("P15", format!("memory idle, on an empty folder{}", with(beside)), empty, bounds));
+    }
     for daemon in daemons {
-        let what = format!("memory idle, {} users", daemon.users);
+        let what = format!("memory idle, {} users{}", daemon.users, with(daemon.beside));
         goals.push(goal("P15", what, megabytes(daemon.idle_kib).into_iter().collect(), bounds));
+        // Of fewer, what each of them takes is lost in what the daemon takes anyhow.
+        if daemon.users >= USERS_TO_DIVIDE_BY {
+            let cache_kib = (cache_bytes >> 10) as u64;
+            let beyond = daemon.end_kib.saturating_sub(daemon.idle_empty_kib).saturating_sub(cache_kib);
+            let what =
+                format!("memory at the end for each of {} users, beyond the cache", daemon.users_at_end);
+            let each = bytes_each(beyond, daemon.users_at_end);
+            let bounds = (Bound::BytesAtMost(256.0), Bound::BytesAtMost(96.0));
+            goals.push(goal("P15", what, vec![each], bounds));
+        }
+    }
+}
+
+/// P16.
+#[expect(clippy::cast_precision_loss, reason = "figures for people, far below 2^52")]
+fn disk(storage: &Storage, goals: &mut Vec<Goal>) {
+    let raw = storage.raw_json_bytes.max(1) as f64;
+    let sizes = [
+        ("creates", storage.after_creates_bytes, times(2.0, 1.2)),
+        ("as many PATCHes", storage.after_patches_bytes, times(3.0, 1.5)),
+    ];
+    for (after, bytes, bounds) in sizes {
+        let what = format!("disk of {} users after {after} against their JSON", storage.users);
+        goals.push(goal("P16", what, vec![bytes as f64 / raw], bounds));
+    }
+    let milliseconds = |must, hoped| (Bound::MillisecondsAtMost(must), Bound::MillisecondsAtMost(hoped));
+    let starts = [
+        ("a stop", &storage.after_stop, milliseconds(100.0, 10.0)),
+        ("a kill", &storage.after_kill, milliseconds(500.0, 20.0)),
+    ];
+    for (after, opened, bounds) in starts {
+        let what = |how: &str| format!("{how} with {} users after {after}", storage.users);
+        let of = |which: fn(&Opened) -> f64| opened.iter().map(which).collect();
+        goals.push(goal("P16", what("from start to first answer"), of(|one| one.ready_ms), bounds));
+        goals.push(goal("P16", what("opening the store alone"), of(|one| one.store_ms), bounds));
     }
 }
 
@@ -287,7 +418,7 @@ mod tests {
 
     /// The goals of some measurements, but for those about memory.
     fn shown(rows: &[Row]) -> Vec<(&'static str, String, Option<bool>)> {
-        let found = goals(rows, &[]).into_iter().filter(|goal| goal.row != "P15");
+        let found = goals(rows, &[], None, 0).into_iter().filter(|goal| goal.row != "P15");
         found.map(|goal| (goal.row, goal.must.show(goal.figure.unwrap()), goal.reached)).collect()
     }
 
@@ -363,6 +494,83 @@ mod tests {
         ];
         let reached: Vec<_> = shown(&rows).into_iter().map(|(row, _, reached)| (row, reached)).collect();
         assert_eq!(reached, [("R25", Some(true)), ("R25", Some(false))]);
+    }
+
+    #[test]
+    fn the_slowest_of_what_was_due_is_compared_with_a_usual_flush() {
+        let row = |who, micros: &[u64]| {
+            let mut sum = Sum::nothing();
+            micros.iter().for_each(|micros| sum.step(1, Duration::from_micros(*micros), Duration::ZERO));
+            sum.end_turn();
+            sum.row(Case::of(case::MIXED, 1).with_users(9), who)
+        };
+        // The one slow flush is not what one flush takes. Of three digits two are shown.
+        let rows = [row(Who::Append, &[100, 100, 5_000]), row(Who::Rosterd, &[10, 10, 450])];
+        assert_eq!(shown(&rows), [("P13", "4.48 ×".into(), Some(true))]);
+    }
+
+    #[test]
+    fn what_a_million_users_take_in_memory_is_divided_among_them() {
+        let daemon = |users| Footprint {
+            users,
+            users_at_end: users,
+            idle_empty_kib: 20_000,
+            end_kib: 20_000 + (64 << 10) + 200_000,
+            ..Footprint::default()
+        };
+        let of = |users| {
+            let goals = goals(&[], &[daemon(users)], None, 64 << 20).into_iter();
+            let each: Vec<_> = goals.filter(|goal| goal.what.contains("for each")).collect();
+            each.iter().map(|goal| (goal.must.show(goal.figure.unwrap()), goal.reached)).collect::<Vec<_>>()
+        };
+        assert_eq!(of(1_000_000), [("205 B".to_owned(), Some(true))]);
+        assert_eq!(of(999_999), []);
+    }
+
+    #[test]
+    fn what_a_plugin_adds_is_a_difference_of_the_same_turn_for_each_create() {
+        let of = |name, cpu_us| row(Case::of(name, 16).with_users(9), Who::Rosterd, 10, cpu_us);
+        let rows = [
+            of(case::CREATE_PLAIN, 300),
+            of(case::CREATE_PLUGGED, 350),
+            of(case::BULK_PLAIN, 5_000),
+            of(case::BULK_PLUGGED, 8_500),
+        ];
+        assert_eq!(shown(&rows), [("P17", "50 µs".into(), Some(true)), ("P17", "70 µs".into(), Some(false))]);
+    }
+
+    #[test]
+    fn the_disk_is_compared_with_the_json_and_starts_with_what_they_may_take() {
+        let opened = |ready_ms| vec![Opened { ready_ms, store_ms: 1.0 }];
+        let storage = Storage {
+            users: 5,
+            raw_json_bytes: 1_000,
+            after_creates_bytes: 1_900,
+            after_patches_bytes: 3_100,
+            after_stop: opened(120.0),
+            after_kill: opened(120.0),
+        };
+        let goals = goals(&[], &[], Some(&storage), 0);
+        let shown = goals.iter().filter(|goal| goal.row == "P16");
+        let shown: Vec<_> = shown.map(|goal| (goal.must.show(goal.figure.unwrap()), goal.reached)).collect();
+        let expected = [
+            ("1.90 ×", true),
+            ("3.10 ×", false),
+            ("120 ms", false),
+            ("1 ms", true),
+            ("120 ms", true),
+            ("1 ms", true),
+        ];
+        assert_eq!(shown, expected.map(|(figure, reached)| (figure.to_owned(), Some(reached))));
+    }
+
+    #[test]
+    fn the_last_tenth_of_a_synchronisation_is_compared_with_the_first() {
+        let rows = [
+            row(Case::of(case::SYNC_BEGINS, 64).with_users(9), Who::Rosterd, 100, 80),
+            row(Case::of(case::SYNC_ENDS, 64).with_users(9), Who::Rosterd, 90, 110),
+        ];
+        assert_eq!(shown(&rows), [("P14", "90 %".into(), Some(true)), ("P14", "73 %".into(), Some(false))]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::script::Script;
 use super::wire::Connection;
 
 /// How long one answer may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What was counted between the two bells.
 pub(super) struct Volley<T> {
@@ -134,7 +134,7 @@ async fn alone<T>(
     Ok(Volley { elapsed: started.elapsed(), requests, latency, probed: (first, probe()) })
 }
 
-fn record(latency: &mut Histogram<u64>, took: Duration) {
+pub(super) fn record(latency: &mut Histogram<u64>, took: Duration) {
     latency.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
 }
 
@@ -157,7 +157,9 @@ impl Lane {
         self.script.next(&mut self.request);
         let sent = Instant::now();
         let found = match timeout(PATIENCE, self.connection.ask(&self.request)).await {
-            Ok(Ok(answer)) if answer.status == self.script.status => return Ok(sent.elapsed()),
+            Ok(Ok(answer)) if answer.status == self.script.status && (self.script.holds)(answer.body) => {
+                return Ok(sent.elapsed());
+            }
             Ok(Ok(answer)) => answer.excerpt(),
             Ok(Err(why)) => why.to_string(),
             Err(_) => format!("nothing within {PATIENCE:?}"),

@@ -26,6 +26,21 @@ pub(super) fn used(pid: u32) -> Used {
     Used { cpu: cpu.unwrap_or_default(), written }
 }
 
+/// Reads what a process has used together with those that it started, whether they still run or not. What was written is not known of those that have ended.
+pub(super) fn used_by_family(pid: u32) -> Used {
+    let stat = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let alone = |pid: u32| cpu(&stat(pid)).unwrap_or_default();
+    let ended = ticks(&stat(pid), 13).unwrap_or_default();
+    let alive: Duration = children(pid).into_iter().map(alone).sum();
+    Used { cpu: alone(pid) + ended + alive, written: 0 }
+}
+
+/// Lists the processes that a process started, and that have not ended.
+pub(super) fn children(pid: u32) -> Vec<u32> {
+    let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    listed.split_ascii_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
 /// Reads how much CPU time this thread has used, to the nanosecond.
 pub(super) fn cpu_of_this_thread() -> Duration {
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
@@ -81,8 +96,13 @@ pub(super) fn load_average() -> String {
 
 /// Finds user and system time in `/proc/PID/stat`. The program's name may hold spaces and brackets, so it is skipped from behind.
 fn cpu(stat: &str) -> Option<Duration> {
+    ticks(stat, 11)
+}
+
+/// Adds the two fields that are so many behind the name.
+fn ticks(stat: &str, place: usize) -> Option<Duration> {
     let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace().skip(11);
+    let mut fields = fields.split_ascii_whitespace().skip(place);
     let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
     let per_second = rustix::param::clock_ticks_per_second().max(1);
     Some(Duration::from_nanos(ticks.saturating_mul(1_000_000_000 / per_second)))
@@ -102,6 +122,21 @@ mod tests {
         let stat = "42 (a) b (c)) S 1 42 42 0 -1 4194560 1 0 0 0 150 50 0 0 20 0 3 0 1 2 3";
         let ticks = 200_000_000_000 / rustix::param::clock_ticks_per_second();
         assert_eq!(cpu(stat), Some(Duration::from_nanos(ticks)));
+        assert_eq!(super::ticks(stat, 13), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn what_children_used_is_counted_while_they_run_and_afterwards() {
+        let before = used_by_family(std::process::id()).cpu;
+        let mut busy = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        assert!(children(std::process::id()).contains(&busy.id()) || children(busy.id()).is_empty());
+        let pid = busy.id();
+        while used(pid).cpu < Duration::from_millis(50) {
+            std::thread::yield_now();
+        }
+        busy.kill().unwrap();
+        busy.wait().unwrap();
+        assert!(used_by_family(std::process::id()).cpu >= before + Duration::from_millis(50));
     }
 
     #[test]

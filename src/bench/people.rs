@@ -21,6 +21,18 @@ pub(super) fn body(series: &str, n: usize) -> String {
     body
 }
 
+/// Writes a Bulk request that creates people with these bodies.
+pub(super) fn bulk(bodies: &[String]) -> String {
+    let one = |(n, body): (usize, &String)| {
+        format!(r#"{{"method":"POST","path":"/Users","bulkId":"b{n}","data":{body}}}"#)
+    };
+    let operations: Vec<String> = bodies.iter().enumerate().map(one).collect();
+    format!(
+        r#"{{"schemas":["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],"Operations":[{}]}}"#,
+        operations.join(",")
+    )
+}
+
 /// Returns the userName of the nth person of a series.
 pub(super) fn user_name(series: &str, n: usize) -> String {
     format!("{series}.{n:07}@example.com")
@@ -57,6 +69,13 @@ pub(super) fn group<'a>(name: &str, members: impl Iterator<Item = &'a str>) -> S
 /// Writes Okta's body that switches a user off or on.
 pub(super) fn activate(active: bool) -> String {
     format!(r#"{PATCH_BEGIN}"op":"replace","value":{{"active":{active}}}}}]}}"#)
+}
+
+/// Writes the body by which Entra tells of a new title, as one would for somebody who moved to another department too.
+pub(super) fn entra_changes(title: &str) -> String {
+    format!(
+        r#"{PATCH_BEGIN}"op":"Replace","path":"title","value":"{title}"}},{{"op":"Replace","path":"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department","value":"{title}"}}]}}"#
+    )
 }
 
 /// Writes the body that adds members to a group, by one operation.
@@ -104,8 +123,13 @@ mod tests {
         let group: Value = serde_json::from_str(&group("g", ["1", "2"].into_iter())).unwrap();
         assert_eq!(group["members"][1]["value"], "2");
         let two = || ["1", "2"].into_iter();
-        for (patch, operations) in [(activate(true), 1), (add_members(two()), 1), (remove_members(two()), 2)]
-        {
+        let patches = [
+            (activate(true), 1),
+            (entra_changes("x"), 2),
+            (add_members(two()), 1),
+            (remove_members(two()), 2),
+        ];
+        for (patch, operations) in patches {
             let patch: Value = serde_json::from_str(&patch).unwrap();
             assert_eq!(patch["Operations"].as_array().unwrap().len(), operations);
         }

@@ -20,7 +20,7 @@ const CONNECTIONS: usize = 64;
 /// Members that are put into a group by one PATCH.
 const MEMBERS_AT_ONCE: usize = 1_000;
 /// Progress is told this often.
-const TELL_EVERY: Duration = Duration::from_secs(2);
+pub(super) const TELL_EVERY: Duration = Duration::from_secs(2);
 
 /// The part of an answer that is needed.
 #[derive(Deserialize)]
@@ -99,6 +99,47 @@ pub(super) async fn group(
     Ok(made.id)
 }
 
+/// Sends everybody the same PATCH.
+pub(super) async fn change(
+    to: SocketAddr,
+    scripts: &Scripts,
+    people: &[Person],
+    body: &str,
+    progress: &mut (dyn Write + Send),
+) -> Result<(), BenchError> {
+    let mut tasks = JoinSet::new();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    for lane in 0..CONNECTIONS.min(people.len()) {
+        let mine: Vec<String> =
+            people.iter().skip(lane).step_by(CONNECTIONS).map(|one| one.id.clone()).collect();
+        let (scripts, tell, body) = (scripts.clone(), tell.clone(), body.to_owned());
+        tasks.spawn(async move {
+            let mut connection = open(to).await?;
+            for id in mine {
+                let mut request = Vec::new();
+                scripts.send(&mut request, "PATCH", &format!("/scim/v2/Users/{id}"), &body);
+                asked(&mut connection, request, 200).await?;
+                // The other end goes first only after an error, which is returned there.
+                let _ = tell.send(());
+            }
+            Ok::<_, BenchError>(())
+        });
+    }
+    drop(tell);
+    let (mut done, mut last) = (0, Instant::now());
+    while told.recv().await.is_some() {
+        done += 1;
+        if last.elapsed() > TELL_EVERY {
+            last = Instant::now();
+            let _ = writeln!(progress, "  {done} of {} users", people.len());
+        }
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ended.map_err(|why| BenchError::Server { who: "the load".into(), what: why.to_string() })??;
+    }
+    Ok(())
+}
+
 /// Asks how many users there are.
 pub(super) async fn count(to: SocketAddr, scripts: &Scripts) -> Result<usize, BenchError> {
     #[derive(Deserialize)]
@@ -147,11 +188,15 @@ pub(super) async fn send(to: SocketAddr, script: &mut Script) -> Result<Asked, B
     asked(&mut open(to).await?, request, script.status).await
 }
 
-async fn open(to: SocketAddr) -> Result<Connection, BenchError> {
+pub(super) async fn open(to: SocketAddr) -> Result<Connection, BenchError> {
     Connection::open(to).await.map_err(BenchError::system("reach the daemon"))
 }
 
-async fn asked(connection: &mut Connection, request: Vec<u8>, status: u16) -> Result<Asked, BenchError> {
+pub(super) async fn asked(
+    connection: &mut Connection,
+    request: Vec<u8>,
+    status: u16,
+) -> Result<Asked, BenchError> {
     let answer = connection.ask(&request).await.map_err(BenchError::system("hear the daemon"))?;
     if answer.status == status {
         let body = answer.body.to_vec();

@@ -4,17 +4,32 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::figures::{Conditions, Figures, Footprint, Goal, Row};
+use super::figures::{Conditions, Figures, Footprint, Goal, Opened, Row, Storage};
+use super::which::Engine;
 
 /// How often the journal flushes for one durable batch. What it makes room with, and what the tree flushes for many batches, is not counted.
 const FLUSHES_PER_BATCH: f64 = 1.0;
 
+/// The most of a p99 that may be the sender's own lateness, before one is told.
+const SENDER_SHARE_MAX: f64 = 0.25;
+/// The least of a pace that is that pace.
+const PACE_SHARE_MIN: f64 = 0.98;
+
 /// Writes the whole report.
 pub fn write(figures: &Figures, out: &mut dyn Write) -> io::Result<()> {
     conditions(&figures.run, out)?;
+    for load in &figures.left_out {
+        writeln!(out, "! {load}")?;
+    }
     writeln!(out, "\n{}\n", rows(&figures.rows))?;
+    for row in &figures.rows {
+        pace(row, &figures.run, out)?;
+    }
     for daemon in &figures.daemons {
         footprint(daemon, out)?;
+    }
+    if let Some(found) = &figures.storage {
+        storage(found, out)?;
     }
     writeln!(
         out,
@@ -30,6 +45,9 @@ fn conditions(run: &Conditions, out: &mut dyn Write) -> io::Result<()> {
         "{} users, a group of {} members, {} turns of {} s each; load average before: {}",
         run.users, run.members, run.turns, run.seconds, run.load_average_before
     )?;
+    if run.engine == Engine::Postgres {
+        writeln!(out, "The daemons keep their people in PostgreSQL, on the same disk.")?;
+    }
     if !run.optimised {
         writeln!(out, "! This build is not optimised: only a release build's figures mean anything.")?;
     }
@@ -40,7 +58,7 @@ fn conditions(run: &Conditions, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn rows(rows: &[Row]) -> Table {
-    let mut table = table(&[
+    let mut header = vec![
         "load",
         "who",
         "conns",
@@ -51,7 +69,12 @@ fn rows(rows: &[Row]) -> Table {
         "units per commit",
         "flushes each",
         "KB written each",
-    ]);
+    ];
+    let paced = rows.iter().any(|row| row.sender_behind.is_some());
+    if paced {
+        header.push("sender behind µs: p99, most");
+    }
+    let mut table = table(&header);
     let mut last = String::new();
     for row in rows {
         let case = row.case.to_string();
@@ -63,7 +86,7 @@ fn rows(rows: &[Row]) -> Table {
             _ => units.map(|units| FLUSHES_PER_BATCH / units),
         };
         let bytes = row.written.as_ref().and_then(|written| written.bytes_per_request);
-        table.add_row([
+        let mut cells = vec![
             shown,
             row.who.name().to_owned(),
             row.case.connections.to_string(),
@@ -74,17 +97,52 @@ fn rows(rows: &[Row]) -> Table {
             some(units, 1),
             some(flushes, 2),
             some(bytes.map(|bytes| bytes / 1e3), 1),
-        ]);
+        ];
+        if paced {
+            cells.push(
+                row.sender_behind.as_ref().map_or_else(String::new, |behind| {
+                    format!("{:.0}, {:.0}", behind.p99_us, behind.most_us)
+                }),
+            );
+        }
+        table.add_row(cells);
     }
     right_from(&mut table, 2);
     table
 }
 
+/// Says of an open loop whether it was one: a sender that was behind shows in the latencies as a slow daemon would.
+fn pace(row: &Row, run: &Conditions, out: &mut dyn Write) -> io::Result<()> {
+    let Some(behind) = &row.sender_behind else { return Ok(()) };
+    writeln!(
+        out,
+        "{}: {} requests a second were due for {} s a turn, and latencies count from when each was due.",
+        row.case, run.rate, run.steady_seconds
+    )?;
+    if behind.p99_us > row.p99_us * SENDER_SHARE_MAX {
+        writeln!(
+            out,
+            "! The sender itself was behind by up to {:.1} ms (p99 {:.1} ms): these latencies are as much its own as the daemon's.",
+            behind.most_us / 1e3,
+            behind.p99_us / 1e3
+        )?;
+    }
+    if row.per_second < f64::from(run.rate) * PACE_SHARE_MIN {
+        writeln!(
+            out,
+            "! Only {:.0} a second were answered while they were due: the daemon did not keep the pace.",
+            row.per_second
+        )?;
+    }
+    Ok(())
+}
+
 fn footprint(daemon: &Footprint, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "{} users: memory {} empty, {} with the users, {} at the end, {} at the most",
+        "{} users{}: memory {} empty, {} with the users, {} at the end, {} at the most",
         daemon.users,
+        super::goals::with(daemon.beside),
         kib(daemon.idle_empty_kib),
         kib(daemon.idle_kib),
         kib(daemon.end_kib),
@@ -100,6 +158,30 @@ fn footprint(daemon: &Footprint, out: &mut dyn Write) -> io::Result<()> {
         daemon.stop_ms,
         daemon.preload_per_second
     )
+}
+
+fn storage(found: &Storage, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{} users on a folder of their own: {} of JSON sent, {} on the disk after the creates, {} after as many PATCHes",
+        found.users,
+        bytes(found.raw_json_bytes),
+        bytes(found.after_creates_bytes),
+        bytes(found.after_patches_bytes)
+    )?;
+    for (after, opened) in [("a stop", &found.after_stop), ("a kill", &found.after_kill)] {
+        let shown = |which: fn(&Opened) -> f64| {
+            let shown: Vec<String> = opened.iter().map(|one| format!("{:.0}", which(one))).collect();
+            shown.join(", ")
+        };
+        writeln!(
+            out,
+            "  after {after}: ready in {} ms, of the store alone {} ms",
+            shown(|one| one.ready_ms),
+            shown(|one| one.store_ms)
+        )?;
+    }
+    Ok(())
 }
 
 fn goals(goals: &[Goal]) -> Table {

@@ -7,8 +7,11 @@ use super::figures::{Conditions, Figures};
 use super::loads::LOADS;
 use super::place::Place;
 use super::plan::Plan;
+use super::postgres::Postgres;
 use super::script::Scripts;
 use super::session::Session;
+use super::storage::must_have_room;
+use super::which::Engine;
 use super::world::Site;
 use super::{goals, meter};
 use crate::chance::{Chance, SystemChance};
@@ -30,29 +33,47 @@ pub fn run(plan: &Plan, progress: &mut (dyn Write + Send)) -> Result<Figures, Be
 async fn measure(plan: &Plan, progress: &mut (dyn Write + Send)) -> Result<Figures, BenchError> {
     let load_average_before = meter::load_average();
     let place = Place::make(&plan.folder)?;
+    must_have_room(place.folder(), plan.users_in_all())?;
     let folder_in_memory = meter::is_in_memory(place.folder());
     let token = token();
     let token_file = place.keep("token", &token)?;
     let scripts = Scripts::new(&token);
-    let mut session = Session::new(plan, Site { place, token, token_file, scripts }, progress);
+    let postgres = match plan.engine {
+        Engine::Redb => None,
+        Engine::Postgres => Some(Postgres::start(&place)?),
+    };
+    let plugins = plan.plugins.clone();
+    let mut session =
+        Session::new(plan, Site { place, token, token_file, scripts, postgres, plugins }, progress);
+    let mut left_out = Vec::new();
     for load in LOADS.iter().filter(|load| plan.has(load)) {
-        session.play(load).await?;
+        match session.play(load).await {
+            Err(BenchError::Missing(what)) if !plan.insists => {
+                session.tell(format_args!("{} is left out: {what}", load.name));
+                left_out.push(format!("{} is left out: {what}", load.name));
+            }
+            other => other?,
+        }
     }
-    let (rows, daemons) = session.end().await?;
-    let goals = goals::goals(&rows, &daemons);
+    let (rows, daemons, storage) = session.end().await?;
+    let goals = goals::goals(&rows, &daemons, storage.as_ref(), plan.cache_bytes);
     let run = Conditions {
         version: env!("CARGO_PKG_VERSION"),
         optimised: !cfg!(debug_assertions),
         machine: meter::machine(),
         ended: SystemClock.now().strftime("%F %T UTC").to_string(),
         load_average_before,
+        cache_bytes: plan.cache_bytes,
         folder_in_memory,
+        engine: plan.engine,
         users: plan.users,
         members: plan.members,
         seconds: plan.window.as_secs_f64(),
         turns: plan.turns,
+        rate: plan.pace.per_second,
+        steady_seconds: plan.pace.time.as_secs_f64(),
     };
-    Ok(Figures { run, rows, daemons, goals })
+    Ok(Figures { run, left_out, rows, daemons, storage, goals })
 }
 
 /// Makes a token that is good for this run.

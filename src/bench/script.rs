@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
+use super::figures::BULK;
 use super::people;
 
 /// What one connection sends, and with which status each of its requests is answered.
@@ -10,6 +11,8 @@ pub(super) struct Script {
     write: Box<Next>,
     /// The only status that is right.
     pub(super) status: u16,
+    /// Whether a body is right that came with that status.
+    pub(super) holds: fn(&[u8]) -> bool,
 }
 
 /// Writes the next request.
@@ -40,7 +43,7 @@ pub(super) const PROGRAM: &str = "bench";
 
 impl Script {
     fn new(status: u16, write: impl FnMut(&mut Vec<u8>) + Send + 'static) -> Self {
-        Self { write: Box::new(write), status }
+        Self { write: Box::new(write), status, holds: |_| true }
     }
 
     /// Expects another status: an echo does not create, and a refusal may be what is measured.
@@ -61,16 +64,36 @@ impl Scripts {
 
     /// L1, on so many connections, no userName twice: each call needs a series of its own.
     pub(super) fn create_all(&self, series: &str, connections: usize) -> Vec<Script> {
-        (0..connections).map(|one| self.create(series.to_owned(), one, connections)).collect()
+        self.create_from(series, 0, connections)
     }
 
-    fn create(&self, series: String, connection: usize, connections: usize) -> Script {
+    /// The same with larger numbers, and so longer bodies.
+    pub(super) fn create_from(&self, series: &str, first: usize, connections: usize) -> Vec<Script> {
+        let one = |connection| self.create(series.to_owned(), first + connection, connections);
+        (0..connections).map(one).collect()
+    }
+
+    fn create(&self, series: String, first: usize, connections: usize) -> Script {
         let scripts = self.clone();
-        let mut n = connection;
+        let mut n = first;
         Script::new(201, move |out| {
             scripts.send(out, "POST", "/scim/v2/Users", &people::body(&series, n));
             n += connections;
         })
+    }
+
+    /// The same, many in each Bulk request.
+    pub(super) fn bulk_all(&self, series: &str, connections: usize) -> Vec<Script> {
+        let one = |connection| {
+            let (scripts, series, mut n) = (self.clone(), series.to_owned(), connection * BULK);
+            let script = Script::new(200, move |out| {
+                let all: Vec<String> = (n..n + BULK).map(|n| people::body(&series, n)).collect();
+                scripts.send(out, "POST", "/scim/v2/Bulk", &people::bulk(&all));
+                n += connections * BULK;
+            });
+            Script { holds: |body| memchr_count(body, br#""status":"201""#) == BULK, ..script }
+        };
+        (0..connections).map(one).collect()
     }
 
     /// The same requests, for a reference that sends each body back.
@@ -132,6 +155,16 @@ impl Scripts {
         let mut request = Vec::new();
         self.ask(&mut request, format_args!("{target}"));
         Script::new(200, move |out| out.extend_from_slice(&request))
+    }
+
+    /// One request, as it was written elsewhere.
+    pub(super) fn once(request: Vec<u8>, status: u16) -> Script {
+        Script::new(status, move |out| out.extend_from_slice(&request))
+    }
+
+    /// L9: as Entra looks for somebody before it changes or creates them.
+    pub(super) fn look_for(&self, out: &mut Vec<u8>, user_name: &str) {
+        self.ask(out, format_args!("/scim/v2/Users?filter=userName%20eq%20%22{user_name}%22"));
     }
 
     /// L6: one user off, the next time on, so that every request changes something.
@@ -211,6 +244,11 @@ impl Scripts {
             body.len()
         );
     }
+}
+
+/// Counts how often a text stands in another.
+fn memchr_count(text: &[u8], part: &[u8]) -> usize {
+    text.windows(part.len()).filter(|window| *window == part).count()
 }
 
 /// Picks at random, the same way in every run (splitmix64). Nothing here has to be unguessable.

@@ -4,6 +4,7 @@
 
 use std::hint::black_box;
 use std::io::Write;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,36 +12,59 @@ use serde_json::Value;
 use tokio::task::spawn_blocking;
 
 use super::child::{Server, probe};
-use super::contestant::{Act, At, Contestant, Fire};
+use super::contestant::{Act, At, Contestant, Fire, Paced};
 use super::cores::{Half, keep_to};
 use super::engine::Engine;
-use super::figures::{Case, Footprint, Row, Who, case};
-use super::load::{closed_loop, neighbours};
+use super::figures::{Case, Footprint, Row, Storage, Who, case};
+use super::hang::Visitors;
+use super::load::{Volley, closed_loop, neighbours};
 use super::loads::Load;
+use super::meter::{self, Used};
+use super::pace::open_loop;
+use super::pgbench::Inserts;
 use super::plan::Plan;
+use super::postgres::Postgres;
 use super::preload::Asked;
 use super::script::{Person, Script, Scripts};
+use super::storage::storage;
 use super::sum::Sum;
+use super::sync::first_sync;
+use super::which::{Which, with_plugin};
 use super::world::{Site, World, Worlds};
-use super::{BenchError, disk, meter, preload};
+use super::{BenchError, disk, preload};
 
 /// A run while it goes on.
 pub(super) struct Session<'r> {
+    /// Ends before the folder goes in which it is.
+    postgres: Option<Postgres>,
     pub(super) plan: &'r Plan,
     /// Which turn is being prepared or taken, from 0.
     pub(super) turn: usize,
     worlds: Worlds,
     engine: Option<Engine>,
+    inserts: Option<Inserts>,
     /// How many connections were given users at random by [`Session::gets`].
     walkers: usize,
     progress: &'r mut (dyn Write + Send),
     rows: Vec<Row>,
+    storage: Option<Storage>,
 }
 
 impl<'r> Session<'r> {
     pub(super) fn new(plan: &'r Plan, site: Site, progress: &'r mut (dyn Write + Send)) -> Self {
         let (worlds, rows) = (Worlds::on(site), Vec::new());
-        Self { plan, turn: 0, worlds, engine: None, walkers: 0, progress, rows }
+        Self {
+            plan,
+            turn: 0,
+            worlds,
+            engine: None,
+            postgres: None,
+            inserts: None,
+            walkers: 0,
+            progress,
+            rows,
+            storage: None,
+        }
     }
 
     /// Takes all turns of a load.
@@ -64,9 +88,16 @@ impl<'r> Session<'r> {
         Ok(())
     }
 
+    /// Tells how far the run is.
+    pub(super) fn tell(&mut self, what: std::fmt::Arguments<'_>) {
+        // Progress that nobody can read is no reason to stop.
+        let _ = writeln!(self.progress, "{what}");
+    }
+
     /// Ends the daemons, and returns all that was found out.
-    pub(super) async fn end(self) -> Result<(Vec<Row>, Vec<Footprint>), BenchError> {
-        Ok((self.rows, self.worlds.end().await?))
+    pub(super) async fn end(self) -> Result<(Vec<Row>, Vec<Footprint>, Option<Storage>), BenchError> {
+        drop(self.postgres);
+        Ok((self.rows, self.worlds.end().await?, self.storage))
     }
 
     /// Takes one turn.
@@ -74,10 +105,12 @@ impl<'r> Session<'r> {
         let window = self.plan.window;
         match act {
             Act::Fire(fire) => self.fire(sum, fire).await,
+            Act::Paced(paced) => self.paced(sum, paced).await,
             Act::Append { record, group } => {
                 disk::append_loop(sum, self.worlds.site.place.folder(), record, group, window / 4)
             }
             Act::Engine { users, group } => self.engine(users).await?.measure(sum, group, window),
+            Act::Inserts { users, clients } => self.inserts(sum, users, clients),
             Act::Parse(text) => {
                 parse(sum, &text, window / 4);
                 Ok(())
@@ -89,17 +122,24 @@ impl<'r> Session<'r> {
         let window = self.plan.window;
         // Who has just started knows nothing yet: L2 would look slower alone than beside something later.
         let warm_up = if fire.fresh { window } else { self.plan.warm_up() };
-        let server = match &fire.at {
-            At::Reference(server) => server,
-            At::Daemon(users) => {
-                let world = self.world(*users).await?;
+        match &fire.at {
+            At::Reference(_) => {}
+            At::Daemon(which) => {
+                let world = self.world(*which).await?;
                 world.keep_apart(fire.apart).await?;
                 if fire.fresh {
                     world.restart(None).await?;
                 }
                 world.note_memory();
-                &world.server
             }
+        }
+        let visitors = match &fire.at {
+            At::Daemon(which) if fire.hang => Some(self.visitors(*which).await?),
+            _ => None,
+        };
+        let server = match &fire.at {
+            At::Reference(server) => server,
+            At::Daemon(which) => &self.world(*which).await?.server,
         };
         let before = counters(server).await;
         let forgot = meter::forget_peak(server.pid());
@@ -118,12 +158,87 @@ impl<'r> Session<'r> {
             })??;
             volley?
         };
+        visitors.map_or(Ok(()), Visitors::end)?;
         let (_, most) = meter::memory_kib(server.pid());
         sum.volley(volley, forgot.then(|| most.saturating_sub(memory)));
         if let (Some(before), Some(after)) = (before, counters(server).await) {
             sum.store(after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
         }
         Ok(())
+    }
+
+    /// Has people try to sign in by providers that hang.
+    async fn visitors(&mut self, which: Which) -> Result<Visitors, BenchError> {
+        let world = self.world(which).await?;
+        let silent = world.silent.as_ref().ok_or_else(|| BenchError::Server {
+            who: "the daemon".into(),
+            what: "has no provider that hangs".into(),
+        })?;
+        Visitors::come(world.server.at(), silent).await
+    }
+
+    async fn paced(&mut self, sum: &mut Sum, Paced { users, agenda }: Paced) -> Result<(), BenchError> {
+        let (pace, warm_up) = (self.plan.pace, self.plan.warm_up_of_pace());
+        let world = self.world(users).await?;
+        world.keep_apart(false).await?;
+        world.note_memory();
+        let server = &world.server;
+        let before = counters(server).await;
+        let (at, probe) = (server.at(), probe(server));
+        let ran = spawn_blocking(move || open_loop(at, agenda.as_ref(), pace, warm_up, probe)).await;
+        let paced = ran.map_err(|why| BenchError::Server {
+            who: "the open loop".into(),
+            what: format!("ended: {why}"),
+        })??;
+        sum.behind(&paced.behind);
+        sum.volley(paced.volley, None);
+        if let (Some(before), Some(after)) = (before, counters(server).await) {
+            sum.store(after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
+        }
+        Ok(())
+    }
+
+    /// Has PostgreSQL insert for a while.
+    fn inserts(&mut self, sum: &mut Sum, users: usize, clients: usize) -> Result<(), BenchError> {
+        let mut inserts = match self.inserts.take() {
+            Some(inserts) => inserts,
+            None => Inserts::prepare(self.postgres()?, users)?,
+        };
+        let window = self.plan.window;
+        let place = Rc::clone(&self.worlds.site);
+        inserts.measure(sum, self.postgres()?, &place.place, clients, window)?;
+        self.inserts = Some(inserts);
+        Ok(())
+    }
+
+    /// Looks whether the plugin is there that some daemons have.
+    pub(super) fn plugin_must_be_there(&self) -> Result<(), BenchError> {
+        let site = &self.worlds.site;
+        with_plugin(&site.place, &site.plugins).map(|_| ())
+    }
+
+    /// Reads how often a daemon has asked a plugin.
+    pub(super) async fn plugin_calls(&mut self, which: Which) -> Result<u64, BenchError> {
+        Ok(self
+            .world(which)
+            .await?
+            .server
+            .counters_of("rosterd_plugin_calls_total")
+            .await
+            .unwrap_or_default())
+    }
+
+    /// Returns the run's own PostgreSQL, or says what is missing for it.
+    pub(super) fn postgres(&mut self) -> Result<&Postgres, BenchError> {
+        if self.worlds.site.postgres.is_some() {
+            let found = self.worlds.site.postgres.as_ref();
+            return found.ok_or_else(|| BenchError::Missing("PostgreSQL".into()));
+        }
+        let server = match self.postgres.take() {
+            Some(server) => server,
+            None => Postgres::start(&self.worlds.site.place)?,
+        };
+        Ok(self.postgres.insert(server))
     }
 
     /// Returns the engine on a copy of the folder with so many users.
@@ -139,9 +254,9 @@ impl<'r> Session<'r> {
         Ok(self.engine.insert(engine))
     }
 
-    /// Returns the daemon with so many users.
-    async fn world(&mut self, users: usize) -> Result<&mut World, BenchError> {
-        self.worlds.with(users, self.progress).await
+    /// Returns a daemon.
+    async fn world(&mut self, which: impl Into<Which>) -> Result<&mut World, BenchError> {
+        self.worlds.with(which.into(), self.progress).await
     }
 }
 
@@ -157,9 +272,12 @@ impl Session<'_> {
     }
 
     /// Returns what the browsers of so many of its users hold, who have signed in.
-    pub(super) async fn cookies(&mut self, users: usize, count: usize) -> Result<Vec<String>, BenchError> {
-        self.world(users).await?;
-        self.worlds.with(users, self.progress).await?.cookies(count).await
+    pub(super) async fn cookies(
+        &mut self,
+        which: impl Into<Which>,
+        count: usize,
+    ) -> Result<Vec<String>, BenchError> {
+        self.world(which).await?.cookies(count).await
     }
 
     /// Returns how many users a list of that daemon has.
@@ -173,21 +291,21 @@ impl Session<'_> {
         users: usize,
     ) -> Result<(Scripts, Arc<Vec<Person>>), BenchError> {
         let Self { worlds, progress, .. } = self;
-        let world = worlds.with(users, *progress).await?;
+        let world = worlds.with(users.into(), *progress).await?;
         world.neighbour(*progress).await
     }
 
     /// Returns people who come and go, of the largest daemon.
     pub(super) async fn movers(&mut self, count: usize) -> Result<Vec<Person>, BenchError> {
         let Self { worlds, progress, plan, .. } = self;
-        let world = worlds.with(plan.users, *progress).await?;
+        let world = worlds.with(plan.users.into(), *progress).await?;
         Ok(world.movers(count, *progress).await?.to_vec())
     }
 
     /// Returns a group of the largest daemon. How long it took to make it is a figure.
     pub(super) async fn group(&mut self, members: usize) -> Result<String, BenchError> {
         let Self { worlds, progress, plan, .. } = self;
-        let world = worlds.with(plan.users, *progress).await?;
+        let world = worlds.with(plan.users.into(), *progress).await?;
         let (id, took) = world.group(members, *progress).await?;
         if let Some((took, cpu)) = took {
             let mut sum = Sum::nothing();
@@ -206,6 +324,35 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Synchronises so many users into a daemon of their own, which is removed afterwards.
+    pub(super) async fn synchronise(&mut self, users: usize) -> Result<Vec<Volley<Used>>, BenchError> {
+        let site = Rc::clone(&self.worlds.site);
+        let data = site.place.path("sync");
+        let (mut server, _) = Server::daemon(&data, &site.token_file).await?;
+        self.tell(format_args!("synchronising: {users} users"));
+        let tenths = first_sync(&server, &site.scripts, users, self.progress).await?;
+        let counted = preload::count(server.at(), &site.scripts).await?;
+        if counted != users {
+            let what = format!("has {counted} of {users} users after a first synchronisation");
+            return Err(BenchError::Server { who: "the daemon".into(), what });
+        }
+        server.stop()?;
+        std::fs::remove_dir_all(&data).map_err(BenchError::system("remove a data folder"))?;
+        Ok(tenths)
+    }
+
+    /// Measures what the largest daemon's users take on the disk.
+    pub(super) async fn measure_storage(&mut self) -> Result<(), BenchError> {
+        let (site, plan) = (Rc::clone(&self.worlds.site), self.plan);
+        self.storage = Some(storage(&site, plan.users, plan.turns, plan.window, self.progress).await?);
+        Ok(())
+    }
+
+    /// Adds a measurement that was not taken in turns.
+    pub(super) fn keep(&mut self, row: Row) {
+        self.rows.push(row);
+    }
+
     /// Returns a contestant that reads users at random.
     pub(super) async fn gets(&mut self, users: usize, name: &'static str) -> Result<Contestant, BenchError> {
         let connections = self.plan.connections_of_reads;
@@ -217,27 +364,42 @@ impl Session<'_> {
         Ok(Contestant::daemon(Case::of(name, connections).with_users(users), users, all))
     }
 
-    /// Sends one request to the daemon with so many users; the status of the answer must be right.
-    pub(super) async fn send(
+    /// Asks whether somebody is a member of a group: the list has one result, or none.
+    pub(super) async fn is_member(
         &mut self,
         users: usize,
+        group: &str,
+        who: Option<&Person>,
+    ) -> Result<Asked, BenchError> {
+        let target = format!(
+            "/scim/v2/Groups?filter=id%20eq%20%22{group}%22%20and%20members.value%20eq%20%22{}%22&excludedAttributes=members",
+            who.map(|person| person.id.as_str()).unwrap_or_default()
+        );
+        let mut script = self.scripts().repeat(&target);
+        self.send(users, &mut script, "looking for a member").await
+    }
+
+    /// Sends one request to a daemon; the status of the answer must be right.
+    pub(super) async fn send(
+        &mut self,
+        which: impl Into<Which>,
         script: &mut Script,
         during: &str,
     ) -> Result<Asked, BenchError> {
-        let at = self.world(users).await?.server.at();
+        let at = self.world(which).await?.server.at();
         preload::send(at, script).await.map_err(|why| why.during(during))
     }
 
     /// The same, and the body must say what it should. Returns its size.
     pub(super) async fn rehearse(
         &mut self,
-        users: usize,
+        which: impl Into<Which>,
         mut script: Script,
         during: &str,
         expected: &str,
         holds: impl Fn(&Value) -> bool,
     ) -> Result<usize, BenchError> {
-        let asked = self.send(users, &mut script, during).await?;
+        let asked = self.send(which, &mut script, during).await?;
         asked.must_say(expected, holds).map_err(|why| why.during(during))?;
         Ok(asked.body.len())
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::figures::{Case, Row, Turn, Who, Written};
+use super::figures::{Behind, Case, Row, Turn, Who, Written};
 use super::load::{Volley, histogram};
 use super::meter::Used;
 
@@ -18,6 +18,8 @@ pub(super) struct Sum {
     units: u64,
     written: u64,
     turns: Vec<Turn>,
+    /// How late requests of an open loop were sent.
+    behind: Option<Histogram<u64>>,
 }
 
 /// What can be added.
@@ -52,9 +54,8 @@ impl Piece {
         per(self.cpu.as_secs_f64() * 1e6, self.requests).filter(|micros| *micros > 0.0)
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "figures for people, far below 2^52")]
     fn micros(&self, quantile: f64) -> f64 {
-        self.latency.value_at_quantile(quantile) as f64 / 1_000.0
+        micros(self.latency.value_at_quantile(quantile))
     }
 }
 
@@ -67,6 +68,7 @@ impl Sum {
             units: 0,
             written: 0,
             turns: Vec::new(),
+            behind: None,
         }
     }
 
@@ -81,6 +83,12 @@ impl Sum {
             latency: volley.latency,
         };
         self.end(grew_kib);
+    }
+
+    /// Adds how late the requests of an open loop were sent.
+    pub(super) fn behind(&mut self, behind: &Histogram<u64>) {
+        // Same bounds on both sides, so that adding cannot fail.
+        let _ = self.behind.get_or_insert_with(histogram).add(behind);
     }
 
     /// Adds what the store's counters said of a turn.
@@ -113,6 +121,7 @@ impl Sum {
         let turn = std::mem::replace(&mut self.now, Piece::nothing());
         self.turns.push(Turn {
             per_second: turn.per_second(),
+            p50_us: turn.micros(0.5),
             p99_us: turn.micros(0.99),
             cpu_us: turn.cpu_us(),
             grew_kib,
@@ -138,6 +147,10 @@ impl Sum {
             p99_us: all.micros(0.99),
             cpu_us: all.cpu_us(),
             written,
+            sender_behind: self.behind.as_ref().map(|behind| Behind {
+                p99_us: micros(behind.value_at_quantile(0.99)),
+                most_us: micros(behind.max()),
+            }),
             turns: self.turns,
         }
     }
@@ -146,4 +159,9 @@ impl Sum {
 #[expect(clippy::cast_precision_loss, reason = "figures for people, far below 2^52")]
 fn per(amount: f64, of: u64) -> Option<f64> {
     (of > 0).then(|| amount / of as f64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people, far below 2^52")]
+fn micros(nanos: u64) -> f64 {
+    nanos as f64 / 1_000.0
 }

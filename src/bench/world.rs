@@ -12,9 +12,12 @@ use super::BenchError;
 use super::child::{self, Server};
 use super::cores::{Half, keep_to};
 use super::figures::Footprint;
+use super::hang::Silent;
+use super::postgres::Postgres;
 use super::preload;
 use super::script::{MOVING, PRELOADED, Person, Scripts};
 use super::signin;
+use super::which::{Kind, Which, on_database, with_plugin, with_silence};
 use super::{meter, place};
 
 /// Users of a second tenant.
@@ -22,16 +25,44 @@ const NEIGHBOURS: usize = 1_000;
 
 /// What every daemon of a run has in common.
 pub(super) struct Site {
+    /// The run's own server, where daemons keep their people in it. It ends before the folder goes in which it is.
+    pub(super) postgres: Option<Postgres>,
     pub(super) place: place::Place,
     pub(super) token: String,
     pub(super) token_file: PathBuf,
     pub(super) scripts: Scripts,
+    /// Where the plugins that are shipped lie.
+    pub(super) plugins: PathBuf,
 }
 
-/// The daemons of a run, by the number of their users; made when they are first needed.
+impl Site {
+    /// Writes the settings of a daemon; mostly none.
+    fn settings(&self, which: Which, silent: Option<&Silent>) -> Result<String, BenchError> {
+        let mut settings = String::new();
+        if let Some(server) = &self.postgres {
+            server.make(&which.name())?;
+            settings.push_str(&on_database(server, &which.name()));
+        }
+        if which.kind == Kind::Plugged {
+            settings.push_str(&with_plugin(&self.place, &self.plugins)?);
+        }
+        settings.push_str(&silent.map(with_silence).unwrap_or_default());
+        Ok(settings)
+    }
+
+    /// Adds up what a daemon's people take on the disk.
+    fn bytes(&self, which: Which, data: &Path) -> Result<u64, BenchError> {
+        let folder = meter::folder_bytes(data).map_err(BenchError::system("measure the data folder"))?;
+        let Some(server) = &self.postgres else { return Ok(folder) };
+        let size = server.ask("postgres", &format!("SELECT pg_database_size('{}')", which.name()))?;
+        Ok(folder + size.parse::<u64>().unwrap_or_default())
+    }
+}
+
+/// The daemons of a run, by which they are; made when they are first needed.
 pub(super) struct Worlds {
     pub(super) site: Rc<Site>,
-    made: BTreeMap<usize, World>,
+    made: BTreeMap<Which, World>,
 }
 
 impl Worlds {
@@ -39,15 +70,15 @@ impl Worlds {
         Self { site: Rc::new(site), made: BTreeMap::new() }
     }
 
-    /// Returns the daemon with so many users.
+    /// Returns a daemon.
     pub(super) async fn with(
         &mut self,
-        users: usize,
+        which: Which,
         progress: &mut (dyn Write + Send),
     ) -> Result<&mut World, BenchError> {
-        Ok(match self.made.entry(users) {
+        Ok(match self.made.entry(which) {
             Entry::Occupied(made) => made.into_mut(),
-            Entry::Vacant(free) => free.insert(World::make(&self.site, users, progress).await?),
+            Entry::Vacant(free) => free.insert(World::make(&self.site, which, progress).await?),
         })
     }
 
@@ -64,6 +95,10 @@ impl Worlds {
 /// A daemon with people in it.
 pub(super) struct World {
     site: Rc<Site>,
+    which: Which,
+    /// The provider that hangs, where there is one.
+    pub(super) silent: Option<Silent>,
+    settings: String,
     pub(super) server: Server,
     pub(super) people: Arc<Vec<Person>>,
     data: PathBuf,
@@ -84,12 +119,20 @@ impl World {
     /// Starts a daemon on a folder that is not there yet, makes the users, and starts it again.
     async fn make(
         site: &Rc<Site>,
-        users: usize,
+        which: Which,
         progress: &mut (dyn Write + Send),
     ) -> Result<Self, BenchError> {
-        let data = site.place.path(&format!("users-{users}"));
+        let users = which.users;
+        let data = site.place.path(&which.name());
+        let silent = if which.kind == Kind::Hung { Some(Silent::start().await?) } else { None };
+        let settings = site.settings(which, silent.as_ref())?;
+        if !settings.is_empty() {
+            let file = child::settings_of(&data);
+            std::fs::write(&file, &settings)
+                .map_err(BenchError::system(format!("write {}", file.display())))?;
+        }
         let (mut server, _) = Server::daemon(&data, &site.token_file).await?;
-        let mut footprint = Footprint { users, ..Footprint::default() };
+        let mut footprint = Footprint { users, beside: which.beside(), ..Footprint::default() };
         footprint.idle_empty_kib = meter::memory_kib(server.pid()).0;
         // Progress that nobody can read is no reason to stop.
         let _ = writeln!(progress, "filling: {users} users");
@@ -97,13 +140,16 @@ impl World {
         let people = preload::people(server.at(), &site.scripts, PRELOADED, 0..users, progress).await?;
         footprint.preload_per_second = rate(people.len(), started.elapsed());
         server.stop()?;
-        footprint.disk_bytes = folder_bytes(&data)?;
+        footprint.disk_bytes = site.bytes(which, &data)?;
         let (server, ready) = Server::daemon(&data, &site.token_file).await?;
         footprint.ready_ms = ready.as_secs_f64() * 1e3;
         footprint.idle_kib = meter::memory_kib(server.pid()).0;
         let (people, movers, groups) = (Arc::new(people), Vec::new(), BTreeMap::new());
         Ok(Self {
             site: Rc::clone(site),
+            which,
+            silent,
+            settings,
             server,
             people,
             data,
@@ -148,7 +194,11 @@ impl World {
             self.note_memory();
             self.server.stop()?;
             let settings = child::settings_of(&self.data);
-            std::fs::write(&settings, signin::SETTINGS)
+            // Who has providers already has a program too.
+            let knows = self.settings.contains("[[apps]]");
+            let text =
+                if knows { self.settings.clone() } else { format!("{}{}", self.settings, signin::SETTINGS) };
+            std::fs::write(&settings, text)
                 .map_err(BenchError::system(format!("write {}", settings.display())))?;
             self.cookies = signin::sign_in(&self.data, self.people.iter().take(count))?;
             (self.server, _) = Server::daemon(&self.data, &self.site.token_file).await?;
@@ -210,7 +260,7 @@ impl World {
         self.footprint.users_at_end = preload::count(self.server.at(), &self.site.scripts).await?;
         self.footprint.end_kib = meter::memory_kib(self.server.pid()).0;
         self.note_memory();
-        self.footprint.disk_bytes_at_end = folder_bytes(&self.data)?;
+        self.footprint.disk_bytes_at_end = self.site.bytes(self.which, &self.data)?;
         self.footprint.stop_ms = self.server.stop()?.as_secs_f64() * 1e3;
         Ok(self.footprint)
     }
@@ -220,10 +270,6 @@ impl World {
         let (_, most) = meter::memory_kib(self.server.pid());
         self.footprint.peak_kib = self.footprint.peak_kib.max(most);
     }
-}
-
-fn folder_bytes(data: &Path) -> Result<u64, BenchError> {
-    meter::folder_bytes(data).map_err(BenchError::system("measure the data folder"))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]

@@ -8,10 +8,14 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::{Exit, World};
+use crate::app::memory::cache_bytes;
 use crate::bench::loads::{LOADS, Load};
+use crate::bench::pace::Pace;
 use crate::bench::plan::Plan;
 use crate::bench::reference::{self, Reference};
+use crate::bench::which::{Engine, shipped_plugins};
 use crate::bench::{report, run as bench};
+use crate::config::{Config, Environment, Sources};
 
 /// Measure this machine: rosterd's loads beside references that do as little as possible.
 ///
@@ -41,6 +45,19 @@ pub struct BenchArgs {
     /// Members of the large group, at most as many as users (100000; quick: 1000). The small one has 100.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(100..=400_000))]
     pub members: Option<u32>,
+    /// Requests a second that are due in an open loop (L9), whatever becomes of those before (1000).
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rate: u32,
+    /// Seconds that each turn of an open loop (L9) takes, after warming up (5; quick: 1).
+    #[arg(long, value_name = "NUMBER", value_parser = seconds)]
+    pub steady: Option<Duration>,
+    /// Where the daemons keep their people: "redb" in their folders, "postgres" in a server of the run's own. With "postgres" only loads that need
+    /// nothing but requests can run.
+    #[arg(long, value_name = "ENGINE", default_value = "redb", value_parser = engine)]
+    pub engine: Engine,
+    /// Folder of the plugins that are shipped, of which P17 needs one (plugins/dist).
+    #[arg(long, value_name = "DIR", default_value_os_t = shipped_plugins())]
+    pub plugins: PathBuf,
     /// A short run to see that everything works.
     #[arg(long)]
     pub quick: bool,
@@ -60,7 +77,9 @@ fn after_help() -> String {
 Examples:
   rosterd bench --quick
   rosterd bench --only L1,L2 --connections 16 --seconds 10 --json result.json
-  rosterd bench --users 1000000 --only L2,L3,L4 --data /var/tmp
+  rosterd bench --only L9 --rate 1000 --steady 600 --turns 1
+  rosterd bench --users 1000000 --only L2,L3,L4,L5,L8,L10,P16 --data /var/tmp
+  rosterd bench --engine postgres --only L1,L2,L3,L6,L7
 
 Loads:
 {}
@@ -77,12 +96,41 @@ fn seconds(text: &str) -> Result<Duration, String> {
     seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected a number from 0.01 to 600".into())
 }
 
+/// Reads where daemons keep their people.
+fn engine(text: &str) -> Result<Engine, String> {
+    match text {
+        "redb" => Ok(Engine::Redb),
+        "postgres" => Ok(Engine::Postgres),
+        _ => Err("expected \"redb\" or \"postgres\"".into()),
+    }
+}
+
 impl BenchArgs {
+    /// Looks whether what was asked for goes together.
+    fn check(&self) -> anyhow::Result<()> {
+        if self.engine == Engine::Postgres
+            && let Some(load) = self.only.iter().find(|load| !load.by_requests)
+        {
+            let able: Vec<&str> =
+                LOADS.iter().filter(|load| load.by_requests).map(|load| load.name).collect();
+            anyhow::bail!(
+                "{} needs daemons that keep their people in their folders: leave it out, or --engine postgres. By requests alone run {}",
+                load.name,
+                able.join(", ")
+            );
+        }
+        Ok(())
+    }
+
     /// Makes the plan of the run.
-    pub fn plan(&self) -> Plan {
+    pub fn plan(&self, cache_bytes: usize) -> Plan {
         let (millis, turns, many) = if self.quick { (500, 1, 1_000) } else { (1_000, 3, 100_000) };
         let users = self.users.unwrap_or(many);
-        let loads = if self.only.is_empty() { LOADS.iter().collect() } else { self.only.clone() };
+        let loads = if self.only.is_empty() {
+            LOADS.iter().filter(|load| self.engine == Engine::Redb || load.by_requests).collect()
+        } else {
+            self.only.clone()
+        };
         let connections: Vec<usize> = self.connections.iter().map(|count| usize::from(*count)).collect();
         let connections_of_reads = match connections.as_slice() {
             [only] => *only,
@@ -90,12 +138,20 @@ impl BenchArgs {
         };
         Plan {
             loads,
+            insists: !self.only.is_empty(),
             connections,
             connections_of_reads,
             window: self.seconds.unwrap_or(Duration::from_millis(millis)),
+            pace: Pace {
+                per_second: self.rate,
+                time: self.steady.unwrap_or(Duration::from_secs(if self.quick { 1 } else { 5 })),
+            },
             turns: self.turns.unwrap_or(turns).into(),
             users: users as usize,
             members: self.members.unwrap_or(many).min(users) as usize,
+            engine: self.engine,
+            plugins: self.plugins.clone(),
+            cache_bytes,
             folder: self.data.clone(),
         }
     }
@@ -103,7 +159,10 @@ impl BenchArgs {
 
 /// Measures, and prints what was found.
 pub fn run(args: &BenchArgs, world: &mut World<'_>) -> anyhow::Result<Exit> {
-    let figures = bench::run(&args.plan(), &mut io::stderr())?;
+    args.check()?;
+    // The daemons of the run know no other settings.
+    let defaults = Config::load(&Sources::new(Environment::default()))?;
+    let figures = bench::run(&args.plan(cache_bytes(&defaults)), &mut io::stderr())?;
     let json = || serde_json::to_string_pretty(&figures).context("the figures could not be written as JSON");
     match &args.json {
         Some(path) if path.as_os_str() == "-" => {
@@ -155,7 +214,7 @@ mod tests {
     }
 
     fn plan_of(line: &[&str]) -> Plan {
-        Alone::parse_from([&["bench"], line].concat()).args.plan()
+        Alone::parse_from([&["bench"], line].concat()).args.plan(64 << 20)
     }
 
     #[test]

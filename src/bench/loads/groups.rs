@@ -76,12 +76,9 @@ async fn comes_and_goes(
     for (count, expected) in [(1, "the member in the group"), (0, "the member out of the group")] {
         session.send(users, &mut script, name).await?;
         for mover in [movers.first(), movers.last()].into_iter().flatten() {
-            let target = format!(
-                "/scim/v2/Groups?filter=id%20eq%20%22{group}%22%20and%20members.value%20eq%20%22{}%22&excludedAttributes=members",
-                mover.id
-            );
+            let found = session.is_member(users, group, Some(mover)).await?;
             let holds = |found: &Value| found.get("totalResults") == Some(&count.into());
-            session.rehearse(users, scripts.repeat(&target), name, expected, holds).await?;
+            found.must_say(expected, holds).map_err(|why| why.during(name))?;
         }
     }
     Ok(())

@@ -4,8 +4,10 @@ use super::Prepared;
 use crate::bench::contestant::{Act, Contestant};
 use crate::bench::figures::{Case, Who, case};
 use crate::bench::people;
+use crate::bench::pgbench::FIRST_NUMBER;
 use crate::bench::script::{PRELOADED, Person, Script, Scripts};
 use crate::bench::session::Session;
+use crate::bench::which::Engine;
 
 /// L1, beside the disk itself and the store's engine without a server as well. On each daemon, which grows by it; the engine on a copy of the
 /// one of the usual size.
@@ -22,20 +24,44 @@ pub(super) async fn create(session: &mut Session<'_>) -> Prepared {
     let mut contestants = Vec::new();
     for connections in session.plan.connections.clone() {
         let case = Case::of(case::CREATE, connections);
-        contestants.extend([
-            Contestant { case, who: Who::Append, act: Act::Append { record, group: connections } },
-            Contestant {
-                case: case.with_users(usual),
-                who: Who::Engine,
-                act: Act::Engine { users: usual, group: connections },
-            },
-            Contestant::echo(case, scripts.echo_all(connections))?,
-        ]);
+        contestants.extend([Contestant {
+            case,
+            who: Who::Append,
+            act: Act::Append { record, group: connections },
+        }]);
+        // Nothing of a database is left when the server around it is taken away.
+        if session.plan.engine == Engine::Redb {
+            let act = Act::Engine { users: usual, group: connections };
+            contestants.push(Contestant { case: case.with_users(usual), who: Who::Engine, act });
+        }
+        contestants.push(Contestant::echo(case, scripts.echo_all(connections))?);
         for users in &sizes {
             let series = format!("l1t{}c{connections}", session.turn);
             let ours = scripts.create_all(&series, connections);
             contestants.push(Contestant::daemon(case.with_users(*users), *users, ours));
         }
+    }
+    Ok(contestants)
+}
+
+/// P5: creates on the daemon of the usual size, beside PostgreSQL inserting into a table of as many rows.
+pub(super) async fn durable(session: &mut Session<'_>) -> Prepared {
+    // What is missing is said before anything is filled.
+    session.postgres()?;
+    let (users, scripts) = (session.plan.usual(), session.scripts());
+    let rehearsal = format!("p5rehearsal{}", session.turn);
+    let made = |found: &serde_json::Value| found.get("id").is_some();
+    for script in scripts.create_all(&rehearsal, 1) {
+        session.rehearse(users, script, case::DURABLE, "a user with an id", made).await?;
+    }
+    let mut contestants = Vec::new();
+    for clients in session.plan.connections.clone() {
+        let case = Case::of(case::DURABLE, clients).with_users(users);
+        let series = format!("p5t{}c{clients}", session.turn);
+        let ours = scripts.create_from(&series, FIRST_NUMBER, clients);
+        let act = Act::Inserts { users, clients };
+        contestants.push(Contestant { case, who: Who::Postgres, act });
+        contestants.push(Contestant::daemon(case, users, ours));
     }
     Ok(contestants)
 }
