@@ -15,7 +15,10 @@ const TRIES_MAX: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The steps, in order; the number of each is its place, from 1.
-const STEPS: &[(&str, &str)] = &[("tables", include_str!("migrations/0001-tables.sql"))];
+const STEPS: &[(&str, &str)] = &[
+    ("tables", include_str!("migrations/0001-tables.sql")),
+    ("filling", include_str!("migrations/0002-filling.sql")),
+];
 
 /// What the owner runs first. The table of notes is in the same schema as the rest.
 const BEGINNING: &str = "CREATE SCHEMA IF NOT EXISTS rosterd; \
@@ -107,7 +110,7 @@ pub(super) fn is(failure: &Failure, code: &str) -> bool {
 /// What the daemon's role must be allowed of each table.
 const NEEDED: &str = "SELECT t.name, has_table_privilege(t.name, 'SELECT') AND has_table_privilege(t.name, 'INSERT') \
     AND has_table_privilege(t.name, 'UPDATE') AND has_table_privilege(t.name, 'DELETE') \
-    FROM unnest(ARRAY['rosterd.documents', 'rosterd.small', 'rosterd.tenants', 'rosterd.writers']) AS t(name)";
+    FROM unnest(ARRAY['rosterd.documents', 'rosterd.small', 'rosterd.tenants', 'rosterd.writers', 'rosterd.filling']) AS t(name)";
 
 /// Refuses a role that may not read and write every table.
 pub(super) fn rights(wire: &Wire, session: &Session, options: &PgOptions) -> Result<(), PgError> {
