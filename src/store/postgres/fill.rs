@@ -15,9 +15,10 @@ use super::failure::{Failure, Kind, first_that_says_something};
 use super::pool::Pool;
 use super::read::Moment;
 use super::sql::{self, FillingRow, Sent};
-use super::wire::{Session, Wire};
+use super::wire::{Session, Wire, pass_between};
 use super::{PgError, PgOptions};
 use crate::store::StoreError;
+use crate::store::failpoints::{Point, pass};
 use crate::store::fill::{Fill, Marks};
 use crate::store::folder::Filling;
 use crate::store::kv::{Changes, KvEngine, KvRead, Table};
@@ -165,6 +166,7 @@ impl Claim {
 
     /// Begins a transaction that has the row.
     fn begin(&self, session: &Session) -> Result<Option<FillingRow>, Failure> {
+        pass(Point::BeginBefore, &self.place).map_err(|error| Failure::lost(error.to_string()))?;
         let (asked, begin) = (Arc::clone(session), sql::begin_writing(STEP_WITHIN, self.raise));
         self.wire.ask(async move {
             sql::plain(&asked, &begin).await?;
@@ -216,14 +218,17 @@ impl Claim {
             *held = None;
             return Ok(Err(StoreError::Fatal("another process has begun to fill it meanwhile".into())));
         }
-        let acted = act(Arc::clone(&session));
+        let (acted, place) = (act(Arc::clone(&session)), self.place.clone());
         self.wire.wait(STEP_WITHIN, async move {
-            let (acted, patient, committed) = tokio::join!(biased;
+            let (acted, patient, before, committed, sent) = tokio::join!(biased;
                 acted,
                 sql::plain(&session, sql::NO_TIME_OUT),
+                pass_between(Point::CommitBefore, &place),
                 sql::plain(&session, "COMMIT"),
+                pass_between(Point::CommitSent, &place),
             );
-            first_that_says_something([acted, patient, committed])
+            first_that_says_something([acted, patient, committed])?;
+            first_that_says_something([before, sent])
         })?;
         Ok(Ok(()))
     }
@@ -246,18 +251,19 @@ impl KvEngine for Filler {
     fn commit(&mut self, changes: &Changes) -> Result<Arc<dyn KvRead>, StoreError> {
         let sent = Arc::new([Table::Documents, Table::Small].map(|table| Sent::of(changes, table)));
         let rows: usize = sent.iter().map(Sent::puts).sum();
-        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        let (rows, place) = (i64::try_from(rows).unwrap_or(i64::MAX), self.claim.place.clone());
         self.claim.step(&mut self.session, &[ROWS, WHOLE], |session| {
-            let sent = Arc::clone(&sent);
+            let (sent, place) = (Arc::clone(&sent), place.clone());
             async move {
                 let [documents, small] = &*sent;
-                let (put, put_small, removed, counted) = tokio::join!(biased;
+                let (put, between, put_small, removed, counted) = tokio::join!(biased;
                     documents.put(&session),
+                    pass_between(Point::RowsBetween, &place),
                     small.put(&session),
                     small.remove(&session),
                     sql::count_filled(&session, rows),
                 );
-                first_that_says_something([put, put_small, removed, counted])
+                first_that_says_something([put, between, put_small, removed, counted])
             }
         })?;
         Ok(self.moment())
@@ -291,10 +297,16 @@ struct InDatabase {
 
 impl InDatabase {
     fn note(&mut self, from: &'static str, state: &'static str) -> Result<(), StoreError> {
+        self.pass(Point::LabelBefore)?;
         // Where the answer to the first try was lost it is so already.
         self.claim.step(&mut self.session, &[from, state], |session| async move {
             sql::note_filling(&session, state).await
-        })
+        })?;
+        self.pass(Point::LabelAfter)
+    }
+
+    fn pass(&self, point: Point) -> Result<(), StoreError> {
+        pass(point, &self.claim.place).map_err(|error| StoreError::Fatal(error.to_string()))
     }
 }
 

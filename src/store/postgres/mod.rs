@@ -160,7 +160,7 @@ pub fn open(options: &PgOptions) -> Result<PgStore, PgError> {
         }
     });
     let pool = Arc::new(Pool::new(Arc::clone(&wire), options.connections_max));
-    let feed = Feed::start(Arc::clone(&wire)).map_err(PgError::Start)?;
+    let feed = Feed::start(Arc::clone(&wire), options.place()).map_err(PgError::Start)?;
     let engine = Engine::new(wire, options.place(), options.writer, raise);
     let writer =
         Writer::start(Box::new(engine), engine::elsewhere(), options.options).map_err(PgError::Start)?;

@@ -215,11 +215,19 @@ fn r11_r13_r37_filling_a_database_that_is_killed_at_any_step_is_no_store_and_goe
     let Some(laid) = lay() else { return };
     let mut half = 0;
     for (point, passes) in [
+        (Point::BeginBefore, 0),
         (Point::FillBefore, 0),
         (Point::FillBefore, 1),
+        (Point::RowsBetween, 0),
+        (Point::RowsBetween, 1),
+        (Point::CommitBefore, 1),
+        (Point::CommitSent, 1),
         (Point::FillAfter, 0),
-        (Point::FillAfter, 1),
         (Point::FillAfter, 2),
+        (Point::LabelBefore, 0),
+        (Point::LabelAfter, 0),
+        (Point::LabelBefore, 1),
+        (Point::LabelAfter, 1),
     ] {
         let home = beside(&site);
         let mut dying = command(home.path(), &["restore", &saved]);
@@ -227,14 +235,24 @@ fn r11_r13_r37_filling_a_database_that_is_killed_at_any_step_is_no_store_and_goe
         assert!(died.code.is_none_or(|code| code > 100), "{point:?} after {passes}: {died:?}");
 
         let database = std::fs::read_to_string(home.path().join("database")).unwrap();
-        let there = laid.ground.server.number(&database, "SELECT count(*) FROM rosterd.documents");
-        let noted = laid.ground.server.number(&database, "SELECT written FROM rosterd.filling");
-        let all = laid.ground.server.number(
-            &database,
-            "SELECT (SELECT count(*) FROM rosterd.documents) + (SELECT count(*) FROM rosterd.small)",
-        );
+        let number = |statement: &str| laid.ground.server.number(&database, statement);
+        let noted = number("SELECT written FROM rosterd.filling");
+        let documents = number("SELECT count(*) FROM rosterd.documents");
+        let all = documents + number("SELECT count(*) FROM rosterd.small");
         assert_eq!(noted, all, "{point:?} after {passes}: what was counted is what is there");
-        half += usize::from(there > 0);
+        half += usize::from(documents > 0 && documents == all);
+        if point == Point::BeginBefore {
+            // Nothing was begun: it is as empty as before.
+            on_database(home.path(), &["restore", &other]).done();
+            continue;
+        }
+        if (point, passes) == (Point::LabelAfter, 1) {
+            // All was done.
+            let line = on_database(home.path(), &["restore", &saved]).failed();
+            assert!(line.contains("this very copy"), "{line}");
+            assert_eq!(seen(&|arguments| on_database(home.path(), arguments)), expected);
+            continue;
+        }
 
         // It is no store, for nobody.
         let line = on_database(home.path(), &["check"]).failed();
@@ -255,7 +273,7 @@ fn r11_r13_r37_filling_a_database_that_is_killed_at_any_step_is_no_store_and_goe
             "{point:?} after {passes}"
         );
     }
-    assert!(half >= 3, "{half}: several commits, so that some broke off between two");
+    assert!(half >= 3, "{half}: several commits, so that some broke off in the middle");
     let home = beside(&site);
     on_database(home.path(), &["restore", &saved]).done();
     must_answer(&TestDaemon::start_with(&home, &[], |_| {}).client());
