@@ -71,8 +71,8 @@ use measure::Reloads;
 pub use plugins::{Done, Plugins};
 pub use settings::policies;
 pub use sign_in::ProviderError;
-pub use store::{StoreOpenError, compact, migrate, open_roster, open_to_fill, roster_on};
-pub use vault::settle as settle_key;
+pub use store::{StoreOpenError, compact, migrate, open_roster, open_to_fill, place, roster_on};
+pub use vault::{key_path as seal_key_path, settle as settle_key};
 
 /// How often what is only in memory (when tokens were last used) is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_mins(1);

@@ -89,7 +89,7 @@ fn open_store(config: &Config, rim: &Rim) -> Result<Arc<dyn Store>, StoreOpenErr
 
 /// Opens an empty store of the engine that the configuration names, to be filled from a copy that `source` tells from others; or one that was being
 /// filled from it.
-pub fn open_to_fill(config: &Config, source: &str) -> Result<Fill, StoreOpenError> {
+pub fn open_to_fill(config: &Config, rim: &Rim, source: &str) -> Result<Fill, StoreOpenError> {
     let dir = &config.data.dir;
     match config.store.engine {
         Engine::Redb => Ok(redb::fill(dir, source, &engine_options(config))?),
@@ -98,9 +98,22 @@ pub fn open_to_fill(config: &Config, source: &str) -> Result<Fill, StoreOpenErro
             let options = SledOptions { cache_bytes: cache_bytes(config), ..SledOptions::default() };
             Ok(sled::fill(dir, source, &options)?)
         }
-        Engine::Postgres => Err(StoreOpenError::Unfit(
-            "store.engine is \"postgres\": a copy can be taken of it, but not yet put into it",
-        )),
+        #[cfg(feature = "postgres")]
+        Engine::Postgres => Ok(crate::store::postgres::fill(&shared::options(config, rim)?, source)?),
+        #[cfg(not(feature = "postgres"))]
+        Engine::Postgres => {
+            let _ = rim;
+            Err(StoreOpenError::Unfit(NOT_BUILT))
+        }
+    }
+}
+
+/// Says where the store lies that the configuration names, for messages.
+pub fn place(config: &Config) -> String {
+    if config.store.engine == Engine::Postgres {
+        format!("the database {} at {}", config.postgres.database, config.postgres.hosts.join(" or "))
+    } else {
+        config.data.dir.display().to_string()
     }
 }
 

@@ -1,11 +1,12 @@
 //! The vault of an installation: its key in the data folder, the key's mark in the store.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Rim;
 use crate::config::Config;
 use crate::roster::Roster;
-use crate::signin::vault::{Marks, Vault, VaultError};
+use crate::signin::vault::{KEY_FILE, Marks, Vault, VaultError};
 
 /// The store as the place of the mark.
 struct InStore(Arc<Roster>);
@@ -37,9 +38,10 @@ pub(super) fn vault(config: &Config, roster: &Arc<Roster>, rim: &Rim) -> Arc<Vau
 
 fn make(config: &Config, roster: &Arc<Roster>, rim: &Rim) -> Vault {
     let marks = Arc::new(InStore(Arc::clone(roster)));
-    let chance = Arc::clone(&rim.chance);
-    match &config.data.seal_key_file {
-        Some(file) => Vault::of_file(file.clone(), marks, chance),
-        None => Vault::new(&config.data.dir, marks, chance),
-    }
+    Vault::of_file(key_path(config), marks, Arc::clone(&rim.chance))
+}
+
+/// Says where the key of an installation lies.
+pub fn key_path(config: &Config) -> PathBuf {
+    config.data.seal_key_file.clone().unwrap_or_else(|| config.data.dir.join(KEY_FILE))
 }

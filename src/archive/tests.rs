@@ -1,6 +1,6 @@
 //! Files of every kind of damage, and what becomes of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::store::Store;
@@ -247,17 +247,19 @@ fn r35_the_seeds_hold_files_that_are_good() {
     }
 }
 
-/// Files that builds which were released have written, by the layout of their rows.
-const RELEASED: [(u32, &[u8], &[u8]); 1] =
-    [(3, include_bytes!("golden/layout-3.backup"), include_bytes!("golden/layout-3.jsonl"))];
+/// The oldest layout of which there are files that a build which was released has written.
+const OLDEST_RELEASED: u32 = 3;
+
+fn golden(layout: u32, ending: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/archive/golden/layout-{layout}.{ending}"))
+}
 
 /// Makes the files of a new layout: run once, with ROSTERD_TEST_WRITE=golden, when a build of that layout is released.
 fn write_golden() {
     let home = tempfile::tempdir().unwrap();
     let store = world(home.path(), 3);
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/archive/golden");
     for (shape, ending) in [(Shape::Backup, "backup"), (Shape::Lines, "jsonl")] {
-        std::fs::write(folder.join(format!("layout-{FORMAT}.{ending}")), written(&store, shape)).unwrap();
+        std::fs::write(golden(FORMAT, ending), written(&store, shape)).unwrap();
     }
 }
 
@@ -268,8 +270,11 @@ fn r12_a_file_of_every_released_layout_fills_a_folder_with_everything() {
     }
     let home = tempfile::tempdir().unwrap();
     let expected = everything(&*see(&world(&home.path().join("now"), 3)), T);
-    for (layout, backup, lines) in RELEASED {
-        for (shape, bytes) in [(Shape::Backup, backup), (Shape::Lines, lines)] {
+    for layout in OLDEST_RELEASED..=FORMAT {
+        for (shape, ending) in [(Shape::Backup, "backup"), (Shape::Lines, "jsonl")] {
+            let path = golden(layout, ending);
+            let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let bytes = bytes.as_slice();
             assert_eq!(verified(bytes, shape).unwrap().header.layout, layout);
             let new = home.path().join(format!("{layout}-{}", shape.name()));
             assert_eq!(restored(&new, bytes, shape).findings, []);

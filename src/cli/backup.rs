@@ -10,9 +10,9 @@ use clap::Args;
 use super::operator::{Operator, copy};
 use super::settings::SettingsArgs;
 use super::{Exit, Refused, World};
-use crate::app;
+use crate::app::{self, Rim};
 use crate::archive::{Refusal, Shape, Verified, fill, place, source_of, verify};
-use crate::config::Config;
+use crate::config::{Config, Engine};
 use crate::http::panics;
 
 /// Write all that the store holds into one file, while the daemon runs or without one; or look whether such a file is whole.
@@ -40,15 +40,16 @@ pub struct BackupArgs {
     pub file: PathBuf,
 }
 
-/// Make a data folder of a backup.
+/// Fill an empty data folder, or the empty database that the settings name, from a backup.
 ///
-/// The folder must be empty (seal.key may be there). The backup is read to its end first, and nothing is taken from one that is damaged. A
-/// restore that was broken off is no store: the same command again goes on from there.
+/// The folder must be empty (seal.key may be there), and so must the database. The backup is read to its end first, and nothing is taken from one that
+/// is damaged. A restore that was broken off is no store: the same command again goes on from there.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
+Examples:
   rosterd restore --data /var/lib/rosterd /backup/roster-2026-11-22.backup
   cp -p /backup/seal.key /var/lib/rosterd/
+  rosterd restore --config /etc/rosterd-postgres.toml /backup/roster-2026-11-22.backup
 
 Exit codes: 0 restored and all fits, 1 it could not be restored, 3 restored, but something does not fit together, as it did not in the
 store that the backup was made of (each on a line of its own).")]
@@ -71,7 +72,7 @@ pub fn backup(args: &BackupArgs, world: &mut World<'_>) -> Result<Exit> {
     copy_out(&args.settings, &args.file, Shape::Backup, world)
 }
 
-/// Makes a folder of a backup.
+/// Makes a store of a backup.
 pub fn restore(args: &RestoreArgs, world: &mut World<'_>) -> Result<Exit> {
     copy_in(&args.settings, &args.file, Shape::Backup, world)
 }
@@ -124,7 +125,7 @@ pub(super) fn copy_out(
     writeln!(
         err,
         "Keep as well, since they are not in it: the settings with the files they name, and {}.",
-        config.data.dir.join("seal.key").display()
+        app::seal_key_path(&config).display()
     )?;
     Ok(Exit::Done)
 }
@@ -138,7 +139,13 @@ pub(super) fn copy_in(
 ) -> Result<Exit> {
     let config = Config::load(&settings.sources(world.environment.clone())).map_err(Refused)?;
     let dir = config.data.dir.display();
+    let place = app::place(&config);
     if Operator::running(&config).is_some() {
+        if config.store.engine == Engine::Postgres {
+            bail!(
+                "{dir}: a daemon with this folder is running; stop it first, and name an empty database by postgres.database"
+            );
+        }
         bail!(
             "{dir}: a daemon serves this folder; name an empty one by --data, or stop the daemon and move its folder away"
         );
@@ -147,7 +154,7 @@ pub(super) fn copy_in(
     let found = look_at(file, shape, world)?;
     writeln!(world.err, "{}", described(shape, &found))?;
     panics::install_hook();
-    let into = app::open_to_fill(&config, &source_of(&found))?;
+    let into = app::open_to_fill(&config, &Rim::default(), &source_of(&found))?;
     let input = File::open(file).with_context(|| file.display().to_string())?;
     let err = &mut world.err;
     let filled = fill(into, input, shape, &found, &mut |rows| {
@@ -156,14 +163,14 @@ pub(super) fn copy_in(
         }
     });
     let filled = filled.map_err(|error| {
-        anyhow!("{dir}: {error}; the folder is no store yet: run the same command again, which goes on from there, or empty the folder")
+        anyhow!("{place}: {error}; it is no store yet: run the same command again, which goes on from there, or empty it")
     })?;
     let there = found.digest.rows.saturating_sub(filled.written);
     if there > 0 {
         writeln!(world.err, "{there} rows were there already, from a run that was broken off.")?;
     }
-    writeln!(world.err, "{dir}: {} rows, compared with the file.", found.digest.rows)?;
-    let key = config.data.dir.join("seal.key");
+    writeln!(world.err, "{place}: {} rows, compared with the file.", found.digest.rows)?;
+    let key = app::seal_key_path(&config);
     if !key.exists() {
         writeln!(
             world.err,

@@ -26,11 +26,12 @@ Examples:
     Export(StoreExportArgs),
     /// Fill an empty store of the engine that the settings name from such a file.
     ///
-    /// The file is read to its end first, and nothing is taken from one that is damaged. What was broken off is no store: the same command
-    /// again goes on from there.
+    /// The engine's folder, or its database, must be empty. The file is read to its end first, and nothing is taken from one that is damaged. What was
+    /// broken off is no store: the same command again goes on from there. Put seal.key where the settings look for it before a daemon starts.
     #[command(after_help = "\
-Example:
+Examples:
   rosterd store import --config new-engine.toml --data /var/lib/rosterd-new roster.jsonl
+  rosterd store import --config /etc/rosterd-postgres.toml roster.jsonl
 
 Exit codes: 0 imported and all fits, 1 it could not be imported, 3 imported, but something does not fit together, as it did not in the store
 that the file was made of (each on a line of its own).")]

@@ -36,6 +36,20 @@ pub enum Point {
     FillBefore,
     /// When they are durable.
     FillAfter,
+    /// On a database: before a transaction begins.
+    BeginBefore,
+    /// When some of a batch's rows have been sent, and others not.
+    RowsBetween,
+    /// When the commit has been sent, before its answer is read.
+    CommitSent,
+    /// When it was seen what others wrote, before anybody is told.
+    PollBefore,
+    /// Before a step of the tables is taken.
+    MigrateBefore,
+    /// When all of a step was carried out, before it is committed.
+    MigrateWithin,
+    /// When it is durable.
+    MigrateAfter,
 }
 
 impl Point {
@@ -60,6 +74,20 @@ impl Point {
         Self::FillAfter,
     ];
 
+    /// What is passed where rows are in a database, in this order; and when the daemon looks what others wrote.
+    pub const OF_A_DATABASE: [Self; 8] = [
+        Self::BeginBefore,
+        Self::AppendBefore,
+        Self::RowsBetween,
+        Self::CommitBefore,
+        Self::CommitSent,
+        Self::PublishBefore,
+        Self::AnswerBefore,
+        Self::PollBefore,
+    ];
+    /// What is passed when its tables are made.
+    pub const OF_MIGRATING: [Self; 3] = [Self::MigrateBefore, Self::MigrateWithin, Self::MigrateAfter];
+
     /// The point's name in the environment.
     pub const fn name(self) -> &'static str {
         match self {
@@ -77,6 +105,13 @@ impl Point {
             Self::FillAfter => "fill.after",
             Self::TreeBefore => "tree.before",
             Self::TreeAfter => "tree.after",
+            Self::BeginBefore => "begin.before",
+            Self::RowsBetween => "rows.between",
+            Self::CommitSent => "commit.sent",
+            Self::PollBefore => "poll.before",
+            Self::MigrateBefore => "migrate.before",
+            Self::MigrateWithin => "migrate.within",
+            Self::MigrateAfter => "migrate.after",
         }
     }
 }
@@ -89,8 +124,17 @@ pub(super) fn pass(_point: Point, _place: &str) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Tells whether the next who passes a point runs into something.
+#[cfg(all(feature = "postgres", not(any(test, feature = "testing"))))]
+#[inline]
+pub(super) const fn strikes_next(_point: Point, _place: &str) -> bool {
+    false
+}
+
 #[cfg(any(test, feature = "testing"))]
 pub(super) use armed::pass;
+#[cfg(all(feature = "postgres", any(test, feature = "testing")))]
+pub(super) use armed::strikes_next;
 #[cfg(any(test, feature = "testing"))]
 pub use armed::{Armed, Fault, arm};
 
@@ -187,15 +231,26 @@ mod armed {
         }
     }
 
+    impl Trap {
+        fn is_met(&self, point: Point, place: &str) -> bool {
+            self.point == point
+                && self.place.as_deref().is_none_or(|only| only == place)
+                && self.only_while.as_deref().is_none_or(std::path::Path::exists)
+        }
+    }
+
+    /// Tells whether the next who passes a point runs into something.
+    #[cfg(feature = "postgres")]
+    pub(in crate::store) fn strikes_next(point: Point, place: &str) -> bool {
+        let traps = traps();
+        traps.1.iter().find(|trap| trap.is_met(point, place)).is_some_and(|trap| trap.spared == 0)
+    }
+
     /// Passes a point, or runs into what it is armed with.
     pub(in crate::store) fn pass(point: Point, place: &str) -> io::Result<()> {
         let (id, fault) = {
             let mut traps = traps();
-            let met = |trap: &&mut Trap| {
-                trap.point == point
-                    && trap.place.as_deref().is_none_or(|only| only == place)
-                    && trap.only_while.as_deref().is_none_or(std::path::Path::exists)
-            };
+            let met = |trap: &&mut Trap| trap.is_met(point, place);
             let Some(trap) = traps.1.iter_mut().find(met) else { return Ok(()) };
             if trap.spared > 0 {
                 trap.spared -= 1;
@@ -240,7 +295,8 @@ mod armed {
             let (name, rest) = item.split_once('=')?;
             let (rest, path) = rest.split_once('?').map_or((rest, None), |(rest, path)| (rest, Some(path)));
             let (fault, spared) = rest.split_once('@').unwrap_or((rest, "0"));
-            let point = Point::all().chain(Point::STEPS).find(|point| point.name() == name)?;
+            let others = Point::STEPS.into_iter().chain(Point::OF_A_DATABASE).chain(Point::OF_MIGRATING);
+            let point = Point::all().chain(others).find(|point| point.name() == name)?;
             let fault = match fault {
                 "error" => Fault::Error,
                 "full" => Fault::Full,

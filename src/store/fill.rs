@@ -3,6 +3,7 @@
 //! Rows come in their order (`kv::copy`) and are written in bounded commits. What was broken off goes on behind the last row that is durable, and
 //! nobody takes the store for one before all of it is there, was compared with the copy, and has its label.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::failpoints::{Point, pass};
@@ -46,6 +47,15 @@ pub struct Fill {
     source: String,
 }
 
+impl fmt::Debug for Fill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fill")
+            .field("place", &self.engine.place())
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Fill {
     /// Begins with an engine that is empty, or that holds the beginning of the same copy.
     pub fn new(
@@ -74,8 +84,17 @@ impl Fill {
         self.pass(Point::FillAfter)
     }
 
+    /// Takes a state that a long look is better off with.
+    fn look_anew(&mut self) -> Result<(), StoreError> {
+        if let Some(state) = self.engine.tidy()? {
+            self.state = state;
+        }
+        Ok(())
+    }
+
     /// Says that all rows were written: compares what is there with what was to be.
     pub fn must_hold(&mut self, expected: Digested) -> Result<(), StoreError> {
+        self.look_anew()?;
         let found = copy::digest(&*self.state)?;
         if found != expected {
             return Err(StoreError::Corrupt(format!(
@@ -89,6 +108,7 @@ impl Fill {
     /// Adds what a copy of an earlier layout does not have, looks whether everything fits together, and labels the store. What does not fit
     /// did not fit in the store that the copy was made of.
     pub fn finish(mut self, layout: u32, progress: &mut dyn FnMut(u64)) -> Result<Vec<Finding>, StoreError> {
+        self.look_anew()?;
         if layout < WITH_SUBJECTS {
             self.state = kv::note_subjects(&mut *self.engine, self.state)?;
         }

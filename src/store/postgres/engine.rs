@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::failure::{Failure, Kind, first_that_says_something};
 use super::looked::{Looked, Wanted};
 use super::sql::{self, Range, Sent};
-use super::wire::{Session, Wire};
+use super::wire::{Session, Wire, pass_between};
 use crate::ids::TenantId;
 use crate::store::failpoints::{Point, pass};
 use crate::store::kv::{Changes, Foreseen, KvEngine, KvRead, KvRow, Table, Visit};
@@ -112,6 +112,7 @@ impl Engine {
     }
 
     fn try_begin(&mut self, tenants: &[i64], wanted: &Arc<Wanted>) -> Result<Arc<Looked>, Failure> {
+        pass(Point::BeginBefore, &self.place).map_err(|error| Failure::lost(error.to_string()))?;
         let session = self.session()?;
         let new: Vec<i64> = tenants.iter().copied().filter(|one| !self.made.contains(one)).collect();
         if !new.is_empty() {
@@ -144,20 +145,38 @@ impl Engine {
         let [documents, small] = [Table::Documents, Table::Small].map(|table| Sent::of(changes, table));
         let (session, tenants, writer) =
             (Arc::clone(&open.session), open.tenants.clone(), self.writer.clone());
+        let place = self.place.clone();
         self.wire.ask(async move {
-            let (put, removed, put_small, removed_small, counted, noted, patient, committed) = tokio::join!(biased;
+            let (
+                put,
+                removed,
+                between,
+                put_small,
+                removed_small,
+                counted,
+                noted,
+                patient,
+                before,
+                committed,
+                sent,
+            ) = tokio::join!(biased;
                 documents.put(&session),
                 documents.remove(&session),
+                pass_between(Point::RowsBetween, &place),
                 small.put(&session),
                 small.remove(&session),
                 sql::count_writes(&session, tenants),
                 sql::note_batch(&session, writer, batch),
                 // A server that waits for its standby and is told to stop waiting would say that the commit is done.
                 sql::plain(&session, sql::NO_TIME_OUT),
+                pass_between(Point::CommitBefore, &place),
                 // After a statement that failed this is a rollback.
                 sql::plain(&session, "COMMIT"),
+                pass_between(Point::CommitSent, &place),
             );
-            first_that_says_something([put, removed, put_small, removed_small, counted, noted, patient, committed])
+            let written = [put, removed, put_small, removed_small, counted, noted, patient, committed];
+            first_that_says_something(written)?;
+            first_that_says_something([between, before, sent])
         })
     }
 
@@ -244,7 +263,6 @@ impl KvEngine for Engine {
         };
         self.batch += 1;
         let batch = self.batch;
-        pass(Point::CommitBefore, &self.place).map_err(failed)?;
         match self.send(&open, changes, batch) {
             Ok(()) => Ok(Arc::new(Elsewhere)),
             Err(failure) if failure.kind != Kind::Lost || failure.code.is_some() && is_certain(&failure) => {

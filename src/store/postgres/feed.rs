@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::sql;
 use super::wire::{Session, Wire};
 use crate::ids::TenantId;
+use crate::store::failpoints::{Point, pass};
 use crate::store::kv::{Table, keys, open_head};
 use crate::store::{Seq, StoreError, Watcher};
 
@@ -34,6 +35,7 @@ pub(super) struct Feed {
 
 struct Shared {
     wire: Arc<Wire>,
+    place: String,
     watchers: RwLock<Vec<Watcher>>,
     /// When the feed began.
     since: Instant,
@@ -45,9 +47,10 @@ struct Shared {
 
 impl Feed {
     /// Begins to look.
-    pub(super) fn start(wire: Arc<Wire>) -> Result<Self, StoreError> {
+    pub(super) fn start(wire: Arc<Wire>, place: String) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared {
             wire,
+            place,
             watchers: RwLock::default(),
             since: Instant::now(),
             looked: Mutex::new(None),
@@ -137,6 +140,7 @@ impl Shared {
         };
         let asked = Arc::clone(&session);
         let writes = self.wire.wait(LOOK_WITHIN, async move { sql::all_writes(&asked).await })?;
+        pass(Point::PollBefore, &self.place).map_err(|error| Failure::lost(error.to_string()))?;
         let grown: Vec<(i64, i64)> =
             writes.into_iter().filter(|(tenant, writes)| seen.get(tenant) != Some(writes)).collect();
         if grown.is_empty() {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::failure::Failure;
 use super::wire::{Session, Wire};
 use super::{PgError, PgOptions};
+use crate::store::failpoints::{Point, pass};
 
 /// How often making the tables is tried.
 const TRIES_MAX: u32 = 5;
@@ -15,7 +16,10 @@ const TRIES_MAX: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// The steps, in order; the number of each is its place, from 1.
-const STEPS: &[(&str, &str)] = &[("tables", include_str!("migrations/0001-tables.sql"))];
+const STEPS: &[(&str, &str)] = &[
+    ("tables", include_str!("migrations/0001-tables.sql")),
+    ("filling", include_str!("migrations/0002-filling.sql")),
+];
 
 /// What the owner runs first. The table of notes is in the same schema as the rest.
 const BEGINNING: &str = "CREATE SCHEMA IF NOT EXISTS rosterd; \
@@ -35,7 +39,14 @@ async fn last_step(session: &Session) -> Result<Option<i64>, Failure> {
 }
 
 /// Takes one step, unless somebody else has taken it meanwhile: its note is written first, which waits for whoever else writes it.
-async fn take(session: &Session, number: i64, name: &str, step: &str) -> Result<(), Failure> {
+async fn take(
+    session: &Session,
+    place: &str,
+    number: i64,
+    (name, step): (&str, &str),
+) -> Result<(), Failure> {
+    let passed = |point| pass(point, place).map_err(|error| Failure::lost(error.to_string()));
+    passed(Point::MigrateBefore)?;
     session.batch_execute("BEGIN").await?;
     let note = format!(
         "INSERT INTO rosterd.migrations (step, name) VALUES ({number}, '{name}') ON CONFLICT DO NOTHING"
@@ -43,15 +54,16 @@ async fn take(session: &Session, number: i64, name: &str, step: &str) -> Result<
     if session.execute_typed(&note, &[]).await? > 0 {
         session.batch_execute(step).await?;
     }
+    passed(Point::MigrateWithin)?;
     session.batch_execute("COMMIT").await?;
-    Ok(())
+    passed(Point::MigrateAfter)
 }
 
 /// Takes the steps that are missing.
-async fn take_all(session: &Session) -> Result<(), Failure> {
+async fn take_all(session: &Session, place: &str) -> Result<(), Failure> {
     session.batch_execute(BEGINNING).await?;
-    for (number, (name, step)) in (1_i64..).zip(STEPS) {
-        take(session, number, name, step).await?;
+    for (number, step) in (1_i64..).zip(STEPS) {
+        take(session, place, number, *step).await?;
     }
     Ok(())
 }
@@ -65,7 +77,8 @@ pub(super) fn migrate(wire: &Wire, options: &PgOptions) -> Result<usize, PgError
         if missing == 0 {
             return Ok(0);
         }
-        match wire.ask(async move { take_all(&session).await }) {
+        let place = options.place();
+        match wire.ask(async move { take_all(&session, &place).await }) {
             Ok(()) => return Ok(missing),
             // Two daemons that make the schema at the same moment: one is refused as if it were there already.
             Err(failure) if tries < TRIES_MAX && !is(&failure, LACKS_RIGHTS) => {
@@ -107,7 +120,7 @@ pub(super) fn is(failure: &Failure, code: &str) -> bool {
 /// What the daemon's role must be allowed of each table.
 const NEEDED: &str = "SELECT t.name, has_table_privilege(t.name, 'SELECT') AND has_table_privilege(t.name, 'INSERT') \
     AND has_table_privilege(t.name, 'UPDATE') AND has_table_privilege(t.name, 'DELETE') \
-    FROM unnest(ARRAY['rosterd.documents', 'rosterd.small', 'rosterd.tenants', 'rosterd.writers']) AS t(name)";
+    FROM unnest(ARRAY['rosterd.documents', 'rosterd.small', 'rosterd.tenants', 'rosterd.writers', 'rosterd.filling']) AS t(name)";
 
 /// Refuses a role that may not read and write every table.
 pub(super) fn rights(wire: &Wire, session: &Session, options: &PgOptions) -> Result<(), PgError> {

@@ -1,17 +1,19 @@
 //! The engine for several daemons on one database: anything that speaks PostgreSQL's protocol.
 //!
 //! The key layout of `store::kv` lies in two tables, so that facts, counts, indexes and history are the same code here as on the embedded engine
-//! (docs/decisions/0005). Read in this order: this file (how it is opened, and the store), `migrate` (the tables), `wire` (connections, and waiting for them),
-//! `tls`, `failure` (what follows from what the database says), `sql` (every statement), `pool` and `read` (readers), `engine` and `looked` (the writer), `feed`
-//! (what other daemons wrote).
+//! (docs/decisions/0005). Read in this order: this file (how it is opened, and the store), `refusal` (why it is not), `migrate` (the tables), `wire`
+//! (connections, and waiting for them), `tls`, `failure` (what follows from what the database says), `sql` (every statement), `pool` and `read` (readers), `engine`
+//! and `looked` (the writer), `feed` (what other daemons wrote), `fill` (an empty database is filled from a copy).
 
 mod engine;
 mod failure;
 mod feed;
+mod fill;
 mod looked;
 mod migrate;
 mod pool;
 mod read;
+mod refusal;
 #[cfg(any(test, feature = "testing"))]
 pub mod server;
 mod sql;
@@ -32,9 +34,11 @@ use self::failure::Failure;
 use self::feed::{CURRENT_FOR, Feed, REACHED_WITHIN};
 use self::pool::Pool;
 use self::read::Moment;
+pub use self::refusal::PgError;
 use self::wire::{Session, Wire};
+use super::fill::Fill;
 use super::folder::Folder;
-use super::kv::{KvSnapshot, check_state};
+use super::kv::{KvRead, KvSnapshot, check_state};
 use super::writer::{Writer, WriterOptions};
 use super::{Finding, Health, Outcome, Queued, Snapshot, State, Store, StoreError, Unit, Watcher};
 use crate::ids::TenantId;
@@ -98,114 +102,6 @@ impl PgOptions {
     }
 }
 
-/// Why a database cannot be used.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum PgError {
-    /// It cannot be connected to.
-    #[error("cannot connect to {place} as {user}: {why}; {remedy}")]
-    Connect {
-        /// Which database.
-        place: String,
-        /// As whom.
-        user: String,
-        /// What the database or the network said.
-        why: String,
-        /// What to do.
-        remedy: &'static str,
-    },
-    /// It was connected to, and did not answer.
-    #[error("{place}: {why}")]
-    Asking {
-        /// Which database.
-        place: String,
-        /// What it said.
-        why: String,
-    },
-    /// Its tables could not be made or brought up to date.
-    #[error(
-        "{place}: the tables are missing or older than this build, and {user} could not make them: {why}; {remedy}"
-    )]
-    Migrate {
-        /// Which database.
-        place: String,
-        /// As whom.
-        user: String,
-        /// What it said.
-        why: String,
-        /// What to do.
-        remedy: &'static str,
-    },
-    /// A newer build has changed its tables.
-    #[error("{place}: the tables are at step {found}, and this build knows {known}; use the newer build")]
-    Newer {
-        /// Which database.
-        place: String,
-        /// The last step found.
-        found: usize,
-        /// The last step known.
-        known: usize,
-    },
-    /// The role may not use a table.
-    #[error(
-        "{place}: {user} may not read and write {table}; as the owner: GRANT USAGE ON SCHEMA rosterd TO {user}; \
-         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA rosterd TO {user}"
-    )]
-    Rights {
-        /// Which database.
-        place: String,
-        /// As whom.
-        user: String,
-        /// Which table.
-        table: String,
-    },
-    /// It does not flush what it commits.
-    #[error(
-        "{place}: fsync is off, so that a power loss takes what was acknowledged; turn it on in postgresql.conf"
-    )]
-    Unsafe {
-        /// Which database.
-        place: String,
-    },
-    /// A thread could not be started.
-    #[error("{0}")]
-    Start(StoreError),
-}
-
-impl PgError {
-    fn connecting(options: &PgOptions, failure: &Failure) -> Self {
-        let code = failure.code.as_ref().map_or("", |code| code.code());
-        let remedy = match code {
-            "3D000" => "make the database first (CREATE DATABASE), or correct postgres.database",
-            "28P01" => "look at postgres.user and at what postgres.password_file holds",
-            "28000" => "look at postgres.user, and at what pg_hba.conf lets in",
-            "53300" => {
-                "the database has no connection left: lower postgres.connections_max, or raise its max_connections"
-            }
-            _ => {
-                "look whether it runs, takes writes, and can be reached from here, and at postgres.hosts and postgres.tls"
-            }
-        };
-        Self::Connect { place: options.place(), user: options.user.clone(), why: failure.to_string(), remedy }
-    }
-
-    fn rights(options: &PgOptions, table: &str) -> Self {
-        Self::Rights { place: options.place(), user: options.user.clone(), table: table.to_owned() }
-    }
-
-    fn asking(options: &PgOptions, failure: &Failure) -> Self {
-        Self::Asking { place: options.place(), why: failure.to_string() }
-    }
-
-    fn migrating(options: &PgOptions, failure: &Failure) -> Self {
-        let remedy = if migrate::is(failure, migrate::LACKS_RIGHTS) {
-            "run `rosterd store migrate` with the role that owns the database"
-        } else {
-            "look at the database's own log"
-        };
-        Self::Migrate { place: options.place(), user: options.user.clone(), why: failure.to_string(), remedy }
-    }
-}
-
 /// A store in a database.
 pub struct PgStore {
     writer: Writer,
@@ -227,8 +123,16 @@ pub fn migrate(options: &PgOptions) -> Result<usize, PgError> {
     migrate::migrate(&wire, options)
 }
 
-/// Opens the store in a database. Makes its tables where the role may.
-pub fn open(options: &PgOptions) -> Result<PgStore, PgError> {
+/// A database that was connected to, with its tables.
+struct Reached {
+    wire: Arc<Wire>,
+    session: Session,
+    /// Whether its own setting promises less than a flush for each commit.
+    raise: bool,
+}
+
+/// Connects to a database, makes its tables where the role may, and looks whether it can be relied on.
+fn reach(options: &PgOptions) -> Result<Reached, PgError> {
     let started = |failure: Failure| PgError::Start(failure.unwritten());
     let wire = Arc::new(Wire::new(options).map_err(started)?);
     let session = wire.connect().map_err(|failure| PgError::connecting(options, &failure))?;
@@ -237,13 +141,26 @@ pub fn open(options: &PgOptions) -> Result<PgStore, PgError> {
     }
     migrate::rights(&wire, &session, options)?;
     let raise = must_be_raised(&wire, &session, options)?;
+    Ok(Reached { wire, session, raise })
+}
+
+/// Opens an empty database to be filled from a copy, which `source` tells from others; or one that was being filled from it (`store::fill`).
+pub fn fill(options: &PgOptions, source: &str) -> Result<Fill, PgError> {
+    let Reached { wire, raise, .. } = reach(options)?;
+    fill::begin(wire, options, raise, source)
+}
+
+/// Opens the store in a database. Makes its tables where the role may.
+pub fn open(options: &PgOptions) -> Result<PgStore, PgError> {
+    let Reached { wire, session, raise } = reach(options)?;
+    fill::must_be_usable(&wire, &session, options)?;
     wire.leave(async move {
         if let Err(failure) = sql::forget_writers(&session).await {
             tracing::warn!(%failure, "writers of long ago could not be forgotten");
         }
     });
     let pool = Arc::new(Pool::new(Arc::clone(&wire), options.connections_max));
-    let feed = Feed::start(Arc::clone(&wire)).map_err(PgError::Start)?;
+    let feed = Feed::start(Arc::clone(&wire), options.place()).map_err(PgError::Start)?;
     let engine = Engine::new(wire, options.place(), options.writer, raise);
     let writer =
         Writer::start(Box::new(engine), engine::elsewhere(), options.options).map_err(PgError::Start)?;
@@ -339,5 +256,9 @@ impl Store for PgStore {
 
     fn check(&self, progress: &mut dyn FnMut(u64)) -> Result<Vec<Finding>, StoreError> {
         check_state(&*self.moment(), progress)
+    }
+
+    fn rows(&self) -> Result<Arc<dyn KvRead>, StoreError> {
+        Ok(self.moment())
     }
 }

@@ -166,9 +166,11 @@ pub(super) async fn some_of_each(
     found.iter().map(|row| Ok((place(row)?, key_and_value(row, 1)?))).collect()
 }
 
-/// Makes the rows of tenants, where they are not there yet. In a transaction of its own: it locks nothing that others wait for.
+/// Makes the rows of tenants, where they are not there yet and the database is not being filled from a copy: a look at the row that says so would be too
+/// old when the tenants' rows are there, so it is locked. In a transaction of its own, so that nobody waits for it long.
 pub(super) async fn make_tenants(session: &Session, tenants: Vec<i64>) -> Result<(), Failure> {
-    let statement = "INSERT INTO rosterd.tenants (tenant, writes) SELECT t, 0 FROM unnest($1::bigint[]) AS t ON CONFLICT DO NOTHING";
+    let statement = "WITH usable AS (SELECT one FROM rosterd.filling WHERE state IN ('none', 'done') FOR UPDATE) \
+                     INSERT INTO rosterd.tenants (tenant, writes) SELECT t, 0 FROM usable, unnest($1::bigint[]) AS t ON CONFLICT DO NOTHING";
     session.execute_typed(statement, &[(&tenants, Type::INT8_ARRAY)]).await?;
     Ok(())
 }
@@ -180,7 +182,9 @@ pub(super) async fn lock_tenants(session: &Session, tenants: Vec<i64>) -> Result
     if found.len() == tenants.len() {
         return Ok(());
     }
-    Err(Failure::lost("the rows that keep writers apart are gone; was the database restored meanwhile?"))
+    Err(Failure::lost(
+        "the rows that keep writers apart are gone; is the database being filled from a copy, or was it restored?",
+    ))
 }
 
 /// Counts a batch on the rows of its tenants.
@@ -218,6 +222,82 @@ pub(super) async fn forget_writers(session: &Session) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What the database says of being filled from a copy.
+pub(super) struct FillingRow {
+    pub(super) state: String,
+    pub(super) source: String,
+    pub(super) filler: Vec<u8>,
+    /// Rows that were written so far.
+    pub(super) written: i64,
+}
+
+const FILLING: &str = "SELECT state, source, filler, written FROM rosterd.filling WHERE one = 1";
+
+async fn filling_by(session: &Session, statement: &str) -> Result<Option<FillingRow>, Failure> {
+    let found = rows(session, statement, &[]).await?;
+    let Some(row) = found.first() else { return Ok(None) };
+    let (state, source) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(Some(FillingRow { state, source, filler: row.try_get(2)?, written: row.try_get(3)? }))
+}
+
+/// Reads it; `None` where the row is gone that every database has.
+pub(super) async fn filling(session: &Session) -> Result<Option<FillingRow>, Failure> {
+    filling_by(session, FILLING).await
+}
+
+/// Locks it until the transaction ends, and reads it.
+pub(super) async fn lock_filling(session: &Session) -> Result<Option<FillingRow>, Failure> {
+    filling_by(session, &format!("{FILLING} FOR UPDATE")).await
+}
+
+/// Tells whether there is no row of a roster.
+pub(super) async fn is_empty(session: &Session) -> Result<bool, Failure> {
+    let statement =
+        "SELECT NOT EXISTS (SELECT 1 FROM rosterd.documents) AND NOT EXISTS (SELECT 1 FROM rosterd.small)";
+    Ok(rows(session, statement, &[]).await?.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(false))
+}
+
+/// Takes away what every writer locks; waits for those who hold it.
+pub(super) async fn remove_tenants(session: &Session) -> Result<(), Failure> {
+    session.execute_typed("DELETE FROM rosterd.tenants", &[]).await?;
+    Ok(())
+}
+
+/// Writes down that the database is being filled from a copy, and by whom.
+pub(super) async fn take_to_fill(
+    session: &Session,
+    state: &str,
+    source: &str,
+    filler: Vec<u8>,
+) -> Result<(), Failure> {
+    let statement = "UPDATE rosterd.filling SET state = $1, source = $2, filler = $3, written = 0, at = now() WHERE one = 1";
+    let given: &[(&(dyn ToSql + Sync), Type)] =
+        &[(&state, Type::TEXT), (&source, Type::TEXT), (&filler, Type::BYTEA)];
+    session.execute_typed(statement, given).await?;
+    Ok(())
+}
+
+/// Writes down that somebody else goes on with it.
+pub(super) async fn take_over_filling(session: &Session, filler: Vec<u8>) -> Result<(), Failure> {
+    let statement = "UPDATE rosterd.filling SET filler = $1, at = now() WHERE one = 1";
+    session.execute_typed(statement, &[(&filler, Type::BYTEA)]).await?;
+    Ok(())
+}
+
+/// Counts rows that were written.
+pub(super) async fn count_filled(session: &Session, rows: i64) -> Result<(), Failure> {
+    let statement = "UPDATE rosterd.filling SET written = written + $1, at = now() WHERE one = 1";
+    session.execute_typed(statement, &[(&rows, Type::INT8)]).await?;
+    Ok(())
+}
+
+/// Writes down how far it has come.
+pub(super) async fn note_filling(session: &Session, state: &str) -> Result<(), Failure> {
+    let statement = "UPDATE rosterd.filling SET state = $1, at = now() WHERE one = 1";
+    session.execute_typed(statement, &[(&state, Type::TEXT)]).await?;
+    Ok(())
+}
+
 /// The changes of one table, ready to be sent.
 pub(super) struct Sent {
     table: Table,
@@ -238,6 +318,11 @@ impl Sent {
             }
         }
         Self { table, put, removed }
+    }
+
+    /// How many rows will be written.
+    pub(super) const fn puts(&self) -> usize {
+        self.put.0.len()
     }
 
     /// Writes the rows.

@@ -18,6 +18,7 @@ use tokio_postgres::{Client, Config, NoTls};
 use super::failure::Failure;
 use super::tls::MakeTls;
 use super::{PgOptions, Place};
+use crate::store::failpoints::{Point, pass, strikes_next};
 
 /// Threads that speak the protocol. They copy bytes and decode nothing; one would be enough but for the moments in which it is checking a certificate.
 const THREADS: usize = 2;
@@ -158,6 +159,19 @@ impl Drop for Wire {
             runtime.shutdown_background();
         }
     }
+}
+
+/// How long a fault between two statements waits, so that what was sent before has been carried out.
+const CARRIED_OUT_WITHIN: Duration = Duration::from_millis(300);
+
+/// Passes a point between statements that are sent in one trip; to be joined with them in their order. Where a test has a fault there, what was sent before has arrived
+/// when it strikes, and nothing behind it was sent.
+pub(super) async fn pass_between(point: Point, place: &str) -> Result<(), Failure> {
+    if strikes_next(point, place) {
+        // The thread that sends is another then.
+        in_place(|| std::thread::sleep(CARRIED_OUT_WITHIN));
+    }
+    pass(point, place).map_err(|error| Failure::lost(error.to_string()))
 }
 
 /// Waits without keeping a runtime's worker from its other tasks.

@@ -1,7 +1,7 @@
 //! The command line on a roster: each command through the socket of a daemon that runs, and on the folder when none does.
 //!
 //! [`Site`] is such a place; `help` (every `--help`), `schemas`, `tenants` (tenants, connections, administrators), `tokens` (X1, X2, X3), `clients` (D-E20), `folders` (a mistyped
-//! path, a folder in use), `check` (damage), `backup` (all of it in a file and back), `audit`, `import` (people in and out), `plugins` (where none is loaded), `doctor` (what came in through a connection, and whether it is well).
+//! path, a folder in use), `check` (damage), `backup` (all of it in a file and back), `moving` (into a database and back), `audit`, `import` (people in and out), `plugins` (where none is loaded), `doctor` (what came in through a connection, and whether it is well).
 
 mod audit;
 mod backup;
@@ -11,6 +11,7 @@ mod doctor;
 mod folders;
 mod help;
 mod import;
+mod moving;
 mod plugin_new;
 mod plugins;
 mod schemas;

@@ -1,8 +1,10 @@
-//! What programs downstream get of somebody who is signed in: what `/auth/verify` decides and says (`verifying`), assertions and their keys (`keys`), what plugins add (`plugged`), and all of it behind
+//! What programs downstream get of somebody who is signed in: what `/auth/verify` decides and says (`verifying`), assertions and their keys (`keys`), what plugins add (`plugged`), a firm that moves to another store (`moving`), and all of it behind
 //! the proxies that people use (`proxies`, with `proxy` and `echo`).
 
 mod echo;
 mod keys;
+#[cfg(feature = "postgres")]
+mod moving;
 mod plugged;
 mod proxies;
 mod proxy;

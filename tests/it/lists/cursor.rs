@@ -216,7 +216,7 @@ fn s89_a_cursor_expires_and_outlives_a_restart() {
 }
 
 #[test]
-fn r21_whoever_is_there_throughout_is_met_exactly_once() {
+pub fn r21_whoever_is_there_throughout_is_met_exactly_once() {
     on_every_store(|app| {
         for query in [
             "/Users?count=3",

@@ -1,6 +1,6 @@
 //! Lists over HTTP, one module per way of asking: `search` (by POST, and across kinds), `sort`, `planner` (what indexes answer), `cursor`.
 
-mod cursor;
+pub mod cursor;
 mod planner;
 mod search;
 mod sort;

@@ -1,11 +1,13 @@
-//! Daemons on a database: the tests of the rows once more (`rows`), the transcripts (`transcripts`), two daemons side by side (`two`, `duty`), and a database that goes away (`failing`,
-//! `failover`).
+//! Daemons on a database: the tests of the rows once more (`rows`), the transcripts (`transcripts`), two daemons side by side (`two`, `duty`, `paging`), a database that goes away (`failing`,
+//! `failover`), and how its tables come to be (`tables`).
 //!
 //! Each test starts a server of its own and says aloud when there is none on this machine.
 
 mod duty;
 mod failing;
 mod failover;
+mod paging;
 mod rows;
+mod tables;
 mod transcripts;
 mod two;

@@ -1,7 +1,7 @@
-//! R13: the tests of R1 to R4 and R16 to R20, played on PostgreSQL.
+//! R13: the tests of R1 to R4, R16 to R21 and R37, played on PostgreSQL.
 
 use crate::support::ground::on_postgresql;
-use crate::{outbox, rows};
+use crate::{lists, outbox, rows};
 
 #[test]
 fn r13_r1b_r2_x58_kill_9_of_the_daemon_loses_nothing_on_postgresql() {
@@ -54,4 +54,14 @@ fn r13_r20_what_clients_see_is_what_a_register_would_show_them_on_postgresql() {
     on_postgresql(
         rows::register::r20_what_four_clients_see_is_what_a_register_would_show_them_whenever_the_process_is_killed,
     );
+}
+
+#[test]
+fn r13_r37_a_crash_at_any_point_of_a_transaction_loses_nothing_that_was_acknowledged_on_postgresql() {
+    on_postgresql(rows::crashes::crashed_at_each_point_of_a_database);
+}
+
+#[test]
+fn r13_r21_whoever_is_there_throughout_is_met_exactly_once_on_postgresql() {
+    on_postgresql(lists::cursor::r21_whoever_is_there_throughout_is_met_exactly_once);
 }

@@ -67,17 +67,25 @@ fn killed_again_and_again(mut dice: Dice, engine: &str, rounds: usize) {
 
 #[test]
 fn r37_a_crash_at_any_point_of_a_write_loses_nothing_that_was_acknowledged() {
+    // Opening the store writes and flushes as well, and the tree at its opening; the crash is to come later.
+    crashed_at_each(Point::all().map(|point| match point {
+        Point::DiskWrite | Point::DiskFlush => (point, 300),
+        Point::TreeBefore | Point::CommitBefore | Point::TreeAfter => (point, 2),
+        _ => (point, 15),
+    }));
+}
+
+/// The same for a store in a database, which begins and commits a few times until it is opened.
+pub fn crashed_at_each_point_of_a_database() {
+    crashed_at_each(Point::OF_A_DATABASE.map(|point| (point, 40)).into_iter());
+}
+
+fn crashed_at_each(points: impl Iterator<Item = (Point, u64)>) {
     let mut daemon = TestDaemon::start();
     let crowd = daemon.client().post("/Groups", &group("crowd", &[])).expect(201).id();
     let mut people: Vec<Person> = Vec::new();
     let mut done = daemon.history_length();
-    for (round, point) in Point::all().enumerate() {
-        // Opening the store writes and flushes as well, and the tree at its opening; the crash is to come later.
-        let spared = match point {
-            Point::DiskWrite | Point::DiskFlush => 300,
-            Point::TreeBefore | Point::CommitBefore | Point::TreeAfter => 2,
-            _ => 15,
-        };
+    for (round, (point, spared)) in points.enumerate() {
         daemon = daemon.kill_and_restart_with(|command| {
             command.env("ROSTERD_FAILPOINTS", format!("{}=crash@{spared}", point.name()));
             command.env("ROSTERD_STORE__JOURNAL_MIB", "1");

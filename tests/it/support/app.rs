@@ -251,6 +251,16 @@ impl TestApp {
 
     /// The same, with something done to the folder while nobody holds it.
     pub fn restart_after(&mut self, between: impl FnOnce(&Path)) {
+        self.restart_with(self.config.clone(), |before, _| between(&before.data.dir));
+    }
+
+    /// Returns the settings of a file, and further ones, for the ground that is laid now.
+    pub fn settings(&self, text: &str, further: &[(&str, &str)]) -> Config {
+        Parts::config(self.folder.path(), further, Some(text))
+    }
+
+    /// The same with other settings afterwards, and something done to the stores of both while nobody has them.
+    pub fn restart_with(&mut self, config: Config, between: impl FnOnce(&Config, &Config)) {
         assert_eq!(self.engine, Engine::Redb, "the memory store forgets");
         let before = Arc::clone(self.daemon().roster());
         self.stop();
@@ -261,7 +271,8 @@ impl TestApp {
             std::thread::yield_now();
         }
         drop(before);
-        between(self.folder.path());
+        between(&self.config, &config);
+        self.config = config;
         let roster = open_roster(&self.config, &self.rim).unwrap();
         let daemon = self.runtime.block_on(Daemon::start(&self.config, roster, &self.rim)).unwrap();
         self.client = Client::new(daemon.public(), self.client.token());

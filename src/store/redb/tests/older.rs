@@ -126,12 +126,32 @@ fn r9_a_row_about_something_that_no_entry_is_about_is_found() {
     assert!(found.iter().any(|finding| finding.what == what), "{found:?}");
 }
 
-/// Folders as builds that were released wrote them: format, the database's file (LZ4 behind its length), and what can be seen in it.
+/// The oldest format of which there is a folder as a build that was released wrote it.
 #[cfg(feature = "daemon")]
-const RELEASED: [(u32, &[u8], &str); 1] =
-    [(3, include_bytes!("golden/format-3.redb.lz4"), include_str!("golden/format-3.txt"))];
+const OLDEST_RELEASED: u32 = 3;
 
-/// Makes the files of a new format: run once, with ROSTERD_TEST_WRITE, when a build of that format is released.
+/// A file of a folder of a format: each is LZ4 behind its length.
+#[cfg(feature = "daemon")]
+fn golden(format: u32, what: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/redb/tests/golden");
+    folder.join(format!("format-{format}.{what}"))
+}
+
+#[cfg(feature = "daemon")]
+fn press(from: &Path, format: u32, what: &str) {
+    let pressed = lz4_flex::block::compress_prepend_size(&std::fs::read(from).unwrap());
+    std::fs::write(golden(format, what), pressed).unwrap();
+}
+
+#[cfg(feature = "daemon")]
+fn unpress(format: u32, what: &str, to: &Path) {
+    let path = golden(format, what);
+    let pressed = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    std::fs::write(to, lz4_flex::block::decompress_size_prepended(&pressed).unwrap()).unwrap();
+}
+
+/// Makes the files of a new format: run once, with ROSTERD_TEST_WRITE, when a build of that format is released. The folder is one whose daemon was killed: some of
+/// it is in the tree, and some in the journal alone.
 #[cfg(feature = "daemon")]
 fn write_golden() {
     let home = Home::new();
@@ -145,14 +165,41 @@ fn write_golden() {
         .commit(T, put(&person(8, "eve")).count(b"counter", 3).small(b"small", Some(b"value")).about(user(8)))
         .unwrap();
     store.commit(TENANTS[2], put(&person(9, "äöü 名前")).about(user(9))).unwrap();
-    let seen = TENANTS.map(|tenant| everything(&*see(&store), tenant)).join("\n---\n");
     drop(store);
     compact::compact(home.folder.path(), &options()).unwrap();
+    let store = home.open();
+    let replaced = crate::store::Record { display: "ada of the journal".into(), ..record };
+    store.commit(T, put(&replaced).put(&person(11, "grace")).add(1, user(11)).about(user(7))).unwrap();
+    store
+        .commit(T, unit().delete(user(8)).count(b"counter", 2).small(b"small", None).about(user(8)))
+        .unwrap();
+    store.commit(TENANTS[1], put(&person(12, "in between")).about(user(12))).unwrap();
+    let seen = TENANTS.map(|tenant| everything(&*see(&store), tenant)).join("\n---\n");
     let format = crate::store::folder::FORMAT;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/redb/tests/golden");
-    let pressed = lz4_flex::block::compress_prepend_size(&std::fs::read(&home.place).unwrap());
-    std::fs::write(folder.join(format!("format-{format}.redb.lz4")), pressed).unwrap();
-    std::fs::write(folder.join(format!("format-{format}.txt")), seen).unwrap();
+    press(Path::new(&home.place), format, "redb.lz4");
+    for (number, name) in JOURNAL_FILES.iter().enumerate() {
+        press(&home.folder.path().join(name), format, &format!("journal-{number}.lz4"));
+    }
+    std::fs::write(golden(format, "txt"), seen).unwrap();
+}
+
+/// Makes a folder of a released format, with its journal or with an empty one.
+#[cfg(feature = "daemon")]
+fn released(format: u32, with_journal: bool) -> Home {
+    let home = Home::new();
+    unpress(format, "redb.lz4", Path::new(&home.place));
+    if format >= WITH_JOURNAL {
+        for (number, name) in JOURNAL_FILES.iter().enumerate() {
+            let path = home.folder.path().join(name);
+            if with_journal {
+                unpress(format, &format!("journal-{number}.lz4"), &path);
+            } else {
+                std::fs::write(path, []).unwrap();
+            }
+        }
+    }
+    std::fs::write(home.folder.path().join("FORMAT"), format!("{format}\n")).unwrap();
+    home
 }
 
 #[test]
@@ -161,21 +208,21 @@ fn r12_a_folder_of_every_released_format_is_opened_and_has_everything() {
     if std::env::var_os("ROSTERD_TEST_WRITE").is_some_and(|what| what == "golden") {
         write_golden();
     }
-    for (format, file, seen) in RELEASED {
-        let home = Home::new();
-        std::fs::write(&home.place, lz4_flex::block::decompress_size_prepended(file).unwrap()).unwrap();
-        // Its journal was written into the tree, as a stopped daemon leaves it.
-        for name in JOURNAL_FILES.into_iter().filter(|_| format >= WITH_JOURNAL) {
-            std::fs::write(home.folder.path().join(name), []).unwrap();
-        }
-        std::fs::write(home.folder.path().join("FORMAT"), format!("{format}\n")).unwrap();
+    for format in OLDEST_RELEASED..=crate::store::folder::FORMAT {
+        let expected = std::fs::read_to_string(golden(format, "txt")).unwrap();
+        let seen = |store: &KvStore| TENANTS.map(|tenant| everything(&*see(store), tenant)).join("\n---\n");
+        let home = released(format, true);
         let store = home.open();
-        assert_eq!(TENANTS.map(|tenant| everything(&*see(&store), tenant)).join("\n---\n"), seen, "{format}");
+        assert_eq!(seen(&store), expected, "{format}");
         sound(&store);
         insist(&store, 50);
         drop(store);
         assert_eq!(label(&home), format!("{}\n", crate::store::folder::FORMAT));
         sound(&home.open());
+        if format >= WITH_JOURNAL {
+            // What the journal alone had was read from there, and not by chance from the tree.
+            assert_ne!(seen(&released(format, false).open()), expected, "{format}");
+        }
     }
 }
 
