@@ -71,8 +71,8 @@ fn open_store(config: &Config, rim: &Rim) -> Result<Arc<dyn Store>, StoreOpenErr
         #[cfg(feature = "sled")]
         Engine::Sled => {
             tracing::warn!(
-                "store.engine is sled: when the power went in tests it lost writes that had been acknowledged, or did not open again; \
-                 redb never did (docs/decisions/0001); keep backups, and take everything to redb by rosterd store export and import"
+                "store.engine is sled: when the power went in tests it lost writes that had been acknowledged (a deleted person came back), or did not open again, rarely but \
+                 now and then, whatever rosterd does around it; redb never did (docs/decisions/0001); keep backups, and take everything to redb by rosterd store export and import"
             );
             let options = SledOptions { cache_bytes: cache_bytes(config), writer: writer(config) };
             Ok(Arc::new(sled::open(&config.data.dir, &options)?))

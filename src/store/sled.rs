@@ -4,6 +4,8 @@
 //! the disk, so each commit is followed by a flush of ours (`disk`). sled has no states that stay as they are: `states` keeps what rows were before a
 //! commit for as long as somebody reads an older state.
 //!
+//! A snapshot of its log that sled was writing when the power went is in the way of its next opening, and is removed first.
+//!
 //! After a failed flush the system's cache may hold pages that the disk does not, and call them clean. Everything is then written once more and
 //! flushed before the engine is opened again, so that nothing that is acknowledged later stands on them.
 
@@ -63,6 +65,7 @@ pub fn open(folder: &Path, options: &SledOptions) -> Result<KvStore, OpenError> 
     }
     let path = folder.path(DIR);
     let named = |why| OpenError::Engine { path: path.clone(), why };
+    disk::remove_unfinished(&path).map_err(failed_io).map_err(named)?;
     let mut engine = Engine::at(path.clone(), options);
     let mut state = engine.reopen().map_err(named)?;
     if folder.is_before(WITH_SUBJECTS) {
@@ -81,8 +84,10 @@ pub fn fill(folder: &Path, source: &str, options: &SledOptions) -> Result<Fill, 
         create(&folder, options)?;
     }
     let path = folder.path(DIR);
+    let named = |why| OpenError::Engine { path: path.clone(), why };
+    disk::remove_unfinished(&path).map_err(failed_io).map_err(named)?;
     let mut engine = Engine::at(path.clone(), options);
-    let state = engine.reopen().map_err(|why| OpenError::Engine { path, why })?;
+    let state = engine.reopen().map_err(named)?;
     Ok(Fill::new(Box::new(engine), state, Box::new(folder), source))
 }
 

@@ -13,6 +13,9 @@ const LOG: &str = "db";
 const BLOBS: &str = "blobs";
 /// Bytes that are written again at a time.
 const PIECE_BYTES: usize = 1 << 20;
+/// How its snapshots begin, and what they end with until they are whole.
+const SNAPSHOT: &str = "snap.";
+const UNFINISHED: &str = ".generating";
 const FOLDER_MODE: u32 = 0o700;
 
 /// sled's files.
@@ -68,6 +71,18 @@ pub(super) fn make_anew(path: &Path) -> io::Result<()> {
         _ => {}
     }
     DirBuilder::new().mode(FOLDER_MODE).create(path)
+}
+
+/// Removes snapshots that were being written when the power went: sled would take such a one for the newest, find it damaged, and not open. The one
+/// before is there until the new one has its name. Nobody may have the folder open.
+pub(super) fn remove_unfinished(path: &Path) -> io::Result<()> {
+    for name in names_in(path)? {
+        let text = name.to_string_lossy();
+        if text.starts_with(SNAPSHOT) && text.ends_with(UNFINISHED) {
+            std::fs::remove_file(path.join(&name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Waits until the names of all files below a folder are on disk.

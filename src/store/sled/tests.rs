@@ -192,3 +192,26 @@ fn a_store_with_values_too_long_for_the_log_is_the_same_after_reopening() {
     assert_eq!(digest(&*store.rows().unwrap()).unwrap(), before);
     assert_eq!(store.check(&mut |_| {}).unwrap(), []);
 }
+
+#[test]
+fn r1c_r9_a_snapshot_that_was_being_written_when_the_power_went_keeps_nobody_out() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path(), &options()).unwrap();
+    ok(&store, put(&person(1, "ada")));
+    drop(store);
+    // Half of one that would be the newest, and one that has not a byte yet.
+    for (name, bytes) in
+        [("snap.00000000FFFFFFFF.generating", &[7; 100][..]), ("snap.00000000FFFFFFFE.generating", &[])]
+    {
+        std::fs::write(home.path().join(DIR).join(name), bytes).unwrap();
+    }
+    let store = open(home.path(), &options()).unwrap();
+    assert!(see(&store).get(T, user(1)).unwrap().is_some());
+    insist(&store, 2);
+    assert_eq!(store.check(&mut |_| {}).unwrap(), vec![]);
+    drop(store);
+    // A damaged one that has its name is damage, and is said to be.
+    std::fs::write(home.path().join(DIR).join("snap.00000000FFFFFFFF"), [7; 100]).unwrap();
+    let refused = open(home.path(), &options()).map(drop).unwrap_err().to_string();
+    assert!(refused.contains("damaged") && refused.contains("rosterd restore"), "{refused}");
+}

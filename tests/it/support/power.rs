@@ -72,6 +72,11 @@ impl Marks {
         self.write(b'R', 0);
     }
 
+    /// Notes that the daemon gets up again from here on (0), or has (1).
+    pub fn gets_up(&self, has: u64) {
+        self.write(b'U', has);
+    }
+
     fn write(&self, op: u8, number: u64) {
         let entry = [&[op][..], &[0; 4], &number.to_le_bytes(), &[0; 4]].concat();
         self.file.lock().unwrap().write_all(&entry).unwrap();
@@ -110,6 +115,12 @@ impl Record {
     pub fn bounds(&self) -> (usize, usize) {
         let ready = self.entries.iter().position(|entry| entry.op == b'R').unwrap();
         (ready, self.entries.len())
+    }
+
+    /// Returns the entries between which the daemon got up again.
+    pub fn getting_up(&self) -> (usize, usize) {
+        let at = |has| self.entries.iter().position(|entry| entry.op == b'U' && entry.number == has).unwrap();
+        (at(0), at(1))
     }
 
     /// Lists what was asked for, and what was acknowledged, before a cut.
@@ -197,8 +208,14 @@ impl Disk {
             b't' => self.file(&path).pending.push((at, Change::Length(number))),
             b'r' => {
                 let to = String::from_utf8(entry.data.clone()).unwrap();
-                let file = self.known[&path];
-                self.known.insert(to.clone(), file);
+                // A folder takes what is in it along.
+                let moved: Vec<(String, usize)> = self
+                    .known
+                    .iter()
+                    .filter_map(|(name, file)| Some((renamed(name, &path, &to)?, *file)))
+                    .collect();
+                assert!(!moved.is_empty(), "{path} has another name now, and nobody knows it");
+                self.known.extend(moved);
                 self.naming.push((at, Naming::Renamed(path, to), false));
             }
             b'u' => self.naming.push((at, Naming::Unlinked(path), false)),
@@ -237,13 +254,15 @@ impl Disk {
             Model::Tear => self.naming.len(),
             Model::Reorder => durable + dice.below(self.naming.len() - durable + 1),
         };
-        let mut names = BTreeMap::new();
+        let mut names: BTreeMap<String, usize> = BTreeMap::new();
         for (_, naming, _) in &self.naming[..reached] {
             match naming {
                 Naming::Made(name, file) => drop(names.insert(name.clone(), *file)),
                 Naming::Renamed(from, to) => {
-                    let file = names.remove(from).unwrap();
-                    names.insert(to.clone(), file);
+                    names = std::mem::take(&mut names)
+                        .into_iter()
+                        .map(|(name, file)| (renamed(&name, from, to).unwrap_or(name), file))
+                        .collect();
                 }
                 Naming::Unlinked(name) => drop(names.remove(name)),
             }
@@ -277,6 +296,12 @@ impl Contents {
         }
         bytes
     }
+}
+
+/// Says how something is called that has this name, or lies below it, when that was renamed.
+fn renamed(name: &str, from: &str, to: &str) -> Option<String> {
+    let below = name.strip_prefix(from)?;
+    (below.is_empty() || below.starts_with('/')).then(|| format!("{to}{below}"))
 }
 
 fn apply(bytes: &mut Vec<u8>, change: &Change) {
