@@ -305,7 +305,8 @@ pub(super) fn with(beside: &str) -> String {
 /// P15.
 fn memory(daemons: &[Footprint], cache_bytes: usize, goals: &mut Vec<Goal>) {
     let bounds = (Bound::MegabytesAtMost(30.0), Bound::MegabytesAtMost(15.0));
-    for beside in BTreeSet::from_iter(daemons.iter().map(|daemon| daemon.beside)) {
+    let kinds: BTreeSet<&str> = daemons.iter().map(|daemon| daemon.beside).collect();
+    for beside in kinds {
         let alike = daemons.iter().filter(|daemon| daemon.beside == beside);
         let empty: Vec<f64> = alike.filter_map(|daemon| megabytes(daemon.idle_empty_kib)).collect();
         goals.push(goal("P15", format!("memory idle, on an empty folder{}", with(beside)), empty, bounds));
