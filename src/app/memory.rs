@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn p15_the_cache_is_a_part_of_the_memory_within_bounds() {
+    fn the_cache_is_a_part_of_the_memory_within_bounds() {
         assert_eq!(part_of(None), LEAST_BYTES);
         assert_eq!(part_of(Some(256 << 20)), LEAST_BYTES);
         assert_eq!(part_of(Some(2 << 30)), 256 << 20);

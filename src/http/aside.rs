@@ -90,7 +90,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn p12_such_a_thread_stands_behind_others_and_nobody_else_does() {
+    async fn such_a_thread_stands_behind_others_and_nobody_else_does() {
         let niceness = || rustix::process::getpriority_process(None).unwrap();
         let own = niceness();
         assert_eq!(Aside::of(1).run(niceness).await, Some(own.max(NICENESS)));

@@ -36,8 +36,10 @@ pub(super) async fn scans(session: &mut Session<'_>) -> Prepared {
     }
     let mut heaviest = String::new();
     for scan in all(&sizes) {
-        let target =
-            format!("/scim/v2/Users?filter={}&count=1", scan.filter.replace(' ', "%20").replace('"', "%22"));
+        let target = format!(
+            "/scim/v2/Users?filter={}&count=1",
+            scan.filter.replace('+', "%2B").replace(' ', "%20").replace('"', "%22")
+        );
         look(session, &scan, &target).await?;
         let status = if scan.refused { 400 } else { 200 };
         let script = session.scripts().repeat(&target).answered(status);

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn p12_who_lacks_a_word_of_the_filter_is_passed_over() {
+    fn who_lacks_a_word_of_the_filter_is_passed_over() {
         let core =
             r#"{"userName":"ada@acme.test","title":"CTO","phoneNumbers":[{"value":"+41 1","type":"work"}]}"#;
         for filter in [

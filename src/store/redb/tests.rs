@@ -87,7 +87,8 @@ fn r8_while_the_disk_fails_nothing_is_acknowledged_and_reading_goes_on() {
     let before = everything(&*see(&store), T);
     let armed = arm(Point::DiskFlush, &home.place, Fault::Error, 0);
     let failed = store.commit(T, put(&person(99, "eve")));
-    assert!(matches!(failed, Err(StoreError::Fatal(_))), "{failed:?}");
+    // Where the keeper was the first to fail, the engine is being reopened already.
+    assert!(matches!(failed, Err(StoreError::Fatal(_) | StoreError::Retry(_))), "{failed:?}");
     // Several attempts to reopen have failed by then.
     armed.wait_until_struck(4);
     assert_eq!(store.health().state, State::Poisoned);
