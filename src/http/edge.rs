@@ -21,6 +21,10 @@ use crate::store::wait;
 /// (`server.requests_in_flight_per_tenant_max`), so that none takes every place, and fewer than tokio has threads for (512).
 pub const WRITES_AT_ONCE_MAX: usize = 480;
 
+/// Writes of one tenant between their rules and their answer, where several tenants ask: those that are being flushed, and those that the next batch
+/// takes. Were it more, a lone write of a small tenant would wait until the rules of all the others had run.
+const WRITES_OF_ONE_TENANT: usize = 4;
+
 /// How large a body may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodySizes {
@@ -54,6 +58,7 @@ struct Inner {
     gateway: Gateway,
     places: Arc<Semaphore>,
     turns: Turns,
+    writing: Turns,
     aside: Aside,
 }
 
@@ -71,8 +76,21 @@ impl Edge {
         let places = Arc::new(Semaphore::new(WRITES_AT_ONCE_MAX));
         let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let (turns, aside) = (Turns::of(workers), Aside::of(workers));
+        let writing = Turns::of_all(WRITES_OF_ONE_TENANT, WRITES_AT_ONCE_MAX);
         let sizes = ArcSwap::from_pointee(sizes);
-        Self(Arc::new(Inner { roster, base_url, sizes, bodies, oauth, desk, gateway, places, turns, aside }))
+        Self(Arc::new(Inner {
+            roster,
+            base_url,
+            sizes,
+            bodies,
+            oauth,
+            desk,
+            gateway,
+            places,
+            turns,
+            writing,
+            aside,
+        }))
     }
 
     /// Returns the roster, for what needs no work.
@@ -186,6 +204,7 @@ impl Edge {
         F: FnOnce(Arc<Roster>, Arc<Caller>) -> W + Send + 'static,
         W: Future<Output = Result<T, RosterError>> + Send + 'static,
     {
+        let writes = self.0.writing.take(caller.tenant()).await;
         let turn = self.0.turns.take(caller.tenant()).await;
         let caller = Arc::new(match turn.resting() {
             Some(turn) => caller.resting(turn),
@@ -195,7 +214,7 @@ impl Edge {
         let roster = Arc::clone(&self.0.roster);
         let takes_long = size == Size::Large || caller.asks_plugins() || roster.store().is_shared();
         let writing = async move {
-            let _held = place;
+            let _held = (place, writes);
             let done = work(Arc::clone(&roster), Arc::clone(&caller)).await;
             if let Some(needs) = done.as_ref().err().and_then(RosterError::lacks) {
                 roster.refused_soon(&caller, needs).await?;

@@ -5,7 +5,8 @@
 //! there are workers, and there is one place more than that, so that nobody who takes long keeps everybody else out. As long as a tenant is
 //! alone there are no lines, and nothing is counted.
 //!
-//! A turn is for the processor: who waits for the disk gives it back ([`Resting`]).
+//! A turn is for the processor: who waits for the disk gives it back ([`Resting`]). So that a large tenant's writes do not all have their rules run
+//! at once while a small one's waits, writers take a second turn, of other lines, which they keep until the answer.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +35,8 @@ struct Inner {
     until: AtomicU64,
     /// How many of one tenant may be inside at once.
     places: usize,
+    /// How many of all tenants.
+    places_in_all: usize,
     lines: Mutex<Lines>,
 }
 
@@ -55,13 +58,19 @@ pub(super) struct Turn(Option<(Turns, TenantId)>);
 const NOBODY: u64 = u64::MAX;
 
 impl Turns {
-    /// Lets so many of one tenant in at once.
+    /// Lets so many of one tenant in at once, and one more of all tenants.
     pub(super) fn of(places: usize) -> Self {
+        Self::of_all(places, places.saturating_add(1))
+    }
+
+    /// Lets so many of each tenant in at once, and so many of all.
+    pub(super) fn of_all(places: usize, places_in_all: usize) -> Self {
         Self(Arc::new(Inner {
             begun: Instant::now(),
             last: AtomicU64::new(NOBODY),
             until: AtomicU64::new(0),
             places: places.max(1),
+            places_in_all,
             lines: Mutex::default(),
         }))
     }
@@ -111,7 +120,7 @@ impl Turns {
     /// Lets in as many as there is room for, one of each tenant after the other.
     fn call(&self) {
         loop {
-            let Some((tenant, next)) = self.lines().next(self.0.places) else { return };
+            let Some((tenant, next)) = self.lines().next(self.0.places, self.0.places_in_all) else { return };
             // Whoever has gone away meanwhile leaves the place at once.
             if let Err(mut unused) = next.send(Turn(Some((self.clone(), tenant)))) {
                 unused.0 = None;
@@ -127,8 +136,8 @@ impl Turns {
 
 impl Lines {
     /// Takes the next one out of its line and counts it as inside, if there is a place for somebody of that tenant.
-    fn next(&mut self, places: usize) -> Option<(TenantId, Sender<Turn>)> {
-        if self.inside.values().sum::<usize>() > places {
+    fn next(&mut self, places: usize, in_all: usize) -> Option<(TenantId, Sender<Turn>)> {
+        if self.inside.values().sum::<usize>() >= in_all {
             return None;
         }
         let free = |tenant: &TenantId| self.inside.get(tenant).is_none_or(|inside| *inside < places);
@@ -215,6 +224,25 @@ mod tests {
         let order = order.lock().unwrap();
         let place = order.iter().position(|tenant| *tenant == SMALL).unwrap();
         assert!(place <= 2, "it was number {place} of {}", order.len());
+    }
+
+    #[tokio::test]
+    async fn r25_of_one_tenant_are_as_many_inside_as_it_has_places_however_many_there_are_in_all() {
+        let turns = Turns::of_all(2, 100);
+        drop((turns.take(SMALL).await, turns.take(LARGE).await));
+        let held = [turns.take(LARGE).await, turns.take(LARGE).await];
+        let mut third = Box::pin(turns.take(LARGE));
+        for _ in 0..10 {
+            let others = [turns.take(SMALL).await, turns.take(TenantId::new(3)).await];
+            assert!(others.iter().all(|turn| turn.0.is_some()), "others have places of their own");
+            tokio::select! {
+                biased;
+                _ = &mut third => panic!("both places were taken"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        drop(held);
+        assert!(third.await.0.is_some());
     }
 
     #[tokio::test]
