@@ -15,8 +15,9 @@ use super::failpoints::{Point, pass};
 /// The layout that this build writes. 2: records have entries in indexes of order (`roster::index`), which builds that know 1 would not
 /// write; a folder of format 1 is labelled anew when it is opened, and gets them. 3: entries of the history are found by their subject
 /// ([`WITH_SUBJECTS`]), and groups are listed by when they changed; a folder of an earlier format gets that before it is labelled anew. 4: commits go to a
-/// journal first ([`WITH_JOURNAL`]), which builds that know 3 would not look at.
-pub const FORMAT: u32 = 4;
+/// journal first ([`WITH_JOURNAL`]), which builds that know 3 would not look at. 5: entries of the history are compressed (`kv::history`), which builds that
+/// know 4 cannot read; those that are there stay as they are.
+pub const FORMAT: u32 = 5;
 /// From this format on each entry of the history that has a subject has a row that says so (`kv::upgrade`).
 pub const WITH_SUBJECTS: u32 = 3;
 /// From this format on the database has a journal beside it (`store::journal`), without which it may be old.
@@ -436,10 +437,10 @@ mod tests {
     fn r12_a_newer_format_is_refused_and_left_alone() {
         let (_home, path) = home();
         drop(Folder::open(&path).unwrap());
-        std::fs::write(path.join("FORMAT"), "5\n").unwrap();
+        std::fs::write(path.join("FORMAT"), "6\n").unwrap();
         let refused = Folder::open(&path).unwrap_err();
-        assert!(matches!(refused, FolderError::Newer { found: 5, .. }), "{refused}");
-        assert_eq!(std::fs::read_to_string(path.join("FORMAT")).unwrap(), "5\n");
+        assert!(matches!(refused, FolderError::Newer { found: 6, .. }), "{refused}");
+        assert_eq!(std::fs::read_to_string(path.join("FORMAT")).unwrap(), "6\n");
         for nonsense in ["0", "-1", "one", "1 2", "\u{fffd}"] {
             std::fs::write(path.join("FORMAT"), nonsense).unwrap();
             let refused = Folder::open(&path).unwrap_err();

@@ -14,6 +14,7 @@
 
 mod backend;
 pub mod compact;
+mod put;
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,6 +32,7 @@ use super::journal::{Found, Journal, RowsOf, Tree};
 use super::kv::{self, Changes, KvEngine, KvRead, KvRow, KvStore, Table, Visit};
 use super::writer::WriterOptions;
 use compact::FormatStep;
+use put::put;
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 const DOCUMENTS: Definition = TableDefinition::new("documents");
@@ -304,14 +306,7 @@ impl Engine {
         let mut transaction = self.database()?.begin_write().map_err(failed)?;
         transaction.set_quick_repair(true);
         for (definition, table) in [(DOCUMENTS, Table::Documents), (SMALL, Table::Small)] {
-            let mut open = transaction.open_table(definition).map_err(failed)?;
-            for (key, value) in rows(table) {
-                match value {
-                    Some(value) => open.insert(key, &**value).map(drop),
-                    None => open.remove(key).map(drop),
-                }
-                .map_err(failed)?;
-            }
+            put(&mut transaction.open_table(definition).map_err(failed)?, rows(table))?;
         }
         let mut journal = transaction.open_table(JOURNAL).map_err(failed)?;
         if let Some(number) = up_to {

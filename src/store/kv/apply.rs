@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::blocks::{self, Lane};
 use super::draft::{Batch, Changes, Draft};
+use super::history;
 use super::keys;
 use super::{KvRead, read, rows};
 use crate::ids::{Address, ConnectionId, KindId, ResourceId, TenantId};
@@ -338,8 +339,8 @@ impl Applying<'_> {
 
     fn erase(&mut self, seq: Seq) -> Step {
         let key = keys::log(self.tenant, seq);
-        if let Some(row) = rows::read(&self.draft, &key, |value| rows::open_log(seq, value))? {
-            self.draft.put(key, &rows::log(&LogRow { values: vec![], ..row }));
+        if let Some(row) = rows::read(&self.draft, &key, |value| history::open_log(seq, value))? {
+            self.draft.put(key, &history::log(&LogRow { values: vec![], ..row }));
         }
         ON
     }
@@ -347,7 +348,7 @@ impl Applying<'_> {
     fn chain(&mut self, head: Head, entry: &Entry) -> Result<(), StoreError> {
         let row = LogRow::chain(head.link, self.seq, entry)
             .map_err(|error| StoreError::Invalid(format!("a log entry that is no JSON: {error}")))?;
-        self.draft.put(keys::log(self.tenant, self.seq), &rows::log(&row));
+        self.draft.put(keys::log(self.tenant, self.seq), &history::log(&row));
         if let Some(subject) = entry.facts.subject {
             self.draft.put(keys::about(self.tenant, subject.id, self.seq), rows::NOTHING);
         }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use super::history;
 use super::keys::{self, Table, drawer};
 use super::{KvRead, read, rows};
 use crate::ids::{Address, KindId, ResourceId, TenantId};
@@ -256,7 +257,7 @@ impl Check<'_> {
                 (kept != Some(row.quarter)).then(elsewhere)
             }),
             drawer::SMALL => (!tail.is_empty()).then_some(None),
-            drawer::LOG => match keys::parse_seq(tail).and_then(|seq| rows::open_log(seq, value)) {
+            drawer::LOG => match keys::parse_seq(tail).and_then(|seq| history::open_log(seq, value)) {
                 Some(row) => Some(self.log(tenant, &row).or(self.subject(tenant, &row)?)),
                 None => None,
             },

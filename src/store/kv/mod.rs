@@ -17,6 +17,7 @@ pub(crate) mod counting;
 mod draft;
 #[cfg(feature = "postgres")]
 mod foresee;
+mod history;
 pub mod keys;
 pub(super) mod layer;
 mod read;

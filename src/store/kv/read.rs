@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::KvRead;
 use super::blocks::{self, Lane};
+use super::history;
 use super::keys::{self, Table};
 use super::rows::{self, damaged};
 use crate::ids::{Address, KindId, ResourceId, TenantId};
@@ -68,7 +69,7 @@ fn entries(kv: &dyn KvRead, tenant: TenantId, numbers: Vec<Seq>) -> Result<Vec<L
     let mut entries = Vec::with_capacity(numbers.len());
     for ((seq, key), sealed) in numbers.into_iter().zip(&logs).zip(found) {
         let sealed = sealed.ok_or_else(|| damaged(key))?;
-        entries.push(rows::open_log(seq, unseal(key, &sealed)?).ok_or_else(|| damaged(key))?);
+        entries.push(history::open_log(seq, unseal(key, &sealed)?).ok_or_else(|| damaged(key))?);
     }
     Ok(entries)
 }
@@ -423,7 +424,7 @@ impl Snapshot for KvSnapshot {
 
     fn changes(&self, tenant: TenantId, after: Seq, limit: usize) -> Result<Vec<LogRow>, StoreError> {
         let page = Stretch::page(keys::logs(tenant), Some(keys::log(tenant, after)), limit);
-        page.collect(self.state(), |tail, value| rows::open_log(keys::parse_seq(tail)?, value))
+        page.collect(self.state(), |tail, value| history::open_log(keys::parse_seq(tail)?, value))
     }
 
     fn history_of(

@@ -7,14 +7,11 @@ use std::sync::Arc;
 use super::KvRead;
 use super::keys::Table;
 use crate::ids::Address;
-use crate::store::codec::{Reader, put_bytes};
-use crate::store::log::{Link, LogRow};
+use crate::store::codec::Reader;
+use crate::store::log::Link;
 use crate::store::seal::unseal;
 use crate::store::unit::Seq;
 use crate::store::{Head, StoreError, Touched};
-
-/// The format of log rows written today.
-const LOG_FORMAT: u8 = 1;
 
 /// Reads a row of the small table through `open`, which sees the value without its tag.
 pub(super) fn read<T>(
@@ -84,26 +81,6 @@ pub(super) fn open_head(value: &[u8]) -> Option<Head> {
 #[cfg(feature = "postgres")]
 pub(in crate::store) fn open_sealed_head(key: &[u8], sealed: &[u8]) -> Option<Head> {
     open_head(unseal(key, sealed).ok()?)
-}
-
-pub(super) fn log(row: &LogRow) -> Vec<u8> {
-    let mut value = Vec::with_capacity(75 + row.facts.len() + row.values.len());
-    value.push(LOG_FORMAT);
-    value.extend_from_slice(&row.link.0);
-    value.extend_from_slice(&row.values_digest);
-    put_bytes(&mut value, &row.facts);
-    value.extend_from_slice(&row.values);
-    value
-}
-
-pub(super) fn open_log(seq: Seq, value: &[u8]) -> Option<LogRow> {
-    let mut reader = Reader::over(value);
-    if reader.byte()? != LOG_FORMAT {
-        return None;
-    }
-    let (link, values_digest) = (Link(reader.array()?), reader.array()?);
-    let facts = reader.bytes()?.to_vec();
-    Some(LogRow { seq, link, values_digest, facts, values: reader.rest.to_vec() })
 }
 
 /// What a row without a value holds before it is sealed.

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::draft::Changes;
+use super::history;
 use super::keys::{self, Table};
 use super::{KvEngine, KvRead, rows};
 use crate::ids::TenantId;
@@ -79,7 +80,7 @@ fn missing_after(
         };
         last = Some(seq);
         // An entry that is damaged is for `check` to name; it is no reason not to open the store.
-        let row = unseal(key, sealed).ok().and_then(|value| rows::open_log(seq, value));
+        let row = unseal(key, sealed).ok().and_then(|value| history::open_log(seq, value));
         if let Some(subject) = row.and_then(|row| row.subject().ok().flatten()) {
             wanted.push(keys::about(tenant, subject.id, seq));
         }

@@ -19,6 +19,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const STEPS: &[(&str, &str)] = &[
     ("tables", include_str!("migrations/0001-tables.sql")),
     ("filling", include_str!("migrations/0002-filling.sql")),
+    ("compressed-history", include_str!("migrations/0003-compressed-history.sql")),
 ];
 
 /// What the owner runs first. The table of notes is in the same schema as the rest.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redb::{BackendError, StorageBackend};
@@ -11,16 +11,22 @@ use redb::{BackendError, StorageBackend};
 use crate::store::disk::DiskFile;
 use crate::store::failpoints::{Point, pass};
 
+/// Bytes that are written before they are flushed. Were a whole transaction's pages flushed at once, the journal's flush, for which somebody waits,
+/// would stand behind all of them (P13).
+const PIECE: usize = 1 << 20;
+
 /// A file, with failpoints before every write and flush.
 #[derive(Debug)]
 pub(super) struct Backend {
     file: Arc<dyn DiskFile>,
     place: String,
+    /// Bytes written since the last flush.
+    unflushed: AtomicUsize,
 }
 
 impl Backend {
     pub(super) fn new(file: Arc<dyn DiskFile>, place: String) -> Self {
-        Self { file, place }
+        Self { file, place, unflushed: AtomicUsize::new(0) }
     }
 }
 
@@ -40,12 +46,15 @@ impl StorageBackend for Backend {
 
     fn sync_data(&self) -> io::Result<()> {
         pass(Point::DiskFlush, &self.place)?;
+        self.unflushed.store(0, Ordering::Relaxed);
         self.file.sync()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         pass(Point::DiskWrite, &self.place)?;
-        self.file.write(offset, data)
+        self.file.write(offset, data)?;
+        let before = self.unflushed.fetch_add(data.len(), Ordering::Relaxed);
+        if before.saturating_add(data.len()) >= PIECE { self.sync_data() } else { Ok(()) }
     }
 
     fn close(&self) -> io::Result<()> {
@@ -220,5 +229,63 @@ mod tests {
         assert_eq!((kept, file.metadata().unwrap().len()), (before, 10_000));
         overlay.done.say();
         assert!(overlay.read(0, &mut beyond).is_err() && overlay.write(0, b"x").is_err());
+    }
+
+    /// A file of which nothing is kept but how many bytes were written between two flushes.
+    #[derive(Debug, Default)]
+    struct Counting {
+        since: AtomicUsize,
+        most: AtomicUsize,
+        flushes: AtomicUsize,
+    }
+
+    impl DiskFile for Counting {
+        fn length(&self) -> io::Result<u64> {
+            Ok(0)
+        }
+
+        fn read(&self, _: u64, _: &mut [u8]) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn write(&self, _: u64, bytes: &[u8]) -> io::Result<()> {
+            let since = self.since.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len();
+            self.most.fetch_max(since, Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn set_length(&self, _: u64) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn sync(&self) -> io::Result<()> {
+            self.since.store(0, Ordering::Relaxed);
+            self.flushes.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+
+        fn try_lock(&self) -> io::Result<bool> {
+            Ok(true)
+        }
+
+        fn unlock(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn much_is_flushed_in_pieces_and_little_only_when_that_is_asked_for() {
+        let file = Arc::new(Counting::default());
+        let backend = Backend::new(Arc::clone(&file) as Arc<dyn DiskFile>, "counting".into());
+        for page in 0..1000 {
+            backend.write(page * 4096, &[0; 4096]).unwrap();
+        }
+        let counted = || (file.most.load(Ordering::Relaxed), file.flushes.load(Ordering::Relaxed));
+        assert_eq!(counted(), (PIECE, 3));
+        backend.sync_data().unwrap();
+        for page in 0..255 {
+            backend.write(page * 4096, &[0; 4096]).unwrap();
+        }
+        assert_eq!(counted(), (PIECE, 4));
     }
 }

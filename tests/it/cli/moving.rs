@@ -206,7 +206,7 @@ fn r11_r13_nothing_is_written_over_and_two_copies_are_not_mixed() {
 
 #[test]
 fn r11_r13_r37_filling_a_database_that_is_killed_at_any_step_is_no_store_and_goes_on() {
-    let site = peopled(70);
+    let site = peopled(140);
     let (saved, other) = (file(&site, "all.backup"), file(&site, "other.backup"));
     site.run(&["backup", &saved]).done();
     let small = peopled(0);
