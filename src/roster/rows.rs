@@ -328,6 +328,9 @@ pub struct SessionRow {
     /// Whether the password was given to them by somebody else, so that nothing is open to them but to set their own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub must_change: bool,
+    /// Whether the provider did not say when the person proved who they are: then `signed_in` is when they came.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undated: bool,
 }
 
 /// A person's password. The password itself is nowhere.

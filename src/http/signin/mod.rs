@@ -28,6 +28,7 @@ use axum::routing::{delete, get, post};
 use super::edge::Edge;
 pub use desk::{Desk, Offer, Opened};
 pub use gateway::Gateway;
+pub use verify::X_ROSTERD_LOGIN;
 
 /// The templates of sign-in.
 pub const PATHS: [&str; 25] = [

@@ -115,7 +115,7 @@ fn entered(app: &TestApp, subject: &str) -> Entered {
     let entry = SignInEntry {
         whose: Whose::Identity(identity(subject)),
         method: SignInMethod::Oidc,
-        at: app.roster().current_time(),
+        at: Some(app.roster().current_time()),
         sid: None,
         acr: None,
         amr: &[],
