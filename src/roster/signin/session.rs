@@ -174,6 +174,9 @@ pub struct SessionView {
     /// Whether nobody said when the person proved who they are, so that it may have been long before.
     #[serde(skip)]
     pub undated: bool,
+    /// For whom the person acts, as long as they may (P07).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acting_for: Option<ResourceId>,
 }
 
 impl SessionView {
@@ -196,6 +199,7 @@ impl SessionView {
             address: row.address,
             agent: row.agent,
             undated: row.undated,
+            acting_for: row.acting_for,
         }
     }
 }
@@ -355,6 +359,7 @@ impl Roster {
                 password_epoch: proved.as_ref().and_then(|proved| proved.password_epoch),
                 must_change: proved.is_some_and(|proved| proved.must_change),
                 undated: entry.at.is_none(),
+                acting_for: None,
             };
             plan.given.extend([
                 Given::Exists(at),
