@@ -1,4 +1,4 @@
-// A person at a browser who signs in by the firm's own means: a password, a second factor, a link that is mailed; README.md says what it reports.
+// A person at a browser who signs in by the firm's own means: a password, a second factor, a link that is mailed; and says for whom they act; README.md says what it reports.
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -68,6 +68,17 @@ await browse({ executablePath, pictures }, async ({ browser, page, found, look, 
   await byPassword(password);
   found.byPassword = { url: page.url(), text: await text() };
   found.cookies = await page.evaluate(() => document.cookie);
+
+  // For whom they act: they say so, and stop.
+  await page.goto(`${home}/me`);
+  await leads(() => page.click('a[href="/me/acting"]'));
+  await look('own-acting');
+  await leads(() => page.click('main li form[action="/me/acting"] button'));
+  await look('own-acting-now');
+  found.acting = { text: await text(), session: await session() };
+  await leads(() => page.click('main > form[action="/me/acting"] button'));
+  found.afterActing = await session();
+  await leads(() => page.click('main p a[href="/me"]'));
 
   // A second factor, set up by typing its key into a device.
   await leads(() => page.click('a[href="/me/second-factor"]'));

@@ -145,7 +145,7 @@ fn mail_server(folder: PathBuf) -> u16 {
 }
 
 #[test]
-fn t03_t04_h11_a_real_browser_signs_in_by_password_second_factor_and_mailed_link() {
+fn t03_t04_h11_p07_a_real_browser_signs_in_by_password_second_factor_and_mailed_link() {
     const PASSWORD: &str = "marmalade for breakfast";
     let program = match program() {
         Ok(program) => program,
@@ -171,6 +171,10 @@ fn t03_t04_h11_a_real_browser_signs_in_by_password_second_factor_and_mailed_link
     let ada = admin.post("/users", &ada).expect(201).json()["id"].as_str().unwrap().to_owned();
     let password = json!({ "password": PASSWORD, "passwordAgain": PASSWORD });
     let _ = admin.send("PUT", &format!("/users/{ada}/password"), Some(&password)).expect(204);
+    let psa = json!({ "proxies": [{ "value": ada, "until": "9999-12-31" }] });
+    let grace =
+        json!({ "givenName": "Grace", "familyName": "Hopper", "email": "grace@firm.example", "psa": psa });
+    let grace = admin.post("/users", &grace).expect(201).json()["id"].clone();
     let seconds = app.roster().current_time().as_second().to_string();
     let (at, mails) = (format!("http://{listen}"), folder.path().to_str().unwrap());
     let arguments = [&at, &pictures(folder.path()), mails, "ada@firm.example", PASSWORD, &seconds];
@@ -181,6 +185,9 @@ fn t03_t04_h11_a_real_browser_signs_in_by_password_second_factor_and_mailed_link
     assert_eq!(found["byPassword"]["url"], account, "{found:#}");
     assert!(found["byPassword"]["text"].as_str().unwrap().contains("ada@firm.example"), "{found:#}");
     assert_eq!(said("cookies"), "", "a script reads a cookie");
+    let acting = &found["acting"];
+    assert!(acting["text"].as_str().unwrap().contains("you act for them"), "{found:#}");
+    assert_eq!((&acting["session"]["actingFor"], &found["afterActing"]["actingFor"]), (&grace, &Value::Null));
     assert_eq!((&found["recovery"], &found["half"]), (&json!(10), &json!(401)), "{found:#}");
     assert!(said("usedCode").contains("code"), "{found:#}");
     assert_eq!(
