@@ -42,6 +42,7 @@ use crate::config::{Config, Webhook};
 use crate::doctor::Doctor;
 use crate::http::admin::archive::ArchiveDesk;
 use crate::http::admin::desk::{Desks, PluginDesk, ReloadAnswer};
+use crate::http::admin::endpoint::Frame;
 use crate::http::body::Bodies;
 use crate::http::drain::Drain;
 use crate::http::edge::Edge;
@@ -302,25 +303,16 @@ impl Daemon {
                 requests: (door == Door::Public).then(|| Arc::clone(&requests)),
             })
         };
-        let public_router = router::public(edge.clone(), Arc::clone(&ready), drain.clone());
+        let mut public_router = router::public(edge.clone(), Arc::clone(&ready), drain.clone());
         let doctor = Arc::new(Doctor::new(Arc::clone(&roster), Arc::clone(&requests), base_url.clone()));
-        let admin_router = router::admin_listener(
-            edge.clone(),
-            Arc::clone(&doctor),
-            Arc::clone(&feed),
-            Arc::clone(&metrics),
-            Arc::clone(&ready),
-            drain.clone(),
-        );
-        let socket_router = router::admin_socket(
-            edge.clone(),
-            doctor,
-            feed,
-            Desks { plugins: plugin_desk, archive: ArchiveDesk::new(config.store.engine.name()) },
-            Arc::clone(&metrics),
-            ready,
-            drain.clone(),
-        );
+        let frame = Frame::new(edge.clone(), doctor, feed, drain.clone(), config.admin.fresh_within());
+        if config.admin.by_session {
+            tracing::info!("administrators who are signed in reach /admin/v1 on the public listener");
+            public_router = public_router.merge(router::by_session(frame.clone()));
+        }
+        let admin_router = router::admin_listener(frame.clone(), Arc::clone(&metrics), Arc::clone(&ready));
+        let desks = Desks { plugins: plugin_desk, archive: ArchiveDesk::new(config.store.engine.name()) };
+        let socket_router = router::admin_socket(frame, desks, Arc::clone(&metrics), ready);
         let mut listeners = JoinSet::new();
         listeners.spawn(serve(public, front(public_router, Door::Public, &limits), tls.clone()));
         listeners.spawn(serve(admin, front(admin_router, Door::Admin, &admin_limits), None));

@@ -51,6 +51,7 @@ fn app(one: &config::App) -> App {
         config::Claim::Roles => Claim::Roles,
         config::Claim::UserTypes => Claim::UserTypes,
         config::Claim::License => Claim::License,
+        config::Claim::ActingFor => Claim::ActingFor,
     };
     App {
         showing: Arc::new(Showing {

@@ -64,7 +64,7 @@ fn cookie(roster: &Roster, person: &Person) -> Result<String, RosterError> {
     let entry = SignInEntry {
         whose: Whose::Identity(identity),
         method: SignInMethod::Oidc,
-        at: door.now(),
+        at: Some(door.now()),
         sid: None,
         acr: None,
         amr: &[],

@@ -64,6 +64,8 @@ pub enum Claim {
     UserTypes,
     /// The class of their licence.
     License,
+    /// For whom they act.
+    ActingFor,
 }
 
 /// What becomes of browsers without a session.
@@ -109,7 +111,7 @@ const KEYS: [(&str, &str, &str, &str); 8] = [
         "claims",
         "list of texts",
         "[]",
-        "What it is told of people: email, name, user_name, kind, groups, roles, user_types, license. Money is not among them.",
+        "What it is told of people: email, name, user_name, kind, groups, roles, user_types, license, acting_for. Money is not among them.",
     ),
     (
         "permissions",

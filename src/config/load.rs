@@ -83,6 +83,7 @@ impl Config {
 
     fn check(&self, found: &mut Findings) {
         self.server.check(found);
+        self.admin.check(found);
         self.store.check(found);
         self.postgres.check(found);
         self.audit.check(found);

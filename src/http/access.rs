@@ -2,7 +2,8 @@
 //!
 //! The subject is a person, `{"type": "user", "id": "…"}`; the action's name is a permission of the catalogue; the resource may say in its
 //! properties to which cost centre it belongs (`costCenter`, an id), and what the person has to do with it (`relation`: `own`, `assigned` or
-//! `other`; `other` where absent, but a person is their own). Who asks needs the scope `kinds:read`, which no
+//! `other`; `other` where absent, but a person is their own). A subject that acts for somebody says for whom in its properties (`onBehalfOf`, an id; P07): then the answer is
+//! about what the other may do, as far as it is handed over today, relations are the other's, and the history has both. Who asks needs the scope `kinds:read`, which no
 //! identity provider has unless it is given to it.
 
 use axum::extract::{Request, State};
@@ -16,7 +17,7 @@ use super::edge::Edge;
 use super::problem::Problem;
 use super::scim::json;
 use crate::ids::ResourceId;
-use crate::psa::permission::Relation;
+use crate::psa::permission::{Effective, Relation};
 use crate::roster::{Caller, Roster, RosterError, Scope};
 
 /// Where one question is asked.
@@ -81,17 +82,35 @@ enum Semantic {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Decision {
     decision: bool,
-    context: Reason,
+    context: Context,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Reason {
+#[serde(rename_all = "camelCase")]
+struct Context {
     reason: &'static str,
+    /// Who acts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
+    /// For whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_behalf_of: Option<String>,
 }
 
 impl Decision {
     const fn no(reason: &'static str) -> Self {
-        Self { decision: false, context: Reason { reason } }
+        Self::of(false, reason)
+    }
+
+    const fn of(decision: bool, reason: &'static str) -> Self {
+        Self { decision, context: Context { reason, actor: None, on_behalf_of: None } }
+    }
+
+    /// Names both.
+    fn between(mut self, actor: &str, on_behalf_of: &str) -> Self {
+        (self.context.actor, self.context.on_behalf_of) =
+            (Some(actor.to_owned()), Some(on_behalf_of.to_owned()));
+        self
     }
 }
 
@@ -190,8 +209,16 @@ fn decide(
     if !subject.kind.eq_ignore_ascii_case("user") {
         return Ok(Err("subject.type: expected user".to_owned()));
     }
+    let principal = match subject.properties.get("onBehalfOf").map(Value::as_str) {
+        None => None,
+        Some(Some(id)) => Some(id),
+        Some(None) => {
+            return Ok(Err("subject.properties.onBehalfOf: expected the id of a person".to_owned()));
+        }
+    };
+    let whose = principal.unwrap_or(&subject.id);
     let relation = match (resource.properties.get("relation").map(Value::as_str), &resource.kind) {
-        (None, kind) if kind.eq_ignore_ascii_case("user") && resource.id == subject.id => Relation::Own,
+        (None, kind) if kind.eq_ignore_ascii_case("user") && resource.id == whose => Relation::Own,
         (None | Some(Some("other")), _) => Relation::Other,
         (Some(Some("own")), _) => Relation::Own,
         (Some(Some("assigned")), _) => Relation::Assigned,
@@ -208,6 +235,10 @@ fn decide(
             }
         },
     };
+    let asked = Asked { permission: &action.name, relation, cost_center };
+    if let Some(principal) = principal {
+        return Ok(Ok(on_behalf(roster, caller, (&subject.id, principal), &asked)?));
+    }
     let rights = match ResourceId::parse(&subject.id) {
         Ok(id) => roster.rights(caller, id)?,
         Err(_) => None,
@@ -216,13 +247,51 @@ fn decide(
     if !rights.active {
         return Ok(Ok(Decision::no("the person is locked")));
     }
-    Ok(Ok(if rights.effective.catalogue().find(&action.name).is_none() {
-        Decision::no("the catalogue has no such permission")
-    } else if rights.effective.allows(&action.name, relation, cost_center) {
-        Decision { decision: true, context: Reason { reason: "the person has the permission" } }
-    } else {
-        Decision::no("the person does not have the permission there")
-    }))
+    Ok(Ok(asked.of(&rights.effective)))
+}
+
+/// Decides what somebody wants to do for another (P07). A yes is written down.
+fn on_behalf(
+    roster: &Roster,
+    caller: &Caller,
+    (actor, principal): (&str, &str),
+    asked: &Asked<'_>,
+) -> Result<Decision, RosterError> {
+    let both = ResourceId::parse(actor).ok().zip(ResourceId::parse(principal).ok());
+    let effective = match both {
+        Some((proxy, of)) => roster.rights_on_behalf(caller, proxy, of)?,
+        None => None,
+    };
+    let Some(effective) = effective else {
+        return Ok(Decision::no("the person is not the other's proxy today, or one of them is kept out")
+            .between(actor, principal));
+    };
+    let decision = asked.of(&effective);
+    if let (true, Some(both)) = (decision.decision, both) {
+        roster.decided_on_behalf(caller, both, asked.permission)?;
+        return Ok(Decision::of(true, "the person acts for somebody who has the permission")
+            .between(actor, principal));
+    }
+    Ok(decision.between(actor, principal))
+}
+
+/// What is asked of somebody's rights.
+struct Asked<'a> {
+    permission: &'a str,
+    relation: Relation,
+    cost_center: Option<ResourceId>,
+}
+
+impl Asked<'_> {
+    fn of(&self, effective: &Effective) -> Decision {
+        if effective.catalogue().find(self.permission).is_none() {
+            Decision::no("the catalogue has no such permission")
+        } else if effective.allows(self.permission, self.relation, self.cost_center) {
+            Decision::of(true, "the person has the permission")
+        } else {
+            Decision::no("the person does not have the permission there")
+        }
+    }
 }
 
 fn answer(body: &impl Serialize) -> Result<Response, Problem> {

@@ -4,7 +4,7 @@
 //! asks for what, and that they may), [`query`], [`page`], [`openapi`] (the description); then a file for each topic: `tenants`,
 //! [`connections`] with [`report`], `tokens`, `clients`, `schemas`, [`audit`], `changes`, and of people `people`, `standing`,
 //! `memos`, `roll`, `users`. On the admin listener a token of the connection
-//! `local` says for whom it is.
+//! `local` says for whom it is, on the public one, where that is turned on, a session (`by_session`).
 //!
 //! This file, with `desk` and [`archive`] (the whole store on its way into a file): the commands, by which the command line speaks to a running daemon. On the socket no credential is asked for: only the owner of the
 //! data folder can open it, and could as well open the folder.
@@ -12,6 +12,7 @@
 pub mod archive;
 pub mod ask;
 pub mod audit;
+mod by_session;
 mod changes;
 mod clients;
 pub mod connections;

@@ -20,8 +20,6 @@ use super::metrics::{Door, Metrics};
 use super::oauth::{self, TOKEN_PATH};
 use super::scim::{bulk, discovery, list, resource};
 use super::signin;
-use crate::doctor::Doctor;
-use crate::outbox::Feed;
 
 /// The templates of the public listener, beside those of sign-in (`signin::PATHS`).
 pub const PUBLIC: [&str; 39] = [
@@ -103,16 +101,15 @@ pub fn public(edge: Edge, ready: AskReadiness, drain: Drain) -> Router {
     scim.fallback(admin::nothing_here).with_state(edge).merge(health::router(ready, drain))
 }
 
+/// Serves the API on the public listener, to administrators who are signed in. Where `admin.by_session` is on.
+pub fn by_session(frame: Frame) -> Router {
+    api(frame, Door::Public)
+}
+
 /// Serves the admin listener: probes, metrics, and the API for whoever has a token of an administrator. Commands need the socket.
-pub fn admin_listener(
-    edge: Edge,
-    doctor: Arc<Doctor>,
-    feed: Arc<Feed>,
-    metrics: Arc<Metrics>,
-    ready: AskReadiness,
-    drain: Drain,
-) -> Router {
-    api(edge, doctor, feed, drain.clone(), Door::Admin).merge(probes(metrics, ready, drain))
+pub fn admin_listener(frame: Frame, metrics: Arc<Metrics>, ready: AskReadiness) -> Router {
+    let drain = frame.drain.clone();
+    api(frame, Door::Admin).merge(probes(metrics, ready, drain))
 }
 
 fn probes(metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) -> Router {
@@ -120,8 +117,8 @@ fn probes(metrics: Arc<Metrics>, ready: AskReadiness, drain: Drain) -> Router {
 }
 
 /// Serves the endpoints of the API that a door has.
-fn api(edge: Edge, doctor: Arc<Doctor>, feed: Arc<Feed>, drain: Drain, door: Door) -> Router {
-    let frame = Frame { edge, doctor, feed, drain, document: Arc::new(Written::of(door)) };
+fn api(frame: Frame, door: Door) -> Router {
+    let frame = Frame { document: Arc::new(Written::of(door)), ..frame };
     let endpoints = admin::list::endpoints(door).into_iter();
     endpoints
         .fold(Router::new(), |router, endpoint| router.route(endpoint.path, endpoint.service))
@@ -129,26 +126,19 @@ fn api(edge: Edge, doctor: Arc<Doctor>, feed: Arc<Feed>, drain: Drain, door: Doo
 }
 
 /// Serves the admin socket, which only the owner of the data folder can open.
-pub fn admin_socket(
-    edge: Edge,
-    doctor: Arc<Doctor>,
-    feed: Arc<Feed>,
-    desks: Desks,
-    metrics: Arc<Metrics>,
-    ready: AskReadiness,
-    drain: Drain,
-) -> Router {
+pub fn admin_socket(frame: Frame, desks: Desks, metrics: Arc<Metrics>, ready: AskReadiness) -> Router {
+    let drain = frame.drain.clone();
     Router::new()
         .route("/admin/v1/operate", post(admin::operate))
         .route("/admin/v1/inspect", post(admin::inspect))
-        .layer(Extension(Arc::clone(&doctor)))
+        .layer(Extension(Arc::clone(&frame.doctor)))
         .route("/admin/v1/webhooks", post(admin::webhooks))
         .route(PLUGINS_PATH, post(admin::desk::order))
         .layer(Extension(desks.plugins))
         .route(ARCHIVE_PATH, post(admin::archive::stream))
         .layer(Extension(desks.archive))
         .layer(DefaultBodyLimit::disable())
-        .with_state(edge.clone())
-        .merge(api(edge, doctor, feed, drain.clone(), Door::Socket))
+        .with_state(frame.edge.clone())
+        .merge(api(frame, Door::Socket))
         .merge(probes(metrics, ready, drain))
 }

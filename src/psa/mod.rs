@@ -15,6 +15,7 @@ pub mod catalogue;
 pub mod history;
 pub mod kinds;
 pub mod locks;
+pub mod mandate;
 pub mod money;
 pub mod permission;
 pub mod person;

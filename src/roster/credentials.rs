@@ -6,6 +6,7 @@
 
 mod behalf;
 mod known;
+mod seated;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -186,6 +187,11 @@ impl Roster {
                 found
             }
         };
+        self.admit(&credential, request)
+    }
+
+    /// Makes a caller of a credential that was looked up, as far as it is good at this moment.
+    fn admit(&self, credential: &Credential, request: RequestId) -> Result<Option<Caller>, RosterError> {
         let now = self.now();
         if credential.expires.is_some_and(|end| now >= end) {
             return Ok(None);

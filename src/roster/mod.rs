@@ -133,10 +133,10 @@ pub use signin::{
     FLEETING_BYTES_MAX, FLEETING_MAX, FirstPassword, FreshSigningKey, GROUPS_SHOWN_MAX, INVITATION, Identity,
     KnownPassword, Letter, LetterKind, Lifetimes, LinkView, Live, MAGIC_LINK, Mailed, MailedKey, MailedView,
     MeansView, Method as SignInMethod, NotLinked, NotProved, NotShown, Order as LinkOrder, OrderedBy,
-    PasswordContext, Purpose as LinkPurpose, RECOVERY_CODES_MAX, RESET, Refused, SENT_AGAIN, SHOWN_BYTES_MAX,
-    SIGNING_KEYS_REMEMBERED, Seal, Second, SecondFactor, Sent, SessionKey, SessionView, Showing,
-    Shown as ShownToApp, SigningKey, SigningKeys, Turn as SigningKeyTurn, Turned, WRONG_CODES_MAX, Whose,
-    letter_place,
+    PasswordContext, Principal, Purpose as LinkPurpose, RECOVERY_CODES_MAX, RESET, Refused, SENT_AGAIN,
+    SHOWN_BYTES_MAX, SIGNING_KEYS_REMEMBERED, Seal, Second, SecondFactor, Sent, SessionKey, SessionView,
+    Showing, Shown as ShownToApp, SigningKey, SigningKeys, Turn as SigningKeyTurn, Turned, WRONG_CODES_MAX,
+    Whose, letter_place,
 };
 pub use tenants::{ConnectionChange, ConnectionView, TenantView};
 pub use trail::{Stretch, Trail, Wanted};

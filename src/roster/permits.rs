@@ -24,8 +24,10 @@ pub enum Deed {
     ChangeConnections,
     /// Looks at tokens and clients, never at their secrets.
     SeeCredentials,
-    /// Makes and revokes tokens and clients.
-    ChangeCredentials,
+    /// Makes tokens, clients and their secrets, which are shown once, and pins whose assertions stand for one.
+    MakeCredentials,
+    /// Ends tokens, clients and their secrets.
+    EndCredentials,
     /// Looks at schemas.
     SeeSchemas,
     /// Reads and exports the history (X60).
@@ -68,7 +70,8 @@ impl Deed {
             Self::SeeConnections
             | Self::ChangeConnections
             | Self::SeeCredentials
-            | Self::ChangeCredentials => ConnectionsUpdate::KEY,
+            | Self::MakeCredentials
+            | Self::EndCredentials => ConnectionsUpdate::KEY,
             Self::SeeSchemas | Self::SeeLicenses => KindsView::KEY,
             Self::SeeHistory => AuditView::KEY,
             Self::ErasePeople | Self::RemovePeople => UsersDelete::KEY,

@@ -10,7 +10,8 @@ use super::{Caller, rights};
 use crate::ids::{KindId, ResourceId};
 use crate::psa::catalogue::Level;
 use crate::psa::permission::permits::{
-    GroupsUpdate, KindsUpdate, PermissionsUpdate, RatesUpdate, UsersCreate, UsersDelete, UsersUpdate,
+    GroupsUpdate, KindsUpdate, PermissionsUpdate, ProxiesUpdate, RatesUpdate, UsersCreate, UsersDelete,
+    UsersUpdate,
 };
 use crate::psa::permission::{Asked as _, Effective};
 use crate::psa::person::RATES;
@@ -56,6 +57,10 @@ pub(super) fn check_person(
         refuse_oneself(Some(me), draft.at.id, "lock or unlock")?;
     }
     let changed = |name: &str| psa.get(name) != old.get(name);
+    if changed("proxies") {
+        needs(&mine, ProxiesUpdate::KEY)?;
+        check_takeover(snapshot, caller, draft.at.id, "say who acts for")?;
+    }
     if RATES.iter().any(|name| changed(name)) {
         needs(&mine, RatesUpdate::KEY)?;
     }

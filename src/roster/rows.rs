@@ -328,6 +328,12 @@ pub struct SessionRow {
     /// Whether the password was given to them by somebody else, so that nothing is open to them but to set their own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub must_change: bool,
+    /// Whether the provider did not say when the person proved who they are: then `signed_in` is when they came.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undated: bool,
+    /// For whom they act (P07), as long as they may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acting_for: Option<ResourceId>,
 }
 
 /// A person's password. The password itself is nowhere.

@@ -1,5 +1,5 @@
 //! Signing in: who an identity that a provider proved is (`link`), what a session is (`session`) and how it ends (`ending`), and the gate that looks at every
-//! use of one (`gate`), what somebody signed in does themself (`visit`), and what is remembered for minutes meanwhile (`fleeting`); what programs downstream are shown (`shown`), the keys that sign for
+//! use of one (`gate`), what somebody signed in does themself (`visit`), and for others (`acting`), and what is remembered for minutes meanwhile (`fleeting`); what programs downstream are shown (`shown`), the keys that sign for
 //! programs downstream (`signing_keys`), and the mark of the one that seals secrets (`vault`).
 //!
 //! Of the firm's own means: how a person may sign in (`methods`), their password (`password`), links that are mailed to them (`mailed`, `mailing`, `reset`), their second factor
@@ -12,6 +12,7 @@
 //! Who somebody is was proved elsewhere (an OIDC token, a mailed link); what is proved comes here as values. No secret of a session is kept,
 //! only its SHA-256.
 
+mod acting;
 mod ending;
 mod fleeting;
 mod gate;
@@ -36,6 +37,7 @@ use super::error::RosterError;
 use super::rows::{MEANS, PASSWORDS, SECOND_FACTORS};
 use crate::ids::{ResourceId, TenantId};
 use crate::store::{Given, Snapshot, Space, Write};
+pub use acting::Principal;
 pub use fleeting::{FLEETING_BYTES_MAX, FLEETING_MAX};
 pub use gate::{Dead, Live};
 pub(super) use letters::plan_told;

@@ -75,6 +75,8 @@ pub enum Action {
     SignIn,
     /// A sign-in was refused.
     SignInRefuse,
+    /// Somebody began to act for another or stopped, or a program was told that they may do something for them.
+    ActFor,
     /// A session was ended.
     SignOut,
     /// Everything that a person had signed in with was ended, or that was signed in with through a provider.

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
+use super::by_session;
 use super::endpoint::Frame;
 use super::query::{self, Parameter};
 use crate::doctor::Doctor;
@@ -57,9 +58,17 @@ impl Ask {
     ) -> Result<Self, Problem> {
         let arrival = Arrival::from_request_parts(parts, &()).await?;
         let (edge, asked) = (&frame.edge, parts.uri.query());
-        let caller = match arrival.door {
-            Door::Socket => operator(edge.roster(), deed, asked, &arrival)?,
-            Door::Public | Door::Admin => auth::caller(edge, &parts.headers, &arrival)?,
+        let caller = match (arrival.door, frame.fresh_within) {
+            (Door::Socket, _) => operator(edge.roster(), deed, asked, &arrival)?,
+            (Door::Admin, sessions) => {
+                let caller = auth::caller(edge, &parts.headers, &arrival)?;
+                if sessions.is_some() && caller.person().is_some() && deed == Deed::MakeCredentials {
+                    return Err(by_session::refuse_token(edge));
+                }
+                caller
+            }
+            (Door::Public, Some(within)) => by_session::caller(edge, within, &arrival, parts)?,
+            (Door::Public, None) => return Err(Problem::not_found()),
         };
         let place = arrival.enter(caller.tenant(), caller.connection())?;
         let hold = Hold::new(arrival.request_id, arrival.handler_time(), place);
@@ -195,7 +204,7 @@ pub(super) async fn body<T: DeserializeOwned>(
 }
 
 /// Tells whether a media type is JSON's, whatever its parameters.
-fn is_json(kind: &str) -> bool {
+pub(super) fn is_json(kind: &str) -> bool {
     let kind = kind.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/json")
 }

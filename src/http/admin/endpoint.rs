@@ -14,6 +14,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use bytes::Bytes;
+use jiff::SignedDuration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::content::Content;
@@ -30,6 +31,7 @@ use super::query::Parameter;
 use crate::doctor::Doctor;
 use crate::http::drain::Drain;
 use crate::http::edge::Edge;
+use crate::http::metrics::Door;
 use crate::http::problem::Problem;
 use crate::outbox::Feed;
 use crate::roster::Deed;
@@ -47,6 +49,21 @@ pub struct Frame {
     pub drain: Drain,
     /// The document of this door.
     pub document: Arc<Written>,
+    /// How long ago a sign-in may be by which something is changed; `None` where administrators have no sessions.
+    pub fresh_within: Option<SignedDuration>,
+}
+
+impl Frame {
+    /// Makes one, for whichever door: its document is put in where its routes are made.
+    pub fn new(
+        edge: Edge,
+        doctor: Arc<Doctor>,
+        feed: Arc<Feed>,
+        drain: Drain,
+        fresh_within: Option<SignedDuration>,
+    ) -> Self {
+        Self { edge, doctor, feed, drain, document: Arc::new(Written::of(Door::Admin)), fresh_within }
+    }
 }
 
 /// The schemas that a document names.

@@ -10,9 +10,9 @@ use super::{
 use crate::http::admin::query::PAGED;
 use crate::http::metrics::Door;
 use crate::roster::Deed::{
-    AddPeople, ChangeConnections, ChangeCredentials, EndSessions, ErasePeople, LockPeople, RemovePeople,
-    ReportUse, RunInstallation, SeeApi, SeeConnections, SeeCredentials, SeeHistory, SeeLicenses, SeePeople,
-    SeeRights, SeeSchemas, SendLinks, SetSignIn, TransferAccount, WriteMemos,
+    AddPeople, ChangeConnections, EndCredentials, EndSessions, ErasePeople, LockPeople, MakeCredentials,
+    RemovePeople, ReportUse, RunInstallation, SeeApi, SeeConnections, SeeCredentials, SeeHistory,
+    SeeLicenses, SeePeople, SeeRights, SeeSchemas, SendLinks, SetSignIn, TransferAccount, WriteMemos,
 };
 
 /// Lists what a door serves. What concerns the installation is served by the socket only, which only the owner of the data folder can open.
@@ -54,15 +54,15 @@ fn all() -> Vec<Endpoint> {
         delete("/admin/v1/identity-providers/{provider}/sessions", ChangeConnections, "endSessionsOfProvider", "Ends everything that anybody had signed in with through an identity provider.").to(sessions::end_of_provider),
 
         get("/admin/v1/tokens", SeeCredentials, "listTokens", "Lists live tokens, by id; never the tokens themselves.").query(&PAGED).to(tokens::list),
-        post("/admin/v1/tokens", ChangeCredentials, "makeToken", "Makes a token; the answer shows it this once.").taking(tokens::make),
-        delete("/admin/v1/tokens/{id}", ChangeCredentials, "revokeToken", "Ends a token at once.").to(tokens::revoke),
+        post("/admin/v1/tokens", MakeCredentials, "makeToken", "Makes a token; the answer shows it this once.").taking(tokens::make),
+        delete("/admin/v1/tokens/{id}", EndCredentials, "revokeToken", "Ends a token at once.").to(tokens::revoke),
 
         get("/admin/v1/clients", SeeCredentials, "listClients", "Lists the clients that fetch their tokens, by id.").query(&PAGED).to(clients::list),
-        post("/admin/v1/clients", ChangeCredentials, "makeClient", "Makes a client of a connection; the answer shows its secret this once.").taking(clients::make),
-        delete("/admin/v1/clients/{id}", ChangeCredentials, "revokeClient", "Ends a client at once, with its secrets and its access tokens.").to(clients::revoke),
-        post("/admin/v1/clients/{id}/secrets", ChangeCredentials, "addSecret", "Gives a client another secret; the answer shows it this once.").taking(clients::add_secret),
-        delete("/admin/v1/clients/{id}/secrets/{secret}", ChangeCredentials, "revokeSecret", "Ends a secret at once, with the access tokens it fetched.").to(clients::revoke_secret),
-        put("/admin/v1/clients/{id}/federation", ChangeCredentials, "federateClient", "Pins whose assertions stand for a client.").taking(clients::federate),
+        post("/admin/v1/clients", MakeCredentials, "makeClient", "Makes a client of a connection; the answer shows its secret this once.").taking(clients::make),
+        delete("/admin/v1/clients/{id}", EndCredentials, "revokeClient", "Ends a client at once, with its secrets and its access tokens.").to(clients::revoke),
+        post("/admin/v1/clients/{id}/secrets", MakeCredentials, "addSecret", "Gives a client another secret; the answer shows it this once.").taking(clients::add_secret),
+        delete("/admin/v1/clients/{id}/secrets/{secret}", EndCredentials, "revokeSecret", "Ends a secret at once, with the access tokens it fetched.").to(clients::revoke_secret),
+        put("/admin/v1/clients/{id}/federation", MakeCredentials, "federateClient", "Pins whose assertions stand for a client.").taking(clients::federate),
 
         get("/admin/v1/schemas", SeeSchemas, "listSchemas", "Lists the tenant's own schemas, by URN.").query(&PAGED).to(schemas::list),
         get("/admin/v1/schemas/{id}", SeeSchemas, "showSchema", "Shows the document of a schema.").query(&schemas::VERSION).to(schemas::show),

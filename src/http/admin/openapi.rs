@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use axum::http::Method;
 use bytes::Bytes;
 use utoipa::openapi::path::{HttpMethod, PathItem, PathItemBuilder, PathsBuilder};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 
 use super::ask::Ask;
@@ -14,10 +16,10 @@ use super::list;
 use super::query;
 use crate::http::metrics::Door;
 use crate::http::problem::Problem;
+use crate::http::signin::cookies::SESSION;
 
 const ABOUT: &str = "What administrators do with a rosterd: connections, tokens, the history, people. Lists are paged: `next` of an \
 answer is `after` of the next request, and null at the end. Errors are problem documents (RFC 9457).";
-const BEARER: &str = "token";
 
 /// Describes the API as it is behind a door.
 pub fn document(door: Door) -> OpenApi {
@@ -34,17 +36,29 @@ pub fn document(door: Door) -> OpenApi {
     }
     let info = InfoBuilder::new().title("rosterd admin API").version("1").description(Some(ABOUT)).build();
     let mut document = OpenApiBuilder::new().info(info);
-    if door != Door::Socket {
-        let scheme = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some(
-                "A token of the connection local: rosterd token create --connection local --scopes admin",
-            ))
-            .build();
-        components = components.security_scheme(BEARER, SecurityScheme::Http(scheme));
-        document = document.security(Some([SecurityRequirement::new(BEARER, Vec::<String>::new())]));
+    if let Some((name, scheme)) = credential(door) {
+        components = components.security_scheme(name, scheme);
+        document = document.security(Some([SecurityRequirement::new(name, Vec::<String>::new())]));
     }
     document.paths(paths.build()).components(Some(components.build())).build()
+}
+
+/// Describes what says for whom a request is.
+fn credential(door: Door) -> Option<(&'static str, SecurityScheme)> {
+    const TOKEN: &str =
+        "A token of the connection local: rosterd token create --connection local --scopes admin";
+    const COOKIE: &str = "The session of somebody who is signed in. What changes something takes a sign-in that is not long ago.";
+    match door {
+        Door::Socket => None,
+        Door::Admin => {
+            let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(TOKEN)).build();
+            Some(("token", SecurityScheme::Http(scheme)))
+        }
+        Door::Public => {
+            let value = ApiKeyValue::with_description(SESSION, COOKIE);
+            Some(("session", SecurityScheme::ApiKey(ApiKey::Cookie(value))))
+        }
+    }
 }
 
 fn item(method: &Method, operation: utoipa::openapi::path::Operation) -> PathItem {

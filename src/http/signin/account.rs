@@ -19,7 +19,7 @@ use crate::roster::{Contact, RosterError, SessionView, SignInMethod};
 use crate::scim::Document;
 
 /// Where somebody signs in who wanted their own page.
-const WAY_IN: &str = "/login?return_to=/me";
+pub(super) const WAY_IN: &str = "/login?return_to=/me";
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Who is signed in, for programs of ours.

@@ -12,7 +12,7 @@ use crate::roster::SessionKey;
 /// What binds a browser to the sign-ins that it began.
 const BROWSER: &str = "__Host-rosterd-pre";
 /// The session of this host alone.
-const SESSION: &str = "__Host-rosterd";
+pub const SESSION: &str = "__Host-rosterd";
 /// The session of a domain.
 const SHARED_SESSION: &str = "__Secure-rosterd";
 /// How long a browser is known again: longer than any sign-in takes.

@@ -2,12 +2,13 @@
 //!
 //! Read in this order: [`desk`] (the providers that are asked, and what every handler shares), [`cookies`], [`browser`] (where a browser comes from, and
 //! whether a form is its own), [`pages`] (what is shown), `login` (which provider), `sso` (there and back), `orders` (what providers order), [`visit`] (who is
-//! signed in), `account` (their own page and sessions), `logout`; `verify` (what a proxy asks before it lets somebody through to a program), [`gateway`] (what programs are told, and the keys that sign it), `jwks`.
+//! signed in), `account` (their own page and sessions), `acting` (for whom they act), `logout`; `verify` (what a proxy asks before it lets somebody through to a program), [`gateway`] (what programs are told, and the keys that sign it), `jwks`.
 //!
 //! Who a token is about is for `signin::rp` to find out, whose session it becomes for the roster; here both are put together. No answer says more than
 //! "that did not work": the reason is for the log, the history and the administrator.
 
 mod account;
+mod acting;
 pub mod browser;
 pub mod cookies;
 pub mod desk;
@@ -28,9 +29,10 @@ use axum::routing::{delete, get, post};
 use super::edge::Edge;
 pub use desk::{Desk, Offer, Opened};
 pub use gateway::Gateway;
+pub use verify::X_ROSTERD_LOGIN;
 
 /// The templates of sign-in.
-pub const PATHS: [&str; 25] = [
+pub const PATHS: [&str; 26] = [
     "/",
     "/.well-known/jwks.json",
     "/assets/rosterd.css",
@@ -41,6 +43,7 @@ pub const PATHS: [&str; 25] = [
     "/magic-link",
     "/magic-link/{token}",
     "/me",
+    "/me/acting",
     "/me/contact",
     "/me/second-factor",
     "/me/sessions",
@@ -69,6 +72,7 @@ pub fn router() -> Router<Edge> {
         .route("/login", get(login::show).post(login::choose))
         .route("/logout", get(logout::done).post(logout::leave))
         .route("/me", get(account::show))
+        .route("/me/acting", get(acting::show).post(acting::change))
         .route("/me/contact", post(account::change_contact))
         .route("/me/sessions", get(account::list).post(account::end_from_page))
         .route("/me/sessions/{id}", delete(account::end))

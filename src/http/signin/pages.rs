@@ -97,6 +97,29 @@ pub struct Account<'a> {
     pub own: bool,
 }
 
+/// For whom somebody acts.
+#[derive(Template)]
+#[template(path = "acting.html")]
+pub struct ActingFor {
+    /// Whether they act for somebody now.
+    pub acting: bool,
+    /// For whom they may today.
+    pub all: Vec<ForWhom>,
+}
+
+/// Somebody for whom another may act.
+#[derive(Debug)]
+pub struct ForWhom {
+    /// Their id.
+    pub id: String,
+    /// What they are called.
+    pub name: String,
+    /// The last day of it.
+    pub until: Option<String>,
+    /// Whether the person who looks acts for them now.
+    pub is_now: bool,
+}
+
 /// How somebody is reached, as a form holds it.
 #[derive(Debug, Default)]
 pub struct Reached {

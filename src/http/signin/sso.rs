@@ -5,7 +5,6 @@ use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum::response::Response;
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::browser::{self, address, agent};
@@ -241,7 +240,6 @@ async fn enter(
         verified: verified.clone(),
         address,
         agent: agent(&parts.headers).to_owned(),
-        now: desk.now(),
     };
     let (tenant, id) = (opened.tenant.clone(), arrival.request_id);
     let entered = edge.wait(move |roster| {
@@ -275,7 +273,6 @@ struct Work {
     verified: Verified,
     address: String,
     agent: String,
-    now: Timestamp,
 }
 
 impl Work {
@@ -289,7 +286,7 @@ impl Work {
         let entry = SignInEntry {
             whose: Whose::Identity(opened.identity(verified)),
             method: SignInMethod::Oidc,
-            at: verified.auth_time.unwrap_or(self.now),
+            at: verified.auth_time,
             sid: verified.sid.as_deref(),
             acr: verified.acr.as_deref(),
             amr: &verified.amr,

@@ -21,7 +21,7 @@ use crate::signin::rp::ReturnTo;
 /// The field that says in a word why somebody was not let through.
 const X_ROSTERD_REASON: HeaderName = HeaderName::from_static("x-rosterd-reason");
 /// The field that says where a browser can sign in, for proxies that send it there themselves.
-const X_ROSTERD_LOGIN: HeaderName = HeaderName::from_static("x-rosterd-login");
+pub const X_ROSTERD_LOGIN: HeaderName = HeaderName::from_static("x-rosterd-login");
 /// Fields in which proxies say which path was asked for.
 const FORWARDED_URI: [HeaderName; 2] =
     [HeaderName::from_static("x-forwarded-uri"), HeaderName::from_static("x-original-uri")];

@@ -13,7 +13,7 @@ use super::gather::{Does, Piece, gather};
 use super::permit::{Asked, Permit};
 use super::tree::{CostCenters, NodeId, Place};
 use crate::ids::ResourceId;
-use crate::psa::catalogue::{Catalogue, Level, PermissionId};
+use crate::psa::catalogue::{Catalogue, Level, Permission, PermissionId};
 
 /// The permission that makes an administrator.
 pub const ADMINISTERS: &str = "users.update";
@@ -80,6 +80,16 @@ impl Effective {
         }
         let rows = sums.into_iter().map(|sum| sum.row(tree.len())).collect();
         Self { catalogue: Arc::clone(catalogue), tree: Arc::clone(tree), rows }
+    }
+
+    /// Returns the same with some of the permissions alone.
+    #[must_use]
+    pub fn only(&self, keeps: impl Fn(&str, &Permission) -> bool) -> Self {
+        let rows = self.catalogue.iter().zip(&self.rows);
+        let rows = rows.map(
+            |((_, key, permission), row)| if keeps(key, permission) { row.clone() } else { Row::default() },
+        );
+        Self { catalogue: Arc::clone(&self.catalogue), tree: Arc::clone(&self.tree), rows: rows.collect() }
     }
 
     /// Returns the level of a permission for a thing of a cost centre, or of none. What is not known is not allowed: a permission

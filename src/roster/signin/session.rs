@@ -92,8 +92,8 @@ pub struct Entry<'a> {
     pub whose: Whose<'a>,
     /// How. What the firm itself proved says it of itself.
     pub method: Method,
-    /// When the provider saw them sign in.
-    pub at: Timestamp,
+    /// When it was proved; `None` where the provider did not say, which then counts as now.
+    pub at: Option<Timestamp>,
     /// The provider's own name of its session, by which it may end ours.
     pub sid: Option<&'a str>,
     /// How strong the proof was, in the provider's words.
@@ -171,9 +171,20 @@ pub struct SessionView {
     pub address: String,
     /// With what program.
     pub agent: String,
+    /// Whether nobody said when the person proved who they are, so that it may have been long before.
+    #[serde(skip)]
+    pub undated: bool,
+    /// For whom the person acts, as long as they may (P07).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acting_for: Option<ResourceId>,
 }
 
 impl SessionView {
+    /// Tells whether the person is known to have proved who they are within a time.
+    pub fn is_fresh(&self, within: SignedDuration, now: Timestamp) -> bool {
+        !self.undated && self.signed_in.checked_add(within).is_ok_and(|end| now < end)
+    }
+
     pub(super) fn of(hash: [u8; 32], row: SessionRow) -> Self {
         Self {
             id: name(&hash),
@@ -187,6 +198,8 @@ impl SessionView {
             amr: row.amr,
             address: row.address,
             agent: row.agent,
+            undated: row.undated,
+            acting_for: row.acting_for,
         }
     }
 }
@@ -327,6 +340,7 @@ impl Roster {
                 }
                 None => 0,
             };
+            let signed_in = entry.at.unwrap_or(door.now).min(door.now);
             let row = SessionRow {
                 person,
                 epoch: epoch(snapshot, door.tenant, person)?,
@@ -334,7 +348,7 @@ impl Roster {
                 provider,
                 provider_epoch,
                 sid: entry.sid.filter(|sid| sid.len() <= CLAIM_CHARACTERS_MAX).map(str::to_owned),
-                signed_in: entry.at.min(door.now),
+                signed_in,
                 acr: entry.acr.map(|acr| short(acr, CLAIM_CHARACTERS_MAX)),
                 amr: entry.amr.iter().take(AMR_MAX).map(|one| short(one, CLAIM_CHARACTERS_MAX)).collect(),
                 created: door.now,
@@ -344,6 +358,8 @@ impl Roster {
                 agent: short(entry.agent, AGENT_CHARACTERS_MAX),
                 password_epoch: proved.as_ref().and_then(|proved| proved.password_epoch),
                 must_change: proved.is_some_and(|proved| proved.must_change),
+                undated: entry.at.is_none(),
+                acting_for: None,
             };
             plan.given.extend([
                 Given::Exists(at),
@@ -360,7 +376,7 @@ impl Roster {
                 key,
                 value: Some(vec![]),
             }));
-            plan_sign_in(snapshot, door, &stored, entry.at.min(door.now), method.name(), &mut plan)?;
+            plan_sign_in(snapshot, door, &stored, signed_in, method.name(), &mut plan)?;
             plan.subject = Some(at);
             plan.remark_all(row.provider.iter().map(|name| format!("by {name}")).collect());
             Ok((Some(plan), Ok(person)))

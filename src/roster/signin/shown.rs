@@ -15,6 +15,7 @@ use super::super::error::RosterError;
 use super::super::rights::facts_with;
 use super::super::rows::{self, SESSIONS, SessionRow};
 use super::super::{Caller, Roster, people, person};
+use super::acting::Acting;
 use super::gate::{Dead, Live, epoch};
 use super::session::{SessionKey, SessionView, is_in_time, is_unseen};
 use crate::ids::{Address, ResourceId, TenantId};
@@ -49,6 +50,8 @@ pub enum Claim {
     UserTypes,
     /// The class of their licence.
     License,
+    /// For whom they act, and what they may do for them (P07).
+    ActingFor,
 }
 
 /// What a program is shown.
@@ -195,14 +198,26 @@ impl Roster {
             return Ok(Err(NotShown::OtherTenant));
         }
         let caller = self.of_itself(&tenant, key.tenant, self.request_id())?;
-        let shown = self.gather(snapshot, &caller, &live, &stored, showing)?.map(Arc::new);
+        let acting = match live.session.acting_for {
+            Some(principal) if showing.claims.contains(&Claim::ActingFor) => {
+                self.acts_for(snapshot, &caller, (live.person, principal))?
+            }
+            _ => None,
+        };
+        let shown = self.gather(snapshot, &caller, (&live, &stored, acting.as_ref()), showing)?.map(Arc::new);
         let Some(bytes) = snapshot.small(key.tenant, SESSIONS, &key.hash)? else {
             return Ok(Err(Dead::Unknown.into()));
         };
         let row: SessionRow = rows::decode(&bytes)?;
+        // A period may begin tomorrow, of which nothing here says when to look.
+        let is_settled = acting.is_some() || live.session.acting_for.is_none();
         let due = person::standing(&stored, live.document.is_active())?.due;
+        let due = due.into_iter().chain(acting.map(|acting| acting.due)).min();
         let (session, showing) = (Arc::new(live.session), Arc::clone(showing));
         let kept = Arc::new(Kept { seq, policy, showing, bytes, row, due, session, shown });
+        if !is_settled {
+            return Ok(kept.visit(key.tenant, now));
+        }
         let mut known = self.shown.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= REMEMBERED_MAX {
             known.clear();
@@ -217,8 +232,7 @@ impl Roster {
         &self,
         snapshot: &dyn Snapshot,
         caller: &Caller,
-        live: &Live,
-        stored: &Stored,
+        (live, stored, acting): (&Live, &Stored, Option<&Acting>),
         showing: &Showing,
     ) -> Result<Option<Shown>, RosterError> {
         let wants = |claim| showing.claims.contains(&claim);
@@ -228,7 +242,11 @@ impl Roster {
         if showing.requires.is_some() || !showing.permissions.is_empty() {
             let Some(rights) = self.rights_at(snapshot, caller, live.person)? else { return Ok(None) };
             let effective = rights.effective;
-            if showing.requires.as_ref().is_some_and(|key| effective.anywhere(key) == Level::None) {
+            let lacks = |key: &String| {
+                let theirs = acting.map_or(Level::None, |acting| acting.effective.anywhere(key));
+                effective.anywhere(key).max(theirs) == Level::None
+            };
+            if showing.requires.as_ref().is_some_and(lacks) {
                 return Ok(None);
             }
             if !showing.permissions.is_empty() {
@@ -263,6 +281,7 @@ impl Roster {
             let facts = facts_with(snapshot, caller, stored.at(), &person::attributes(stored)?)?;
             firms_own(&facts, showing, &mut claims);
         }
+        claims.extend(acting.map(|acting| ("acting_for".to_owned(), acting_for(acting, showing))));
         fit(&mut claims, &mut omitted);
         if omitted.contains(&"groups") {
             shown.groups.clear();
@@ -320,6 +339,23 @@ fn firms_own(facts: &Facts, showing: &Showing, claims: &mut Map<String, Value>) 
     }
 }
 
+/// Tells of somebody for whom another acts: who, and what is handed over of what the program is told of at all. The rest of them is theirs alone.
+fn acting_for(acting: &Acting, showing: &Showing) -> Value {
+    let mut told = Map::new();
+    told.insert("sub".to_owned(), acting.principal.id.to_string().into());
+    let mut tell = |claim, name: &str, value: Option<String>| {
+        if showing.claims.contains(&claim) {
+            told.extend(value.map(|value| (name.to_owned(), value.into())));
+        }
+    };
+    tell(Claim::Name, "name", acting.principal.name.clone());
+    tell(Claim::Email, "email", people::email(&acting.document));
+    if !showing.permissions.is_empty() {
+        told.insert("permissions".to_owned(), permissions(&acting.effective, showing).into());
+    }
+    told.into()
+}
+
 /// Writes permissions: the level, or where it is not the same at all cost centres the level beside them and that at each where it is another.
 fn permissions(effective: &Effective, showing: &Showing) -> Map<String, Value> {
     let catalogue = effective.catalogue();
@@ -346,7 +382,7 @@ fn permissions(effective: &Effective, showing: &Showing) -> Map<String, Value> {
 
 /// Leaves out what is too long, the longest list first, and says so: no list is ever shown in part.
 fn fit(claims: &mut Map<String, Value>, omitted: &mut Vec<&'static str>) {
-    const LISTS: [&str; 4] = ["permissions", "groups", "user_types", "roles"];
+    const LISTS: [&str; 5] = ["permissions", "groups", "user_types", "roles", "acting_for"];
     const TEXTS: [&str; 5] = ["name", "preferred_username", "email", "license", "kind"];
     let bytes =
         |claims: &Map<String, Value>| serde_json::to_string(claims).map_or(usize::MAX, |text| text.len());

@@ -3,6 +3,7 @@
 mod api;
 mod audit;
 mod bound;
+mod by_session;
 mod docs;
 mod erase;
 mod hours_only;

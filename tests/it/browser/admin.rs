@@ -1,11 +1,12 @@
 //! What administrators see of sign-in, and end (P06, X46, X47).
 
+use rosterd::ids::ResourceId;
 use serde_json::{Value, json};
 
-use super::World;
+use super::{Browser, World};
 use crate::admin::support::{Admin, problem};
-use crate::signin::op::SUBJECT;
-use crate::support::PUBLIC_URL;
+use crate::signin::op::{Op, SUBJECT};
+use crate::support::{PUBLIC_URL, Request};
 
 const ALL: [&str; 3] = ["admin", "users:read", "users:write"];
 
@@ -124,4 +125,52 @@ fn the_connections_report_says_why_somebody_was_not_let_in_and_what_to_do() {
         "{found}"
     );
     assert!(found["todo"].as_str().unwrap().contains("map externalId"), "{found}");
+}
+
+#[test]
+fn x6_a_sign_in_is_fresh_by_what_the_provider_says_and_by_nothing_else() {
+    let world = World::of(Op::start(), "", "[admin]\nby_session = true");
+    let ada = ResourceId::parse(&world.ada()).unwrap();
+    let roster = world.app.roster();
+    let operator = roster.operator("main", roster.request_id()).unwrap();
+    roster.make_administrator(&operator, ada).unwrap();
+    let mut made = 0;
+    let mut make = |browser: &mut Browser| {
+        made += 1;
+        let body = json!({ "name": format!("connection-{made}"), "profile": "auto" });
+        browser.send(
+            Request::new("POST", "/admin/v1/connections")
+                .json(&body)
+                .header("Content-Type", "application/json")
+                .header("Accept", "application/json")
+                .header("Origin", PUBLIC_URL),
+        )
+    };
+    let now = || roster.current_time().as_second();
+    // Nobody says when: it may have been this morning.
+    let mut here = world.signed_in();
+    let answer = make(&mut here);
+    let place = format!("{PUBLIC_URL}/sso/okta/start?prompt=login&max_age=900");
+    assert!(problem(&answer, 401).contains(&place));
+    assert_eq!(answer.header("x-rosterd-login"), Some(place.as_str()));
+    let _ = here.send(Request::new("GET", "/admin/v1/users")).expect(200);
+    // This morning, and just now.
+    for (ago, status) in [(3600, 401), (905, 401), (880, 201)] {
+        world.op.state().claims = json!({ "auth_time": now() - ago });
+        assert_eq!(make(&mut world.signed_in()).status, status, "{ago} seconds ago");
+    }
+    // Where the answer says so the provider must ask anew.
+    world.op.state().claims = json!({});
+    let start = place.strip_prefix(PUBLIC_URL).unwrap();
+    let mut come_back = |said: Value| {
+        let there = here.get(start).expect(303);
+        let url = there.header("location").unwrap();
+        assert!(url.contains("prompt=login") && url.contains("max_age=900"), "{url}");
+        world.op.state().claims = said;
+        let back = world.op.authorize(url);
+        (here.get(&format!("/sso/okta/callback?{back}")).status, make(&mut here).status)
+    };
+    assert_eq!(come_back(json!({ "auth_time": now() - 3600 })), (403, 401));
+    assert_eq!(come_back(json!({})), (403, 401));
+    assert_eq!(come_back(json!({ "auth_time": now() })), (303, 201));
 }

@@ -28,7 +28,7 @@ fn entry(door: &Caller) -> SignInEntry<'static> {
     SignInEntry {
         whose: Whose::Identity(IDENTITY),
         method: SignInMethod::Oidc,
-        at: door.now(),
+        at: Some(door.now()),
         sid: None,
         acr: None,
         amr: &[],

@@ -212,6 +212,21 @@ fn x65_the_administrators_listener_stays_on_loopback_without_a_proxy_even_with_t
 }
 
 #[test]
+fn x6_sessions_that_administer_are_shown_to_no_other_host() {
+    let on = "[admin]\nby_session = true\n";
+    Written::toml(on).load().unwrap();
+    assert_eq!(
+        problems(&format!(
+            "{on}[server]\npublic_url = \"https://id.acme.example\"\ncookie_domain = \"acme.example\""
+        )),
+        [
+            "rosterd.toml:2: admin.by_session: on, but server.cookie_domain shows the sessions of administrators to every host of \
+          acme.example; leave server.cookie_domain out, or have administrators use tokens"
+        ]
+    );
+}
+
+#[test]
 fn x37_beyond_loopback_the_public_url_must_be_known() {
     let text = "[server]\nlisten = \"0.0.0.0:8080\"\ntrusted_proxies = [\"10.0.0.1\"]";
     assert_eq!(

@@ -83,9 +83,13 @@ fn another_value(key: &str, default: &toml_edit::Item) -> String {
              grants = [{ permission = \"users.view\", level = \"all\" }] }]"
             .to_owned(),
         ("permissions.preset", _) => "\"psohub\"".to_owned(),
-        ("plugin_host.allow_unpinned" | "plugin_host.watch" | "sign_in.login_instructions", _) => {
-            "true".to_owned()
-        }
+        (
+            "admin.by_session"
+            | "plugin_host.allow_unpinned"
+            | "plugin_host.watch"
+            | "sign_in.login_instructions",
+            _,
+        ) => "true".to_owned(),
         ("permissions.deny", _) => "false".to_owned(),
         ("permissions.catalogue", _) => "{ \"a.b\" = { scope = \"global\", description = \"\" } }".to_owned(),
         ("permissions.bundles", _) => "{ other = { grants = {} } }".to_owned(),

@@ -1,6 +1,7 @@
-//! What programs downstream get of somebody who is signed in: what `/auth/verify` decides and says (`verifying`), assertions and their keys (`keys`), what plugins add (`plugged`), a firm that moves to another store (`moving`), and all of it behind
+//! What programs downstream get of somebody who is signed in: what `/auth/verify` decides and says (`verifying`), who acts for whom (`acting`), assertions and their keys (`keys`), what plugins add (`plugged`), a firm that moves to another store (`moving`), and all of it behind
 //! the proxies that people use (`proxies`, with `proxy` and `echo`).
 
+mod acting;
 mod echo;
 mod keys;
 #[cfg(feature = "postgres")]
@@ -115,7 +116,7 @@ fn entered(app: &TestApp, subject: &str) -> Entered {
     let entry = SignInEntry {
         whose: Whose::Identity(identity(subject)),
         method: SignInMethod::Oidc,
-        at: app.roster().current_time(),
+        at: Some(app.roster().current_time()),
         sid: None,
         acr: None,
         amr: &[],

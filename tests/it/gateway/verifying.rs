@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use rosterd::psa::locks::Authority;
+use rosterd::store::{Space, Unit, Write};
 use serde_json::{Value, json};
 
 use super::{
@@ -214,6 +215,35 @@ fn x9_no_unlock_revives_the_way_to_a_program() {
         assert_eq!(verify(&app, "psa", &cookie).status, 401);
     }
     let _ = verify(&app, "psa", &sign_in(&app, &ada)).expect(200);
+}
+
+/// How often everything that somebody had signed in with was ended (`roster::rows`).
+const EPOCHS: Space = Space(48);
+
+#[test]
+fn x9_what_is_remembered_of_somebody_counts_only_for_the_epoch_that_they_signed_in_with() {
+    for engine in Engine::ALL {
+        let app = firm(engine);
+        let local = local(&app);
+        let (ada, bob) = (hire(&local, "ada", &json!({})), hire(&local, "bob", &json!({})));
+        let (of_ada, of_bob) = (sign_in(&app, &ada), sign_in(&app, &bob));
+        // Asked twice: the second time it is remembered.
+        for cookie in [&of_ada, &of_ada, &of_bob, &of_bob] {
+            let _ = verify(&app, "psa", cookie).expect(200);
+        }
+        let roster = app.roster();
+        let tenant = roster.doorkeeper(FIRST_TENANT, roster.request_id()).unwrap().tenant();
+        let stands_at = || roster.store().snapshot().unwrap().head(tenant).unwrap().seq;
+        let before = stands_at();
+        // Nothing but the epoch: no entry of the history, and no row of hers that would be another.
+        let write = Write::Add { space: EPOCHS, key: id(&ada).as_bytes().to_vec(), by: 1 };
+        let unit = Unit { given: vec![], writes: vec![write], log: None };
+        let _ = roster.store().commit(tenant, unit).unwrap();
+        assert_eq!(stands_at(), before, "the history must not say it, or another compare would find it");
+        assert_eq!(reason(&verify(&app, "psa", &of_ada)), (401, "signed-out"));
+        assert_eq!(reason(&verify(&app, "wiki", &of_ada)), (401, "signed-out"));
+        let _ = verify(&app, "psa", &of_bob).expect(200);
+    }
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn enter(app: &TestApp, whose: Whose<'_>) -> Result<Entered, Refused> {
     let entry = SignInEntry {
         whose,
         method: SignInMethod::Oidc,
-        at: app.roster().current_time(),
+        at: Some(app.roster().current_time()),
         sid: None,
         acr: None,
         amr: &[],

@@ -355,7 +355,7 @@ const DOCUMENTED_ADMIN: [&str; 6] = [
     "/admin/v1/plugins/order",
 ];
 /// What browsers and providers find on the public listener.
-const DOCUMENTED_SIGN_IN: [&str; 25] = [
+const DOCUMENTED_SIGN_IN: [&str; 26] = [
     "/",
     "/.well-known/jwks.json",
     "/assets/rosterd.css",
@@ -366,6 +366,7 @@ const DOCUMENTED_SIGN_IN: [&str; 25] = [
     "/magic-link",
     "/magic-link/{token}",
     "/me",
+    "/me/acting",
     "/me/contact",
     "/me/second-factor",
     "/me/sessions",

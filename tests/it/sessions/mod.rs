@@ -54,7 +54,7 @@ fn entry(whose: Whose<'_>) -> SignInEntry<'_> {
     SignInEntry {
         whose,
         method: SignInMethod::Oidc,
-        at: "2026-03-01T08:00:00Z".parse().unwrap(),
+        at: Some("2026-03-01T08:00:00Z".parse().unwrap()),
         sid: Some("sid-1"),
         acr: None,
         amr: &[],

@@ -178,7 +178,7 @@ impl From {
             whose,
             // The proof says it of itself.
             method: SignInMethod::Password,
-            at: self.now,
+            at: Some(self.now),
             sid: None,
             acr: None,
             amr,
