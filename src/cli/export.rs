@@ -14,7 +14,7 @@ use super::import::{Format, is_guarded};
 use super::operator::Operator;
 use super::settings::SettingsArgs;
 use super::{Exit, World, unexpected};
-use crate::roster::{PEOPLE_COLUMNS, PeopleAnswer, PeopleAsk, Row, is_money_column};
+use crate::roster::{PEOPLE_COLUMNS, PeopleAnswer, PeopleAsk, Row, SoFar, is_money_column};
 
 /// People that are asked for at a time.
 const PAGE_ROWS: usize = 500;
@@ -49,12 +49,13 @@ pub struct ExportArgs {
 /// Runs the command.
 pub fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Exit> {
     let operator = Operator::reach(&args.settings, world)?;
-    let ask = |after| -> Result<(Vec<Row>, Option<_>, u64)> {
+    let ask = |after, so_far| -> Result<(Vec<Row>, Option<_>, u64)> {
         let asked = PeopleAsk::Page {
             after,
             limit: PAGE_ROWS,
             financials: args.financials,
             more: args.attributes.clone(),
+            so_far,
         };
         let PeopleAnswer::Page { rows, next, head } = operator.people(&args.tenant, asked)? else {
             return Err(unexpected());
@@ -62,7 +63,7 @@ pub fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Exit> {
         Ok((rows, next, head))
     };
     // The first page before the file, so that a mistake in what was typed leaves no empty one behind.
-    let mut page = ask(None)?;
+    let mut page = ask(None, None)?;
     let first_head = page.2;
     let mut file = match &args.out {
         Some(path) => {
@@ -100,7 +101,7 @@ pub fn run(args: &ExportArgs, world: &mut World<'_>) -> Result<Exit> {
         }
         people += rows.len() as u64;
         let Some(after) = next else { break head };
-        page = ask(Some(after))?;
+        page = ask(Some(after), Some(SoFar { people, head: first_head }))?;
     };
     if args.format == Format::Json {
         out.write_all(b"\n]\n")?;

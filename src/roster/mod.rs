@@ -125,7 +125,7 @@ pub use schemas::{SCHEMAS_PER_TENANT_MAX, SchemaDone, SchemaView, check_schema};
 pub use scope::{Caller, ConnectionOptions, Rests, Scope, Scopes};
 pub use shadow::{SHADOW, SHADOW_ATTRIBUTES_MAX, SHADOW_BYTES_MAX};
 pub use sheet::{
-    Flaw, MatchBy, PEOPLE_COLUMNS, PeopleAnswer, PeopleAsk, Row, RowDone, SeatsTaken, Verdict,
+    Flaw, MatchBy, PEOPLE_COLUMNS, PeopleAnswer, PeopleAsk, Row, RowDone, SeatsTaken, SoFar, Verdict,
     is_money_column,
 };
 pub use signin::{

@@ -144,7 +144,19 @@ pub enum PeopleAsk {
         financials: bool,
         /// Paths of attributes beside the usual ones.
         more: Vec<String>,
+        /// What was read before.
+        #[serde(default)]
+        so_far: Option<SoFar>,
     },
+}
+
+/// The pages that were read before, by which the last one tells whether somebody is missing.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct SoFar {
+    /// How many people they had.
+    pub people: u64,
+    /// How far the history had come at the first of them.
+    pub head: u64,
 }
 
 /// What is answered.
@@ -185,8 +197,9 @@ impl Roster {
                 let rows = self.take_rows(caller, rows, by, apply, &mut seats)?;
                 PeopleAnswer::Done { rows, seats: seats.into_iter().collect() }
             }
-            PeopleAsk::Page { after, limit, financials, more } => {
+            PeopleAsk::Page { after, limit, financials, more, so_far } => {
                 let out = self.rows_out(caller, after, limit, financials, &more)?;
+                out.must_be_everybody(so_far)?;
                 PeopleAnswer::Page { rows: out.rows, next: out.next, head: out.head }
             }
         })

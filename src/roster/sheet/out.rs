@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::columns::{PEOPLE_COLUMNS, Target};
 use super::fill::is_type;
 use super::intake::person_kind;
-use super::{Row, cells};
+use super::{Row, SoFar, cells};
 use crate::ids::{Address, KindId, ResourceId};
 use crate::psa::urn;
 use crate::roster::error::RosterError;
@@ -26,6 +26,8 @@ pub struct RowsOut {
     pub next: Option<ResourceId>,
     /// How far the history had come at that moment.
     pub head: u64,
+    /// How many people there were.
+    pub people: u64,
 }
 
 impl Roster {
@@ -64,7 +66,7 @@ impl Roster {
             }
             next = Some(id);
             let Some(stored) = snapshot.get(caller.tenant, Address { kind: KindId::USER, id })? else {
-                continue;
+                return Err(RosterError::Broken(format!("{id} is in the list of people, and is not there")));
             };
             let document = Document::from_segments(kind.seen(stored.segments()))
                 .map_err(|error| RosterError::Broken(format!("{id}: {error}")))?;
@@ -79,7 +81,21 @@ impl Roster {
             }
             rows.push(row);
         }
-        Ok(RowsOut { rows, next, head: snapshot.head(caller.tenant)?.seq.0 })
+        let people = snapshot.count(caller.tenant, KindId::USER)?;
+        Ok(RowsOut { rows, next, head: snapshot.head(caller.tenant)?.seq.0, people })
+    }
+}
+
+impl RowsOut {
+    /// Refuses the end of a list that has fewer people than there are: a damaged page of an engine's tree can hide those behind it without a word (R9). Says
+    /// nothing where somebody wrote between the pages.
+    pub(in crate::roster) fn must_be_everybody(&self, so_far: Option<SoFar>) -> Result<(), RosterError> {
+        let SoFar { people, head } = so_far.unwrap_or(SoFar { people: 0, head: self.head });
+        let people = people.saturating_add(self.rows.len() as u64);
+        if self.next.is_some() || head != self.head || people == self.people {
+            return Ok(());
+        }
+        Err(RosterError::Broken(format!("the list has {people} people, and {} are counted", self.people)))
     }
 }
 
