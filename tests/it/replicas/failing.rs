@@ -137,7 +137,7 @@ fn r29_r13_what_is_wrong_with_a_database_is_said_in_a_sentence() {
     assert!(text.contains("rosterd store migrate") && text.contains("42501"), "{text}");
     let mut migrate = Command::new(env!("CARGO_BIN_EXE_rosterd"));
     migrate.args(["store", "migrate"]).env_clear().envs(ground::variables(home.path()));
-    for expected in ["Took 2 step", "are what this build expects"] {
+    for expected in ["Took 3 step", "are what this build expects"] {
         let done = migrate.output().unwrap();
         let told = String::from_utf8_lossy(&done.stderr).into_owned();
         assert!(done.status.success() && told.contains(expected), "{told}");
