@@ -43,7 +43,12 @@ fn call(bencher: &mut Criterion) {
         settings: json!({}),
         tests: Vec::new(),
     };
-    let options = Options { folder: folder.path().to_owned(), slots: 4, allow_unpinned: true };
+    let options = Options {
+        folder: folder.path().to_owned(),
+        slots: 4,
+        allow_unpinned: true,
+        signing_keys: Vec::new(),
+    };
     let host = Host::new(Arc::new(SystemClock));
     host.load(&options, &[spec], &Names::new(Vec::new())).unwrap();
     let plugin = host.find("rate").unwrap();

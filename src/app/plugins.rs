@@ -96,7 +96,14 @@ pub fn check(config: &Config, rim: &Rim) -> Result<Vec<String>, Vec<String>> {
 /// Where plugins lie, in the words of the host.
 pub fn options(config: &Config) -> Options {
     let host = &config.plugin_host;
-    Options { folder: host.folder.clone(), slots: host.slots, allow_unpinned: host.allow_unpinned }
+    // Those that are none are not let through by the settings' own check.
+    let signing_keys = host.signing_keys.iter().filter_map(|key| config::signing_key(key)).collect();
+    Options {
+        folder: host.folder.clone(),
+        slots: host.slots,
+        allow_unpinned: host.allow_unpinned,
+        signing_keys,
+    }
 }
 
 /// The plugins of the settings, in the words of the host.

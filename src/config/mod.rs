@@ -65,7 +65,7 @@ pub use net::{Net, Permit};
 pub use outbox::Outbox;
 pub use people::{Deprovision, People, Rehire};
 pub use permissions::{Groups, PermissionLevel, PermissionScope, Permissions, Preset};
-pub use plugins::{Plugin, PluginFailure, PluginHook, PluginHost};
+pub use plugins::{Plugin, PluginFailure, PluginHook, PluginHost, signing_key};
 pub use postgres::{Postgres, PostgresPlace, PostgresTls};
 pub use problem::{ConfigErrors, Place, Problem};
 pub use public_url::PublicUrl;

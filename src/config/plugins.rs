@@ -5,6 +5,8 @@ use std::fmt::Write;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -23,6 +25,15 @@ const TABLES_MAX: usize = 32;
 /// Instructions that a plugin may be given for a call.
 const FUEL: std::ops::RangeInclusive<u64> = 10_000..=100_000_000_000;
 
+/// How a public key of Ed25519 begins (RFC 8410 §4), before its 32 bytes.
+const ED25519_HEAD: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const KEY_EXAMPLE: &str = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+
+/// Reads a public key of Ed25519: base64 of its `SubjectPublicKeyInfo`, as PEM has it between its lines. Nothing where it is another thing.
+pub fn signing_key(text: &str) -> Option<[u8; 32]> {
+    STANDARD.decode(text).ok()?.strip_prefix(&ED25519_HEAD)?.try_into().ok()
+}
+
 /// What all plugins have in common. The meaning of each key stands in `config/default.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +45,8 @@ pub struct PluginHost {
     pub slots: u32,
     /// Whether plugins without a digest are loaded: for development.
     pub allow_unpinned: bool,
+    /// Public keys, of which one must have signed each plugin.
+    pub signing_keys: Vec<String>,
     /// Whether the folder is watched and what changes in it is loaded: for development.
     pub watch: bool,
 }
@@ -41,6 +54,13 @@ pub struct PluginHost {
 impl PluginHost {
     pub(super) fn check(&self, found: &mut Findings) {
         found.range("plugin_host.slots", self.slots, 1..=256);
+        for key in self.signing_keys.iter().filter(|key| signing_key(key).is_none()) {
+            let what = format!(
+                "expected the public keys of Ed25519 in base64, as PEM has them between its lines, such as {KEY_EXAMPLE}, found {}",
+                quoted(key)
+            );
+            found.wrong("plugin_host.signing_keys", what, "openssl pkey -in KEY.pem -pubout prints it");
+        }
     }
 }
 

@@ -31,6 +31,7 @@ pub const WITHOUT_RESTART: &[&str] = &[
     "permissions.preset",
     "plugin_host.allow_unpinned",
     "plugin_host.folder",
+    "plugin_host.signing_keys",
     "server.body_bytes_large_max",
     "server.body_bytes_max",
     "server.body_bytes_per_s_min",
@@ -124,6 +125,7 @@ impl Config {
         config.webhooks = candidate.webhooks;
         config.plugin_host.allow_unpinned = candidate.plugin_host.allow_unpinned;
         config.plugin_host.folder = candidate.plugin_host.folder;
+        config.plugin_host.signing_keys = candidate.plugin_host.signing_keys;
         config.plugins = candidate.plugins;
         config
     }

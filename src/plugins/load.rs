@@ -1,6 +1,6 @@
 //! From a file to a plugin that may be asked: every step that can refuse it, in order (X54, X56).
 //!
-//! Read from the folder, measured, compared with its digest, compiled, its imports and exports looked at, described, compared with its grant,
+//! Read from the folder, measured, compared with its digest, its signature looked at where one is asked for, compiled, its imports and exports looked at, described, compared with its grant,
 //! its settings checked, configured on trial, and its vectors played. What stands before compiling needs no trust in the file at all.
 
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use super::file::{ReadError, inside, read_bounded};
 use super::grant::{NameError, Names, lacking};
 use super::limits::{COMPONENT_BYTES_MAX, Limits, SETTINGS_SCHEMA_BYTES_MAX};
 use super::machine::Machine;
+use super::signature::{self, SignatureError};
 use super::spec::{Options, Spec};
 use super::tables::{TableError, Tables};
 use super::vector::{self, VectorError};
@@ -47,6 +48,9 @@ pub enum LoadError {
         /// What it is.
         found: String,
     },
+    /// Nobody whom the configuration trusts has signed it.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// It is not a component, or one that does not fit.
     #[error("it is not a component that can be run: {0}")]
     Malformed(String),
@@ -142,8 +146,14 @@ pub struct File {
 }
 
 impl File {
-    /// Reads a component from the folder, and compares it with its digest.
+    /// Reads a component from the folder, compares it with its digest, and looks who has signed it.
     pub fn of(spec: &Spec, options: &Options) -> Result<Self, LoadError> {
+        let file = Self::pinned(spec, options)?;
+        signature::check(&file.path, &file.bytes, &options.signing_keys)?;
+        Ok(file)
+    }
+
+    fn pinned(spec: &Spec, options: &Options) -> Result<Self, LoadError> {
         let file = Self::read(&inside(&options.folder, &spec.path)?)?;
         match &spec.sha256 {
             Some(wanted) if wanted.eq_ignore_ascii_case(&file.sha256) => Ok(file),

@@ -27,6 +27,7 @@ pub mod loaded;
 pub mod machine;
 pub mod person;
 pub mod show;
+pub mod signature;
 pub mod spec;
 pub mod tables;
 pub mod tell;

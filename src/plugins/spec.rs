@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::limits::Limits;
+use super::signature::SigningKey;
 use crate::roster::LOCAL_NAME;
 use crate::roster::hooks::{Hooks, OnFailure};
 
@@ -18,6 +19,8 @@ pub struct Options {
     pub slots: u32,
     /// Whether one without a digest is loaded: for development.
     pub allow_unpinned: bool,
+    /// One of these must have signed each component; none is asked for a signature where there are none.
+    pub signing_keys: Vec<SigningKey>,
 }
 
 /// A plugin as its operator wants it.

@@ -79,6 +79,23 @@ fn x56_a_path_out_of_the_folder_and_a_plugin_without_a_digest_are_refused() {
 }
 
 #[test]
+fn x56_a_key_that_is_no_public_key_of_ed25519_is_refused() {
+    let with = |key: &str| format!("[plugin_host]\nsigning_keys = [\"{key}\"]\n{}", plugin(""));
+    let good = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+    assert!(Written::toml(&with(good)).load().is_ok());
+    for bad in
+        ["", "key", "-----BEGIN PUBLIC KEY-----", good.trim_start_matches("MCow"), good.trim_end_matches('=')]
+    {
+        let found = problems(&with(bad));
+        assert!(
+            found[0].contains("plugin_host.signing_keys: expected the public keys of Ed25519")
+                && found[0].contains("openssl pkey"),
+            "{bad}: {found:?}"
+        );
+    }
+}
+
+#[test]
 fn two_plugins_of_one_name_are_refused() {
     let found = problems(&format!("{}{}", plugin(""), plugin("")));
     assert!(found[0].contains("plugins.1.name: two plugins have the name \"rates\""), "{found:?}");

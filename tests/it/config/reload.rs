@@ -77,6 +77,9 @@ fn another_value(key: &str, default: &toml_edit::Item) -> String {
             "\"example.com\"\nserver.public_url = \"https://id.example.com\"".to_owned()
         }
         ("server.trusted_proxies" | "net.allow", _) => "[\"10.0.0.1\"]".to_owned(),
+        ("plugin_host.signing_keys", _) => {
+            "[\"MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\"]".to_owned()
+        }
         ("log.format", _) => "\"json\"".to_owned(),
         ("log.level", _) => "\"warn\"".to_owned(),
         ("groups.map", _) => "[{ connection = \"okta\", display_name = \"A\", \

@@ -28,7 +28,12 @@ impl Home {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock::at("2026-03-01T09:00:00Z"));
         let host = Host::new(Arc::clone(&clock) as Arc<_>);
-        let options = Options { folder: folder.path().to_owned(), slots: 2, allow_unpinned: false };
+        let options = Options {
+            folder: folder.path().to_owned(),
+            slots: 2,
+            allow_unpinned: false,
+            signing_keys: Vec::new(),
+        };
         Self { folder, clock, host, options }
     }
 

@@ -30,6 +30,40 @@ fn x56_without_a_digest_nothing_is_loaded_unless_the_settings_say_so() {
     home.load(&[spec]).unwrap();
 }
 
+/// Has the program that operators sign with make a key and a signature of a file; returns the key as settings have it.
+fn signed(home: &Home, file: &str, key: &str) -> String {
+    let openssl = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("openssl");
+        let done = command.args(arguments).current_dir(home.folder.path()).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let _ = openssl(&["genpkey", "-algorithm", "ed25519", "-out", key]);
+    let signature = format!("{file}.sig");
+    let _ = openssl(&["pkeyutl", "-sign", "-rawin", "-inkey", key, "-in", file, "-out", &signature]);
+    let public = openssl(&["pkey", "-in", key, "-pubout"]);
+    public.lines().find(|line| !line.starts_with('-')).unwrap().to_owned()
+}
+
+#[test]
+fn x56_where_keys_are_named_only_what_one_of_them_has_signed_is_loaded() {
+    let mut home = Home::new();
+    let spec = home.spec("test", &rate());
+    let key = signed(&home, "test.wasm", "ours.pem");
+    home.options.signing_keys = vec![rosterd::config::signing_key(&key).unwrap()];
+    home.load(std::slice::from_ref(&spec)).unwrap();
+    home.load(&[]).unwrap();
+    let _ = signed(&home, "test.wasm", "another.pem");
+    let said = home.refusal(spec.clone());
+    assert!(said.contains("test.wasm.sig: expected the signature of this component"), "{said}");
+    std::fs::remove_file(home.folder.path().join("test.wasm.sig")).unwrap();
+    let said = home.refusal(spec);
+    assert!(
+        said.contains("test.wasm.sig: cannot be read") && said.contains("openssl pkeyutl -sign"),
+        "{said}"
+    );
+}
+
 #[test]
 fn x56_a_file_outside_the_folder_is_refused() {
     let home = Home::new();

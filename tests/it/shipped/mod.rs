@@ -92,7 +92,8 @@ fn loaded(machine: &Arc<Machine>, plugin: &str) -> Passed {
         settings: to_json(&shown["settings"]),
         tests: vec![at.join(plugin).join("tests")],
     };
-    let options = Options { folder: at.join("dist"), slots: 2, allow_unpinned: false };
+    let options =
+        Options { folder: at.join("dist"), slots: 2, allow_unpinned: false, signing_keys: Vec::new() };
     let file = File::of(&spec, &options).unwrap();
     let tables = tables(&spec, &options).unwrap();
     load(machine, &spec, &options, &Names::new(vec![]), &file, tables)
