@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn p16_what_grows_at_its_end_fills_its_pages() {
+    fn what_grows_at_its_end_fills_its_pages() {
         let database = database();
         for batch in 0..20_u32 {
             let key = |n: u32| [batch.to_be_bytes(), n.to_be_bytes()].concat();
