@@ -305,7 +305,7 @@ impl Daemon {
         };
         let mut public_router = router::public(edge.clone(), Arc::clone(&ready), drain.clone());
         let doctor = Arc::new(Doctor::new(Arc::clone(&roster), Arc::clone(&requests), base_url.clone()));
-        let frame = Frame::new(edge.clone(), doctor, feed, drain.clone(), config.admin.fresh_within());
+        let frame = Frame::new(edge.clone(), doctor, feed, drain.clone(), settings::admission(config));
         if config.admin.by_session {
             tracing::info!("administrators who are signed in reach /admin/v1 on the public listener");
             public_router = public_router.merge(router::by_session(frame.clone()));
@@ -313,12 +313,16 @@ impl Daemon {
         let admin_router = router::admin_listener(frame.clone(), Arc::clone(&metrics), Arc::clone(&ready));
         let desks = Desks { plugins: plugin_desk, archive: ArchiveDesk::new(config.store.engine.name()) };
         let socket_router = router::admin_socket(frame, desks, Arc::clone(&metrics), ready);
+        settings::hold_policies(&roster, config);
+        let duty = duty::begin(&roster, config, rim, drain.clone());
+        // Before anything is let in that they are to be told of.
+        outbox.on_duty(duty.is_ours());
+        outbox.set(webhooks);
+        outbox.keep_reactors();
         let mut listeners = JoinSet::new();
         listeners.spawn(serve(public, front(public_router, Door::Public, &limits), tls.clone()));
         listeners.spawn(serve(admin, front(admin_router, Door::Admin, &admin_limits), None));
         listeners.spawn(serve(unix, front(socket_router, Door::Socket, &socket_limits), None));
-        settings::hold_policies(&roster, config);
-        let duty = duty::begin(&roster, config, rim, drain.clone());
         if let Some(server) = doors.mail {
             let bell = Arc::new(Notify::new());
             let rung = Arc::clone(&bell);
@@ -333,8 +337,6 @@ impl Daemon {
             };
             listeners.spawn(post.keep(drain.clone(), duty.clone()));
         }
-        outbox.on_duty(duty.is_ours());
-        outbox.set(webhooks);
         listeners.spawn(deliver_on_duty(Arc::clone(&outbox), duty.clone(), drain.clone()));
         let (stopping, drained) = (Arc::clone(&outbox), drain.clone());
         // What is committed from then on is delivered by the next process.

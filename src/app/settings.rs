@@ -17,6 +17,7 @@ use crate::config::secret::SecretText;
 use crate::config::webhooks::WEBHOOKS_MAX;
 use crate::config::{self, Config};
 use crate::http::admin::COMMAND_WITHIN;
+use crate::http::admin::endpoint::Admission;
 use crate::http::edge::BodySizes;
 use crate::http::limits::Limits;
 use crate::http::tls::TlsFiles;
@@ -76,6 +77,12 @@ pub(super) fn socket_limits(config: &Config) -> Limits {
 pub(super) fn keeps(config: &Config) -> Option<SignedDuration> {
     let days = i64::from(config.audit.retention_days);
     (days > 0).then(|| SignedDuration::from_hours(days.saturating_mul(24)))
+}
+
+/// What the admin API asks of credentials.
+pub(super) fn admission(config: &Config) -> Admission {
+    let admin = &config.admin;
+    Admission { fresh_within: admin.fresh_within(), tokens_make_tokens: admin.tokens_make_tokens }
 }
 
 /// How large bodies may be.

@@ -23,6 +23,8 @@ pub struct Admin {
     pub by_session: bool,
     /// Minutes for which a sign-in is fresh: nothing is changed by a session whose person proved longer ago who they are.
     pub fresh_sign_in_minutes: u32,
+    /// Whether a token makes others on the administrators' listener.
+    pub tokens_make_tokens: bool,
 }
 
 /// Most minutes for which a sign-in is fresh: a day.

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use super::Bell;
 use super::desk::Pace;
 use super::hook::Hook;
+use super::place;
 use super::react::{Reactor, Receiver};
 use super::worker::{Counted, Shared, Worker};
 use crate::chance::Chance;
@@ -113,9 +114,15 @@ impl Outbox {
         Self { shared, tasks: Mutex::default() }
     }
 
-    /// Takes over settings: begins what is new, ends what is gone, and begins anew what has changed, secrets included. Within a runtime.
+    /// Takes over settings: begins what is new, ends what is gone, and begins anew what has changed, secrets included. What is committed afterwards is told to a webhook that is new.
+    /// Within a runtime.
     pub fn set(&self, settings: Settings) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        if tasks.resting {
+            for hook in &settings.hooks {
+                let _ = place::take(&self.shared, &Receiver::Hook(Arc::new(hook.clone())));
+            }
+        }
         tasks.settings = Some(settings);
         self.take_over(&mut tasks);
     }
@@ -210,7 +217,8 @@ impl Outbox {
         old: Option<(watch::Sender<bool>, JoinHandle<()>)>,
     ) -> (watch::Sender<bool>, JoinHandle<()>) {
         let (stop, stopped) = watch::channel(false);
-        let worker = Worker { shared: Arc::clone(&self.shared), to, pace, counted, stop: stopped };
+        let begins = place::take(&self.shared, &to);
+        let worker = Worker { shared: Arc::clone(&self.shared), to, begins, pace, counted, stop: stopped };
         let task = tokio::spawn(async move {
             if let Some((stop, task)) = old {
                 // Two tasks must never deliver for one name.

@@ -22,12 +22,12 @@ use super::desk::{Desk, Failure, Moment, Pace};
 use super::event::{Money, Reading};
 use super::hook::Hook;
 use super::operate::decode;
+use super::place::Begins;
 use super::react::{Receiver, tell};
 use super::rows::{ASIDE, HOOKS, HookRow, ORDERS, Order, SetAside, aside_key, prefix, seq_of};
 use super::sign::sign;
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::config::WebhookFrom;
 use crate::ids::{ResourceId, TenantId};
 use crate::net::{Client, Delivered};
 use crate::roster::{Roster, RosterError};
@@ -92,6 +92,7 @@ pub(super) enum Landing {
 pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) to: Receiver,
+    pub(super) begins: Begins,
     pub(super) pace: Pace,
     pub(super) counted: Arc<Counted>,
     pub(super) stop: watch::Receiver<bool>,
@@ -252,7 +253,7 @@ impl Worker {
         let mut row = match snapshot.small(tenant, HOOKS, name.as_bytes())? {
             Some(bytes) => decode::<HookRow>(&bytes)?,
             None => {
-                let read = if self.to.from() == WebhookFrom::Now { head } else { Seq::ZERO };
+                let read = if self.begins == Begins::Latest { head } else { Seq::ZERO };
                 HookRow { url: url.clone(), read, ..HookRow::default() }
             }
         };

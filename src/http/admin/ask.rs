@@ -58,21 +58,18 @@ impl Ask {
     ) -> Result<Self, Problem> {
         let arrival = Arrival::from_request_parts(parts, &()).await?;
         let (edge, asked) = (&frame.edge, parts.uri.query());
-        let caller = match (arrival.door, frame.fresh_within) {
+        let caller = match (arrival.door, frame.admission.fresh_within) {
             (Door::Socket, _) => operator(edge.roster(), deed, asked, &arrival)?,
-            (Door::Admin, sessions) => {
-                let caller = auth::caller(edge, &parts.headers, &arrival)?;
-                if sessions.is_some() && caller.person().is_some() && deed == Deed::MakeCredentials {
-                    return Err(by_session::refuse_token(edge));
-                }
-                caller
-            }
+            (Door::Admin, _) => auth::caller(edge, &parts.headers, &arrival)?,
             (Door::Public, Some(within)) => by_session::caller(edge, within, &arrival, parts)?,
             (Door::Public, None) => return Err(Problem::not_found()),
         };
         let place = arrival.enter(caller.tenant(), caller.connection())?;
         let hold = Hold::new(arrival.request_id, arrival.handler_time(), place);
         let permit = edge.read(&caller, |roster, caller| roster.may(caller, deed))?;
+        if arrival.door == Door::Admin && deed == Deed::MakeCredentials {
+            by_session::token_must_make_tokens(edge, frame.admission, &caller)?;
+        }
         let query = query::read(asked, parameters, arrival.door == Door::Socket)?;
         let at = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| {
             Problem::bad_request("the path holds bytes that are no UTF-8; expected percent-encoded UTF-8")

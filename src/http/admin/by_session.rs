@@ -10,6 +10,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use jiff::SignedDuration;
 
 use super::ask::is_json;
+use super::endpoint::Admission;
 use crate::http::arrival::Arrival;
 use crate::http::edge::Edge;
 use crate::http::metrics::Rejected;
@@ -101,11 +102,26 @@ fn stale(
         .with(X_ROSTERD_LOGIN, field(place)?))
 }
 
-/// Refuses the token of a person what takes a fresh sign-in (X6), where there is a place for those who are signed in.
-pub(super) fn refuse_token(edge: &Edge) -> Problem {
-    Problem::forbidden(format!(
-        "a token that acts as a person makes no tokens and secrets where administrators have sessions (admin.by_session): expected a fresh sign-in; sign in at \
-         {0}/login and send it to {0}/admin/v1",
-        edge.desk().public_url
-    ))
+/// Refuses a token what takes a fresh sign-in (X6), as far as the settings do not let it: who has it may have stolen it, and what it made would outlive it.
+pub(super) fn token_must_make_tokens(
+    edge: &Edge,
+    admission: Admission,
+    caller: &Caller,
+) -> Result<(), Problem> {
+    let by_session = admission.fresh_within.is_some();
+    let acts_as_person = caller.person().is_some();
+    if admission.tokens_make_tokens && !(by_session && acts_as_person) {
+        return Ok(());
+    }
+    let found = if acts_as_person { "the token of a person" } else { "a token" };
+    let public_url = &edge.desk().public_url;
+    let sign_in = if by_session {
+        format!("sign in at {public_url}/login and send it to {public_url}/admin/v1")
+    } else {
+        "turn on admin.by_session and sign in".to_owned()
+    };
+    Err(Problem::forbidden(format!(
+        "tokens, clients and secrets are made after a fresh sign-in, found {found}; {sign_in}, or use the command line on the machine of the daemon \
+         (rosterd token create, rosterd client create)"
+    )))
 }

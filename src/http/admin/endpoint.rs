@@ -49,20 +49,23 @@ pub struct Frame {
     pub drain: Drain,
     /// The document of this door.
     pub document: Arc<Written>,
+    /// What a credential must be for what it asks.
+    pub admission: Admission,
+}
+
+/// What the settings say of the credentials by which something is asked (X6).
+#[derive(Debug, Clone, Copy)]
+pub struct Admission {
     /// How long ago a sign-in may be by which something is changed; `None` where administrators have no sessions.
     pub fresh_within: Option<SignedDuration>,
+    /// Whether a token makes tokens, clients and secrets.
+    pub tokens_make_tokens: bool,
 }
 
 impl Frame {
     /// Makes one, for whichever door: its document is put in where its routes are made.
-    pub fn new(
-        edge: Edge,
-        doctor: Arc<Doctor>,
-        feed: Arc<Feed>,
-        drain: Drain,
-        fresh_within: Option<SignedDuration>,
-    ) -> Self {
-        Self { edge, doctor, feed, drain, document: Arc::new(Written::of(Door::Admin)), fresh_within }
+    pub fn new(edge: Edge, doctor: Arc<Doctor>, feed: Arc<Feed>, drain: Drain, admission: Admission) -> Self {
+        Self { edge, doctor, feed, drain, document: Arc::new(Written::of(Door::Admin)), admission }
     }
 }
 

@@ -3,18 +3,20 @@
 use std::collections::BTreeSet;
 use std::io::{BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use rosterd::app::bootstrap::{FIRST_CONNECTION, FIRST_TENANT};
 use rosterd::http::admin::list::endpoints;
 use rosterd::http::admin::openapi::document;
 use rosterd::http::metrics::Door;
+use rosterd::net::SystemResolver;
 use rosterd::roster::Command;
 use serde_json::{Value, json};
 
 use super::support::{Admin, problem};
 use crate::support::bodies::user;
 use crate::support::world::{history, said};
-use crate::support::{Client, Request, TestApp, on_every_store};
+use crate::support::{Client, Engine, Request, TestApp, on_every_store};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -200,9 +202,15 @@ fn a_connection_is_made_shown_changed_examined_and_its_requests_are_listed() {
     });
 }
 
+/// A firm that automates what it gives out, and has said so.
+fn where_tokens_make_tokens(engine: Engine) -> TestApp {
+    TestApp::with(engine, &[("admin.tokens_make_tokens", "true")], Arc::new(SystemResolver))
+}
+
 #[test]
 fn x3_a_token_is_made_listed_without_its_secret_and_revoked() {
-    on_every_store(|app| {
+    for engine in Engine::ALL {
+        let app = where_tokens_make_tokens(engine);
         let admin = Admin::of(&app, &["admin"]);
         let body = json!({ "connection": FIRST_CONNECTION, "days": 7 });
         let made = admin.post("/tokens", &body).expect(201).json();
@@ -226,12 +234,12 @@ fn x3_a_token_is_made_listed_without_its_secret_and_revoked() {
             assert!(detail.contains(says), "{detail}");
         }
         problem(&admin.post("/tokens", &json!({ "connection": "nobody", "days": 7 })), 404);
-    });
+    }
 }
 
 #[test]
 fn x58_nobody_gives_a_scope_that_shows_money_or_history_without_having_it() {
-    let app = TestApp::start();
+    let app = where_tokens_make_tokens(Engine::Memory);
     let admin = Admin::of(&app, &["admin"]);
     for scope in ["financials", "audit"] {
         let body = json!({ "connection": "local", "days": 7, "scopes": ["admin", scope] });
@@ -244,7 +252,7 @@ fn x58_nobody_gives_a_scope_that_shows_money_or_history_without_having_it() {
 
 #[test]
 fn a_client_is_made_given_a_second_secret_federated_and_revoked() {
-    let app = TestApp::start();
+    let app = where_tokens_make_tokens(Engine::Memory);
     let admin = Admin::of(&app, &["admin"]);
     let body = json!({ "connection": FIRST_CONNECTION, "kind": "secret", "days": 30 });
     let made = admin.post("/clients", &body).expect(201).json();

@@ -201,21 +201,65 @@ fn x6_x5_a_token_is_no_use_where_sessions_are_asked_for() {
 }
 
 #[test]
-fn x6_where_administrators_have_sessions_the_token_of_a_person_makes_no_tokens() {
-    let app = firm(Engine::Memory);
-    let ada = person(&app, "Ada", &CONNECTIONS);
-    let bound = Admin::bound(&app, "main", &ALL, Some(&ada));
+fn x6_no_token_makes_another() {
+    for by_session in ["true", "false"] {
+        let app =
+            TestApp::with(Engine::Memory, &[("admin.by_session", by_session)], Arc::new(SystemResolver));
+        let ada = person(&app, "Ada", &CONNECTIONS);
+        let client = json!({ "connection": "idp", "kind": "secret", "days": 30 });
+        let federation = json!({ "issuer": "https://idp.test", "subject": "s", "audiences": ["a"], "algorithms": ["ES256"] });
+        let unbound = Admin::of(&app, &ALL);
+        let bound = Admin::bound(&app, "main", &ALL, Some(&ada));
+        let (before, clients) = (unbound.all("/tokens", 200).len(), unbound.all("/clients", 200).len());
+        for (admin, whose) in [(&unbound, "a token"), (&bound, "the token of a person")] {
+            for (method, path, body) in [
+                ("POST", "/tokens", &json!({ "connection": "idp", "days": 30 })),
+                ("POST", "/clients", &client),
+                ("POST", "/clients/00000000-0000-4000-8000-000000000000/secrets", &json!({ "days": 30 })),
+                ("PUT", "/clients/00000000-0000-4000-8000-000000000000/federation", &federation),
+            ] {
+                let says = problem(&admin.send(method, path, Some(body)), 403);
+                assert!(
+                    says.contains("fresh sign-in") && says.contains(&format!("found {whose};")),
+                    "{says}"
+                );
+                // What to do instead, whichever way there is.
+                assert!(says.contains("rosterd token create"), "{says}");
+                assert_eq!(says.contains(&format!("{PUBLIC_URL}/login")), by_session == "true", "{says}");
+            }
+        }
+        assert_eq!(
+            (unbound.all("/tokens", 200).len(), unbound.all("/clients", 200).len()),
+            (before, clients)
+        );
+        // To end one takes no sign-in: a token that leaked is ended at once, by itself too.
+        let own = unbound.all("/tokens", 200).iter().find(|token| token["person"] == ada.as_str()).cloned();
+        let own = own.unwrap()["id"].as_str().unwrap().to_owned();
+        let _ = bound.send("DELETE", &format!("/tokens/{own}"), None).expect(204);
+    }
+}
+
+#[test]
+fn x6_where_the_settings_let_tokens_make_tokens_those_of_people_with_sessions_do_not() {
     let wanted = json!({ "connection": "idp", "days": 30 });
-    let says = problem(&bound.post("/tokens", &wanted), 403);
-    assert!(says.contains("fresh sign-in") && says.contains(PUBLIC_URL), "{says}");
-    problem(&bound.post("/clients", &json!({ "connection": "idp", "kind": "secret", "days": 30 })), 403);
-    // To end one takes no sign-in: a token that leaked is ended at once.
-    let made = Admin::of(&app, &ALL).post("/tokens", &wanted).expect(201).json();
-    let _ = bound.send("DELETE", &format!("/tokens/{}", made["id"].as_str().unwrap()), None).expect(204);
-    // Where they have none, there is no other way, and it goes on as it was.
-    let app = TestApp::start();
-    let ada = person(&app, "Ada", &CONNECTIONS);
-    let _ = Admin::bound(&app, "main", &ALL, Some(&ada)).post("/tokens", &wanted).expect(201);
+    for by_session in ["true", "false"] {
+        let settings = [("admin.by_session", by_session), ("admin.tokens_make_tokens", "true")];
+        let app = TestApp::with(Engine::Memory, &settings, Arc::new(SystemResolver));
+        let ada = person(&app, "Ada", &CONNECTIONS);
+        let unbound = Admin::of(&app, &ALL);
+        let made = unbound.post("/tokens", &wanted).expect(201).json();
+        let _ =
+            unbound.send("DELETE", &format!("/tokens/{}", made["id"].as_str().unwrap()), None).expect(204);
+        let bound = Admin::bound(&app, "main", &ALL, Some(&ada));
+        if by_session == "true" {
+            assert!(problem(&bound.post("/tokens", &wanted), 403).contains(PUBLIC_URL));
+        } else {
+            let _ = bound.post("/tokens", &wanted).expect(201);
+        }
+        // The scope is asked for in any case.
+        let reader = Admin::of(&app, &["users:read"]);
+        assert!(problem(&reader.post("/tokens", &wanted), 403).contains("admin"));
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn the_examples_of_the_admin_api_do_what_they_say() {
     assert_eq!(app.delete(&format!("/Users/{ada}")).status, 204);
     let admin = Admin::of(&app, &["admin", "audit"]);
     let commands = commands();
-    assert_eq!(commands.len(), 5);
+    assert_eq!(commands.len(), 4);
     for command in commands {
         let target = between(&command, "http://127.0.0.1:8081", ' ').unwrap();
         let target = target.trim_end_matches('"').replace("$ID", &ada);

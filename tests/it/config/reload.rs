@@ -88,6 +88,7 @@ fn another_value(key: &str, default: &toml_edit::Item) -> String {
         ("permissions.preset", _) => "\"psohub\"".to_owned(),
         (
             "admin.by_session"
+            | "admin.tokens_make_tokens"
             | "plugin_host.allow_unpinned"
             | "plugin_host.watch"
             | "sign_in.login_instructions",

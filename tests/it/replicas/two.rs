@@ -92,6 +92,8 @@ fn x9_r13_a_daemon_that_does_not_hear_of_changes_relies_on_nothing_that_it_remem
     let client = there.with(client.token());
     let _ = client.get("/Users?count=0").expect(200);
     deaf.silence(true);
+    // A look that was under way is over by then.
+    std::thread::sleep(WITHIN / 4);
     here.operate(Command::TokenRevoke { id });
     let after = until_refused(&client);
     eprintln!("from revoking here to the refusal at one that does not hear of it: {after:?}");
