@@ -196,7 +196,7 @@ impl Edge {
     }
 
     /// Does a write when it is the tenant's turn (R25): its rules run where it stands, and only the store is awaited, so that no thread is woken for it.
-    /// What may take long before that goes to a thread that may wait: what is large, what plugins are asked about, and what reads from a database.
+    /// What may take long before that goes to a thread that may wait: what is large, what plugins are asked about that are not known to be quick, and what reads from a database.
     /// A write goes on when its client has gone.
     pub async fn write_in_turn<T, F, W>(&self, caller: Caller, size: Size, work: F) -> Result<T, Problem>
     where
@@ -212,7 +212,7 @@ impl Edge {
         });
         let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else { return Err(Problem::busy(1)) };
         let roster = Arc::clone(&self.0.roster);
-        let takes_long = size == Size::Large || caller.asks_plugins() || roster.store().is_shared();
+        let takes_long = size == Size::Large || caller.waits_for_plugins() || roster.store().is_shared();
         let writing = async move {
             let _held = (place, writes);
             let done = work(Arc::clone(&roster), Arc::clone(&caller)).await;

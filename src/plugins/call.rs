@@ -64,6 +64,8 @@ pub struct Ran<T> {
 pub struct Cost {
     /// The fuel that the question took.
     pub fuel: u64,
+    /// The fuel that it took to start a new instance.
+    pub fuel_to_start: u64,
     /// The most memory that the instance has had.
     pub memory_bytes_peak: usize,
     /// From the slot to the answer.
@@ -131,6 +133,7 @@ impl Build {
             Ok((guests, configured))
         });
         cost.memory_bytes_peak = store.data().memory_bytes_peak();
+        cost.fuel_to_start = self.limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         match started {
             Ok((guests, Ok(()))) => Ok(Running { store, guests }),
             Ok((_, Err(problem))) => {

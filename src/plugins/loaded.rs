@@ -9,6 +9,7 @@ use super::call::{Ask, Cost, Ran};
 use super::figures::{Figures, outcome_of};
 use super::kept::{Kept, Key};
 use super::load::Passed;
+use super::quick::Quick;
 use super::show;
 use super::spec::{Spec, serves};
 use super::wit::{Said, Severity};
@@ -37,6 +38,7 @@ pub struct Loaded {
     pub(super) sha256: String,
     shared: Shared,
     breaker: Mutex<Breaker>,
+    quick: Quick,
     /// Tells its instances from those of every other load.
     build: u64,
 }
@@ -46,7 +48,7 @@ impl Loaded {
     pub fn new(spec: Spec, passed: Passed, sha256: String, shared: Shared) -> Self {
         static BUILDS: AtomicU64 = AtomicU64::new(0);
         let build = BUILDS.fetch_add(1, Ordering::Relaxed);
-        Self { spec, passed, sha256, shared, breaker: Mutex::default(), build }
+        Self { spec, passed, sha256, shared, breaker: Mutex::default(), quick: Quick::default(), build }
     }
 
     /// Tells whether its breaker is open.
@@ -198,6 +200,10 @@ impl Loaded {
 
     /// Has the breaker know how a call ended. No free slot is nobody's failure.
     fn note<T>(&self, ran: &Ran<T>) {
+        if !matches!(ran.answer, Err(Failure::Broke(Broke::Busy, _))) {
+            let ended = matches!(ran.answer, Ok(_) | Err(Failure::Problem(_)));
+            self.quick.called(ran.cost.fuel.saturating_add(ran.cost.fuel_to_start), ended);
+        }
         let name = self.spec.name.as_str();
         match &ran.answer {
             Ok(_) | Err(Failure::Problem(_)) => {
@@ -274,6 +280,10 @@ impl Plugin for Loaded {
 
     fn policy(&self) -> OnFailure {
         self.spec.policy
+    }
+
+    fn is_quick(&self) -> bool {
+        self.quick.is_likely() && self.passed.build.machine.has_room()
     }
 
     fn admit(&self, about: &About, user: &Subject) -> Result<Verdict, Failure> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
 use super::limits::{
     CORE_INSTANCES_MAX, MEMORIES_MAX, MEMORY_BYTES_MAX, STACK_BYTES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX,
@@ -16,6 +16,13 @@ use super::limits::{
 
 /// How often the clock behind the fuel is looked at.
 pub const TICK: Duration = Duration::from_millis(2);
+
+/// How much of a table of functions is overwritten after a call, and not given back to the system.
+const TABLE_BYTES_KEPT: usize = 64 << 10;
+/// The same of a memory: the stack, the data and the first of the heap of a component.
+const MEMORY_BYTES_KEPT: usize = 2 << 20;
+/// How many ticks the clock goes on after the last call. It need not be woken by the next one then.
+const TICKS_AFTER: u32 = 20;
 
 /// Why there is no machine.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +66,11 @@ impl Machine {
         })
     }
 
+    /// Tells whether a slot is free, so that nobody waits for one.
+    pub fn has_room(&self) -> bool {
+        *locked(&self.slots.free) > 0
+    }
+
     /// Says how many ticks from now a deadline lies.
     pub fn ticks(deadline: Duration) -> u64 {
         let ticks = deadline.as_nanos().div_ceil(TICK.as_nanos().max(1));
@@ -90,7 +102,14 @@ fn settings(instances: u32) -> Config {
         .table_elements(TABLE_ELEMENTS_MAX)
         // Fewer calls to the kernel when instances come and go on several threads.
         .decommit_batch_size(16)
-        .max_unused_warm_slots(instances);
+        .max_unused_warm_slots(instances)
+        // What an instance has written to is overwritten, where the kernel would have to take it away from every thread's view and to give it anew.
+        .table_keep_resident(TABLE_BYTES_KEPT)
+        .pagemap_scan(Enabled::Auto);
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        // Where the kernel says which pages those are (Linux 6.7); a whole memory would be overwritten elsewhere.
+        pool.linear_memory_keep_resident(MEMORY_BYTES_KEPT);
+    }
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -133,7 +152,7 @@ impl Slots {
     }
 }
 
-/// Counts time for the engine, while a call runs; sleeps otherwise. Ends when it is dropped.
+/// Counts time for the engine, while a call runs and a little longer; rests otherwise. Ends when it is dropped.
 struct Ticker {
     shared: Arc<Ticking>,
     thread: Option<JoinHandle<()>>,
@@ -148,15 +167,17 @@ struct Ticking {
 #[derive(Default)]
 struct TickerState {
     running: usize,
+    /// Whether the clock stands still until it is woken.
+    rests: bool,
     ends: bool,
 }
 
 impl Ticking {
     fn change(&self, how: impl FnOnce(&mut TickerState)) {
         let mut state = locked(&self.state);
-        let slept = state.running == 0;
         how(&mut state);
-        if state.ends || (slept && state.running > 0) {
+        if state.ends || (state.rests && state.running > 0) {
+            state.rests = false;
             self.changed.notify_all();
         }
     }
@@ -168,8 +189,11 @@ impl Ticker {
         let ticking = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("plugin-clock".to_owned()).spawn(move || {
             let mut state = locked(&ticking.state);
+            let mut idle = 0_u32;
             while !state.ends {
-                if state.running == 0 {
+                idle = if state.running == 0 { idle.saturating_add(1) } else { 0 };
+                if idle > TICKS_AFTER {
+                    state.rests = true;
                     state = ticking.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 } else {
                     let waited = ticking.changed.wait_timeout(state, TICK);

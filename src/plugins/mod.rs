@@ -3,7 +3,7 @@
 //! Read in this order: [`limits`] (the bounds), [`machine`] (the engine, its clock and its slots), [`wit`] (the contract, and the two functions that
 //! a plugin may call), [`call`] (one call: instance, budget, how it ended), [`spec`] (a plugin as its operator wants it), [`file`](mod@file), [`tables`],
 //! [`contract`] (what may be imported), [`grant`] (names of attributes), [`load`] (every step from a file to a plugin), [`vector`] with [`json`] (questions
-//! with their answers, in files), [`show`] (what is shown of a person), [`answer`] (what was answered), [`breaker`], [`kept`], [`loaded`] (what the
+//! with their answers, in files), [`show`] (what is shown of a person), [`answer`] (what was answered), [`breaker`], [`quick`], [`kept`], [`loaded`] (what the
 //! roster asks), [`person`] and [`tell`] (people and answers as JSON), [`host`] (all of them, and their reload), [`figures`].
 //!
 //! Nothing that a plugin does costs more than its bounds, and nothing that it answers is more than a proposal. Knows neither configuration
@@ -26,6 +26,7 @@ pub mod load;
 pub mod loaded;
 pub mod machine;
 pub mod person;
+pub mod quick;
 pub mod show;
 pub mod signature;
 pub mod spec;

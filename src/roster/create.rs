@@ -202,10 +202,17 @@ impl Roster {
             return Ok(references::entries(document, kind));
         }
         let whole = caller.sight.whole_kind(kind);
-        let all = segments.iter().map(|segment| (segment.urn.as_str(), segment.json.as_str()));
-        let document = Document::from_segments(whole.seen(all))
+        // Nobody writes more of the core schema than its document has.
+        let extensions = segments.iter().skip(1).map(|segment| (segment.urn.as_str(), segment.json.as_str()));
+        let extended = Document::from_segments(whole.seen(std::iter::once(("", "{}")).chain(extensions)))
             .map_err(|error| RosterError::Broken(error.to_string()))?;
-        Ok(references::entries(&document, whole))
+        let mut entries = references::entries(document, kind);
+        for entry in references::entries(&extended, whole) {
+            if !entries.contains(&entry) {
+                entries.push(entry);
+            }
+        }
+        Ok(entries)
     }
 }
 

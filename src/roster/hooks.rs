@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::ids::{RequestId, ResourceId};
@@ -31,6 +32,10 @@ pub trait Plugin: Send + Sync + fmt::Debug {
     fn grant(&self) -> &Grant;
     /// What follows from its failures.
     fn policy(&self) -> OnFailure;
+    /// Tells whether it is likely to answer within about a millisecond, so that a write that asks it need not go to a thread that may wait.
+    fn is_quick(&self) -> bool {
+        false
+    }
 
     /// Asks whether somebody may come in at all.
     fn admit(&self, about: &About, user: &Subject) -> Result<Verdict, Failure>;
@@ -228,7 +233,8 @@ pub struct Subject {
 }
 
 /// The firm's own side of a person, with names in place of ids.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Held {
     /// `employee`, `freelancer` or `client`.
     pub kind: Option<String>,
@@ -253,7 +259,8 @@ pub struct Held {
 }
 
 /// A bundle of permissions and where it is good.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UserTypeChoice {
     /// Its display name; in a proposal also its `externalId`.
     pub user_type: String,
@@ -264,7 +271,8 @@ pub struct UserTypeChoice {
 }
 
 /// An entry of a history of rates.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Rate {
     /// The first day.
     pub start_date: String,
@@ -275,7 +283,8 @@ pub struct Rate {
 }
 
 /// An entry of the history of employments.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Employment {
     /// The first day.
     pub start_date: String,

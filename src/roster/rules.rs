@@ -33,8 +33,8 @@ pub(super) struct Settled {
     pub remarks: Vec<String>,
     /// What plugins were asked, and said.
     pub asked: Answered,
-    /// What the request itself said: the PSA attributes, and the document.
-    pub said: Option<(Map<String, Value>, Document)>,
+    /// What the request itself said before plugins: the PSA attributes, and the document where they set something of it.
+    pub said: Option<(Map<String, Value>, Option<Document>)>,
 }
 
 /// A document as it is stored.

@@ -267,9 +267,9 @@ impl Caller {
         }
     }
 
-    /// Tells whether operators' plugins are asked about what it writes.
-    pub const fn asks_plugins(&self) -> bool {
-        self.served.is_some()
+    /// Tells whether operators' plugins are asked about what it writes that may take long to answer.
+    pub fn waits_for_plugins(&self) -> bool {
+        self.served.as_ref().is_some_and(|served| served.plugins.iter().any(|plugin| !plugin.is_quick()))
     }
 
     /// Writes down that the request led to a change.

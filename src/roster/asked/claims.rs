@@ -4,6 +4,7 @@
 //! earns or costs is not shown here, whatever a grant says, so that no plugin can pass it on. A failure leaves out what the plugin would have added, unless its operator
 //! has said that nobody gets in without it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -110,9 +111,8 @@ fn shown(
     grant: &Grant,
 ) -> Result<crate::roster::hooks::Subject, RosterError> {
     let kind = people(caller)?;
-    let mut user = subject::of_stored(snapshot, caller, kind, stored, grant)?;
-    subject::without_money(caller, kind, &Grant::default(), &mut user);
-    Ok(user)
+    let user = subject::of_stored(snapshot, caller, kind, stored, grant)?;
+    Ok(subject::without_money(caller, kind, &Grant::default(), Cow::Owned(user)).into_owned())
 }
 
 /// Takes over what a plugin adds, all of it or nothing.

@@ -4,6 +4,7 @@
 //! What takes access away is put before nobody: it waits for no plugin. A failure comes to what the plugin's policy says, and never to more
 //! than that.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -166,10 +167,8 @@ struct Asking<'a, 'm> {
 
 impl Asking<'_, '_> {
     /// Shows a plugin the person, without money that it was not granted.
-    fn shown(&self, plugin: &dyn Plugin, draft: &Draft<'_>) -> Subject {
-        let mut user = self.user.clone();
-        without_money(self.matter.caller, draft.kind, plugin.grant(), &mut user);
-        user
+    fn shown(&self, plugin: &dyn Plugin, draft: &Draft<'_>) -> Cow<'_, Subject> {
+        without_money(self.matter.caller, draft.kind, plugin.grant(), Cow::Borrowed(&self.user))
     }
 
     fn gate(&mut self, draft: &Draft<'_>) -> Result<(), RosterError> {
@@ -211,6 +210,7 @@ impl Asking<'_, '_> {
             return Ok(());
         }
         let (matter, kind, at) = (self.matter, draft.kind, draft.at);
+        let said = std::mem::take(psa);
         let mut trial = Trial {
             snapshot: matter.snapshot,
             caller: matter.caller,
@@ -218,18 +218,25 @@ impl Asking<'_, '_> {
             at,
             is_new: draft.before.is_none(),
             old: matter.old,
-            said: psa.clone(),
-            said_document: draft.wanted.clone(),
+            psa: said.clone(),
+            said,
+            said_document: std::mem::take(&mut draft.wanted),
+            document: None,
             before: draft.before.map(|before| before.kept),
             noted: &matter.was.writers,
             owner: owner(draft, matter.caller),
-            psa: psa.clone(),
-            document: draft.wanted.clone(),
             changed: BTreeMap::new(),
             set: BTreeMap::new(),
             given: Vec::new(),
         };
         for plugin in mappers {
+            if let Some(document) = trial.document.take() {
+                // It sees what those before it set.
+                draft.wanted = document;
+                self.user =
+                    subject::of_draft(matter.snapshot, matter.caller, draft, self.active, self.wants)?;
+                trial.document = Some(std::mem::take(&mut draft.wanted));
+            }
             let held = self.held(&trial)?;
             let user = self.shown(plugin.as_ref(), draft);
             let input = told::digest(&self.about, &user, Some(&held));
@@ -237,22 +244,12 @@ impl Asking<'_, '_> {
             match plugin.map(&self.about, &user, &held) {
                 Ok(mapped) => {
                     call.fuel = mapped.fuel;
+                    drop(user);
                     self.propose(plugin.as_ref(), &mapped, &mut trial, &mut call)?;
                     self.settled.asked.called.push(call);
-                    if trial.document != draft.wanted {
-                        // The next one sees what this one set.
-                        std::mem::swap(&mut draft.wanted, &mut trial.document);
-                        self.user = subject::of_draft(
-                            matter.snapshot,
-                            matter.caller,
-                            draft,
-                            self.active,
-                            self.wants,
-                        )?;
-                        std::mem::swap(&mut draft.wanted, &mut trial.document);
-                    }
                 }
                 Err(failure) => {
+                    drop(user);
                     told::outcome(&failure).clone_into(&mut call.outcome);
                     self.settled.asked.called.push(call);
                     let then = match plugin.policy().map {
@@ -265,22 +262,20 @@ impl Asking<'_, '_> {
                         Follows::Later(parked) => {
                             // The firm's own side stays as it was: what the plugins before this one proposed is not taken either.
                             self.settled.asked.parked = Some(parked);
-                            self.user = subject::of_draft(
-                                matter.snapshot,
-                                matter.caller,
-                                draft,
-                                self.active,
-                                self.wants,
-                            )?;
+                            (*psa, draft.wanted) = (trial.said, trial.said_document);
                             return Ok(());
                         }
                     }
                 }
             }
         }
-        self.settled.said = Some((trial.said, trial.said_document));
         *psa = trial.psa;
-        draft.wanted = trial.document;
+        let (wanted, said_document) = match trial.document {
+            Some(changed) => (changed, Some(trial.said_document)),
+            None => (trial.said_document, None),
+        };
+        draft.wanted = wanted;
+        self.settled.said = Some((trial.said, said_document));
         self.settled.given.append(&mut trial.given);
         self.settled.asked.writers = trial.changed;
         self.settled.asked.mapped = true;
@@ -411,7 +406,8 @@ impl Asking<'_, '_> {
         if std::mem::take(&mut self.settled.asked.mapped) {
             self.settled.asked.writers.clear();
             if let Some((said, document)) = self.settled.said.take() {
-                (*psa, draft.wanted) = (said, document);
+                *psa = said;
+                draft.wanted = document.unwrap_or_else(|| std::mem::take(&mut draft.wanted));
             }
         }
         self.settled.asked.parked.get_or_insert(parked);

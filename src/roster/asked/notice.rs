@@ -1,5 +1,6 @@
 //! Telling plugins of what was committed: from an entry of the history to what a plugin is told, and how it takes it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -101,9 +102,8 @@ impl Roster {
             None => None,
             Some(stored) => {
                 let kind = people(&caller)?;
-                let mut user = subject::of_stored(snapshot.as_ref(), &caller, kind, stored, grant)?;
-                subject::without_money(&caller, kind, grant, &mut user);
-                Some(user)
+                let user = subject::of_stored(snapshot.as_ref(), &caller, kind, stored, grant)?;
+                Some(subject::without_money(&caller, kind, grant, Cow::Owned(user)).into_owned())
             }
         };
         let psa = stored.as_ref().map(attributes).transpose()?.unwrap_or_default();

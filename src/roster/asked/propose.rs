@@ -65,7 +65,8 @@ pub(super) struct Trial<'a> {
     pub owner: Writer,
     /// As the plugins so far want them.
     pub psa: Map<String, Value>,
-    pub document: Document,
+    /// The same of the rest; `None` while nobody has set anything of it.
+    pub document: Option<Document>,
     /// Which attribute a plugin changed, by full name, and which.
     pub changed: BTreeMap<String, String>,
     /// Which single value was set by which plugin.
@@ -107,6 +108,10 @@ fn refused<T>(why: impl Into<String>) -> Result<T, Why> {
 }
 
 impl Trial<'_> {
+    fn document(&self) -> &Document {
+        self.document.as_ref().unwrap_or(&self.said_document)
+    }
+
     /// Tries a proposal.
     pub(super) fn apply(&mut self, plugin: &dyn Plugin, proposal: &Proposal) -> Tried {
         let tried = match told::target(proposal) {
@@ -349,7 +354,7 @@ impl Trial<'_> {
         if let Some(id) = id.filter(|_| !of_psa && id.is_some_and(|id| self.kind.extension(id).is_none())) {
             return refused(format!("the connection does not see the schema {id}"));
         }
-        let mut before = self.document.clone();
+        let mut before = self.document().clone();
         before.extensions.retain(|(id, _)| !names::same(id, urn::USER));
         for (name, value) in &self.psa {
             before.set(Some(urn::USER), name, Some(value.clone()));
@@ -380,12 +385,12 @@ impl Trial<'_> {
         let mut psa = after.extension(urn::USER).cloned().unwrap_or_default();
         person::bring_into_order(self.snapshot, self.caller, self.at, &mut psa, self.old, &mut given)?;
         after.extensions.retain(|(id, _)| !names::same(id, urn::USER));
-        for (name, value) in self.document.extension(urn::USER).into_iter().flatten() {
+        for (name, value) in self.document().extension(urn::USER).into_iter().flatten() {
             after.set(Some(urn::USER), name, Some(value.clone()));
         }
         self.given.extend(given);
         self.psa = psa;
-        self.document = after;
+        self.document = Some(after);
         self.set.insert(full.clone(), plugin.name().to_owned());
         self.changed.insert(full, plugin.name().to_owned());
         Ok(())

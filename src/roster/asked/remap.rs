@@ -1,6 +1,8 @@
 //! What an operator asks for: to have people mapped anew, and see the difference first; who waits; and what a plugin would propose today beside
 //! what the history says it proposed.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -360,8 +362,9 @@ impl Roster {
         let Some(served) = &whose.served else {
             return Ok(Some((String::new(), Err("it does not serve the person's connection".to_owned()))));
         };
-        let mut user = subject::of_stored(snapshot, &whose, people(&whose)?, &stored, plugin.grant())?;
-        subject::without_money(&whose, people(&whose)?, plugin.grant(), &mut user);
+        let kind = people(&whose)?;
+        let user = Cow::Owned(subject::of_stored(snapshot, &whose, kind, &stored, plugin.grant())?);
+        let user = subject::without_money(&whose, kind, plugin.grant(), user);
         let psa: Map<String, Value> = attributes(&stored)?;
         let owner = if stored.connection() == Some(LOCAL) { Writer::Admin } else { Writer::Idp };
         let noted = standing(&stored, true)?.writers;

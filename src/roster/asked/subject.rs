@@ -3,6 +3,7 @@
 //! Never shown, whatever is granted: what is never returned, the person's standing, other people. Money in schemas of the operator's own is
 //! left out here already where a grant does not name it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
@@ -88,14 +89,21 @@ pub(in crate::roster) fn of_stored(
 }
 
 /// Leaves out money that a grant does not name.
-pub(in crate::roster) fn without_money(caller: &Caller, kind: &Kind, grant: &Grant, subject: &mut Subject) {
+pub(in crate::roster) fn without_money<'a>(
+    caller: &Caller,
+    kind: &Kind,
+    grant: &Grant,
+    mut subject: Cow<'a, Subject>,
+) -> Cow<'a, Subject> {
     for schema in &caller.sight.whole_kind(kind).extensions {
         for attribute in schema.attributes.iter().filter(|attribute| attribute.financial) {
-            if !grant.shows(Some(&schema.id), &attribute.name) {
-                subject.document.set(Some(&schema.id), &attribute.name, None);
+            let (id, name) = (Some(schema.id.as_str()), attribute.name.as_str());
+            if !grant.shows(id, name) && subject.document.attribute(id, name).is_some() {
+                subject.to_mut().document.set(id, name, None);
             }
         }
     }
+    subject
 }
 
 /// Adds the segments that the caller does not see, but for those that are no schema's and the PSA extension.

@@ -2,15 +2,14 @@
 //!
 //! Values stand among what can be erased. A proposal about money is marked, so that it is shown to nobody who may not see money.
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::psa::person::RATES;
-use crate::psa::standing::Writer;
 use crate::roster::commit::hex;
 use crate::roster::hooks::{
-    About, Broke, Employment, Failure, Finding, Held, Operation, Plugin, ProblemKind, Proposal, Rate,
-    Severity, Subject, UserTypeChoice,
+    About, Broke, Failure, Finding, Held, Operation, Plugin, ProblemKind, Proposal, Severity, Subject,
 };
 use crate::store::Asked;
 
@@ -31,40 +30,53 @@ pub(super) fn call(plugin: &dyn Plugin, hook: &str, about: &About, input: String
     }
 }
 
+/// What a plugin is shown, as its digest is computed. The names and their order never change: digests are compared with older ones.
+#[derive(Serialize)]
+struct Shown<'a> {
+    tenant: &'a str,
+    source: &'a str,
+    operation: &'a str,
+    today: String,
+    id: String,
+    core: &'a Map<String, Value>,
+    #[serde(serialize_with = "by_id")]
+    extensions: &'a [(String, Map<String, Value>)],
+    groups: Vec<ShownGroup<'a>>,
+    shadow: &'a Map<String, Value>,
+    held: Option<&'a Held>,
+}
+
+#[derive(Serialize)]
+struct ShownGroup<'a> {
+    value: String,
+    display: &'a str,
+}
+
+fn by_id<S: Serializer>(
+    extensions: &&[(String, Map<String, Value>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(extensions.iter().map(|(id, attributes)| (id, attributes)))
+}
+
 /// Computes a digest of what a plugin is shown. The moment and the request are not in it, so that the same person in the same state gives
 /// the same.
 pub(super) fn digest(about: &About, user: &Subject, held: Option<&Held>) -> String {
-    let extensions: Map<String, Value> = user
-        .document
-        .extensions
-        .iter()
-        .map(|(id, attributes)| (id.clone(), Value::Object(attributes.clone())))
-        .collect();
-    let groups: Vec<Value> =
-        user.groups.iter().map(|(id, name)| json!({ "value": id.to_string(), "display": name })).collect();
-    let shown = json!({
-        "tenant": about.tenant, "source": about.source, "operation": operation(about.operation),
-        "today": about.today.to_string(), "id": user.id.to_string(), "core": user.document.core,
-        "extensions": extensions, "groups": groups, "shadow": user.shadow, "held": held.map(held_to_value),
-    });
-    hex(&Sha256::digest(shown.to_string().as_bytes()))
-}
-
-fn held_to_value(held: &Held) -> Value {
-    let writers: Map<String, Value> =
-        held.writers.iter().map(|(name, writer)| (name.clone(), writer_word(writer).into())).collect();
-    json!({
-        "kind": held.kind, "license": held.license, "financialVisibility": held.financial_visibility,
-        "userTypes": held.user_types.iter().map(choice).collect::<Vec<_>>(),
-        "employments": held.employments.iter().map(employment).collect::<Vec<_>>(),
-        "costRates": held.cost_rates.iter().map(rate).collect::<Vec<_>>(),
-        "billingRates": held.billing_rates.iter().map(rate).collect::<Vec<_>>(),
-        "activateOn": held.activate_on, "deactivateOn": held.deactivate_on, "writers": writers,
-    })
-}
-
-fn writer_word(writer: &Writer) -> String {
-    writer.clone().into()
+    let groups = user.groups.iter().map(|(id, display)| ShownGroup { value: id.to_string(), display });
+    let shown = Shown {
+        tenant: &about.tenant,
+        source: &about.source,
+        operation: operation(about.operation),
+        today: about.today.to_string(),
+        id: user.id.to_string(),
+        core: &user.document.core,
+        extensions: &user.document.extensions,
+        groups: groups.collect(),
+        shadow: &user.shadow,
+        held,
+    };
+    // Of names and JSON, which always can be written.
+    hex(&Sha256::digest(serde_json::to_vec(&shown).unwrap_or_default()))
 }
 
 /// Writes a proposal as an object with one member, called as in the contract.
@@ -74,11 +86,11 @@ pub(super) fn proposal(proposal: &Proposal) -> Value {
         Proposal::SetLicense(name) => json!({ "set-license": name }),
         Proposal::ReleaseLicense => json!({ "release-license": null }),
         Proposal::SetFinancialVisibility(word) => json!({ "set-financial-visibility": word }),
-        Proposal::AddUserType(one) => json!({ "add-user-type": choice(one) }),
-        Proposal::RemoveUserType(one) => json!({ "remove-user-type": choice(one) }),
-        Proposal::AddEmployment(one) => json!({ "add-employment": employment(one) }),
-        Proposal::AddCostRate(one) => json!({ "add-cost-rate": rate(one) }),
-        Proposal::AddBillingRate(one) => json!({ "add-billing-rate": rate(one) }),
+        Proposal::AddUserType(one) => json!({ "add-user-type": one }),
+        Proposal::RemoveUserType(one) => json!({ "remove-user-type": one }),
+        Proposal::AddEmployment(one) => json!({ "add-employment": one }),
+        Proposal::AddCostRate(one) => json!({ "add-cost-rate": one }),
+        Proposal::AddBillingRate(one) => json!({ "add-billing-rate": one }),
         Proposal::SetActivateOn(day) => json!({ "set-activate-on": day }),
         Proposal::ClearActivateOn => json!({ "clear-activate-on": null }),
         Proposal::SetDeactivateOn(day) => json!({ "set-deactivate-on": day }),
@@ -111,22 +123,6 @@ pub(super) const fn target(proposal: &Proposal) -> Option<&'static str> {
 /// Tells whether a proposal is about the firm's rates.
 pub(super) fn is_of_rates(proposal: &Proposal) -> bool {
     target(proposal).is_some_and(|name| RATES.contains(&name))
-}
-
-fn choice(one: &UserTypeChoice) -> Value {
-    json!({ "userType": one.user_type, "primary": one.primary, "costCenter": one.cost_center })
-}
-
-fn rate(one: &Rate) -> Value {
-    json!({ "startDate": one.start_date, "amount": one.amount, "currency": one.currency })
-}
-
-fn employment(one: &Employment) -> Value {
-    json!({
-        "startDate": one.start_date, "template": one.template,
-        "overtimeBalanceStartDate": one.overtime_balance_start_date,
-        "hourBalanceDisabled": one.hour_balance_disabled,
-    })
 }
 
 /// Writes a finding.
@@ -179,5 +175,67 @@ pub(super) const fn outcome(failure: &Failure) -> &'static str {
             Broke::Open => "open",
             Broke::Absent => "absent",
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::ids::{RequestId, ResourceId};
+    use crate::psa::standing::Writer;
+    use crate::roster::hooks::{Employment, Rate, UserTypeChoice};
+
+    #[test]
+    fn o13_a_digest_is_that_of_the_same_words_for_ever() {
+        let (id, group) = (ResourceId::from_bytes([1; 16]), ResourceId::from_bytes([2; 16]));
+        let mut user =
+            Subject { id, document: crate::scim::Document::default(), groups: vec![], shadow: Map::new() };
+        user.document.set(None, "userName", Some("ada".into()));
+        user.document.set(Some("urn:x"), "badge", Some(json!({ "no": 7 })));
+        user.groups.push((group, "Staff \"A\"".to_owned()));
+        user.shadow.insert("desk".to_owned(), json!(["4", null]));
+        let held = Held {
+            kind: Some("employee".to_owned()),
+            user_types: vec![UserTypeChoice {
+                user_type: "Dev".to_owned(),
+                primary: true,
+                cost_center: None,
+            }],
+            employments: vec![Employment {
+                start_date: "2026-01-01".to_owned(),
+                template: Some("40 h".to_owned()),
+                overtime_balance_start_date: None,
+                hour_balance_disabled: Some(false),
+            }],
+            cost_rates: vec![Rate {
+                start_date: "2026-01-01".to_owned(),
+                amount: "80.00".to_owned(),
+                currency: "EUR".to_owned(),
+            }],
+            activate_on: Some("2026-02-01".to_owned()),
+            writers: BTreeMap::from([("kind".to_owned(), Writer::Plugin("k".to_owned()))]),
+            ..Held::default()
+        };
+        let about = About {
+            tenant: "main".to_owned(),
+            source: "okta".to_owned(),
+            operation: Operation::Create,
+            request: RequestId::from_bytes([3; 16]),
+            now: "2026-01-02T03:04:05Z".parse().unwrap(),
+            today: "2026-01-02".parse().unwrap(),
+            dry_run: false,
+            batch: None,
+        };
+        let words = |held: &str| {
+            format!(
+                r#"{{"tenant":"main","source":"okta","operation":"create","today":"2026-01-02","id":"{id}","core":{{"userName":"ada"}},"extensions":{{"urn:x":{{"badge":{{"no":7}}}}}},"groups":[{{"value":"{group}","display":"Staff \"A\""}}],"shadow":{{"desk":["4",null]}},"held":{held}}}"#
+            )
+        };
+        let all = r#"{"kind":"employee","license":null,"financialVisibility":null,"userTypes":[{"userType":"Dev","primary":true,"costCenter":null}],"employments":[{"startDate":"2026-01-01","template":"40 h","overtimeBalanceStartDate":null,"hourBalanceDisabled":false}],"costRates":[{"startDate":"2026-01-01","amount":"80.00","currency":"EUR"}],"billingRates":[],"activateOn":"2026-02-01","deactivateOn":null,"writers":{"kind":"plugin:k"}}"#;
+        for (held, words) in [(Some(&held), words(all)), (None, words("null"))] {
+            assert_eq!(digest(&about, &user, held), hex(&Sha256::digest(words)));
+        }
     }
 }

@@ -243,3 +243,46 @@ fn r31_the_breaker_opens_after_five_failures_and_closes_with_an_answer() {
     assert!(!plugin.is_open());
     assert_eq!(outcome(&other), None);
 }
+
+#[test]
+fn x55_a_plugin_that_was_quick_and_is_not_any_more_waits_longer_each_time_until_it_is_taken_for_quick() {
+    let home = Home::new();
+    let component = Guest::mapper().reads(&["title"]).does(|image| {
+        let answer = image.changes(&[]);
+        format!("(if (i32.load8_u offset=120 (local.get $in)) (then {FOREVER})) (i32.const {answer})")
+    });
+    let plugin = home.one(&component);
+    let (loops, mut other) = (anna(), anna());
+    other.document.core.shift_remove("title");
+    let mut calls = Vec::new();
+    for _ in 0..3 {
+        let mut count = 0;
+        while !plugin.is_quick() {
+            assert!(plugin.map(&about(), &other, &nothing()).is_ok());
+            count += 1;
+        }
+        calls.push(count);
+        let Err(Failure::Broke(Broke::Fuel, _)) = plugin.map(&about(), &loops, &nothing()) else {
+            panic!("expected it to use up its fuel");
+        };
+        assert!(!plugin.is_quick());
+    }
+    assert_eq!(calls, [32, 64, 128]);
+}
+
+#[test]
+fn x55_a_deadline_is_kept_also_when_nothing_was_asked_for_a_while() {
+    let home = Home::new();
+    let mut spec = home.spec("test", &Guest::mapper().does(|_| FOREVER.to_owned()));
+    (spec.limits.fuel, spec.limits.deadline) = (u64::MAX / 4, Duration::from_millis(60));
+    home.load(&[spec]).unwrap();
+    let plugin = home.host.find("test").unwrap();
+    // Shorter than the clock goes on after a call, and longer: then it has to be woken.
+    for pause in [0, 10, 300] {
+        std::thread::sleep(Duration::from_millis(pause));
+        let begun = Instant::now();
+        let ran = plugin.map_with_cost(&about(), &anna(), &nothing());
+        assert!(matches!(ran.answer, Err(Failure::Broke(Broke::Deadline, _))), "{ran:?}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{ran:?}");
+    }
+}
