@@ -185,7 +185,8 @@ impl Document {
     /// Lists what differs between two documents, attribute by attribute, for the audit. A password never stands in a
     /// document, and is left out here all the same.
     pub fn diff(old: &Self, new: &Self) -> Vec<Difference> {
-        let mut found = Vec::new();
+        // Of what is new all differs.
+        let mut found = Vec::with_capacity(if old.core.is_empty() { new.core.len() } else { 0 });
         diff_maps(None, Some(&old.core), Some(&new.core), &mut found);
         for (id, attributes) in &old.extensions {
             diff_maps(Some(id), Some(attributes), new.extension(id), &mut found);

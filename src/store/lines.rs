@@ -33,13 +33,15 @@ pub(super) trait Waiting {
 pub(super) struct Lines<J> {
     /// Whose turn it is first; no line is empty.
     by_turns: VecDeque<(TenantId, VecDeque<J>)>,
+    /// A line that is empty, for whoever comes next.
+    spare: VecDeque<J>,
     last: Option<TenantId>,
     company_until: Option<Instant>,
 }
 
 impl<J> Default for Lines<J> {
     fn default() -> Self {
-        Self { by_turns: VecDeque::new(), last: None, company_until: None }
+        Self { by_turns: VecDeque::new(), spare: VecDeque::new(), last: None, company_until: None }
     }
 }
 
@@ -53,7 +55,11 @@ impl<J: Waiting> Lines<J> {
         }
         match self.by_turns.iter_mut().find(|(whose, _)| *whose == tenant) {
             Some((_, line)) => line.push_back(job),
-            None => self.by_turns.push_back((tenant, VecDeque::from([job]))),
+            None => {
+                let mut line = std::mem::take(&mut self.spare);
+                line.push_back(job);
+                self.by_turns.push_back((tenant, line));
+            }
         }
     }
 
@@ -67,7 +73,8 @@ impl<J: Waiting> Lines<J> {
         let shared = self.company_until.is_some_and(|until| now < until);
         let (each, bytes_max) =
             if shared { (SHARED_UNITS_MAX, SHARED_BYTES_MAX) } else { (BATCH_UNITS_MAX, BATCH_BYTES_MAX) };
-        let mut batch = Vec::new();
+        let waiting: usize = self.by_turns.iter().map(|(_, line)| line.len()).sum();
+        let mut batch = Vec::with_capacity(waiting.min(BATCH_UNITS_MAX));
         let mut bytes = 0_usize;
         for _ in 0..each {
             // One of each line, so that the first in each stands before the second in any.
@@ -82,6 +89,8 @@ impl<J: Waiting> Lines<J> {
                 }
                 if !line.is_empty() {
                     self.by_turns.push_back((tenant, line));
+                } else if line.capacity() <= BATCH_UNITS_MAX {
+                    self.spare = line;
                 }
             }
         }

@@ -28,6 +28,8 @@ use crate::roster::RosterError;
 pub const WHOLE_BYTES_MAX: usize = 256 * 1024;
 /// When a chunk of a longer one is full; one piece more at the most.
 pub const CHUNK_BYTES: usize = 32 * 1024;
+/// The room that an answer begins with: a person as identity providers send them takes less.
+const USUAL_BYTES: usize = 2 * 1024;
 /// Chunks that are made before the client has taken the one before them.
 const CHUNKS_AHEAD: usize = 1;
 /// Longest that an answer holds one moment of the store, whose pages the engine cannot use again meanwhile.
@@ -55,7 +57,7 @@ impl Begun {
     }
 
     fn within(bytes: usize, mut pieces: impl Pieces + 'static, edge: &Edge) -> Result<Self, RosterError> {
-        let mut first = Vec::with_capacity(1024);
+        let mut first = Vec::with_capacity(USUAL_BYTES);
         Ok(match fill(&mut first, bytes, &mut pieces, edge)? {
             ControlFlow::Break(()) => Self { first, rest: None },
             ControlFlow::Continue(()) => Self { first, rest: Some(Box::new(pieces)) },

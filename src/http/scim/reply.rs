@@ -20,6 +20,9 @@ use crate::roster::{Edges, Page, RosterError, View};
 use crate::scim::{Kind, Projection, Refusal, wire};
 use crate::store::Seq;
 
+/// Header fields of most answers, those of the layers around among them.
+const FIELDS_USUAL: usize = 8;
+
 /// What of a resource the client wants to see.
 #[derive(Debug)]
 pub struct Wanted {
@@ -115,8 +118,7 @@ pub fn no_content(version: Option<Seq>) -> Response {
 
 /// Answers with JSON that is ready, or on its way.
 pub fn json(status: StatusCode, body: impl Into<Body>) -> Response {
-    let mut response = Response::new(body.into());
-    *response.status_mut() = status;
+    let mut response = with(status, body.into());
     response.headers_mut().insert(CONTENT_TYPE, SCIM_JSON);
     response
 }
@@ -128,8 +130,14 @@ fn tagged(status: StatusCode, version: Seq) -> Response {
 }
 
 fn bare(status: StatusCode) -> Response {
-    let mut response = Response::new(Body::empty());
+    with(status, Body::empty())
+}
+
+/// Begins an answer that has room for the fields that the layers around add to its own.
+fn with(status: StatusCode, body: Body) -> Response {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
+    response.headers_mut().reserve(FIELDS_USUAL);
     response
 }
 
