@@ -129,7 +129,7 @@ pub use sheet::{
     is_money_column,
 };
 pub use signin::{
-    AppVisit, CONTACT_CHARACTERS_MAX, Claim, Contact, Dead, Entered, Entry as SignInEntry,
+    AppVisit, CONTACT_CHARACTERS_MAX, ChangedPassword, Claim, Contact, Dead, Entered, Entry as SignInEntry,
     FLEETING_BYTES_MAX, FLEETING_MAX, FirstPassword, FreshSigningKey, GROUPS_SHOWN_MAX, INVITATION, Identity,
     KnownPassword, Letter, LetterKind, Lifetimes, LinkView, Live, MAGIC_LINK, Mailed, MailedKey, MailedView,
     MeansView, Method as SignInMethod, NotLinked, NotProved, NotShown, Order as LinkOrder, OrderedBy,

@@ -48,7 +48,7 @@ pub use mailed::{INVITATION, MAGIC_LINK, MailedKey, MailedView, Purpose, RESET, 
 pub use mailing::{Mailed, Order, OrderedBy};
 pub use methods::MeansView;
 pub use own::{FirstPassword, NotProved};
-pub use password::{KnownPassword, PasswordContext};
+pub use password::{ChangedPassword, KnownPassword, PasswordContext};
 pub use posting::{Letter, Sent};
 pub use reset::WRONG_CODES_MAX;
 pub use second::{RECOVERY_CODES_MAX, Second, SecondFactor};

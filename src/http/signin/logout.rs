@@ -11,6 +11,8 @@ use super::visit;
 use crate::http::arrival::Arrival;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
+use crate::ids::RequestId;
+use crate::roster::{Roster, RosterError, SessionKey};
 
 /// Where a browser is after it signed out, here or at its provider.
 pub async fn done() -> Result<Response, Problem> {
@@ -35,6 +37,10 @@ pub async fn leave(
     let offer = edge.desk().offer();
     let gone = offer.cookies.clear_session();
     let Some((key, live)) = visit::find(&edge, &parts)? else {
+        // What lets nobody in now may do so later: a provider that is off comes back on.
+        if let Some(key) = offer.cookies.session(&parts.headers) {
+            edge.wait(move |roster| forget(roster, &key, arrival.request_id)).await?;
+        }
         return Ok(with_cookie(pages::see_other("/logout")?, gone));
     };
     let caller = edge.roster().as_signed_in(&live, arrival.request_id)?;
@@ -58,4 +64,14 @@ pub async fn leave(
         }
     }
     Ok(with_cookie(pages::see_other("/logout")?, gone))
+}
+
+/// Ends a session that opens nothing at this moment, if there is one: who has its cookie may.
+fn forget(roster: &Roster, key: &SessionKey, id: RequestId) -> Result<(), RosterError> {
+    match roster.doorkeeper_of(key.tenant, id) {
+        Ok(door) => roster.end_session(&door, key).map(|_| ()),
+        // A cookie that somebody made up.
+        Err(RosterError::NotFound) => Ok(()),
+        Err(error) => Err(error),
+    }
 }

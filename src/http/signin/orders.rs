@@ -55,16 +55,14 @@ fn carry_out(
     id: RequestId,
 ) -> Result<usize, RosterError> {
     let door = roster.doorkeeper(&opened.tenant, id)?;
-    if !roster.is_first(&door, (opened.name(), &order.jti), order.remember_until)? {
-        return Ok(0);
-    }
-    let ended = match &order.whose {
-        rp::Whose::Session { sid, .. } => roster.end_sessions_of_sid(&door, opened.name(), sid)?,
+    let name = (opened.name(), order.jti.as_str());
+    let ended = roster.once(&door, name, order.remember_until, |roster| match &order.whose {
+        rp::Whose::Session { sid, .. } => roster.end_sessions_of_sid(&door, opened.name(), sid),
         rp::Whose::Subject(subject) => {
-            roster.end_sessions_of_identity(&door, &identity(opened, &order.issuer, subject))?
+            roster.end_sessions_of_identity(&door, &identity(opened, &order.issuer, subject))
         }
-    };
-    Ok(ended.len())
+    })?;
+    Ok(ended.map_or(0, |ended| ended.len()))
 }
 
 fn identity<'a>(opened: &'a Opened, issuer: &'a str, subject: &'a str) -> Identity<'a> {
@@ -118,9 +116,8 @@ fn end_person(
         RevocationSubject::Email(_) => None,
     };
     let Some(person) = person else { return Ok(false) };
-    if roster.is_first(&door, (opened.name(), &order.jti), order.remember_until)? {
-        roster.end_everything(&door, person)?;
-    }
+    let name = (opened.name(), order.jti.as_str());
+    roster.once(&door, name, order.remember_until, |roster| roster.end_everything(&door, person))?;
     Ok(true)
 }
 

@@ -19,8 +19,11 @@ pub const FLEETING_MAX: u64 = 20_000;
 pub const FLEETING_BYTES_MAX: usize = 16 * 1024;
 /// How many that are over are removed at once.
 const SWEPT_AT_ONCE_MAX: usize = 256;
-/// The key of the counter, which is no key of a row.
-const COUNT: &[u8] = b"count";
+/// The most orders of a tenant: counted by themselves, since only providers give them, and whoever begins sign-ins must not keep those from ending sessions.
+pub const ORDERS_MAX: u64 = 20_000;
+/// The keys of the counters, which are no keys of rows.
+const ATTEMPTS: &[u8] = b"count";
+const ORDERS: &[u8] = b"orders";
 /// How often a change is tried that somebody else's came before.
 const ATTEMPTS_MAX: usize = 8;
 
@@ -28,7 +31,13 @@ const ATTEMPTS_MAX: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
     Attempt = 1,
-    Order = 2,
+    /// 2 was that of orders that were counted among the attempts.
+    Order = 3,
+}
+
+/// Names the counter of a row's kind.
+fn counter(key: &[u8]) -> &'static [u8] {
+    if key.first() == Some(&(Of::Order as u8)) { ORDERS } else { ATTEMPTS }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -108,18 +117,27 @@ impl Roster {
         Ok(matches!(outcome, Outcome::Committed { .. }).then_some(row.text))
     }
 
-    /// Tells whether an order is new: one of its name (`provider` and `jti`) counts once, until the moment after which it would not be taken anyway.
+    /// Carries an order out, unless one of its name (`provider` and `jti`) was: it counts once, until the moment after which it would not be taken anyway. That it
+    /// was is written down when it is done, so that one that failed, or was broken off, is carried out when it is given again. Done twice at once it must come to
+    /// the same. `None` where it was carried out before.
     ///
     /// # Errors
     /// [`RosterError::Busy`] where too many are remembered.
-    pub fn is_first(
+    pub fn once<T>(
         &self,
         door: &Caller,
         (provider, jti): (&str, &str),
         until: Timestamp,
-    ) -> Result<bool, RosterError> {
+        order: impl FnOnce(&Self) -> Result<T, RosterError>,
+    ) -> Result<Option<T>, RosterError> {
+        let key = key(Of::Order, &format!("{provider}\0{jti}"));
+        if self.store.snapshot()?.small(door.tenant, FLEETING, &key)?.is_some() {
+            return Ok(None);
+        }
+        let done = order(self)?;
         let row = Row { until, browser: String::new(), text: String::new() };
-        self.keep(door.tenant, key(Of::Order, &format!("{provider}\0{jti}")), &row)
+        self.keep(door.tenant, key, &row)?;
+        Ok(Some(done))
     }
 
     /// Writes a row where there is none. Returns whether there was none.
@@ -129,14 +147,16 @@ impl Roster {
             if snapshot.small(tenant, FLEETING, &key)?.is_some() {
                 return Ok(false);
             }
-            let room = Given::Room { space: FLEETING, key: COUNT.to_vec(), max: FLEETING_MAX };
+            let count = counter(&key);
+            let max = if count == ORDERS { ORDERS_MAX } else { FLEETING_MAX };
+            let room = Given::Room { space: FLEETING, key: count.to_vec(), max };
             let value = Some(rows::encode(row)?);
             let unit = Unit {
                 given: vec![Given::Small(FLEETING, key.clone(), None), room],
                 writes: vec![
                     Write::Small { space: FLEETING, key: key.clone(), value },
                     Write::Small { space: FLEETING_DUE, key: due_key(row.until, &key), value: Some(vec![]) },
-                    Write::Add { space: FLEETING, key: COUNT.to_vec(), by: 1 },
+                    Write::Add { space: FLEETING, key: count.to_vec(), by: 1 },
                 ],
                 log: None,
             };
@@ -152,9 +172,9 @@ impl Roster {
 
 fn removal(key: Vec<u8>, until: Timestamp) -> Vec<Write> {
     vec![
+        Write::Add { space: FLEETING, key: counter(&key).to_vec(), by: -1 },
         Write::Small { space: FLEETING_DUE, key: due_key(until, &key), value: None },
         Write::Small { space: FLEETING, key, value: None },
-        Write::Add { space: FLEETING, key: COUNT.to_vec(), by: -1 },
     ]
 }
 

@@ -22,8 +22,8 @@ use crate::ids::{Address, ConnectionId, KindId, ResourceId, TenantId};
 use crate::scim::fold::fold;
 use crate::store::{Action, Change, Given, IndexRange, PAGE_ROWS_MAX, Snapshot, Write};
 
-/// How many people may have an address before it says nothing of any of them.
-const SAME_ADDRESS_MAX: usize = 2;
+/// How many people with an address are looked at, be it their second or third one, before it says nothing of any of them.
+const SAME_ADDRESS_MAX: usize = 64;
 
 /// What a provider proved of somebody.
 #[derive(Debug, Clone, Copy, Default)]
@@ -378,6 +378,10 @@ fn by_email(
         .into_iter()
         .map(|row| row.id)
         .collect();
+    let ambiguous = || Some(Err(NotLinked::Ambiguous { provider: identity.provider.to_owned() }));
+    if candidates.len() > SAME_ADDRESS_MAX {
+        return Ok(ambiguous());
+    }
     if let Ok(name) = index::user_name(email)
         && let Some(at) = snapshot.by_unique(caller.tenant, &name)?.filter(|at| at.kind == KindId::USER)
         && !candidates.contains(&at.id)
@@ -400,7 +404,7 @@ fn by_email(
     Ok(match people.as_slice() {
         [] => None,
         [one] => Some(Ok((one.id, "email", given))),
-        _ => Some(Err(NotLinked::Ambiguous { provider: identity.provider.to_owned() })),
+        _ => ambiguous(),
     })
 }
 

@@ -5,9 +5,10 @@ use super::super::Caller;
 use super::super::commit::Plan;
 use super::super::error::RosterError;
 use super::mailed::{self, MailedKey, Purpose};
+use super::methods;
+use super::password::{self, ChangedPassword};
 use super::second::{self, Second};
 use super::session::{Method, Refused, Whose};
-use super::{methods, password};
 use crate::ids::{Address, ResourceId};
 use crate::store::Snapshot;
 
@@ -77,7 +78,10 @@ pub(super) fn find(
     match *whose {
         Whose::Identity(_) => Ok(None),
         Whose::Password { person, epoch, second } => {
-            by_password(snapshot, door, (person, epoch), second, plan).map(Some)
+            by_password(snapshot, door, (person, epoch), Factor::Shown(second), plan).map(Some)
+        }
+        Whose::Changed(ChangedPassword { person, epoch }) => {
+            by_password(snapshot, door, (person, epoch), Factor::Counted, plan).map(Some)
         }
         Whose::Mailed { key, purpose, second, sets } => {
             by_link(snapshot, door, (key, purpose), second, sets, plan).map(Some)
@@ -85,11 +89,19 @@ pub(super) fn find(
     }
 }
 
+/// What became of the second factor beside a password.
+enum Factor<'a> {
+    /// This was shown of it.
+    Shown(Option<Second<'a>>),
+    /// It counted in the step before, which set the password.
+    Counted,
+}
+
 fn by_password(
     snapshot: &dyn Snapshot,
     door: &Caller,
     (person, tried): (ResourceId, u64),
-    second: Option<Second<'_>>,
+    second: Factor<'_>,
     plan: &mut Plan,
 ) -> Result<Result<Proved, Refused>, RosterError> {
     let refused = |why| Ok(Err(Refused::NotProved { person: Some(person), why }));
@@ -107,7 +119,9 @@ fn by_password(
     if !means.allow(Method::Password) {
         return refused(NotProved::OtherMethod);
     }
-    if let Err(why) = second::plan_use(snapshot, door.tenant, person, second, plan)? {
+    if let Factor::Shown(second) = second
+        && let Err(why) = second::plan_use(snapshot, door.tenant, person, second, plan)?
+    {
         return refused(why);
     }
     if means.is_emergency(Method::Password) {

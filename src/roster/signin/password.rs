@@ -13,8 +13,10 @@ use super::super::{Caller, Roster, core, index, power};
 use super::gate::is_let_in;
 use super::letters::{self, LetterKind};
 use super::mailed::{self, Purpose};
+use super::methods;
+use super::own::NotProved;
+use super::second::{self, Second};
 use super::session::Method;
-use super::{methods, second};
 use crate::ids::{Address, KindId, ResourceId, TenantId};
 use crate::scim::fold::fold;
 use crate::store::{Action, Change, Given, IndexRange, Outcome, Snapshot, Stored, Unit, Write};
@@ -140,6 +142,15 @@ pub(super) fn plan_clear(
     Ok(true)
 }
 
+/// That somebody has changed their password, for which they showed all that a sign-in by it takes.
+#[derive(Debug, Clone, Copy)]
+pub struct ChangedPassword {
+    /// Who.
+    pub(super) person: ResourceId,
+    /// How often it has been set now.
+    pub(super) epoch: u64,
+}
+
 impl Roster {
     /// Finds the password that may be tried for a login. `None` for everybody who could not come in by one, whatever the reason.
     pub fn password_of(&self, door: &Caller, login: &str) -> Result<Option<KnownPassword>, RosterError> {
@@ -245,7 +256,8 @@ impl Roster {
         })
     }
 
-    /// Sets a person's own password, once they have shown the old one, which had been set so often.
+    /// Sets a person's own password, once they have shown the old one, which had been set so often, and the second factor where they have one: it counts in
+    /// the same step.
     ///
     /// # Errors
     /// [`RosterError::Moved`] where it was set meanwhile.
@@ -253,9 +265,9 @@ impl Roster {
         &self,
         door: &Caller,
         id: ResourceId,
-        shown: u64,
+        (shown, second): (u64, Option<Second<'_>>),
         hash: &str,
-    ) -> Result<u64, RosterError> {
+    ) -> Result<Result<ChangedPassword, NotProved>, RosterError> {
         self.carry_out(door, Action::PasswordSet, |snapshot| {
             let at = Address::user(id);
             let stored = snapshot.get(door.tenant, at)?.ok_or(RosterError::NotFound)?;
@@ -264,9 +276,12 @@ impl Roster {
                 return Err(RosterError::Moved);
             }
             let mut plan = Plan { subject: Some(at), ..Plan::default() };
+            if let Err(why) = second::plan_use(snapshot, door.tenant, id, second, &mut plan)? {
+                return Ok((None, Err(why)));
+            }
             plan_set(snapshot, door, &stored, hash, false, &mut plan)?;
             plan.remark_all(vec!["by the person".to_owned()]);
-            Ok((Some(plan), now.saturating_add(1)))
+            Ok((Some(plan), Ok(ChangedPassword { person: id, epoch: now.saturating_add(1) })))
         })
     }
 

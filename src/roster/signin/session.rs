@@ -21,6 +21,7 @@ use super::gate::{Dead, epoch, is_let_in};
 use super::link::{self, Identity, NotLinked};
 use super::mailed::{MailedKey, Purpose};
 use super::own::{self, FirstPassword, NotProved};
+use super::password::ChangedPassword;
 use super::second::Second;
 use crate::ids::{Address, RequestId, ResourceId, TenantId};
 pub use crate::psa::policy::Lifetimes;
@@ -120,6 +121,8 @@ pub enum Whose<'a> {
         /// What was shown of a second factor.
         second: Option<Second<'a>>,
     },
+    /// Somebody who has just changed their password.
+    Changed(ChangedPassword),
     /// Whoever a mailed link is for.
     Mailed {
         /// The link.

@@ -211,6 +211,12 @@ fn x46_a_provider_that_is_switched_off_lets_nobody_in_and_ends_its_sessions() {
     // What was dead while it was off is alive when it is on again only by its own right: nothing of it was ended.
     world.reload("");
     assert!(signed_in.whoami().is_some());
+    // Whoever signs out meanwhile is signed out for good.
+    let mut copy = signed_in.clone();
+    world.reload("enabled = false");
+    assert_eq!(signed_in.post("/logout", &[]).expect(303).header("location"), Some("/logout"));
+    world.reload("");
+    assert_eq!(copy.whoami(), None);
 }
 
 #[test]

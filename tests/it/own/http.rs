@@ -5,7 +5,7 @@ use rosterd::signin::local::TotpSecret;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::{HASH, firm, local, operator, person, set_method, set_password};
+use super::{HASH, door, firm, local, operator, person, set_method, set_password};
 use crate::browser::Browser;
 use crate::support::{Answer, Client, Engine, Request, TestApp};
 
@@ -242,6 +242,49 @@ fn key_in(page: &str) -> TotpSecret {
         }
     }
     TotpSecret::from_bytes(Zeroizing::new(bytes))
+}
+
+#[test]
+fn h11_p05_a_password_is_changed_by_a_code_that_counts_and_by_no_other() {
+    let app = firm(Engine::Redb);
+    let ada = person(&app, "ada");
+    give_password(&app, ada, FIRST, false);
+    let mut here = browser(&app);
+    let _ = login(&mut here, "ada", FIRST).expect(303);
+    let secret = key_in(&here.get("/me/second-factor").expect(200).text());
+    let code = || {
+        let now = u64::try_from(app.roster().current_time().as_second()).unwrap();
+        secret.code(now / 30).to_string()
+    };
+    let used = code();
+    let page = here.post("/me/second-factor", &[("code", &used)]).expect(200).text();
+    let recovery: Vec<_> =
+        page.split("<code>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned()).collect();
+    let change = |here: &mut Browser, (old, new): (&str, &str), code: &str| {
+        let fields = [("password", old), ("new_password", new), ("new_password_again", new), ("code", code)];
+        here.post("/password/change", &fields)
+    };
+    let known = || app.roster().password_of(&door(&app), "ada").unwrap().unwrap();
+    let before = known();
+    // None, a wrong one, one that counted already, what has the length of a recovery code and is none.
+    for wrong in ["", "000000", &used, "aaaaaaa", "abcde-fghij-klmno"] {
+        let page = change(&mut here, (FIRST, SECOND), wrong).expect(403).text();
+        assert!(page.contains("That code is not right"), "{wrong}: {page}");
+        assert_eq!((known().hash, known().epoch), (before.hash.clone(), before.epoch), "{wrong}");
+        assert!(here.whoami().is_some(), "{wrong}");
+        app.clock().advance(60);
+    }
+    let old = here.clone();
+    let fresh = code();
+    let changed = change(&mut here, (FIRST, SECOND), &fresh).expect(303);
+    assert_eq!(changed.header("location"), Some("/me"), "they go on in a new session");
+    assert!(here.whoami().is_some() && old.clone().whoami().is_none());
+    // It counted: neither it nor a recovery code counts twice.
+    assert_eq!(change(&mut here, (SECOND, FIRST), &fresh).status, 403);
+    app.clock().advance(60);
+    assert_eq!(change(&mut here, (SECOND, FIRST), recovery.first().unwrap()).status, 303);
+    assert_eq!(change(&mut here, (FIRST, SECOND), recovery.first().unwrap()).status, 403);
+    assert_eq!(known().epoch, before.epoch + 2);
 }
 
 #[test]

@@ -60,11 +60,11 @@ fn p05_a_temporary_password_opens_nothing_but_its_own_change() {
         assert!(live.must_change);
         let known = roster.password_of_person(&door(&app), ada).unwrap().unwrap();
         assert!(known.must_change);
-        let stale = roster.change_password(&door(&app), ada, known.epoch + 1, OTHER);
+        let stale = roster.change_password(&door(&app), ada, (known.epoch + 1, None), OTHER);
         assert!(matches!(stale, Err(RosterError::Moved)));
-        let epoch = roster.change_password(&door(&app), ada, known.epoch, OTHER).unwrap();
+        let changed = roster.change_password(&door(&app), ada, (known.epoch, None), OTHER).unwrap();
         assert_eq!(death(&app, &first), Some(Dead::PasswordChanged), "the session begins anew");
-        let second = enter(&app, Whose::Password { person: ada, epoch, second: None }).unwrap().key;
+        let second = enter(&app, Whose::Changed(changed.unwrap())).unwrap().key;
         assert!(!looked_at(&app, &second).unwrap().must_change);
         assert_eq!(roster.password_of(&door(&app), "ada").unwrap().unwrap().hash, OTHER);
     });

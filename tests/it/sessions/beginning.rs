@@ -3,7 +3,8 @@
 use std::sync::Barrier;
 
 use jiff::{SignedDuration, Timestamp};
-use rosterd::roster::FLEETING_BYTES_MAX;
+use rosterd::roster::{FLEETING_BYTES_MAX, FLEETING_MAX, RosterError};
+use rosterd::store::{Outcome, Unit, Write};
 
 use super::door;
 use crate::support::{Engine, TestApp, on_every_store};
@@ -71,7 +72,10 @@ fn an_order_counts_once_for_each_provider_until_nobody_would_take_it() {
     on_every_store(|app| {
         let roster = app.roster();
         let until = in_minutes(&app, 15);
-        let is_first = |provider, jti| roster.is_first(&door(&app), (provider, jti), until).unwrap();
+        let is_first = |provider, jti| {
+            let done = roster.once(&door(&app), (provider, jti), until, |_| Ok(()));
+            done.unwrap().is_some()
+        };
         assert!(is_first("okta", "j1"));
         assert!(!is_first("okta", "j1"));
         assert!(is_first("entra", "j1"));
@@ -80,5 +84,36 @@ fn an_order_counts_once_for_each_provider_until_nobody_would_take_it() {
         assert!(is_first("okta", "j1"));
         // The name of an order is no state.
         assert_eq!(roster.take_attempt(&door(&app), "okta\0j1", "").unwrap(), None);
+    });
+}
+
+#[test]
+fn x9_an_order_that_was_broken_off_is_carried_out_when_it_is_given_again() {
+    on_every_store(|app| {
+        let (roster, until) = (app.roster(), in_minutes(&app, 15));
+        let once = |order: &dyn Fn() -> Result<(), RosterError>| {
+            roster.once(&door(&app), ("okta", "j1"), until, |_| order())
+        };
+        assert!(matches!(once(&|| Err(RosterError::Busy)), Err(RosterError::Busy)));
+        assert_eq!(once(&|| Ok(())).unwrap(), Some(()));
+        assert_eq!(once(&|| panic!("it was carried out")).unwrap(), None);
+    });
+}
+
+#[test]
+fn x9_whoever_begins_sign_ins_keeps_no_provider_from_ending_sessions() {
+    on_every_store(|app| {
+        let (roster, tenant) = (app.roster(), door(&app).tenant());
+        // As if so many had been begun.
+        let (space, key) = (rosterd::store::Space(34), b"count".to_vec());
+        let by = i64::try_from(FLEETING_MAX).unwrap();
+        let unit = Unit { given: vec![], writes: vec![Write::Add { space, key, by }], log: None };
+        assert!(matches!(roster.store().commit(tenant, unit).unwrap(), Outcome::Committed { .. }));
+        let begun = roster.keep_attempt(&door(&app), "s", "b", "t", in_minutes(&app, 10));
+        assert!(matches!(begun, Err(RosterError::Busy)));
+        let order = roster.once(&door(&app), ("okta", "j1"), in_minutes(&app, 15), |_| Ok(()));
+        assert_eq!(order.unwrap(), Some(()));
+        app.clock().advance(16 * 60);
+        assert_eq!(roster.sweep_sign_ins(tenant).unwrap(), 1);
     });
 }

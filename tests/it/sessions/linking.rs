@@ -66,6 +66,34 @@ fn x45_an_address_links_only_where_it_was_verified_and_to_the_one_person_who_has
 }
 
 #[test]
+fn x45_an_address_is_seen_to_be_of_two_however_many_have_it_as_another_one() {
+    on_every_store(|app| {
+        let person = |name: &str, external: &str, team_is_first: bool| {
+            let mut body = provisioned(name, external);
+            body["emails"] = json!([
+                { "value": format!("{name}@firm.test"), "primary": !team_is_first },
+                { "value": "team@firm.test", "primary": team_is_first },
+            ]);
+            app.post("/Users", &body).expect(201).id()
+        };
+        for number in 0..5 {
+            let _ = person(&format!("other{number}"), &format!("o{number}"), false);
+        }
+        let ada = person("ada", "1", true);
+        let team = |subject| Identity { key: None, email: Some("team@firm.test"), ..identity(subject) };
+        assert_eq!(tried(&app, team("s1")).unwrap().person, id(&ada));
+        let _ = person("bob", "2", true);
+        let refused = Refused::NotLinked(NotLinked::Ambiguous { provider: OKTA.into() });
+        assert_eq!(tried(&app, team("s2")).err(), Some(refused.clone()));
+        // Of so many none is looked at.
+        for number in 5..70 {
+            let _ = person(&format!("other{number}"), &format!("o{number}"), false);
+        }
+        assert_eq!(tried(&app, team("s3")).err(), Some(refused));
+    });
+}
+
+#[test]
 fn x45_an_address_that_two_people_have_links_neither() {
     on_every_store(|app| {
         for (name, external) in [("ada", "1"), ("bob", "2")] {

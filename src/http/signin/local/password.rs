@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::forms::{CODE, Form as Shown, LOGIN, PASSWORD, new_password as new_fields, say};
-use super::means::{Attempt, From, Own, door, door_of, new_password, place_of, turned_away, welcome};
+use super::means::{Attempt, From, door, door_of, new_password, place_of, turned_away, welcome};
 use crate::http::arrival::Arrival;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
@@ -351,36 +351,47 @@ pub async fn change(
         Err(flaw) => return change_form(&edge, key, &live, Some(&flaw.to_string())),
     };
     let code = form.get("code").unwrap_or_default().to_owned();
-    if known.second_factor && !is_code(&edge, own, &door, person, &code)? {
-        attempt.failed(own);
-        return change_form(&edge, key, &live, Some(WRONG_CODE));
-    }
     let hash = own.hasher.hash(&new).await?;
     let (from, then) = (From::of(&edge, &arrival, &parts), edge.clone());
     let by_password = live.session.method == SignInMethod::Password;
     let changed = edge.wait(move |roster| {
-        let epoch = roster.change_password(&door, person, known.epoch, &hash)?;
-        if !by_password {
-            return Ok(None);
-        }
-        // The session began with the old one, and is dead: a new one takes its place.
         let own = then.desk().own().map_err(|_| RosterError::Busy)?;
         let factor = roster.second_factor(&door, person)?.filter(|factor| factor.confirmed);
+        let amr: &[&str] = if factor.is_some() { &["pwd", "otp"] } else { &["pwd"] };
         let second =
             factor.and_then(|factor| own.second(&factor.sealed, &place_of(&door, person), &code, door.now()));
-        let whose = Whose::Password { person, epoch, second };
-        from.enter(roster, &door, whose, &["pwd".to_owned()]).map(|entered| Some(entered.ok()))
+        let Ok(changed) = roster.change_password(&door, person, (known.epoch, second), &hash)? else {
+            return Ok(Change::NoCode);
+        };
+        if !by_password {
+            return Ok(Change::Done);
+        }
+        // The session began with the old one, and is dead: a new one takes its place.
+        let amr: Vec<String> = amr.iter().map(|&by| by.to_owned()).collect();
+        let entered = from.enter(roster, &door, Whose::Changed(changed), &amr)?;
+        Ok(entered.map_or(Change::SignInAgain, Change::Entered))
     });
+    let changed = changed.await?;
+    if matches!(changed, Change::NoCode) {
+        attempt.failed(own);
+        return change_form(&edge, key, &live, Some(WRONG_CODE));
+    }
     attempt.came_in(own);
-    match changed.await? {
-        Some(Some(entered)) => welcome(&edge, &arrival, &parts, entered, "/me").await,
-        Some(None) => pages::see_other("/password/login"),
-        None => pages::see_other("/me"),
+    match changed {
+        Change::Entered(entered) => welcome(&edge, &arrival, &parts, entered, "/me").await,
+        Change::SignInAgain | Change::NoCode => pages::see_other("/password/login"),
+        Change::Done => pages::see_other("/me"),
     }
 }
 
-/// Tells whether a code is one of the person's; it counts when they come in by it.
-fn is_code(edge: &Edge, own: &Own, door: &Caller, person: ResourceId, code: &str) -> Result<bool, Problem> {
-    let Some(factor) = edge.roster().second_factor(door, person)? else { return Ok(true) };
-    Ok(own.second(&factor.sealed, &place_of(door, person), code, door.now()).is_some())
+/// What a change of a password came to.
+enum Change {
+    /// The second factor was not shown; nothing was changed.
+    NoCode,
+    /// The session goes on: it did not begin with a password.
+    Done,
+    /// A new session takes its place.
+    Entered(Entered),
+    /// The session is dead, and no new one could be made.
+    SignInAgain,
 }
