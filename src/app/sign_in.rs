@@ -114,6 +114,10 @@ fn opened(one: &IdentityProvider, public_url: &str) -> Result<Opened, ProviderEr
         }
     };
     let key_claim = one.key_claim.clone().unwrap_or_else(|| own_key.to_owned());
+    settings.wanted_claims.push(key_claim.clone());
+    if one.link_by_email {
+        settings.wanted_claims.push("email".to_owned());
+    }
     let provider = Provider::parse(settings)
         .map_err(|wrong| refused(wrong.iter().map(|error| named(error.to_string())).collect()))?;
     Ok(Opened {

@@ -110,6 +110,8 @@ pub struct Settings {
     pub preset: Preset,
     /// Claims that must be there; what an ID token lacks is asked of the userinfo endpoint.
     pub required_claims: Vec<String>,
+    /// Claims that are of use where they are there: what an ID token lacks is asked of the userinfo endpoint as well, and may be lacking there.
+    pub wanted_claims: Vec<String>,
     /// Whether the answer comes as a form (`response_mode=form_post`).
     pub form_post: bool,
 }
@@ -139,6 +141,7 @@ impl Settings {
             endpoint_hosts: Vec::new(),
             preset: Preset::Plain,
             required_claims: Vec::new(),
+            wanted_claims: Vec::new(),
             form_post: false,
         }
     }
@@ -297,6 +300,7 @@ fn check_lists(settings: &Settings, wrong: &mut Vec<SettingsError>) {
         ("hosted_domains", &settings.hosted_domains),
         ("endpoint_hosts", &settings.endpoint_hosts),
         ("required_claims", &settings.required_claims),
+        ("wanted_claims", &settings.wanted_claims),
     ];
     for (key, list) in lists {
         let bad = list.iter().find(|entry| entry.is_empty() || !is_plain(entry));

@@ -15,7 +15,7 @@ use crate::net::Client;
 /// Largest answer.
 const USERINFO_BYTES_MAX: usize = 64 * 1024;
 
-/// Adds the claims that must be there and are not.
+/// Adds the claims that must be there, or would be of use, and are not.
 pub(super) async fn complete(
     net: &Client,
     provider: &Provider,
@@ -23,21 +23,28 @@ pub(super) async fn complete(
     access_token: &str,
     proven: &mut Proven,
 ) -> Result<(), Refusal> {
-    let missing = |claims: &Map<String, Value>| -> Vec<String> {
-        let required = provider.settings.required_claims.iter();
-        required.filter(|name| claims.get(*name).is_none_or(Value::is_null)).cloned().collect()
-    };
-    let wanted = missing(&proven.claims);
-    if wanted.is_empty() {
-        return Ok(());
-    }
+    let settings = &provider.settings;
+    let required = missing(&proven.claims, &settings.required_claims);
+    let mut asked = required.clone();
+    asked.extend(missing(&proven.claims, &settings.wanted_claims));
     // What only a token may say is not asked for.
-    if wanted.iter().any(|name| !TOKENS_OWN.contains(&name.as_str())) {
-        let answer = fetch(net, endpoints, access_token).await?;
-        add(&mut proven.claims, &proven.subject, answer, &wanted)?;
+    if asked.iter().any(|name| !TOKENS_OWN.contains(&name.as_str())) {
+        match fetch(net, endpoints, access_token).await {
+            Ok(answer) => add(&mut proven.claims, &proven.subject, answer, &asked)?,
+            // It goes on without them.
+            Err(refusal) if required.is_empty() => {
+                tracing::info!(provider = provider.id(), "claims are not there, and userinfo: {refusal}");
+            }
+            Err(refusal) => return Err(refusal),
+        }
     }
-    let missing = missing(&proven.claims);
+    let missing = missing(&proven.claims, &required);
     if missing.is_empty() { Ok(()) } else { Err(Refusal::ClaimMissing(missing)) }
+}
+
+/// Lists which of these claims are not there.
+fn missing(claims: &Map<String, Value>, names: &[String]) -> Vec<String> {
+    names.iter().filter(|name| claims.get(*name).is_none_or(Value::is_null)).cloned().collect()
 }
 
 async fn fetch(

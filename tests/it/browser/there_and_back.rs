@@ -197,6 +197,33 @@ fn d_x14_x45_an_address_finds_nobody_unless_the_firm_allows_it_and_the_provider_
 }
 
 #[test]
+fn x45_what_finds_a_person_is_asked_of_userinfo_where_the_token_lacks_it() {
+    let policy = "link_by_email = true\ndomains = [\"acme.example\"]";
+    for (lines, userinfo, found) in [
+        (policy, json!({ "email": "ada@acme.example", "email_verified": true }), true),
+        (policy, json!({ "email": "ada@acme.example", "email_verified": false }), false),
+        (policy, json!({}), false),
+        ("", json!({ "email": "ada@acme.example", "email_verified": true }), false),
+        ("key_claim = \"badge\"", json!({ "badge": "the-key" }), true),
+        ("key_claim = \"badge\"", json!({ "badge": "another" }), false),
+    ] {
+        let world = World::with(lines);
+        world.person("ada@acme.example", "the-key");
+        let mut all = userinfo.clone();
+        all["sub"] = json!(SUBJECT);
+        world.op.state().userinfo = all;
+        let answer = world.come_back(&mut world.browser());
+        assert_eq!(answer.status == 303, found, "{lines} {userinfo}");
+        if found {
+            // Whoever is linked comes in also when it cannot be asked.
+            let broken = b"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}".to_vec();
+            world.op.state().pages.insert("/userinfo".to_owned(), broken);
+            assert_eq!(world.come_back(&mut world.browser()).status, 303, "{lines}");
+        }
+    }
+}
+
+#[test]
 fn x46_a_provider_that_is_switched_off_lets_nobody_in_and_ends_its_sessions() {
     let mut world = World::start();
     world.ada();
