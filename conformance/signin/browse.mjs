@@ -45,8 +45,22 @@ export async function browse({ executablePath, pictures, args = [] }, visit) {
     };
     // Each key waits for the page that it leads to.
     const leads = (act) => Promise.all([page.waitForNavigation({ waitUntil: 'load' }), act()]);
+    // Goes on with the Tab key as far as what is wanted, and says what it passed.
+    const tab = async (wanted) => {
+      const passed = [];
+      for (let presses = 0; presses < 40; presses += 1) {
+        await page.keyboard.press('Tab');
+        const [here, label] = await page.evaluate((selector) => {
+          const at = document.activeElement;
+          return [at.matches(selector), at.innerText || at.name || at.tagName];
+        }, wanted);
+        if (here) return passed;
+        passed.push(label);
+      }
+      throw new Error(`no Tab leads to ${wanted}; it passed ${passed.join(', ')}`);
+    };
     const text = () => page.$eval('main', (main) => main.innerText);
-    await visit({ browser, page, found, look, leads, text });
+    await visit({ browser, page, found, look, leads, tab, text });
   } finally {
     await browser.close();
   }

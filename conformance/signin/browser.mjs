@@ -4,18 +4,25 @@ import { browse } from './browse.mjs';
 const [executablePath, home, host, pictures] = process.argv.slice(2);
 const args = [`--host-resolver-rules=MAP ${host} 127.0.0.1`];
 
-await browse({ executablePath, pictures, args }, async ({ browser, page, found, look, leads, text }) => {
+await browse({ executablePath, pictures, args }, async ({ browser, page, found, look, leads, tab, text }) => {
   await page.goto(`${home}/`);
   await look('login');
-  // By keyboard alone: past the skip link and the address to the provider's button.
-  await page.focus('.ways a');
+  // By keyboard alone: from the address, where one begins, to the provider's button.
+  found.begins = await page.evaluate(() => document.activeElement.id);
+  await tab('.ways a');
   await leads(() => page.keyboard.press('Enter'));
   await look('account');
   found.signedIn = await text();
 
-  await page.$eval('#work_phone', (field) => { field.value = ''; });
-  await page.type('#work_phone', '+44 20 7946 0000');
-  await leads(() => page.click('section form button[type=submit]'));
+  // The first stop is the link past the head, and it leads there.
+  found.beforeSkip = await tab('a[href="#main"]');
+  await page.keyboard.press('Enter');
+  found.skippedTo = await page.evaluate(() => document.activeElement.id);
+  await tab('#work_phone');
+  // What stands in a field is marked when the Tab key comes to it.
+  await page.keyboard.type('+44 20 7946 0000');
+  await tab('section form button[type=submit]');
+  await leads(() => page.keyboard.press('Enter'));
   found.saved = await text();
 
   await page.setViewport({ width: 320, height: 800 });
@@ -30,7 +37,8 @@ await browse({ executablePath, pictures, args }, async ({ browser, page, found, 
   found.cookies = await other.evaluate(() => document.cookie);
   await other.close();
 
-  await leads(() => page.click('form[action="/logout"] button'));
+  await tab('form[action="/logout"] button');
+  await leads(() => page.keyboard.press('Space'));
   await look('signed-out');
   await page.goto(`${home}/me`);
   found.afterwards = page.url();

@@ -80,6 +80,8 @@ fn x43_t13_a_real_browser_signs_in_at_a_certified_provider_and_out_again() {
     let at = format!("http://{}", app.daemon().public());
     let found = visit("browser.mjs", program, &[&at, HOST, &pictures(folder.path())]);
     let said = |name: &str| found[name].as_str().unwrap().to_owned();
+    assert_eq!(found["beforeSkip"], json!([]), "the first Tab leads to the link past the head");
+    assert_eq!((said("skippedTo"), said("begins")), ("main".to_owned(), "address".to_owned()));
     assert!(said("signedIn").contains("Ada <Lovelace>") && said("signedIn").contains("by Acme"), "{found:#}");
     assert!(said("saved").contains("Your details are saved."), "{found:#}");
     assert!(said("second").contains("My account"), "{found:#}");
