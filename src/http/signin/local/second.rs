@@ -5,7 +5,7 @@ use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::forms::{CODE, Codes, Form as Shown};
+use super::forms::{CODE, Codes, Field, Form as Shown};
 use super::means::{Attempt, place_of};
 use crate::http::arrival::Arrival;
 use crate::http::edge::Edge;
@@ -71,7 +71,8 @@ fn on(secret: &TotpSecret, notice: Option<&str>) -> Result<Response, Problem> {
         text: Some(&text),
         action: "/me/second-factor",
         hidden: vec![("do", "on")],
-        fields: vec![CODE],
+        // There are no recovery codes yet.
+        fields: vec![Field { label: "The six digits that the app shows", ..CODE }],
         submit: "Turn it on",
         links: vec![("/me", "My account")],
     };
