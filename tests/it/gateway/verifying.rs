@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use rosterd::psa::locks::Authority;
-use rosterd::roster::Look;
+use rosterd::roster::{Lifetimes, Look};
 use rosterd::store::{Space, Unit, Write};
 use serde_json::{Value, json};
 
 use super::{
-    COOKIE, FILE, FIRST_TENANT, IDENTITY, PSA, ask, claims, entered, firm, hire, id, local, must_be_whole,
-    reason, sign_in, verify, with,
+    COOKIE, FILE, FIRST_TENANT, IDENTITY, PSA, ask, claims, entered, entered_for, firm, hire, id, local,
+    must_be_whole, reason, sign_in, verify, with,
 };
 use crate::support::bodies::{add_members, group, replace};
 use crate::support::{Answer, Client, Engine, PUBLIC_URL, Request, TestApp};
@@ -435,7 +436,11 @@ fn r15_x9_a_last_day_ends_at_its_midnight_the_way_to_a_program_that_remembers_th
         let [ada, eve] = ["ada", "eve"].map(|name| hire(&local, name, &json!({})));
         let _ =
             local.patch(&format!("/Users/{ada}"), &replace(&format!("{PSA}:schedule"), schedule)).expect(200);
-        let (of_ada, of_eve) = (sign_in(&app, &ada), sign_in(&app, &eve));
+        let days = SignedDuration::from_hours(72);
+        let [of_ada, of_eve] = [&ada, &eve].map(|person| {
+            let _ = sign_in(&app, person);
+            entered_for(&app, person, Lifetimes { idle: days, absolute: days }).cookie.to_string()
+        });
         // From eight in the morning to ten seconds before midnight.
         app.clock().advance(16 * 3600 - 10);
         // Asked twice: the second time it is remembered.
