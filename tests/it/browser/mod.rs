@@ -1,6 +1,6 @@
 //! Signing in as a browser sees it: the whole way over HTTP, against the provider of `signin::op`.
 //!
-//! `there_and_back`: start, callback, and every attack on them. `alive`: sessions over HTTP, and what ends them. `orders`: what providers order. `logs`: what is written down. `pages`: what
+//! `there_and_back`: start, callback, and every attack on them. `alive`: sessions over HTTP, and what ends them. `orders`: what providers order. `logs`, `logs_own`: what is written down. `pages`: what
 //! is shown, and to whom. `admin`: what administrators see and end.
 //! `chromium`: all of it in a real browser, at somebody else's provider..
 
@@ -8,6 +8,7 @@ mod admin;
 mod alive;
 mod chromium;
 mod logs;
+mod logs_own;
 mod orders;
 mod pages;
 mod there_and_back;

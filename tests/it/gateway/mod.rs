@@ -113,6 +113,11 @@ fn sign_in(app: &TestApp, person: &str) -> String {
 
 /// Signs in whoever the provider's subject is linked to.
 fn entered(app: &TestApp, subject: &str) -> Entered {
+    entered_for(app, subject, LIFETIMES)
+}
+
+/// The same, for longer or shorter.
+fn entered_for(app: &TestApp, subject: &str, lifetimes: Lifetimes) -> Entered {
     let entry = SignInEntry {
         whose: Whose::Identity(identity(subject)),
         method: SignInMethod::Oidc,
@@ -124,7 +129,7 @@ fn entered(app: &TestApp, subject: &str) -> Entered {
         agent: "a test",
     };
     let door = app.roster().doorkeeper(FIRST_TENANT, app.roster().request_id()).unwrap();
-    app.roster().sign_in(&door, &entry, LIFETIMES).unwrap().unwrap()
+    app.roster().sign_in(&door, &entry, lifetimes).unwrap().unwrap()
 }
 
 /// What the provider says of a subject.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use rosterd::psa::locks::Authority;
+use rosterd::roster::{Lifetimes, Look};
 use rosterd::store::{Space, Unit, Write};
 use serde_json::{Value, json};
 
 use super::{
-    COOKIE, FILE, FIRST_TENANT, IDENTITY, PSA, ask, claims, firm, hire, id, local, must_be_whole, reason,
-    sign_in, verify, with,
+    COOKIE, FILE, FIRST_TENANT, IDENTITY, PSA, ask, claims, entered, entered_for, firm, hire, id, local,
+    must_be_whole, reason, sign_in, verify, with,
 };
 use crate::support::bodies::{add_members, group, replace};
 use crate::support::{Answer, Client, Engine, PUBLIC_URL, Request, TestApp};
@@ -419,5 +421,50 @@ fn that_a_session_is_used_is_written_down_once_a_minute_and_keeps_it_alive() {
             assert!(std::time::Instant::now() < deadline, "the use was never written down");
             std::thread::yield_now();
         }
+    }
+}
+
+#[test]
+fn r15_x9_a_last_day_ends_at_its_midnight_the_way_to_a_program_that_remembers_the_session() {
+    for engine in Engine::ALL {
+        let app = TestApp::written(
+            engine,
+            &format!("{FILE}[sessions]\nidle_minutes = 4320\nabsolute_minutes = 4320\n"),
+        );
+        let local = local(&app);
+        let schedule = json!({ "deactivateOn": "2026-03-02", "activateOn": "2026-03-03" });
+        let [ada, eve] = ["ada", "eve"].map(|name| hire(&local, name, &json!({})));
+        let _ =
+            local.patch(&format!("/Users/{ada}"), &replace(&format!("{PSA}:schedule"), schedule)).expect(200);
+        let days = SignedDuration::from_hours(72);
+        let [of_ada, of_eve] = [&ada, &eve].map(|person| {
+            let _ = sign_in(&app, person);
+            entered_for(&app, person, Lifetimes { idle: days, absolute: days }).cookie.to_string()
+        });
+        // From eight in the morning to ten seconds before midnight.
+        app.clock().advance(16 * 3600 - 10);
+        // Asked twice: the second time it is remembered.
+        for cookie in [&of_ada, &of_ada, &of_eve, &of_eve] {
+            let _ = verify(&app, "psa", cookie).expect(200);
+        }
+        let roster = app.roster();
+        let tenant = roster.doorkeeper(FIRST_TENANT, roster.request_id()).unwrap().tenant();
+        let stands_at = || roster.store().snapshot().unwrap().head(tenant).unwrap().seq;
+        let before = stands_at();
+        app.clock().advance(10);
+        // Nobody has looked at schedules since: the history says nothing by which another compare would find it.
+        for _ in 0..2 {
+            assert_eq!(reason(&verify(&app, "psa", &of_ada)), (401, "signed-out"));
+            let _ = verify(&app, "psa", &of_eve).expect(200);
+        }
+        assert_eq!(stands_at(), before, "the test comes too late to show anything");
+        // The first day after lets in who signs in anew, and revives nothing.
+        let _ = roster.look_at_schedules(Look::Now, &|| true).unwrap();
+        assert_eq!(verify(&app, "psa", &of_ada).status, 401);
+        app.clock().advance(24 * 3600);
+        let _ = roster.look_at_schedules(Look::Now, &|| true).unwrap();
+        assert_eq!(verify(&app, "psa", &of_ada).status, 401, "a day revived it");
+        let _ = verify(&app, "psa", &of_eve).expect(200);
+        let _ = verify(&app, "psa", &entered(&app, &ada).cookie).expect(200);
     }
 }

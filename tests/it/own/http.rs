@@ -228,7 +228,7 @@ fn p05_a_reset_takes_what_the_mail_says_and_lets_nobody_in() {
 }
 
 /// Reads the key that a page shows.
-fn key_in(page: &str) -> TotpSecret {
+pub(crate) fn key_in(page: &str) -> TotpSecret {
     let key = page.split("with this key: ").nth(1).unwrap().split('.').next().unwrap();
     let mut bits = 0_u64;
     let (mut held, mut bytes) = (0, Vec::new());
@@ -344,28 +344,65 @@ fn h11_t13_a_second_factor_is_set_up_asked_for_and_counts_each_code_once() {
 #[test]
 fn x43_no_form_of_another_site_is_taken() {
     let app = firm(Engine::Memory);
-    let ada = person(&app, "ada");
-    let mailed = link(&app, ada, LinkPurpose::MagicLink);
-    let path = format!("/magic-link/{}", mailed.token.as_str());
+    let [ada, bob, eve] = ["ada", "bob", "eve"].map(|name| person(&app, name));
+    give_password(&app, ada, FIRST, false);
+    give_password(&app, eve, FIRST, false);
+    let mut here = browser(&app);
+    let _ = login(&mut here, "ada", FIRST).expect(303);
+    let listed = here.get("/me/sessions").expect(200).json();
+    let reset = link(&app, eve, LinkPurpose::Reset);
+    let magic = format!("/magic-link/{}", link(&app, ada, LinkPurpose::MagicLink).token.as_str());
+    let invite = format!("/invite/{}", link(&app, bob, LinkPurpose::Invitation).token.as_str());
+    let path_of_reset = format!("/password/reset/{}", reset.token.as_str());
+    // All that any of them takes, so that it is refused for where it comes from and for nothing else.
+    let fields = [
+        ("login", "ada"),
+        ("password", FIRST),
+        ("new_password", SECOND),
+        ("new_password_again", SECOND),
+        ("mailed_code", reset.code.as_ref().unwrap().as_str()),
+        ("address", "ada@acme.test"),
+        ("id", listed["current"].as_str().unwrap()),
+        ("return_to", "/me"),
+    ];
     for path in [
+        "/login",
+        "/logout",
         "/password/login",
         "/password/change",
         "/password/reset",
         "/password/second-factor",
         "/magic-link",
+        "/me/acting",
+        "/me/contact",
         "/me/second-factor",
-        &path,
+        "/me/sessions",
+        &magic,
+        &invite,
+        &path_of_reset,
     ] {
-        for origin in ["https://evil.example", "null"] {
+        for (origin, site) in
+            [("https://evil.example", "cross-site"), ("null", "cross-site"), ("https://evil.example", "")]
+        {
+            let mut body = form_urlencoded::Serializer::new(String::new());
             let request = Request::new("POST", path)
                 .header("Content-Type", "application/x-www-form-urlencoded")
-                .body(format!("login=ada&password={FIRST}"));
-            let answer =
-                browser(&app).send(request.header("Origin", origin).header("Sec-Fetch-Site", "cross-site"));
-            assert_eq!(answer.status, 403, "{path} {origin}");
+                .header("Origin", origin)
+                .header("Sec-Fetch-Site", site)
+                .body(body.extend_pairs(&fields).finish());
+            // With the cookie of who is signed in, as their browser would send it.
+            let answer = here.clone().send(request);
+            assert_eq!(answer.status, 403, "{path} {origin} {site}");
+            assert_eq!(answer.header("set-cookie"), None, "{path} {origin} {site}");
         }
     }
-    let _ = browser(&app).post(&path, &[]).expect(303);
+    // Nothing was done: they are signed in as before, nothing was mailed, and each link still opens once.
+    assert_eq!(here.get("/me/sessions").expect(200).json()["items"].as_array().unwrap().len(), 1);
+    assert_eq!(app.roster().sign_in_means(&operator(&app), ada).unwrap().links.len(), 1);
+    let _ = login(&mut browser(&app), "ada", FIRST).expect(303);
+    for (path, status) in [(&magic, 303), (&invite, 303), (&path_of_reset, 200)] {
+        assert_eq!(browser(&app).post(path, &fields).status, status, "{path}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Signing in by the firm's own means: passwords and methods (`passwords`), links by mail (`links`), the second factor (`second`), and the mails (`mail`).
 
-mod http;
+pub(crate) mod http;
 mod links;
 mod mail;
 mod passwords;

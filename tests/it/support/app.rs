@@ -116,6 +116,14 @@ impl TestApp {
         parts.join(Engine::Redb, roster, other.client.token())
     }
 
+    /// Starts another on the database of one that runs, with a file of settings beside the flags.
+    pub fn beside_written(other: &Self, text: &str) -> Self {
+        let settings = [("postgres.database", &*other.config.postgres.database)];
+        let parts = Parts::of(&settings, Some(text), "2026-03-01T08:00:00Z");
+        let roster = parts.roster(Engine::Redb);
+        parts.join(Engine::Redb, roster, other.client.token())
+    }
+
     /// Starts another on a store that the test opened in that database.
     pub fn beside_with(other: &Self, store: Arc<dyn Store>) -> Self {
         let parts = Parts::with(&[("postgres.database", &other.config.postgres.database)]);

@@ -47,6 +47,10 @@ impl TestDaemon {
 
     /// Returns the command line of a daemon in a home.
     pub fn command(home: &Path, wrapper: &[&str]) -> Command {
+        Self::command_at(home, wrapper, "127.0.0.1:0")
+    }
+
+    fn command_at(home: &Path, wrapper: &[&str], listen: &str) -> Command {
         let program = env!("CARGO_BIN_EXE_rosterd");
         let mut command = match wrapper.split_first() {
             Some((first, rest)) => {
@@ -62,7 +66,7 @@ impl TestDaemon {
             .arg("serve")
             .arg("--data")
             .arg(home.join("data"))
-            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--bootstrap-token-file"])
+            .args(["--listen", listen, "--admin-listen", "127.0.0.1:0", "--bootstrap-token-file"])
             .arg(token)
             .env_clear()
             .envs(ground::variables(home))
@@ -77,6 +81,13 @@ impl TestDaemon {
     /// Starts in a home with a command line that the test has changed: more flags, variables, a wrapper.
     pub fn start_with(home: &Arc<TempDir>, wrapper: &[&str], change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Self::command(home.path(), wrapper);
+        change(&mut command);
+        Self::spawn(Arc::clone(home), command)
+    }
+
+    /// Starts in a home, listening where the test knows beforehand: for settings that say so.
+    pub fn start_at(home: &Arc<TempDir>, listen: &str, change: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Self::command_at(home.path(), &[], listen);
         change(&mut command);
         Self::spawn(Arc::clone(home), command)
     }
