@@ -39,12 +39,22 @@ impl Throttle {
             (*since, *counted) = (now, 0);
         }
         *counted = counted.saturating_add(1);
-        if *counted <= self.per_minute_max {
-            return None;
-        }
-        let rest = MINUTE.saturating_sub(now.saturating_duration_since(*since)).as_secs();
-        Some(u32::try_from(rest).unwrap_or(60).saturating_add(1))
+        (*counted > self.per_minute_max).then(|| rest(*since, now))
     }
+
+    /// Says how many seconds an address has to wait that has had its share of this minute, and counts nothing.
+    pub fn wait(&self, address: IpAddr, now: Instant) -> Option<u32> {
+        let addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, counted) = addresses.get(&network(address))?;
+        let is_over = now.saturating_duration_since(*since) >= MINUTE;
+        (!is_over && *counted >= self.per_minute_max).then(|| rest(*since, now))
+    }
+}
+
+/// Says how many seconds are left of a minute.
+fn rest(since: Instant, now: Instant) -> u32 {
+    let rest = MINUTE.saturating_sub(now.saturating_duration_since(since)).as_secs();
+    u32::try_from(rest).unwrap_or(60).saturating_add(1)
 }
 
 /// Whose address it is: of IPv6 the first 64 bits, of which everybody has all that follow.
@@ -85,6 +95,10 @@ mod tests {
         assert_eq!(throttle.count(one, start), Some(61));
         assert_eq!(throttle.count(one, start + Duration::from_secs(59)), Some(2));
         assert_eq!(throttle.count(other, start), None);
+        // Who only looks is not counted.
+        assert_eq!((throttle.wait(one, start), throttle.wait(other, start)), (Some(61), None));
+        assert_eq!(throttle.wait(one, start + MINUTE), None);
         assert_eq!(throttle.count(one, start + MINUTE), None);
+        assert_eq!(throttle.wait(one, start + MINUTE), None);
     }
 }

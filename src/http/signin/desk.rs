@@ -24,6 +24,9 @@ use crate::signin::rp::{Demand, Provider, RelyingParty, ReturnTo, Verified};
 /// Sign-ins that one address may begin within a minute: an office behind one address at nine in the morning.
 pub const STARTS_PER_MINUTE_MAX: u32 = 300;
 
+/// Orders of one address that are refused within a minute, before none of it is looked at. What is taken is not counted: a provider may sign out a whole firm.
+pub const REFUSED_ORDERS_PER_MINUTE_MAX: u32 = 300;
+
 /// A provider that people are signed in by.
 #[derive(Debug)]
 pub struct Opened {
@@ -171,6 +174,8 @@ pub struct Desk {
     pub chance: Arc<dyn Chance>,
     /// Counts who begins sign-ins.
     pub starts: Throttle,
+    /// Counts who gives orders that are none.
+    pub orders: Throttle,
     clock: Arc<dyn Clock>,
     offer: ArcSwap<Offer>,
     own: OnceLock<Own>,
@@ -186,6 +191,7 @@ impl Desk {
             public_url,
             chance,
             starts: Throttle::up_to(STARTS_PER_MINUTE_MAX),
+            orders: Throttle::up_to(REFUSED_ORDERS_PER_MINUTE_MAX),
             clock,
             offer: ArcSwap::from_pointee(Offer::default()),
             own: OnceLock::new(),

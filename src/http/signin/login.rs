@@ -76,14 +76,11 @@ pub async fn choose(
             let url = sso::begin(&edge, &arrival, &parts.headers, opened, start).await?;
             url.onward(opened)
         }
-        None => choice(
-            &edge,
-            &offer,
-            &wish,
-            Some(
-                "That address leads to no sign-in of its own. Use one of the ways below, or ask your administrator.",
-            ),
-        ),
+        None => {
+            sso::must_not_wait(&edge, &arrival, &parts.headers)?;
+            let notice = "That address leads to no sign-in of its own. Use one of the ways below, or ask your administrator.";
+            choice(&edge, &offer, &wish, Some(notice))
+        }
     }
 }
 

@@ -3,13 +3,16 @@
 //! A provider that cannot be believed is told 400 or 401 and nothing of whom it asked about; one that is believed is told that it is done, whether
 //! or not there was anything to end.
 
+use std::net::IpAddr;
+
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
 
-use super::browser;
+use super::browser::{self, address};
 use super::desk::Opened;
 use crate::http::arrival::Arrival;
 use crate::http::body::read_body;
@@ -29,6 +32,7 @@ pub async fn backchannel_logout(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let Some(opened) = edge.desk().provider(&name) else { return Err(Problem::not_found()) };
+    let whence = whence(&edge, &arrival, &parts.headers)?;
     let body = browser::bytes(&arrival, &parts.headers, body).await?;
     let desk = edge.desk();
     let order = match logout_form(&body) {
@@ -38,7 +42,7 @@ pub async fn backchannel_logout(
     let order = match order {
         Ok(order) => order,
         Err(refusal) => {
-            return Err(refused(&edge, &arrival, &opened, &refusal, StatusCode::BAD_REQUEST).await);
+            return Err(refused(&edge, (&arrival, whence), &opened, &refusal, StatusCode::BAD_REQUEST).await);
         }
     };
     let (id, done) = (arrival.request_id, opened.name().to_owned());
@@ -78,6 +82,7 @@ pub async fn revoke(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let Some(opened) = edge.desk().provider(&name) else { return Err(Problem::not_found()) };
+    let whence = whence(&edge, &arrival, &parts.headers)?;
     let Some(token) = bearer(&parts.headers) else { return Err(unproven()) };
     let body = read_body(body, browser::FORM_BYTES_MAX, arrival.bodies()).await?;
     let desk = edge.desk();
@@ -86,10 +91,10 @@ pub async fn revoke(
     let order = match ordered {
         Ok(order) => order,
         Err(refusal @ Refusal::OrderBody(_)) => {
-            return Err(refused(&edge, &arrival, &opened, &refusal, StatusCode::BAD_REQUEST).await);
+            return Err(refused(&edge, (&arrival, whence), &opened, &refusal, StatusCode::BAD_REQUEST).await);
         }
         Err(refusal) => {
-            return Err(refused(&edge, &arrival, &opened, &refusal, StatusCode::UNAUTHORIZED).await);
+            return Err(refused(&edge, (&arrival, whence), &opened, &refusal, StatusCode::UNAUTHORIZED).await);
         }
     };
     let (id, done) = (arrival.request_id, opened.name().to_owned());
@@ -134,11 +139,14 @@ fn unproven() -> Problem {
 /// Says no to a provider; why is for the log and the history.
 async fn refused(
     edge: &Edge,
-    arrival: &Arrival,
+    (arrival, whence): (&Arrival, Option<IpAddr>),
     opened: &Opened,
     refusal: &Refusal,
     status: StatusCode,
 ) -> Problem {
+    if let Some(address) = whence.filter(|_| !refusal.is_outage()) {
+        let _ = edge.desk().orders.count(address, Instant::now());
+    }
     let (name, code, cure) = (opened.name().to_owned(), refusal.code(), refusal.cure());
     tracing::warn!(provider = name, code, cure, request_id = %arrival.request_id, "an order of a provider was refused: {refusal}");
     let (tenant, id) = (opened.tenant.clone(), arrival.request_id);
@@ -159,5 +167,14 @@ async fn refused(
         }
         StatusCode::UNAUTHORIZED => unproven(),
         status => Problem::new(status, "this order cannot be believed; the log of rosterd says why"),
+    }
+}
+
+/// Finds out from where an order comes; refuses whose address gave too many that were none.
+fn whence(edge: &Edge, arrival: &Arrival, headers: &HeaderMap) -> Result<Option<IpAddr>, Problem> {
+    let address = address(edge.desk(), arrival, headers);
+    match address.and_then(|address| edge.desk().orders.wait(address, Instant::now())) {
+        Some(seconds) => Err(Problem::too_many_requests(seconds)),
+        None => Ok(address),
     }
 }

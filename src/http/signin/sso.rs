@@ -105,6 +105,16 @@ pub async fn initiate(
     begin(&edge, &arrival, &parts.headers, &opened, start).await?.redirect()
 }
 
+/// Counts who begins a sign-in, or tries which address leads to one; refuses whose address does so too often.
+pub(super) fn must_not_wait(edge: &Edge, arrival: &Arrival, headers: &HeaderMap) -> Result<(), Problem> {
+    let desk = edge.desk();
+    let address = address(desk, arrival, headers);
+    match address.and_then(|address| desk.starts.count(address, Instant::now())) {
+        Some(seconds) => Err(Problem::too_many_requests(seconds)),
+        None => Ok(()),
+    }
+}
+
 /// Begins a sign-in, and remembers it for the browser that began it.
 pub async fn begin(
     edge: &Edge,
@@ -113,11 +123,8 @@ pub async fn begin(
     opened: &Opened,
     start: Start<'_>,
 ) -> Result<Begun, Problem> {
+    must_not_wait(edge, arrival, headers)?;
     let desk = edge.desk();
-    let address = address(desk, arrival, headers);
-    if let Some(seconds) = address.and_then(|address| desk.starts.count(address, Instant::now())) {
-        return Err(Problem::too_many_requests(seconds));
-    }
     let ask = Ask {
         return_to: start.return_to,
         demand: demanded(&opened.demand, start.max_age, start.anew),

@@ -97,6 +97,20 @@ fn x51_what_is_no_logout_token_ends_nothing_and_says_nothing() {
     assert!(browser.whoami().is_some());
 }
 
+#[test]
+fn x51_an_address_that_gives_many_orders_that_are_none_is_told_to_wait() {
+    let world = World::start();
+    world.ada();
+    let mut browser = with_sid(&world, "s-1");
+    for _ in 0..300 {
+        let _ = send(&world, "logout_token=a.b.c").expect(400);
+    }
+    let answer = send(&world, "logout_token=a.b.c").expect(429);
+    assert!(answer.header("retry-after").is_some());
+    let _ = revoke(&world, &json!({}), &json!({}), &json!({})).expect(429);
+    assert!(browser.whoami().is_some());
+}
+
 fn revoke(world: &World, header: &Value, patch: &Value, body: &Value) -> Answer {
     let second = now().as_second();
     let here = format!("{PUBLIC_URL}/sso/okta/global-token-revocation");

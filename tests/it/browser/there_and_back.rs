@@ -224,6 +224,18 @@ fn x45_what_finds_a_person_is_asked_of_userinfo_where_the_token_lacks_it() {
 }
 
 #[test]
+fn x11_nobody_tries_out_of_which_domains_people_come() {
+    let world = World::start();
+    let mut browser = world.browser();
+    for number in 0..300 {
+        let address = format!("somebody@{number}.example");
+        assert_eq!(browser.post("/login", &[("address", &address)]).status, 200);
+    }
+    let answer = browser.post("/login", &[("address", "somebody@one-more.example")]).expect(429);
+    assert!(answer.header("retry-after").is_some());
+}
+
+#[test]
 fn x46_a_provider_that_is_switched_off_lets_nobody_in_and_ends_its_sessions() {
     let mut world = World::start();
     world.ada();
