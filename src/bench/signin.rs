@@ -70,6 +70,7 @@ fn cookie(roster: &Roster, person: &Person) -> Result<String, RosterError> {
         amr: &[],
         address: "127.0.0.1",
         agent: "rosterd bench",
+        id_token: None,
     };
     let entered = roster.sign_in(&door, &entry, LIFETIMES)?;
     let entered = entered.map_err(|refused| RosterError::Broken(refused.to_string()))?;

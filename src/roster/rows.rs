@@ -334,6 +334,9 @@ pub struct SessionRow {
     /// For whom they act (P07), as long as they may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acting_for: Option<ResourceId>,
+    /// The provider's ID token, which ends its own session when the person signs out; sealed with a key that is not in the store, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<String>,
 }
 
 /// A person's password. The password itself is nowhere.

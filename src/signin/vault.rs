@@ -1,4 +1,4 @@
-//! The vault: what the store must hold and nobody may read out of it (halves of signing keys, second factors, mails that wait) is sealed here first.
+//! The vault: what the store must hold and nobody may read out of it (halves of signing keys, second factors, mails that wait, ID tokens) is sealed here first.
 //!
 //! One key, in a file of the data folder that only its owner may read. So a copy of the store alone, in a backup or on a disk that was thrown away,
 //! opens nothing; a backup that is to be of use takes the file along. The store holds a *mark* of the key: once there is one, another key or none at all is an
@@ -43,6 +43,8 @@ pub enum Purpose {
     SecondFactor,
     /// A mail that waits to be sent.
     Mail,
+    /// A provider's ID token, which goes back to it when somebody signs out.
+    IdToken,
 }
 
 impl Purpose {
@@ -51,6 +53,7 @@ impl Purpose {
             Self::SigningKey => "signing key",
             Self::SecondFactor => "second factor",
             Self::Mail => "mail",
+            Self::IdToken => "ID token",
         }
     }
 }

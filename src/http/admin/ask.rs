@@ -68,7 +68,7 @@ impl Ask {
         let hold = Hold::new(arrival.request_id, arrival.handler_time(), place);
         let permit = edge.read(&caller, |roster, caller| roster.may(caller, deed))?;
         if arrival.door == Door::Admin && deed == Deed::MakeCredentials {
-            by_session::token_must_make_tokens(edge, frame.admission, &caller)?;
+            by_session::refuse_tokens_that_make_tokens(edge, frame.admission, &caller)?;
         }
         let query = query::read(asked, parameters, arrival.door == Door::Socket)?;
         let at = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| {

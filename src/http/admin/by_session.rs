@@ -103,7 +103,7 @@ fn stale(
 }
 
 /// Refuses a token what takes a fresh sign-in (X6), as far as the settings do not let it: who has it may have stolen it, and what it made would outlive it.
-pub(super) fn token_must_make_tokens(
+pub(super) fn refuse_tokens_that_make_tokens(
     edge: &Edge,
     admission: Admission,
     caller: &Caller,

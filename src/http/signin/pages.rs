@@ -6,7 +6,7 @@
 use askama::Template;
 use axum::body::Body;
 use axum::http::header::{
-    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY, SET_COOKIE,
+    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE,
     X_FRAME_OPTIONS,
 };
 use axum::http::response::Parts;
@@ -24,7 +24,6 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 const DENY: HeaderValue = HeaderValue::from_static("DENY");
 const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
-const REFRESH: HeaderName = HeaderName::from_static("refresh");
 
 /// Where somebody says who they are.
 #[derive(Template)]
@@ -184,12 +183,9 @@ pub fn see_other(to: &str) -> Result<Response, Problem> {
     Ok(response)
 }
 
-/// Sends a browser to another site after a form of ours.
+/// Sends a browser to another site after a form of ours. Where to is said in the page and not in a header: it may be longer than a proxy lets a header be.
 pub fn onward(title: &str, url: &str) -> Result<Response, Problem> {
     let mut response = page(StatusCode::OK, &Onward { title, url })?;
-    let refresh = HeaderValue::from_str(&format!("0; url={url}"))
-        .map_err(|_| Problem::internal("a refresh that no header can hold"))?;
-    response.headers_mut().insert(REFRESH, refresh);
     response.headers_mut().insert(REFERRER_POLICY, NO_REFERRER);
     Ok(response)
 }

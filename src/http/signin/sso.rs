@@ -8,15 +8,19 @@ use axum::response::Response;
 use tokio::time::Instant;
 
 use super::browser::{self, address, agent};
-use super::desk::Opened;
+use super::desk::{Desk, Opened};
 use super::login::{Wish, parameter};
 use super::pages::{self, with_cookie};
 use super::visit;
 use crate::http::arrival::Arrival;
 use crate::http::edge::Edge;
 use crate::http::problem::Problem;
-use crate::roster::{Caller, Entered, SignInEntry, SignInMethod, Turned, Whose, hex};
+use crate::roster::{Caller, Entered, Seal, SignInEntry, SignInMethod, Turned, Whose, hex};
 use crate::signin::rp::{Ask, Callback, Demand, Prompt, Refusal, ReturnTo, ThirdParty, Verified};
+use crate::signin::vault::Purpose;
+
+/// Longest ID token that is kept for signing out: it goes back within a URL.
+const ID_TOKEN_KEPT_BYTES_MAX: usize = 6 * 1024;
 
 /// What a sign-in is begun for.
 #[derive(Debug)]
@@ -248,11 +252,12 @@ async fn enter(
         address,
         agent: agent(&parts.headers).to_owned(),
     };
-    let (tenant, id) = (opened.tenant.clone(), arrival.request_id);
+    let (tenant, id, then) = (opened.tenant.clone(), arrival.request_id, edge.clone());
     let entered = edge.wait(move |roster| {
         let door = roster.doorkeeper(&tenant, id)?;
         let lifetimes = roster.lifetimes(door.tenant())?;
-        let Some((entry, opened)) = work.entry() else { return Ok(None) };
+        let seal = |place: &[u8], token: &[u8]| seal_id_token(then.desk(), place, token);
+        let Some((entry, opened)) = work.entry(&seal) else { return Ok(None) };
         let entered = roster.sign_in(&door, &entry, lifetimes)?;
         if let Err(refused) = &entered {
             let (name, code) = (work.name(), refused.code());
@@ -287,7 +292,7 @@ impl Work {
         &self.verified.idp
     }
 
-    fn entry(&self) -> Option<(SignInEntry<'_>, &Opened)> {
+    fn entry<'a>(&'a self, seal: Seal<'a>) -> Option<(SignInEntry<'a>, &'a Opened)> {
         let opened = self.opened.as_deref()?;
         let verified = &self.verified;
         let entry = SignInEntry {
@@ -299,9 +304,24 @@ impl Work {
             amr: &verified.amr,
             address: &self.address,
             agent: &self.agent,
+            id_token: for_the_way_out(verified).map(|token| (token, seal)),
         };
         Some((entry, opened))
     }
+}
+
+/// Returns the ID token that a provider takes back when somebody signs out (OpenID Connect RP-Initiated Logout §2; Okta ends no session without it). `None` where it
+/// would be of no use, or is too long to go back.
+fn for_the_way_out(verified: &Verified) -> Option<&str> {
+    let token = verified.id_token.expose();
+    (verified.signs_out && token.len() <= ID_TOKEN_KEPT_BYTES_MAX).then_some(token)
+}
+
+/// Seals an ID token. Where that cannot be done, nobody is kept from coming in.
+fn seal_id_token(desk: &Desk, place: &[u8], token: &[u8]) -> Option<Vec<u8>> {
+    let sealed = desk.own().ok()?.vault.seal(Purpose::IdToken, &[place], token);
+    let odd = |error: &_| tracing::warn!(%error, "an ID token cannot be sealed; signing out at the provider goes without it");
+    sealed.inspect_err(odd).ok()
 }
 
 /// Says no to a browser: why is for the log, and, where it is the provider's doing, for the history.

@@ -18,6 +18,7 @@ use super::super::rows::{
 use super::super::scope::Scope;
 use super::super::{Caller, Roster, all_small, core};
 use super::gate::{Dead, epoch, is_let_in};
+use super::letters::Seal;
 use super::link::{self, Identity, NotLinked};
 use super::mailed::{MailedKey, Purpose};
 use super::own::{self, FirstPassword, NotProved};
@@ -75,6 +76,11 @@ impl fmt::Debug for SessionKey {
 }
 
 impl SessionKey {
+    /// Returns where its row lies: what is sealed for a session is bound to that.
+    pub const fn place(&self) -> &[u8] {
+        &self.hash
+    }
+
     /// Reads what a cookie holds: the number of the tenant, a point, and 64 hexadecimal digits. `None` where it holds something else.
     pub fn parse(cookie: &str) -> Option<Self> {
         let (tenant, secret) = cookie.split_once('.')?;
@@ -105,6 +111,8 @@ pub struct Entry<'a> {
     pub address: &'a str,
     /// With what program.
     pub agent: &'a str,
+    /// The provider's ID token, and what seals it to be kept with the session ([`SessionKey::place`]); `None` where none is kept.
+    pub id_token: Option<(&'a str, Seal<'a>)>,
 }
 
 /// Who signs in.
@@ -305,6 +313,9 @@ impl Roster {
         let expires = door.now.checked_add(lifetimes.absolute).map_err(|error| {
             RosterError::Broken(format!("the clock stands at the end of the calendar: {error}"))
         })?;
+        let key = SessionKey { tenant: door.tenant, hash };
+        let id_token = entry.id_token.and_then(|(token, seal)| seal(key.place(), token.as_bytes()));
+        let id_token = id_token.map(|sealed| hex(&sealed));
         let entered = self.carry_out(door, Action::SignIn, |snapshot| {
             let mut plan = Plan::default();
             let proved = match own::find(snapshot, door, &entry.whose, &mut plan)? {
@@ -363,6 +374,7 @@ impl Roster {
                 must_change: proved.is_some_and(|proved| proved.must_change),
                 undated: entry.at.is_none(),
                 acting_for: None,
+                id_token: id_token.clone(),
             };
             plan.given.extend([
                 Given::Exists(at),
@@ -386,7 +398,7 @@ impl Roster {
         })?;
         Ok(entered.map(|person| Entered {
             person,
-            key: SessionKey { tenant: door.tenant, hash },
+            key,
             cookie: Zeroizing::new(format!("{}.{}", door.tenant.number(), secret.as_str())),
             expires,
         }))
@@ -408,6 +420,13 @@ impl Roster {
         // Where somebody else was quicker, it is written down or over.
         self.store.commit(key.tenant, Unit { given, writes, log: None })?;
         Ok(())
+    }
+
+    /// Returns the provider's ID token that was kept with a session, sealed for [`SessionKey::place`]; `None` where there is none.
+    pub fn sealed_id_token(&self, key: &SessionKey) -> Result<Option<Vec<u8>>, RosterError> {
+        let bytes = self.store.snapshot()?.small(key.tenant, SESSIONS, &key.hash)?;
+        let row: Option<SessionRow> = bytes.map(|bytes| rows::decode(&bytes)).transpose()?;
+        Ok(row.and_then(|row| row.id_token).as_deref().and_then(unhex))
     }
 
     /// Lists the sessions of a person that are good, latest first.

@@ -89,6 +89,8 @@ pub struct Verified {
     pub claims: Map<String, Value>,
     /// For the provider, when somebody signs out.
     pub id_token: IdTokenHint,
+    /// Whether the provider ends its own session when it is asked to: without that the token is of no further use.
+    pub signs_out: bool,
     /// Where the browser goes.
     pub return_to: ReturnTo,
 }

@@ -205,6 +205,7 @@ impl RelyingParty {
             amr: amr(&claims),
             claims,
             id_token: tokens.id,
+            signs_out: endpoints.end_session.is_some(),
             return_to: pending.return_to,
         })
     }

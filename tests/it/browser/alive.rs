@@ -3,12 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::SignedDuration;
-use rosterd::roster::{Caller, Identity, Lifetimes, SignInEntry, SignInMethod, Whose};
-use serde_json::json;
+use rosterd::roster::{Caller, Identity, Lifetimes, SessionKey, SignInEntry, SignInMethod, Whose};
+use rosterd::signin::vault::Purpose;
+use serde_json::{Value, json};
 
-use super::{Browser, World};
-use crate::signin::op::SUBJECT;
+use super::{Browser, World, onward};
+use crate::signin::op::{CLIENT, SUBJECT};
 use crate::support::{Request, TestApp, repeats};
 
 const LIFETIMES: Lifetimes =
@@ -34,6 +37,7 @@ fn entry(door: &Caller) -> SignInEntry<'static> {
         amr: &[],
         address: "192.0.2.7",
         agent: "a test",
+        id_token: None,
     }
 }
 
@@ -259,12 +263,57 @@ fn signing_out_at_the_provider_too_leads_there_and_back() {
     world.ada();
     let mut browser = world.signed_in();
     let answer = browser.post("/logout", &[("provider", "yes")]).expect(200);
-    let refresh = answer.header("refresh").unwrap();
-    let there = refresh.strip_prefix("0; url=").unwrap();
+    let there = onward(&answer);
     let (place, query) = there.split_once('?').unwrap();
     assert_eq!(place, format!("{}/logout", world.op.issuer()));
     let asked = crate::signin::op::form(query);
     assert_eq!(asked["post_logout_redirect_uri"], format!("{}/logout", crate::support::PUBLIC_URL));
+    assert_eq!(claims(&asked["id_token_hint"])["sub"], SUBJECT, "some providers end nothing without it");
     let _ = browser.get("/logout?state=whatever").expect(200);
     assert_eq!(browser.whoami(), None);
+}
+
+/// Reads the claims of a token, whoever signed it.
+fn claims(token: &str) -> Value {
+    let claims = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
+}
+
+#[test]
+fn x61_an_id_token_is_kept_sealed_for_the_sign_out_where_it_is_of_use_and_no_longer() {
+    let mut world = World::start();
+    world.ada();
+    let key = |browser: &Browser| SessionKey::parse(&browser.cookies["__Host-rosterd"]).unwrap();
+    let sealed = |world: &World, key: &SessionKey| world.app.roster().sealed_id_token(key).unwrap();
+
+    let mut here = world.signed_in();
+    let there = world.signed_in();
+    let [mine, other] = [key(&here), key(&there)];
+    let kept = sealed(&world, &mine).unwrap();
+    let issuer = world.op.issuer();
+    let vault = world.app.daemon().vault();
+    let open = |place: &SessionKey| vault.open(Purpose::IdToken, &[place.place()], &kept);
+    let token = String::from_utf8(open(&mine).unwrap().to_vec()).unwrap();
+    assert_eq!(claims(&token)["iss"], issuer);
+    assert!(!kept.windows(8).any(|some| token.as_bytes().windows(8).any(|one| one == some)), "in clear");
+    assert!(open(&other).is_err(), "it opens for the session alone for which it was sealed");
+    let _ = here.post("/logout", &[]).expect(303);
+    assert_eq!((sealed(&world, &mine), sealed(&world, &other).is_some()), (None, true));
+
+    // One that no URL should hold is not kept, and the provider is told who asks by the client's name alone.
+    world.op.state().claims = json!({ "groups": "g".repeat(6 * 1024) });
+    let mut here = world.signed_in();
+    assert_eq!(sealed(&world, &key(&here)), None);
+    let there = onward(&here.post("/logout", &[("provider", "yes")]).expect(200));
+    let asked = crate::signin::op::form(there.split_once('?').unwrap().1);
+    assert_eq!((asked.get("id_token_hint"), asked["client_id"].as_str()), (None, CLIENT));
+
+    // Nor is any of a provider that ends no sessions.
+    let op = crate::signin::op::Op::start();
+    op.state().metadata = json!({ "end_session_endpoint": null });
+    world = World::of(op, "", "");
+    world.ada();
+    let mut here = world.signed_in();
+    assert_eq!(sealed(&world, &key(&here)), None);
+    assert_eq!(here.post("/logout", &[("provider", "yes")]).expect(303).header("location"), Some("/logout"));
 }

@@ -127,6 +127,15 @@ impl World {
     }
 }
 
+/// Reads where a page leads by itself.
+#[track_caller]
+fn onward(page: &Answer) -> String {
+    let page = page.text();
+    let to =
+        page.split("<meta http-equiv=\"refresh\" content=\"0; url=").nth(1).expect("a page that leads on");
+    to.split('"').next().unwrap().replace("&#38;", "&")
+}
+
 /// A browser: it keeps cookies as browsers do, and says where a form comes from.
 #[derive(Clone)]
 pub(crate) struct Browser {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Browser, World};
+use super::{Browser, World, onward};
 use crate::signin::op::{Op, form};
 use crate::support::Request;
 
@@ -52,7 +52,7 @@ fn x11_an_address_that_leads_nowhere_is_answered_alike_whatever_it_is() {
     // One of the domain leads to its provider, whether or not there is such a person.
     for address in ["ada@acme.example", "nobody@ACME.example"] {
         let answer = post(address).expect(200);
-        let url = answer.header("refresh").unwrap().strip_prefix("0; url=").unwrap().to_owned();
+        let url = onward(&answer);
         assert_eq!(form(url.split_once('?').unwrap().1)["login_hint"], address);
         assert!(answer.text().contains("Going to Acme"));
     }

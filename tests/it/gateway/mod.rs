@@ -127,6 +127,7 @@ fn entered_for(app: &TestApp, subject: &str, lifetimes: Lifetimes) -> Entered {
         amr: &[],
         address: "192.0.2.7",
         agent: "a test",
+        id_token: None,
     };
     let door = app.roster().doorkeeper(FIRST_TENANT, app.roster().request_id()).unwrap();
     app.roster().sign_in(&door, &entry, lifetimes).unwrap().unwrap()

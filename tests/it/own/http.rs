@@ -244,6 +244,33 @@ pub(crate) fn key_in(page: &str) -> TotpSecret {
     TotpSecret::from_bytes(Zeroizing::new(bytes))
 }
 
+/// What somebody has of a second factor that was set up.
+struct Device {
+    secret: TotpSecret,
+    /// The code by which it was turned on.
+    used: String,
+    recovery: Vec<String>,
+}
+
+impl Device {
+    /// Sets one up for who is signed in.
+    fn set_up(app: &TestApp, here: &mut Browser) -> Self {
+        let secret = key_in(&here.get("/me/second-factor").expect(200).text());
+        let mut device = Self { secret, used: String::new(), recovery: vec![] };
+        device.used = device.code(app);
+        let page = here.post("/me/second-factor", &[("code", &device.used)]).expect(200).text();
+        let codes = page.split("<code>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned());
+        device.recovery = codes.collect();
+        device
+    }
+
+    /// The code of this moment.
+    fn code(&self, app: &TestApp) -> String {
+        let now = u64::try_from(app.roster().current_time().as_second()).unwrap();
+        self.secret.code(now / 30).to_string()
+    }
+}
+
 #[test]
 fn h11_p05_a_password_is_changed_by_a_code_that_counts_and_by_no_other() {
     let app = firm(Engine::Redb);
@@ -251,23 +278,15 @@ fn h11_p05_a_password_is_changed_by_a_code_that_counts_and_by_no_other() {
     give_password(&app, ada, FIRST, false);
     let mut here = browser(&app);
     let _ = login(&mut here, "ada", FIRST).expect(303);
-    let secret = key_in(&here.get("/me/second-factor").expect(200).text());
-    let code = || {
-        let now = u64::try_from(app.roster().current_time().as_second()).unwrap();
-        secret.code(now / 30).to_string()
-    };
-    let used = code();
-    let page = here.post("/me/second-factor", &[("code", &used)]).expect(200).text();
-    let recovery: Vec<_> =
-        page.split("<code>").skip(1).map(|rest| rest.split('<').next().unwrap().to_owned()).collect();
+    let device = Device::set_up(&app, &mut here);
     let change = |here: &mut Browser, (old, new): (&str, &str), code: &str| {
         let fields = [("password", old), ("new_password", new), ("new_password_again", new), ("code", code)];
         here.post("/password/change", &fields)
     };
     let known = || app.roster().password_of(&door(&app), "ada").unwrap().unwrap();
     let before = known();
-    // None, a wrong one, one that counted already, what has the length of a recovery code and is none.
-    for wrong in ["", "000000", &used, "aaaaaaa", "abcde-fghij-klmno"] {
+    // One that counted already and would be right at this moment, none, a wrong one, what has the length of a recovery code and is none.
+    for wrong in [&device.used, "", "000000", "aaaaaaa", "abcde-fghij-klmno"] {
         let page = change(&mut here, (FIRST, SECOND), wrong).expect(403).text();
         assert!(page.contains("That code is not right"), "{wrong}: {page}");
         assert_eq!((known().hash, known().epoch), (before.hash.clone(), before.epoch), "{wrong}");
@@ -275,15 +294,15 @@ fn h11_p05_a_password_is_changed_by_a_code_that_counts_and_by_no_other() {
         app.clock().advance(60);
     }
     let old = here.clone();
-    let fresh = code();
+    let fresh = device.code(&app);
     let changed = change(&mut here, (FIRST, SECOND), &fresh).expect(303);
     assert_eq!(changed.header("location"), Some("/me"), "they go on in a new session");
     assert!(here.whoami().is_some() && old.clone().whoami().is_none());
     // It counted: neither it nor a recovery code counts twice.
     assert_eq!(change(&mut here, (SECOND, FIRST), &fresh).status, 403);
     app.clock().advance(60);
-    assert_eq!(change(&mut here, (SECOND, FIRST), recovery.first().unwrap()).status, 303);
-    assert_eq!(change(&mut here, (FIRST, SECOND), recovery.first().unwrap()).status, 403);
+    assert_eq!(change(&mut here, (SECOND, FIRST), &device.recovery[0]).status, 303);
+    assert_eq!(change(&mut here, (FIRST, SECOND), &device.recovery[0]).status, 403);
     assert_eq!(known().epoch, before.epoch + 2);
 }
 
@@ -294,16 +313,10 @@ fn h11_t13_a_second_factor_is_set_up_asked_for_and_counts_each_code_once() {
     give_password(&app, ada, FIRST, false);
     let mut here = browser(&app);
     let _ = login(&mut here, "ada", FIRST).expect(303);
-    let secret = key_in(&here.get("/me/second-factor").expect(200).text());
-    let code = || {
-        let now = u64::try_from(app.roster().current_time().as_second()).unwrap();
-        secret.code(now / 30).to_string()
-    };
+    let _ = here.get("/me/second-factor").expect(200);
     assert!(here.post("/me/second-factor", &[("code", "000000")]).status == 403);
-    let used = code();
-    let page = here.post("/me/second-factor", &[("code", &used)]).expect(200).text();
-    let recovery = page.split("<code>").nth(1).unwrap().split('<').next().unwrap().to_owned();
-    assert_eq!(page.matches("<code>").count(), 10);
+    let device = Device::set_up(&app, &mut here);
+    assert_eq!(device.recovery.len(), 10);
 
     // Only half of it: no session, and the other half is asked for.
     let mut there = browser(&app);
@@ -317,17 +330,17 @@ fn h11_t13_a_second_factor_is_set_up_asked_for_and_counts_each_code_once() {
             .post("/password/second-factor", &[("state", &state(page)), ("code", code), ("return_to", "/me")])
     };
     // The code that turned it on counted already; nobody else's browser goes on with what this one began.
-    let again = second(&mut there, &half, &used).expect(403).text();
-    assert_eq!(second(&mut browser(&app), &again, &code()).status, 403);
+    let again = second(&mut there, &half, &device.used).expect(403).text();
+    assert_eq!(second(&mut browser(&app), &again, &device.code(&app)).status, 403);
     let again = second(&mut there, &again, "000000").expect(403).text();
     app.clock().advance(30);
-    let fresh = code();
+    let fresh = device.code(&app);
     assert_eq!(second(&mut there, &again, &fresh).expect(303).header("location"), Some("/me"));
     assert!(there.whoami().is_some());
     let mut other = browser(&app);
     let half = login(&mut other, "ada", FIRST).expect(200).text();
     let again = second(&mut other, &half, &fresh).expect(403).text();
-    assert_eq!(second(&mut other, &again, &recovery).status, 303, "a recovery code");
+    assert_eq!(second(&mut other, &again, &device.recovery[0]).status, 303, "a recovery code");
 
     // Beside it neither a password of an administrator's nor a reset is offered.
     let body = json!({ "password": SECOND, "passwordAgain": SECOND });

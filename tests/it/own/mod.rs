@@ -82,6 +82,7 @@ fn enter(app: &TestApp, whose: Whose<'_>) -> Result<Entered, Refused> {
         amr: &[],
         address: "192.0.2.7",
         agent: "a test",
+        id_token: None,
     };
     app.roster().sign_in(&door(app), &entry, LIFETIMES).unwrap()
 }

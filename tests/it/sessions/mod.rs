@@ -60,6 +60,7 @@ fn entry(whose: Whose<'_>) -> SignInEntry<'_> {
         amr: &[],
         address: "192.0.2.7",
         agent: "a test",
+        id_token: None,
     }
 }
 

@@ -172,8 +172,9 @@ impl From {
         roster: &Roster,
         door: &Caller,
         whose: Whose<'_>,
-        amr: &[String],
+        amr: &[&str],
     ) -> Result<Result<Entered, Refused>, RosterError> {
+        let amr: Vec<String> = amr.iter().map(|&by| by.to_owned()).collect();
         let entry = SignInEntry {
             whose,
             // The proof says it of itself.
@@ -181,9 +182,10 @@ impl From {
             at: Some(self.now),
             sid: None,
             acr: None,
-            amr,
+            amr: &amr,
             address: &self.address,
             agent: &self.agent,
+            id_token: None,
         };
         let entered = roster.sign_in(door, &entry, roster.lifetimes(door.tenant())?)?;
         if let Err(refused) = &entered {

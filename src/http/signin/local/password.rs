@@ -121,7 +121,7 @@ pub async fn login(
     let (from, person, epoch) = (From::of(&edge, &arrival, &parts), known.person, known.epoch);
     let entered = edge.wait(move |roster| {
         let whose = Whose::Password { person, epoch, second: None };
-        from.enter(roster, &door, whose, &["pwd".to_owned()])
+        from.enter(roster, &door, whose, &["pwd"])
     });
     match entered.await? {
         Ok(entered) => {
@@ -244,7 +244,7 @@ pub async fn second_factor(
             return Ok(Err(wrong));
         };
         let whose = Whose::Password { person, epoch, second: Some(second) };
-        from.enter(roster, &at, whose, &["pwd".to_owned(), "otp".to_owned()])
+        from.enter(roster, &at, whose, &["pwd", "otp"])
     });
     match entered.await? {
         Ok(entered) => {
@@ -367,8 +367,7 @@ pub async fn change(
             return Ok(Change::Done);
         }
         // The session began with the old one, and is dead: a new one takes its place.
-        let amr: Vec<String> = amr.iter().map(|&by| by.to_owned()).collect();
-        let entered = from.enter(roster, &door, Whose::Changed(changed), &amr)?;
+        let entered = from.enter(roster, &door, Whose::Changed(changed), amr)?;
         Ok(entered.map_or(Change::SignInAgain, Change::Entered))
     });
     let changed = changed.await?;
