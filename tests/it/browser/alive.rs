@@ -11,8 +11,8 @@ use rosterd::signin::vault::Purpose;
 use serde_json::{Value, json};
 
 use super::{Browser, World, onward};
-use crate::signin::op::{CLIENT, SUBJECT};
-use crate::support::{Request, TestApp, repeats};
+use crate::signin::op::{CLIENT, Op, SUBJECT};
+use crate::support::{Engine, Request, TestApp, repeats};
 
 const LIFETIMES: Lifetimes =
     Lifetimes { idle: SignedDuration::from_hours(8), absolute: SignedDuration::from_hours(24) };
@@ -64,7 +64,7 @@ fn who(cookie: &str) -> Request {
 
 #[test]
 fn s143_x9_no_request_that_begins_after_the_locks_answer_finds_a_session_of_a_thousand() {
-    let world = World::start();
+    let world = World::on(Engine::Redb, Op::start(), "", "");
     let ada = world.ada();
     for _ in 0..repeats(2, 100) {
         let cookies: Vec<String> = (0..1000).map(|_| cookie(&world.app)).collect();
@@ -157,11 +157,7 @@ fn x9_a_departure_ends_sessions_and_the_same_person_provisioned_anew_has_none() 
 
 #[test]
 fn a_session_that_is_not_used_ends_and_so_does_one_that_is_old() {
-    let world = World::of(
-        crate::signin::op::Op::start(),
-        "",
-        "[sessions]\nidle_minutes = 60\nabsolute_minutes = 150\n",
-    );
+    let world = World::of(Op::start(), "", "[sessions]\nidle_minutes = 60\nabsolute_minutes = 150\n");
     world.ada();
     let mut browser = world.signed_in();
     for _ in 0..2 {
@@ -193,7 +189,7 @@ fn a_session_that_is_not_used_ends_and_so_does_one_that_is_old() {
 #[test]
 fn one_tenants_sessions_live_as_that_tenant_decided() {
     let more = "[tenants.main.sessions]\nidle_minutes = 5\n";
-    let world = World::of(crate::signin::op::Op::start(), "", more);
+    let world = World::of(Op::start(), "", more);
     world.ada();
     let mut browser = world.signed_in();
     world.app.clock().advance(6 * 60);
@@ -309,7 +305,7 @@ fn x61_an_id_token_is_kept_sealed_for_the_sign_out_where_it_is_of_use_and_no_lon
     assert_eq!((asked.get("id_token_hint"), asked["client_id"].as_str()), (None, CLIENT));
 
     // Nor is any of a provider that ends no sessions.
-    let op = crate::signin::op::Op::start();
+    let op = Op::start();
     op.state().metadata = json!({ "end_session_endpoint": null });
     world = World::of(op, "", "");
     world.ada();

@@ -25,7 +25,7 @@ use crate::signin::op::{CLIENT, Op, SECRET, SUBJECT};
 use crate::support::bodies::USER;
 use crate::support::issuer::HOST;
 use crate::support::world::{history, said};
-use crate::support::{Answer, Client, PUBLIC_URL, Request, TestApp};
+use crate::support::{Answer, Client, Engine, PUBLIC_URL, Request, TestApp};
 
 /// The moment at which the provider's tokens are good.
 const START: &str = "2026-01-02T03:04:05Z";
@@ -50,11 +50,15 @@ impl World {
     }
 
     fn of(op: Op, lines: &str, more: &str) -> Self {
+        Self::on(Engine::Memory, op, lines, more)
+    }
+
+    fn on(engine: Engine, op: Op, lines: &str, more: &str) -> Self {
         let secret = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(secret.path(), SECRET).unwrap();
         let text = Self::settings(&op, secret.path().to_str().unwrap(), lines, more);
         let names = Arc::clone(&op.server.names) as Arc<dyn Resolver>;
-        let app = TestApp::with_file(&text, START, names);
+        let app = TestApp::with_file_on(engine, &text, START, names);
         Self { op, app, secret }
     }
 

@@ -141,6 +141,14 @@ impl TestApp {
         Self::with_file_and(&[], text, start, resolver)
     }
 
+    /// The same, on an engine.
+    pub fn with_file_on(engine: Engine, text: &str, start: &str, resolver: Arc<dyn Resolver>) -> Self {
+        let mut parts = Parts::of(&[], Some(text), start);
+        parts.rim.resolver = resolver;
+        let roster = parts.roster(engine);
+        parts.start(engine, roster)
+    }
+
     /// The same, with other flags.
     pub fn with_file_and(
         settings: &[(&str, &str)],
