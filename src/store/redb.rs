@@ -62,7 +62,7 @@ pub struct RedbOptions {
 
 impl Default for RedbOptions {
     fn default() -> Self {
-        Self { cache_bytes: 64 << 20, journal_bytes: 16 << 20, writer: WriterOptions::default() }
+        Self { cache_bytes: 64 << 20, journal_bytes: 32 << 20, writer: WriterOptions::default() }
     }
 }
 

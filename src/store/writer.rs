@@ -51,8 +51,21 @@ struct Job {
     tenant: TenantId,
     unit: Unit,
     bytes: usize,
-    /// Taken when it is answered.
-    answer: Option<oneshot::Sender<Result<Outcome, StoreError>>>,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// What became of a unit, and the unit: whoever made it also gives back its memory. It is some hundred pieces of another thread's, which would have to wait for
+/// each other over every one.
+struct Answer {
+    outcome: Result<Outcome, StoreError>,
+    _spent: Unit,
+}
+
+impl Job {
+    fn answer(self, outcome: Result<Outcome, StoreError>) {
+        // Nobody waits any more when the caller has gone.
+        drop(self.answer.send(Answer { outcome, _spent: self.unit }));
+    }
 }
 
 impl Waiting for Job {
@@ -66,10 +79,10 @@ impl Waiting for Job {
 }
 
 /// Where what became of a unit will be known.
-type Awaited = oneshot::Receiver<Result<Outcome, StoreError>>;
+type Awaited = oneshot::Receiver<Answer>;
 
 async fn outcome(queued: Result<Awaited, StoreError>) -> Result<Outcome, StoreError> {
-    queued?.await.unwrap_or_else(|_| Err(stopped()))
+    queued?.await.map_or_else(|_| Err(stopped()), |answer| answer.outcome)
 }
 
 fn stopped() -> StoreError {
@@ -157,7 +170,7 @@ impl Writer {
     fn queue(&self, tenant: TenantId, unit: Unit) -> Result<Awaited, StoreError> {
         self.shared.refuse_unless_writable()?;
         let (answer, answered) = oneshot::channel();
-        let job = Job { tenant, bytes: weight(&unit), unit, answer: Some(answer) };
+        let job = Job { tenant, bytes: weight(&unit), unit, answer };
         let full = || StoreError::Retry(format!("{} units are waiting to be written", self.shared.queue_max));
         let ahead = self.shared.queued.fetch_add(1, Ordering::Relaxed);
         let sent = match self.queue.as_ref() {
@@ -315,29 +328,29 @@ impl Work {
         }
     }
 
-    fn refuse(&self, mut job: Job) {
+    fn refuse(&self, job: Job) {
         self.shared.queued.fetch_sub(1, Ordering::Relaxed);
         let refusal = self.shared.refuse_unless_writable().err();
         let refusal = refusal.unwrap_or_else(|| StoreError::Retry("the engine was being reopened".into()));
-        answer(&mut job, Err(refusal));
+        job.answer(Err(refusal));
     }
 
     fn write_batch(&mut self) {
-        let mut jobs = self.gather();
+        let jobs = self.gather();
         // A panic anywhere on the way is an error like others: it costs this batch, not the thread.
         let written = catch_unwind(AssertUnwindSafe(|| self.write(&jobs)))
             .unwrap_or_else(|_| Err(StoreError::Fatal("the writer panicked".into())));
         match written {
             Ok(answers) => {
-                for (job, given) in jobs.iter_mut().zip(answers) {
-                    answer(job, given);
+                for (job, outcome) in jobs.into_iter().zip(answers) {
+                    job.answer(outcome);
                 }
             }
             Err(error) => {
                 self.stop_writing(&error);
                 // Also those that were refused: the state that they were judged by does not exist.
-                for job in &mut jobs {
-                    answer(job, Err(error.clone()));
+                for job in jobs {
+                    job.answer(Err(error.clone()));
                 }
                 self.recover();
             }
@@ -475,13 +488,6 @@ fn apply_one(batch: &mut Batch<'_>, job: &Job) -> Result<Outcome, StoreError> {
         }
         Applied::Lost(given) => Outcome::Lost(given),
     })
-}
-
-fn answer(job: &mut Job, answer: Result<Outcome, StoreError>) {
-    if let Some(awaited) = job.answer.take() {
-        // Nobody waits any more when the caller has gone.
-        let _ = awaited.send(answer);
-    }
 }
 
 /// Estimates how many bytes a unit will write.

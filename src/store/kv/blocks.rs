@@ -47,48 +47,58 @@ impl Lane {
     fn block(&self, tail: &[u8]) -> Vec<u8> {
         [&self.blocks, tail].concat()
     }
+
+    /// The least key after that of a block.
+    fn after(&self, tail: &[u8]) -> Vec<u8> {
+        [&self.blocks, tail, &[0]].concat()
+    }
+
+    /// The key of a block's first row (or of one that was).
+    fn first(&self, block: &[u8]) -> Vec<u8> {
+        self.row(block.get(self.blocks.len()..).unwrap_or_default())
+    }
 }
 
-/// A stretch: the end of its first row's key (or of one that was), and how many rows there are.
+/// A stretch: the key of its block, and how many rows there are.
 type Block = (Vec<u8>, u64);
 
 /// Counts a row that has just been written.
 pub(super) fn added(draft: &mut Draft<'_>, lane: &Lane, tail: &[u8]) -> Result<(), StoreError> {
-    let Some((first, count)) = of(draft, lane, tail)? else {
+    let Some((block, count)) = of(draft, lane, tail)? else {
         // Before every stretch: the first begins earlier from now on.
-        let Some((first, count)) = first_after(draft, lane, &lane.blocks)? else {
-            write(draft, lane, tail, 1);
+        let Some((block, count)) = first_after(draft, lane, &lane.blocks)? else {
+            write(draft, lane.block(tail), 1);
             return Ok(());
         };
-        draft.remove(lane.block(&first));
-        return grown(draft, lane, tail, count.saturating_add(1));
+        draft.remove(block);
+        return grown(draft, lane, lane.block(tail), count.saturating_add(1));
     };
     if count >= IDS_FULL && is_greatest(draft, lane, tail)? {
-        write(draft, lane, tail, 1);
+        write(draft, lane.block(tail), 1);
         return Ok(());
     }
-    grown(draft, lane, &first, count.saturating_add(1))
+    grown(draft, lane, block, count.saturating_add(1))
 }
 
 /// Counts a row that has just been removed.
 pub(super) fn removed(draft: &mut Draft<'_>, lane: &Lane, tail: &[u8]) -> Result<(), StoreError> {
-    let block = of(draft, lane, tail)?.and_then(|(first, count)| Some((first, count.checked_sub(1)?)));
-    let Some((first, count)) = block else {
+    let block = of(draft, lane, tail)?.and_then(|(block, count)| Some((block, count.checked_sub(1)?)));
+    let Some((block, count)) = block else {
         return Err(StoreError::Corrupt("a row is gone that was counted in no stretch".into()));
     };
     if count == 0 {
-        draft.remove(lane.block(&first));
+        draft.remove(block);
         return Ok(());
     }
     if count <= IDS_FEW
-        && let Some((before, more)) = last_before(draft, lane, &lane.block(&first))?
+        && let Some((before, more)) = last_before(draft, lane, &block)?
         && more.saturating_add(count) <= IDS_FULL
     {
-        draft.remove(lane.block(&first));
-        write(draft, lane, &before, more.saturating_add(count));
+        draft.remove(block);
+        write(draft, before, more.saturating_add(count));
         return Ok(());
     }
-    write(draft, lane, &first, count);
+    write(draft, block, count);
     Ok(())
 }
 
@@ -108,9 +118,9 @@ pub(super) fn seek(
     let mut left = skip;
     let mut next = lane.blocks.clone();
     if let Some(tail) = after {
-        next = keys::just_after(lane.block(tail));
+        next = lane.after(tail);
         let end = match first_after(kv, lane, &next)? {
-            Some((first, _)) => lane.row(&first),
+            Some((block, _)) => lane.first(&block),
             None => return Ok((from, skip)),
         };
         kv.scan(Table::Small, &from, &end, &mut |_, _| {
@@ -123,29 +133,29 @@ pub(super) fn seek(
     }
     let mut found = None;
     kv.scan(Table::Small, &next, &keys::end_of(&lane.blocks), &mut |key, sealed| {
-        let (first, count) = parse(&lane.blocks, key, sealed)?;
+        let count = parse(key, sealed)?;
         if left < count {
-            found = Some(first);
+            found = Some(lane.first(key));
             return Ok(ControlFlow::Break(()));
         }
         left = left.saturating_sub(count);
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(match found {
-        Some(first) => (lane.row(&first), left),
+        Some(first) => (first, left),
         // Fewer than are to be left out.
         None => (keys::end_of(&lane.rows), 0),
     })
 }
 
 /// Writes a stretch that has become longer; one that is too long is cut in two.
-fn grown(draft: &mut Draft<'_>, lane: &Lane, first: &[u8], count: u64) -> Result<(), StoreError> {
+fn grown(draft: &mut Draft<'_>, lane: &Lane, block: Vec<u8>, count: u64) -> Result<(), StoreError> {
     if count <= IDS_MAX {
-        write(draft, lane, first, count);
+        write(draft, block, count);
         return Ok(());
     }
     let (mut seen, mut middle) = (0, None);
-    draft.scan(Table::Small, &lane.row(first), &keys::end_of(&lane.rows), &mut |key, _| {
+    draft.scan(Table::Small, &lane.first(&block), &keys::end_of(&lane.rows), &mut |key, _| {
         if seen == IDS_FULL {
             middle = key.get(lane.rows.len()..).map(<[u8]>::to_vec);
             return Ok(ControlFlow::Break(()));
@@ -156,29 +166,31 @@ fn grown(draft: &mut Draft<'_>, lane: &Lane, first: &[u8], count: u64) -> Result
     let Some(middle) = middle else {
         return Err(StoreError::Corrupt("a stretch holds fewer rows than are counted".into()));
     };
-    write(draft, lane, first, IDS_FULL);
-    write(draft, lane, &middle, count.saturating_sub(IDS_FULL));
+    write(draft, block, IDS_FULL);
+    write(draft, lane.block(&middle), count.saturating_sub(IDS_FULL));
     Ok(())
 }
 
-fn write(draft: &mut Draft<'_>, lane: &Lane, first: &[u8], count: u64) {
-    draft.put(lane.block(first), &count.to_le_bytes());
+fn write(draft: &mut Draft<'_>, block: Vec<u8>, count: u64) {
+    draft.put(block, &count.to_le_bytes());
 }
 
 /// Finds the stretch that a row stands in, or would.
 fn of(kv: &dyn KvRead, lane: &Lane, tail: &[u8]) -> Result<Option<Block>, StoreError> {
-    last_before(kv, lane, &keys::just_after(lane.block(tail)))
+    last_before(kv, lane, &lane.after(tail))
 }
 
 fn last_before(kv: &dyn KvRead, lane: &Lane, to: &[u8]) -> Result<Option<Block>, StoreError> {
     let row = kv.last(Table::Small, &lane.blocks, to)?;
-    row.map(|(key, sealed)| parse(&lane.blocks, &key, &sealed)).transpose()
+    let Some((key, sealed)) = row else { return Ok(None) };
+    let count = parse(&key, &sealed)?;
+    Ok(Some((key, count)))
 }
 
 fn first_after(kv: &dyn KvRead, lane: &Lane, from: &[u8]) -> Result<Option<Block>, StoreError> {
     let mut found = None;
     kv.scan(Table::Small, from, &keys::end_of(&lane.blocks), &mut |key, sealed| {
-        found = Some(parse(&lane.blocks, key, sealed)?);
+        found = Some((key.to_vec(), parse(key, sealed)?));
         Ok(ControlFlow::Break(()))
     })?;
     Ok(found)
@@ -189,9 +201,8 @@ fn is_greatest(kv: &dyn KvRead, lane: &Lane, tail: &[u8]) -> Result<bool, StoreE
     Ok(last.is_none_or(|(key, _)| key <= lane.row(tail)))
 }
 
-fn parse(prefix: &[u8], key: &[u8], sealed: &[u8]) -> Result<Block, StoreError> {
-    let first = key.get(prefix.len()..).map(<[u8]>::to_vec);
-    first.zip(rows::open_number(unseal(key, sealed)?)).ok_or_else(|| damaged(key))
+fn parse(block: &[u8], sealed: &[u8]) -> Result<u64, StoreError> {
+    rows::open_number(unseal(block, sealed)?).ok_or_else(|| damaged(block))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! A layer holds a change for each of its keys, a new value or none; what it does not hold is as it is below.
 
+use std::borrow::Cow;
 use std::iter::Peekable;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -107,8 +108,8 @@ fn last(
     from: &[u8],
     to: &[u8],
 ) -> Result<Option<KvRow>, StoreError> {
-    let mut to = to.to_vec();
-    while from < to.as_slice() {
+    let mut to = Cow::Borrowed(to);
+    while *from < *to {
         let under = below.last(table, from, &to)?;
         let over = layer.stretch(table, from, &to).next_back();
         match (under, over) {
@@ -117,7 +118,7 @@ fn last(
             {
                 match value {
                     Some(value) => return Ok(Some((key.to_vec(), Arc::clone(value)))),
-                    None => to = key.to_vec(),
+                    None => to = Cow::Owned(key.to_vec()),
                 }
             }
             (under, _) => return Ok(under),

@@ -34,7 +34,7 @@ fn blocks(state: &Counting) -> Vec<u64> {
     let mut counts = vec![];
     state
         .scan(Table::Small, &prefix, &keys::end_of(&prefix), &mut |key, sealed| {
-            counts.push(parse(&prefix, key, sealed)?.1);
+            counts.push(parse(key, sealed)?);
             Ok(ControlFlow::Continue(()))
         })
         .unwrap();
