@@ -30,7 +30,7 @@ pub(super) enum Kind {
 pub(super) struct Failure {
     pub(super) kind: Kind,
     pub(super) code: Option<SqlState>,
-    said: String,
+    pub(super) said: String,
 }
 
 impl Failure {

@@ -145,6 +145,8 @@ impl PgError {
     pub(super) fn migrating(options: &PgOptions, failure: &Failure) -> Self {
         let remedy = if migrate::is(failure, migrate::LACKS_RIGHTS) {
             "run `rosterd store migrate` with the role that owns the database"
+        } else if failure.said.contains("statement pooling") {
+            "PgBouncer hands out single statements here, and a change is more than one: set pool_mode = transaction (or session)"
         } else {
             "look at the database's own log"
         };

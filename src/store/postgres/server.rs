@@ -52,7 +52,7 @@ pub fn programs() -> Option<PathBuf> {
 }
 
 /// A command as somebody whom the server does not refuse: it will not run as root.
-fn unprivileged(program: &Path) -> Command {
+pub fn unprivileged(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     // Dies with the thread that started it, also when that was killed.
     command.args(["--pdeathsig", "QUIT"]);

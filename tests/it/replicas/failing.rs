@@ -20,7 +20,7 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
 }
 
 #[test]
-fn r13_a_backend_that_is_ended_again_and_again_costs_no_acknowledged_write() {
+pub(super) fn r13_a_backend_that_is_ended_again_and_again_costs_no_acknowledged_write() {
     let Some(laid) = lay() else { return };
     let daemon = TestDaemon::start();
     let database = std::fs::read_to_string(daemon.home().join("database")).unwrap();

@@ -7,6 +7,7 @@ mod duty;
 mod failing;
 mod failover;
 mod paging;
+mod pooled;
 mod rows;
 mod sessions;
 mod tables;

@@ -49,7 +49,8 @@ fn follow(clients: [&Client; 2], query: &str, done: &AtomicUsize) -> Vec<String>
 }
 
 #[test]
-fn r13_r21_a_list_that_is_followed_from_daemon_to_daemon_under_writes_shows_everybody_once_on_postgresql() {
+pub(super) fn r13_r21_a_list_that_is_followed_from_daemon_to_daemon_under_writes_shows_everybody_once_on_postgresql()
+ {
     on_postgresql(|| {
         let here = TestApp::on(Engine::Redb);
         let there = TestApp::beside(&here);

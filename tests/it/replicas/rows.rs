@@ -4,7 +4,7 @@ use crate::support::ground::on_postgresql;
 use crate::{lists, outbox, rows};
 
 #[test]
-fn r13_r1b_r2_x58_kill_9_of_the_daemon_loses_nothing_on_postgresql() {
+pub(super) fn r13_r1b_r2_x58_kill_9_of_the_daemon_loses_nothing_on_postgresql() {
     on_postgresql(
         rows::crashes::r1b_r2_x58_kill_9_under_eight_writers_loses_nothing_and_leaves_every_view_agreeing,
     );
@@ -37,7 +37,7 @@ fn r13_r17_what_is_repeated_changes_nothing_on_postgresql() {
 }
 
 #[test]
-fn r13_r18_no_update_is_lost_on_postgresql() {
+pub(super) fn r13_r18_no_update_is_lost_on_postgresql() {
     on_postgresql(|| {
         rows::concurrency::r18_eight_clients_patch_eight_attributes_of_one_person_and_every_change_survives();
         rows::concurrency::r18_a_stale_if_match_changes_nothing();
@@ -45,7 +45,7 @@ fn r13_r18_no_update_is_lost_on_postgresql() {
 }
 
 #[test]
-fn r13_r19_many_clients_fill_one_group_on_postgresql() {
+pub(super) fn r13_r19_many_clients_fill_one_group_on_postgresql() {
     on_postgresql(rows::concurrency::r19_w7_sixteen_clients_fill_one_group_in_memory_and_all_are_there);
 }
 

@@ -185,7 +185,7 @@ fn x9_r13_a_lock_by_an_administrator_at_one_daemon_ends_the_sessions_at_the_othe
 }
 
 #[test]
-fn x9_r13_who_leaves_at_one_daemon_is_out_at_the_other_and_who_comes_back_has_no_old_session() {
+pub(super) fn x9_r13_who_leaves_at_one_daemon_is_out_at_the_other_and_who_comes_back_has_no_old_session() {
     let leave = |app: &TestApp, id: &str| {
         let _ = app.delete(&format!("/Users/{id}")).expect(204);
     };

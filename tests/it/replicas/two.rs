@@ -45,7 +45,7 @@ fn until_refused(client: &Client) -> Duration {
 }
 
 #[test]
-fn x9_r13_who_is_locked_at_one_daemon_is_dead_at_the_other_within_a_second_a_hundred_times() {
+pub(super) fn x9_r13_who_is_locked_at_one_daemon_is_dead_at_the_other_within_a_second_a_hundred_times() {
     on_postgresql(|| {
         let here = TestApp::on(Engine::Redb);
         let there = TestApp::beside(&here);
@@ -104,7 +104,7 @@ fn x9_r13_a_daemon_that_does_not_hear_of_changes_relies_on_nothing_that_it_remem
 }
 
 #[test]
-fn r13_what_is_written_at_one_daemon_is_read_at_the_other() {
+pub(super) fn r13_what_is_written_at_one_daemon_is_read_at_the_other() {
     on_postgresql(|| {
         let here = TestApp::on(Engine::Redb);
         let there = TestApp::beside(&here);
@@ -120,7 +120,7 @@ fn r13_what_is_written_at_one_daemon_is_read_at_the_other() {
 }
 
 #[test]
-fn r3_r13_of_sixteen_creates_of_one_name_at_two_daemons_one_succeeds() {
+pub(super) fn r3_r13_of_sixteen_creates_of_one_name_at_two_daemons_one_succeeds() {
     on_postgresql(|| {
         let here = TestApp::on(Engine::Redb);
         let there = TestApp::beside(&here);

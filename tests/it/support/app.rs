@@ -137,11 +137,6 @@ impl TestApp {
     }
 
     /// Starts on the memory store with a file of settings beside the flags, at a moment, and with another resolver in the system's place.
-    pub fn with_file(text: &str, start: &str, resolver: Arc<dyn Resolver>) -> Self {
-        Self::with_file_and(&[], text, start, resolver)
-    }
-
-    /// The same, on an engine.
     pub fn with_file_on(engine: Engine, text: &str, start: &str, resolver: Arc<dyn Resolver>) -> Self {
         let mut parts = Parts::of(&[], Some(text), start);
         parts.rim.resolver = resolver;

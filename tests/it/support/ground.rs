@@ -1,6 +1,7 @@
 //! What tests stand on where that is not a folder: a database server of the test's own. While one is laid, every daemon of the test (in this process or as one
 //! of its own) has its data in a database there, whatever store the test asks for. So whole tests are played again on it.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -8,15 +9,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use rosterd::store::postgres::server::{OWNER, PgServer};
 use tempfile::TempDir;
 
+use super::bouncer::{Bouncer, Mode};
+
 /// A server, and the key that every daemon on it seals with.
 pub struct Ground {
     pub server: PgServer,
     keys: TempDir,
+    /// What stands between daemons and the server.
+    pooler: Option<Bouncer>,
 }
 
 static LAID: RwLock<Option<Arc<Ground>>> = RwLock::new(None);
 /// One test at a time stands on a ground.
 static TURN: Mutex<()> = Mutex::new(());
+thread_local! {
+    /// How the grounds of this thread are pooled.
+    static POOLED: Cell<Option<Mode>> = const { Cell::new(None) };
+}
 static SEED: AtomicU64 = AtomicU64::new(7);
 
 /// Held while a ground is laid.
@@ -35,9 +44,20 @@ impl Drop for Laid {
 pub fn lay() -> Option<Laid> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let server = PgServer::start()?;
-    let ground = Arc::new(Ground { server, keys: tempfile::tempdir().unwrap() });
+    let pooler = match POOLED.get() {
+        Some(mode) => Some(Bouncer::before(&server, mode)?),
+        None => None,
+    };
+    let ground = Arc::new(Ground { server, keys: tempfile::tempdir().unwrap(), pooler });
     *LAID.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&ground));
     Some(Laid { ground, _turn: turn })
+}
+
+/// Plays a test that lays a ground with PgBouncer between the daemons and their server; says aloud where that is not to be had.
+pub fn behind_pgbouncer(mode: Mode, test: impl FnOnce()) {
+    POOLED.set(Some(mode));
+    test();
+    POOLED.set(None);
 }
 
 /// Plays a test on a database server.
@@ -70,7 +90,7 @@ pub fn settings(folder: &Path) -> Vec<(&'static str, String)> {
         std::fs::write(&label, &made).unwrap();
         made
     });
-    let port = ground.server.port();
+    let port = ground.pooler.as_ref().map_or_else(|| ground.server.port(), Bouncer::port);
     vec![
         ("store.engine", "postgres".to_owned()),
         ("postgres.hosts", format!("127.0.0.1:{port}")),

@@ -7,6 +7,7 @@
 
 mod app;
 pub mod bodies;
+pub mod bouncer;
 mod client;
 mod counting;
 mod crowd;
