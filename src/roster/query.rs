@@ -15,7 +15,7 @@ use super::found::{Found, Listed, Place, Placed, Walk, placed};
 use super::known::{Known, known, own_ids};
 use super::scan::{SCAN_ROWS_MAX, Scan, is_core, mentions};
 use super::scope::Scope;
-use super::view::{View, view};
+use super::view::{View, view_of};
 use super::{Caller, LOCAL, Roster, index};
 use crate::idp::profile::GroupsOff;
 use crate::ids::{Address, KindId};
@@ -24,7 +24,7 @@ use crate::scim::filter::Filter;
 use crate::scim::note::{Notes, Rule};
 use crate::scim::schema::Kind;
 use crate::scim::{Refusal, SortOrder, Why};
-use crate::store::Snapshot;
+use crate::store::{Snapshot, Stored};
 
 /// Resources in a page when the client does not say.
 pub const PAGE_SIZE_DEFAULT: u64 = 100;
@@ -90,12 +90,12 @@ pub struct Views {
     caller: Caller,
     edges: Vec<(KindId, Edges)>,
     left: std::vec::IntoIter<Address>,
-    /// How many of those were said to the moment to be read next.
-    foreseen: usize,
+    /// Those of them that were read already.
+    ready: std::vec::IntoIter<Option<Stored>>,
 }
 
-/// Records of a page that are fetched at once, where each look at the store is a trip. They are held until the next ones are.
-const FORESEEN_MAX: usize = 64;
+/// Records of a page that are read at once. They are held until they are asked for.
+const READ_AT_ONCE: usize = 32;
 
 impl std::fmt::Debug for Views {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -113,18 +113,20 @@ impl Views {
                 Some(snapshot) => snapshot,
                 None => roster.store.snapshot()?,
             };
-            if self.foreseen == 0 {
-                let next = ahead.get(..FORESEEN_MAX).unwrap_or(ahead);
-                snapshot.foresee(self.caller.tenant, next)?;
-                self.foreseen = next.len();
-            }
+            let stored = match self.ready.next() {
+                Some(stored) => stored,
+                None => {
+                    let next = ahead.get(..READ_AT_ONCE).unwrap_or(ahead);
+                    self.ready = snapshot.get_each(self.caller.tenant, next)?.into_iter();
+                    self.ready.next().flatten()
+                }
+            };
             self.left.next();
-            self.foreseen = self.foreseen.saturating_sub(1);
             let Some((_, edges)) = self.edges.iter().find(|(kind, _)| *kind == at.kind) else {
                 self.snapshot = Some(snapshot);
                 continue;
             };
-            let found = view(&snapshot, &self.caller, at, *edges)?;
+            let found = view_of(&snapshot, &self.caller, stored, *edges)?;
             self.snapshot = Some(snapshot);
             if found.is_some() {
                 return Ok(found);
@@ -135,7 +137,7 @@ impl Views {
     /// Lets go of the moment. The next resource is read from a later one.
     pub fn let_go(&mut self) {
         self.snapshot = None;
-        self.foreseen = 0;
+        self.ready = Vec::new().into_iter();
     }
 }
 
@@ -200,7 +202,7 @@ impl Roster {
             let parts: Vec<Part> = query.parts.iter().filter(|part| !off(part)).cloned().collect();
             if parts.is_empty() {
                 let views = Views {
-                    foreseen: 0,
+                    ready: Vec::new().into_iter(),
                     snapshot: None,
                     caller: caller.clone(),
                     edges: Vec::new(),
@@ -258,7 +260,7 @@ impl Roster {
             snapshot: Some(Arc::clone(&snapshot)),
             caller: caller.clone(),
             left: shown.page.into_iter().map(|(_, at)| at).collect::<Vec<_>>().into_iter(),
-            foreseen: 0,
+            ready: Vec::new().into_iter(),
         };
         let start_index = match query.start {
             Start::Index(index) => Some(index),

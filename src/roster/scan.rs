@@ -13,14 +13,14 @@ use super::edges::{Edges, Members, known_members};
 use super::error::RosterError;
 use super::known::{Known, known, own_ids};
 use super::query::Part;
-use super::view::{View, view};
+use super::view::{View, view_of};
 use crate::clock::Clock;
 use crate::ids::{Address, KindId, ResourceId};
 use crate::scim::attr::AttrPath;
 use crate::scim::filter::{Computed, Filter};
 use crate::scim::sparse::Sparse;
 use crate::scim::{Kind, Refusal, SortKey, Why};
-use crate::store::{PAGE_ROWS_MAX, Snapshot};
+use crate::store::{Snapshot, Stored};
 
 /// Most records that one query may read to find out which match, or in which order they come.
 pub const SCAN_ROWS_MAX: usize = 20_000;
@@ -50,8 +50,8 @@ pub(super) struct Scan<'a> {
     looked_at: usize,
 }
 
-/// Records that are fetched at once, where each look at the store is a trip.
-const FORESEEN: usize = 64;
+/// Records that are read at once.
+const READ_AT_ONCE: usize = 64;
 
 impl<'a> Scan<'a> {
     /// Starts counting.
@@ -70,22 +70,21 @@ impl<'a> Scan<'a> {
     ) -> Result<Vec<ResourceId>, RosterError> {
         let ids = match found {
             Some(found) if found.exact => return Ok(found.ids),
-            Some(found) => found.ids,
+            Some(found) => Some(found.ids),
             None => self.everything(&part.kind)?,
         };
         let needs = edges(&part.kind, |name| mentions(filter, name));
         let terms = filter.terms();
         let mut matching = Vec::new();
-        for (number, id) in ids.iter().copied().enumerate() {
-            self.foresee(part, &ids, number)?;
-            let Some(looked) = self.read(part, id, needs)? else { continue };
-            self.compare(&looked, terms)?;
+        self.each(&part.kind, ids.as_deref(), needs, |scan, looked| {
+            scan.compare(&looked, terms)?;
             if looked.may_match(&part.kind, filter)
                 && looked.with_computed(&part.kind, |subject| filter.matches(subject, &part.kind))
             {
-                matching.push(id);
+                matching.push(looked.view.stored.at().id);
             }
-        }
+            Ok(())
+        })?;
         Ok(matching)
     }
 
@@ -99,18 +98,16 @@ impl<'a> Scan<'a> {
         let kind = &part.kind;
         let judged = part.filter.as_ref().filter(|_| found.as_ref().is_none_or(|found| !found.exact));
         let ids = match found {
-            Some(found) => found.ids,
+            Some(found) => Some(found.ids),
             None => self.everything(kind)?,
         };
         let sorts_by = |name: &str| part.sort_by.as_ref().is_some_and(|path| is_core(path, name));
         let needs = edges(kind, |name| sorts_by(name) || judged.is_some_and(|filter| mentions(filter, name)));
         let terms = judged.map_or(0, Filter::terms);
-        for (number, id) in ids.iter().copied().enumerate() {
-            self.foresee(part, &ids, number)?;
-            let Some(looked) = self.read(part, id, needs)? else { continue };
-            self.compare(&looked, terms)?;
+        self.each(&part.kind, ids.as_deref(), needs, |scan, looked| {
+            scan.compare(&looked, terms)?;
             if judged.is_some_and(|filter| !looked.may_match(kind, filter)) {
-                continue;
+                return Ok(());
             }
             let key = looked.with_computed(kind, |subject| {
                 let matches = judged.is_none_or(|filter| filter.matches(subject, kind));
@@ -119,23 +116,45 @@ impl<'a> Scan<'a> {
                     None => SortKey::unassigned(),
                 })
             });
-            all.extend(key.map(|key| (key, Address { kind: kind.id, id })));
+            all.extend(key.map(|key| (key, looked.view.stored.at())));
+            Ok(())
+        })
+    }
+
+    /// Reads records, some at once, and shows those that are there and the caller's: of these ids, or all of a kind.
+    fn each(
+        &mut self,
+        kind: &Kind,
+        ids: Option<&[ResourceId]>,
+        needs: Edges,
+        mut show: impl FnMut(&mut Self, Looked) -> Result<(), RosterError>,
+    ) -> Result<(), RosterError> {
+        let (snapshot, tenant) = (self.snapshot, self.caller.tenant);
+        let mut look = |scan: &mut Self, stored| match scan.look(stored, needs)? {
+            Some(looked) => show(scan, looked),
+            None => Ok(()),
+        };
+        let Some(ids) = ids else {
+            let mut after = None;
+            loop {
+                let some = snapshot.records(tenant, kind.id, after, READ_AT_ONCE)?;
+                after = some.last().map(|stored| stored.at().id);
+                let is_last = some.len() < READ_AT_ONCE;
+                some.into_iter().try_for_each(|stored| look(self, Some(stored)))?;
+                if is_last {
+                    return Ok(());
+                }
+            }
+        };
+        for some in ids.chunks(READ_AT_ONCE) {
+            let at: Vec<_> = some.iter().map(|id| Address { kind: kind.id, id: *id }).collect();
+            snapshot.get_each(tenant, &at)?.into_iter().try_for_each(|stored| look(self, stored))?;
         }
         Ok(())
     }
 
-    /// Says before each stretch of records which are read next.
-    fn foresee(&self, part: &Part, ids: &[ResourceId], number: usize) -> Result<(), RosterError> {
-        if !number.is_multiple_of(FORESEEN) {
-            return Ok(());
-        }
-        let next = ids.iter().skip(number).take(FORESEEN);
-        let next: Vec<_> = next.map(|id| Address { kind: part.kind.id, id: *id }).collect();
-        Ok(self.snapshot.foresee(self.caller.tenant, &next)?)
-    }
-
-    /// Reads a record, if there is room left for one more.
-    fn read(&mut self, part: &Part, id: ResourceId, needs: Edges) -> Result<Option<Looked>, RosterError> {
+    /// Looks at a record that was read, if there is room left for one more.
+    fn look(&mut self, stored: Option<Stored>, needs: Edges) -> Result<Option<Looked>, RosterError> {
         if self.rows >= SCAN_ROWS_MAX {
             return Err(too_many());
         }
@@ -143,8 +162,7 @@ impl<'a> Scan<'a> {
         if self.rows.is_multiple_of(ROWS_BETWEEN_LOOKS) {
             self.in_time()?;
         }
-        let at = Address { kind: part.kind.id, id };
-        let Some(view) = view(self.snapshot, self.caller, at, needs)? else { return Ok(None) };
+        let Some(view) = view_of(self.snapshot, self.caller, stored, needs)? else { return Ok(None) };
         // One group is looked at whatever its size, as it is when it is read alone.
         let members = view.members.as_ref().map_or(0, Members::edges);
         self.members = self.members.saturating_add(usize::try_from(members).unwrap_or(usize::MAX));
@@ -159,7 +177,7 @@ impl<'a> Scan<'a> {
 
     /// Counts the comparisons that a filter comes to for one record, if there is room left for them.
     fn compare(&mut self, looked: &Looked, terms: usize) -> Result<(), RosterError> {
-        let bytes: usize = looked.view.stored.segments().map(|(_, json)| json.len()).sum();
+        let bytes = looked.view.stored.text_bytes();
         let groups = looked.view.groups.as_ref().map_or(0, Vec::len);
         let edges = looked.members.len().saturating_add(groups);
         let values = bytes.div_ceil(BYTES_PER_VALUE).saturating_add(edges).saturating_add(1);
@@ -187,23 +205,16 @@ impl<'a> Scan<'a> {
         Err(Refusal::new(Why::TooMany, detail).into())
     }
 
-    /// Lists all ids of a kind, unless there are more than may be read.
-    fn everything(&self, kind: &Kind) -> Result<Vec<ResourceId>, RosterError> {
-        let tenant = self.caller.tenant;
+    /// Says which ids of a kind are to be read where nothing narrows it, unless they are more than may be read; `None` where it is every one.
+    fn everything(&self, kind: &Kind) -> Result<Option<Vec<ResourceId>>, RosterError> {
         let known = known(self.snapshot.as_ref(), self.caller, kind.id)?;
         if known.count() > SCAN_ROWS_MAX.saturating_sub(self.rows) as u64 {
             return Err(too_many());
         }
-        if let Known::Own(owned, _) = known {
-            return own_ids(self.snapshot.as_ref(), self.caller, owned)?.ok_or_else(too_many);
-        }
-        let mut ids: Vec<ResourceId> = Vec::new();
-        loop {
-            let page = self.snapshot.ids(tenant, kind.id, ids.last().copied(), 0, PAGE_ROWS_MAX)?;
-            let last = page.len() < PAGE_ROWS_MAX;
-            ids.extend(page);
-            if last {
-                return Ok(ids);
+        match known {
+            Known::All(_) => Ok(None),
+            Known::Own(owned, _) => {
+                own_ids(self.snapshot.as_ref(), self.caller, owned)?.ok_or_else(too_many).map(Some)
             }
         }
     }
@@ -293,7 +304,8 @@ pub(super) fn sort_key_as_shown(
     id: ResourceId,
     path: &AttrPath,
 ) -> SortKey {
-    let view = view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL).unwrap().unwrap();
+    let view =
+        super::view::view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL).unwrap().unwrap();
     let looked = Looked::at(snapshot.as_ref(), caller, view).unwrap();
     looked.with_computed(kind, |subject| SortKey::of(path, subject, kind))
 }
@@ -307,7 +319,8 @@ pub(super) fn matches_as_shown(
     id: ResourceId,
     filter: &Filter,
 ) -> bool {
-    let Ok(Some(view)) = view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL) else {
+    let Ok(Some(view)) = super::view::view(snapshot, caller, Address { kind: kind.id, id }, Edges::ALL)
+    else {
         return false;
     };
     let looked = Looked::at(snapshot.as_ref(), caller, view);

@@ -116,9 +116,18 @@ pub(super) fn view(
     at: Address,
     edges: Edges,
 ) -> Result<Option<View>, RosterError> {
-    let Some(stored) = snapshot.get(caller.tenant, at)?.filter(|stored| caller.sees(stored)) else {
-        return Ok(None);
-    };
+    view_of(snapshot, caller, snapshot.get(caller.tenant, at)?, edges)
+}
+
+/// Shows a record that was read at that moment.
+pub(super) fn view_of(
+    snapshot: &Arc<dyn Snapshot>,
+    caller: &Caller,
+    stored: Option<Stored>,
+    edges: Edges,
+) -> Result<Option<View>, RosterError> {
+    let Some(stored) = stored.filter(|stored| caller.sees(stored)) else { return Ok(None) };
+    let at = stored.at();
     let mut view = View {
         version: stored.version(),
         modified: stored.modified(),

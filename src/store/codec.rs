@@ -43,6 +43,7 @@ pub struct Stored {
     modified: Timestamp,
     connection: Option<ConnectionId>,
     display: (usize, usize),
+    text: usize,
     segments: List,
     unique: List,
     index: List,
@@ -87,8 +88,10 @@ impl Stored {
         let display = (reader.at(), reader.at().checked_add(display_len)?);
         str::from_utf8(reader.take(display_len)?).ok()?;
         let segments = reader.list()?;
+        let mut text = 0_usize;
         for _ in 0..segments.count {
-            reader.segment()?;
+            let (_, json) = reader.segment()?;
+            text = text.saturating_add(json.len());
         }
         let unique = reader.list()?;
         for _ in 0..unique.count {
@@ -99,7 +102,19 @@ impl Stored {
             reader.key()?;
         }
         reader.rest.is_empty().then_some(())?;
-        Some(Self { bytes, at, version, created, modified, connection, display, segments, unique, index })
+        Some(Self {
+            bytes,
+            at,
+            version,
+            created,
+            modified,
+            connection,
+            display,
+            text,
+            segments,
+            unique,
+            index,
+        })
     }
 
     /// Where it lives.
@@ -138,6 +153,11 @@ impl Stored {
     pub fn segments(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut reader = self.reader_at(self.segments);
         (0..self.segments.count).map_while(move |_| reader.segment())
+    }
+
+    /// How many bytes of JSON the document's parts have together.
+    pub const fn text_bytes(&self) -> usize {
+        self.text
     }
 
     /// Every value that nobody else may hold.

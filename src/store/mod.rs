@@ -125,9 +125,9 @@ pub trait Snapshot: Send + Sync {
     /// Reads a record.
     fn get(&self, tenant: TenantId, at: Address) -> Result<Option<Stored>, StoreError>;
 
-    /// Says which records will be read next. An engine for which each look is a trip fetches them in one, and forgets those that were said before.
-    fn foresee(&self, _tenant: TenantId, _at: &[Address]) -> Result<(), StoreError> {
-        Ok(())
+    /// Reads several records, in their order; `None` for one that is not there. Where each look is a trip, all of it is one.
+    fn get_each(&self, tenant: TenantId, at: &[Address]) -> Result<Vec<Option<Stored>>, StoreError> {
+        at.iter().map(|at| self.get(tenant, *at)).collect()
     }
 
     /// Tells whether a record exists, without reading it.
@@ -169,6 +169,19 @@ pub trait Snapshot: Send + Sync {
         skip: u64,
         limit: usize,
     ) -> Result<Vec<ResourceId>, StoreError>;
+
+    /// Reads the records of a kind in order of creation, from just after `after`, in one pass.
+    fn records(
+        &self,
+        tenant: TenantId,
+        kind: KindId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
+        let ids = self.ids(tenant, kind, after, 0, limit)?;
+        let at: Vec<_> = ids.into_iter().map(|id| Address { kind, id }).collect();
+        Ok(self.get_each(tenant, &at)?.into_iter().flatten().collect())
+    }
 
     /// Counts the records of a kind that a connection provisioned (a kept count; reads one value).
     fn owned(&self, tenant: TenantId, owned: Owned) -> Result<u64, StoreError>;

@@ -82,6 +82,12 @@ fn push_address(key: &mut Vec<u8>, at: Address) {
 }
 
 /// The key of a record.
+/// What the keys of a kind's records begin with.
+pub(super) fn documents(tenant: TenantId, kind: KindId) -> [u8; 5] {
+    let [t0, t1, t2, t3] = tenant.number().to_be_bytes();
+    [t0, t1, t2, t3, kind.0]
+}
+
 pub(super) fn document(tenant: TenantId, at: Address) -> [u8; 21] {
     let mut key = [0; 21];
     let [t0, t1, t2, t3, kind, id @ ..] = &mut key;

@@ -63,11 +63,6 @@ pub trait KvRead: Send + Sync {
         keys.iter().map(|key| self.get(table, key)).collect()
     }
 
-    /// Says which records will be read next.
-    fn foresee(&self, _documents: &dyn Fn() -> Vec<Vec<u8>>) -> Result<(), StoreError> {
-        Ok(())
-    }
-
     /// Shows every row from `from` (inclusive) to `to` (exclusive), in order of key, until the visitor breaks off.
     fn scan(
         &self,

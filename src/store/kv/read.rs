@@ -229,8 +229,13 @@ impl Snapshot for KvSnapshot {
         get(self.state(), tenant, at)
     }
 
-    fn foresee(&self, tenant: TenantId, at: &[Address]) -> Result<(), StoreError> {
-        self.state().foresee(&|| at.iter().map(|at| keys::document(tenant, *at).to_vec()).collect())
+    fn get_each(&self, tenant: TenantId, at: &[Address]) -> Result<Vec<Option<Stored>>, StoreError> {
+        let keys: Vec<_> = at.iter().map(|at| keys::document(tenant, *at).to_vec()).collect();
+        let found = self.state().get_many(Table::Documents, &keys)?;
+        let decode = |(at, bytes): (&Address, Option<_>)| {
+            bytes.map(|bytes| Stored::decode(tenant, *at, bytes)).transpose()
+        };
+        at.iter().zip(found).map(decode).collect()
     }
 
     fn exists(&self, tenant: TenantId, at: Address) -> Result<bool, StoreError> {
@@ -308,6 +313,36 @@ impl Snapshot for KvSnapshot {
         let after = after.as_ref().map(|id| id.as_bytes().as_slice());
         (page.from, page.skip) = blocks::seek(self.state(), &Lane::ids(tenant, kind), after, skip)?;
         page.collect(self.state(), |tail, _| keys::parse_id(tail))
+    }
+
+    fn records(
+        &self,
+        tenant: TenantId,
+        kind: KindId,
+        after: Option<ResourceId>,
+        limit: usize,
+    ) -> Result<Vec<Stored>, StoreError> {
+        let prefix = keys::documents(tenant, kind);
+        let from = match after {
+            Some(id) => keys::just_after(keys::document(tenant, Address { kind, id }).to_vec()),
+            None => prefix.to_vec(),
+        };
+        let mut found = Vec::with_capacity(limit.min(PAGE_ROWS_MAX));
+        if limit == 0 {
+            return Ok(found);
+        }
+        self.state().scan_some(
+            Table::Documents,
+            &from,
+            &keys::end_of(&prefix),
+            limit,
+            &mut |key, bytes| {
+                let id = key.get(prefix.len()..).and_then(keys::parse_id).ok_or_else(|| damaged(key))?;
+                found.push(Stored::decode(tenant, Address { kind, id }, Arc::from(bytes))?);
+                Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            },
+        )?;
+        Ok(found)
     }
 
     fn owned(&self, tenant: TenantId, owned: Owned) -> Result<u64, StoreError> {

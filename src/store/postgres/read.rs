@@ -10,7 +10,7 @@ use super::pool::{Lent, Pool};
 use super::sql::{self, Range, Way};
 use super::wire::Session;
 use crate::store::StoreError;
-use crate::store::kv::{KvRead, KvRow, KvValue, Table, Visit, keys};
+use crate::store::kv::{KvRead, KvRow, Table, Visit, keys};
 
 /// Rows that are fetched first where nobody said how many there will be.
 const ROWS_FIRST: usize = 64;
@@ -21,8 +21,6 @@ const ROWS_MAX: usize = 2048;
 pub(super) struct Moment {
     pool: Arc<Pool>,
     state: Mutex<State>,
-    /// Records that were said to be read next.
-    foreseen: Mutex<HashMap<Vec<u8>, Option<KvValue>>>,
 }
 
 enum State {
@@ -34,7 +32,7 @@ enum State {
 
 impl Moment {
     pub(super) fn new(pool: Arc<Pool>) -> Self {
-        Self { pool, state: Mutex::new(State::Unbegun), foreseen: Mutex::default() }
+        Self { pool, state: Mutex::new(State::Unbegun) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -131,11 +129,6 @@ impl Moment {
 
 impl KvRead for Moment {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Arc<[u8]>>, StoreError> {
-        if table == Table::Documents
-            && let Some(known) = self.foreseen.lock().unwrap_or_else(PoisonError::into_inner).get(key)
-        {
-            return Ok(known.clone());
-        }
         let key = key.to_vec();
         self.ask(move |session| {
             let key = key.clone();
@@ -153,13 +146,6 @@ impl KvRead for Moment {
             })?);
         }
         Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
-    }
-
-    fn foresee(&self, documents: &dyn Fn() -> Vec<Vec<u8>>) -> Result<(), StoreError> {
-        let keys = documents();
-        let found = self.get_many(Table::Documents, &keys)?;
-        *self.foreseen.lock().unwrap_or_else(PoisonError::into_inner) = keys.into_iter().zip(found).collect();
-        Ok(())
     }
 
     fn scan(

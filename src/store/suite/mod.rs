@@ -81,6 +81,7 @@ suite! {
         a_record_of_a_megabyte_is_kept the_last_of_several_puts_of_a_unit_stands
         a_record_put_and_deleted_in_one_unit_was_never_there exists_agrees_with_get
         counts_follow_puts_and_deletes counts_are_kept_by_kind_and_tenant ids_come_in_order_of_creation
+        several_records_are_read_at_once_in_the_order_in_which_they_are_asked_for
         ids_page_from_just_after_and_skip ids_page_back_from_just_before
         perf8_deep_pages_leave_out_exactly_what_they_should
         x19_what_a_connection_provisioned_is_counted_and_listed_apart a_limit_of_zero_reads_nothing a_page_has_a_greatest_size;

@@ -159,6 +159,39 @@ pub fn ids_page_from_just_after_and_skip(store: &dyn Store) {
     assert_eq!(page(None, 0, usize::MAX).len(), 9);
 }
 
+pub fn several_records_are_read_at_once_in_the_order_in_which_they_are_asked_for(store: &dyn Store) {
+    for number in (1..=40).filter(|number| number % 7 != 0) {
+        ok(store, put(&person(number, &format!("p{number}"))));
+    }
+    ok(store, put(&team(4)));
+    ok(store, put(&person(3, "again")));
+    let seen = see(store);
+    let alone = |number: u32| seen.get(T, user(number)).unwrap().map(|one| one.to_record().unwrap());
+    let together = |numbers: &[u32]| {
+        let at: Vec<_> = numbers.iter().copied().map(user).collect();
+        let found = seen.get_each(T, &at).unwrap();
+        found.into_iter().map(|one| one.map(|one| one.to_record().unwrap())).collect::<Vec<_>>()
+    };
+    let in_order: Vec<u32> = (1..=41).collect();
+    for numbers in [&in_order[..], &[9, 2, 7, 40, 1, 2], &[1, 40], &[7], &[], &[1, 2, 39, 40, 41]] {
+        assert_eq!(together(numbers), numbers.iter().map(|one| alone(*one)).collect::<Vec<_>>());
+    }
+    assert_eq!(seen.get_each(OTHER, &[user(1), user(2)]).unwrap().into_iter().flatten().count(), 0);
+
+    let listed = |after: Option<u32>, limit| {
+        let found = seen.records(T, KindId::USER, after.map(id), limit).unwrap();
+        found.iter().map(crate::store::Stored::at).collect::<Vec<_>>()
+    };
+    let those = |numbers: &[u32]| numbers.iter().copied().map(user).collect::<Vec<_>>();
+    assert_eq!(listed(None, 3), those(&[1, 2, 3]));
+    assert_eq!(listed(Some(5), 3), those(&[6, 8, 9]));
+    assert_eq!(listed(Some(7), 2), those(&[8, 9]));
+    assert_eq!(listed(Some(38), 9), those(&[39, 40]));
+    assert_eq!((listed(Some(40), 9), listed(None, 0)), (vec![], vec![]));
+    assert_eq!(listed(None, usize::MAX).len(), 35);
+    assert_eq!(seen.records(T, KindId::GROUP, None, 9).unwrap().len(), 1);
+}
+
 pub fn x19_what_a_connection_provisioned_is_counted_and_listed_apart(store: &dyn Store) {
     let of = |number: u32, by: Option<u8>| Record {
         connection: by.map(connection),
