@@ -1,12 +1,15 @@
 //! From a rule's answer to a durable unit.
 //!
 //! A rule looks at a snapshot and says what should be written and which facts that stands on. When a fact no longer holds at
-//! the moment of writing, the rule is asked again with fresh eyes; no lock is held meanwhile. A rule may therefore run several times and
-//! must have no effect of its own.
+//! the moment of writing, the rule is asked again with fresh eyes, in line with the others who lost it ([`Lines`]); no lock is held meanwhile. A rule may
+//! therefore run several times and must have no effect of its own.
+//!
+//! [`Lines`]: super::lines::Lines
 
 use super::Roster;
 use super::asked::Answered;
 use super::error::RosterError;
+use super::lines::Turn;
 use super::refusals::REFUSALS_PER_MINUTE_MAX;
 use super::rows::SCHEMA_STATE;
 use super::scope::Caller;
@@ -19,7 +22,7 @@ use crate::store::{
 };
 
 /// How often a rule is asked again before the caller is told to come back later. Every lost race means that another
-/// writer got through, so this many writers must have been quicker in a row.
+/// writer got through, so this many writers must have been quicker in a row: those of other daemons, as ours stand in line.
 const ATTEMPTS_MAX: usize = 128;
 
 /// What a rule wants written.
@@ -176,6 +179,7 @@ impl Roster {
         action: Action,
         mut rule: impl FnMut(&dyn Snapshot) -> Ruling<T>,
     ) -> Result<(T, Option<Written>), RosterError> {
+        let mut turn: Option<Turn> = None;
         for _ in 0..ATTEMPTS_MAX {
             let (plan, found) = {
                 let snapshot = self.store.snapshot()?;
@@ -188,8 +192,17 @@ impl Roster {
             });
             let edges = plan.writes.iter().any(|write| matches!(write, Write::Edge { .. }));
             let answered = caller.served.is_some().then(|| plan.asked.clone());
+            let asks_plugins = !plan.asked.called.is_empty();
             let unit = self.unit(caller, action, plan);
             caller.rest();
+            if turn.is_none()
+                && let Some(line) = self.lines.ahead(caller.tenant, &unit.given, asks_plugins)
+            {
+                // What it saw will have changed when it is its turn.
+                drop(unit);
+                turn = Some(self.lines.take(line).await);
+                continue;
+            }
             match self.store.queue(caller.tenant, unit).await? {
                 Outcome::Committed { seq } => {
                     caller.led_to(seq);
@@ -198,8 +211,16 @@ impl Roster {
                 }
                 // The schemas changed: the rule would see them as they were, however often it is asked.
                 Outcome::Lost(Given::Small(SCHEMA_STATE, ..)) => return Err(RosterError::Busy),
-                Outcome::Lost(_) => {
+                Outcome::Lost(fact) => {
                     tracing::debug!(request_id = %caller.request, "a fact changed meanwhile; the rule is asked again");
+                    let line = self.lines.line(caller.tenant, &fact, asks_plugins);
+                    if let Some(line) =
+                        line.filter(|line| !turn.as_ref().is_some_and(|turn| turn.is_of(*line)))
+                    {
+                        // One line at a time: who held two could wait for somebody who waits for them.
+                        drop(turn.take());
+                        turn = Some(self.lines.take(line).await);
+                    }
                 }
             }
         }
@@ -314,7 +335,71 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
     use super::*;
+    use crate::chance::SeededChance;
+    use crate::clock::FixedClock;
+    use crate::store::Space;
+    use crate::store::memory::MemoryStore;
+
+    /// A drawer of which nobody else knows.
+    const NUMBERS: Space = Space(250);
+
+    /// A rule that makes a number greater by one.
+    fn count_up(snapshot: &dyn Snapshot, tenant: crate::ids::TenantId) -> Ruling<()> {
+        let before = snapshot.small(tenant, NUMBERS, b"n")?;
+        let number = before.as_deref().map_or(0, |bytes| u32::from_be_bytes(bytes.try_into().unwrap()));
+        let value = Some((number + 1).to_be_bytes().to_vec());
+        let given = vec![Given::Small(NUMBERS, b"n".to_vec(), before)];
+        let writes = vec![Write::Small { space: NUMBERS, key: b"n".to_vec(), value }];
+        Ok((Some(Plan { given, writes, unlogged: true, ..Plan::default() }), ()))
+    }
+
+    #[test]
+    fn r18_whoever_is_slower_than_all_others_gets_its_turn_all_the_same() {
+        let roster = Roster::new(
+            Arc::new(MemoryStore::new()),
+            Arc::new(FixedClock::at("2026-01-02T03:04:05Z")),
+            Arc::new(SeededChance::new(7)),
+        );
+        roster.create_tenant("acme", roster.request_id()).unwrap();
+        let caller = roster.operator("acme", roster.request_id()).unwrap();
+        let ended = AtomicBool::new(false);
+        let (tell, told) = channel();
+        let asked = std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let (tell, roster, caller, ended) = (tell.clone(), &roster, &caller, &ended);
+                scope.spawn(move || {
+                    while !ended.load(Ordering::Relaxed) {
+                        roster
+                            .carry_out(caller, Action::Replace, |snapshot| count_up(snapshot, caller.tenant))
+                            .unwrap();
+                        let _ = tell.send(());
+                    }
+                });
+            }
+            // Each time it has looked, somebody else is quicker; unless they wait.
+            let mut asked = 0;
+            let slow = roster.carry_out(&caller, Action::Replace, |snapshot| {
+                asked += 1;
+                let plan = count_up(snapshot, caller.tenant);
+                while told.try_recv().is_ok() {}
+                let _ = told.recv_timeout(Duration::from_secs(1));
+                plan
+            });
+            ended.store(true, Ordering::Relaxed);
+            slow.unwrap();
+            asked
+        });
+        assert!(
+            asked <= 8,
+            "asked {asked} times: it loses once, and then to each of the four at most once more"
+        );
+    }
 
     #[test]
     fn hexadecimal_is_read_back_and_nothing_else_is() {

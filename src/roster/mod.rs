@@ -1,7 +1,7 @@
 //! The use cases: what one may do with a firm's people, each in a file of its own.
 //!
 //! Read in this order: `scope` (who is asking), `credentials` (how that is found out), `ended` (who still comes with a revoked one), `clients` and
-//! `grants` (of those that fetch their tokens by themselves), `commit` (how an answer becomes durable), `led` (which changes a request led to),
+//! `grants` (of those that fetch their tokens by themselves), `commit` (how an answer becomes durable), `lines` (who goes next where several want the same), `led` (which changes a request led to),
 //! `refusals` (how many of them are written down), `view` (what is given back), then the use cases `create`, `replace`,
 //! `patch`, `remove` (with `depart`, `rehire`), `locks`, `holds`, `memos`, `owner`, `due`, `people` (as administrators look at them), `power` (what those who act as a person may change), `remaining` (who still administers), `query` (with `candidates`, `known`, `scan`, `found` and `cursor`), `bulk`, `sheet` (people in and out as rows), with `authority` (what a connection may write), `members` (edges), `index` (under which
 //! values a record is found) and `keyed` (the same for attributes of schemas of one's own), `sight` (which schemas a connection sees), `policies` (what its tenant has decided), `hooks` (what operators' plugins are asked) and `asked` (when, and what becomes of what they answer), `shadow` (what
@@ -44,6 +44,7 @@ mod known;
 mod lease;
 mod led;
 mod leniencies;
+mod lines;
 mod locks;
 mod members;
 mod memos;
@@ -172,6 +173,7 @@ pub struct Roster {
     ended: ended::Ended,
     refusals: refusals::Refusals,
     leniencies: leniencies::Leniencies,
+    lines: lines::Lines,
     rights: rights::Remembered,
     shown: signin::Remembered,
     failures: refusals::Refusals,
@@ -207,6 +209,7 @@ impl Roster {
             ended: ended::Ended::default(),
             refusals: refusals::Refusals::default(),
             leniencies: leniencies::Leniencies::default(),
+            lines: lines::Lines::default(),
             rights: rights::Remembered::default(),
             shown: signin::Remembered::default(),
             failures: refusals::Refusals::default(),
