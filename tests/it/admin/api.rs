@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::support::{Admin, problem};
 use crate::support::bodies::user;
 use crate::support::world::{history, said};
-use crate::support::{Client, Engine, Request, TestApp, on_every_store};
+use crate::support::{Client, Engine, Request, TestApp, on_every_store, until};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -140,8 +140,10 @@ fn x14_only_tokens_of_administrators_get_in_and_each_into_its_own_tenant() {
         let detail = problem(&admin.get("/connections?tenant=acme"), 400);
         assert!(detail.contains("the token alone"), "{detail}");
         // Nobody's refusals stay unwritten (X58).
-        let rows = said(&history(app.roster(), rosterd::ids::TenantId::new(1)));
-        assert!(rows.iter().any(|(facts, _)| facts.result == "forbidden: needs admin"));
+        until("the refusal", || {
+            let rows = said(&history(app.roster(), rosterd::ids::TenantId::new(1)));
+            rows.iter().any(|(facts, _)| facts.result == "forbidden: needs admin")
+        });
     });
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
 use rosterd::roster::hooks::Operation::{Create, Deactivate, Delete, Patch};
 use rosterd::roster::hooks::{Notice, Operation, Then};
@@ -10,7 +9,7 @@ use serde_json::json;
 
 use super::{Double, EXT, admin, attribute, broke, load};
 use crate::support::bodies::{replace, user};
-use crate::support::{TestApp, on_every_store};
+use crate::support::{TestApp, on_every_store, until};
 
 type Heard = Arc<Mutex<Vec<(Operation, Notice)>>>;
 
@@ -24,16 +23,6 @@ fn listener(failures: usize) -> (Double, Heard) {
         if fails { broke() } else { Ok(vec![]) }
     });
     (plugin, heard)
-}
-
-/// Waits until something is so.
-#[track_caller]
-fn until(what: &str, so: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !so() {
-        assert!(Instant::now() < deadline, "{what} never came");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Waits until a plugin is told of what happens from then on.

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use super::hooked::{figure, until};
+use super::hooked::figure;
 use super::{Mood, Receiver};
 use crate::support::bodies::{replace, user};
-use crate::support::{Dice, Request, TestDaemon, repeats};
+use crate::support::{Dice, Request, TestDaemon, repeats, until};
 
 const WRITERS: usize = 4;
 

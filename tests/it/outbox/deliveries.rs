@@ -5,9 +5,10 @@ use std::time::Duration;
 use rosterd::clock::{Clock as _, SystemClock};
 use rustix::process::Signal;
 
-use super::hooked::{Home, SECRET, figure, until};
+use super::hooked::{Home, SECRET, figure};
 use super::{Delivery, Mood, Receiver};
 use crate::support::bodies::{replace, user};
+use crate::support::until;
 
 fn whats(deliveries: &[Delivery]) -> Vec<String> {
     deliveries.iter().map(Delivery::what).collect()
@@ -88,11 +89,12 @@ fn r16_a_new_webhook_begins_where_the_settings_say_and_is_told_what_it_wants() {
 #[test]
 fn r16_one_resource_that_fails_holds_up_nobody_and_a_replay_keeps_its_order() {
     let receiver = Receiver::willing();
-    receiver.now(|body| if body.to_string().contains("bad") { Mood::Status(422) } else { Mood::Status(200) });
+    receiver
+        .now(|body| if body.to_string().contains("unfit") { Mood::Status(422) } else { Mood::Status(200) });
     let home = Home::of(&receiver, "");
     let mut daemon = home.start();
     let client = daemon.client();
-    let bad = client.post("/Users", &user("bad")).expect(201).id();
+    let bad = client.post("/Users", &user("unfit")).expect(201).id();
     client.post("/Users", &user("good")).expect(201).id();
     let _ = client.patch(&format!("/Users/{bad}"), &replace("title", "chief")).expect(200);
     until("it is set aside, and what stands behind it", || figure(&daemon, "set_aside") == 2);
@@ -130,14 +132,13 @@ fn r16_one_resource_that_fails_holds_up_nobody_and_a_replay_keeps_its_order() {
 
 #[test]
 fn r16_what_is_given_up_is_never_delivered_and_the_history_says_who_gave_it_up() {
-    let receiver =
-        Receiver::start(
-            |body| if body.to_string().contains("bad") { Mood::Status(500) } else { Mood::Status(200) },
-        );
+    let receiver = Receiver::start(|body| {
+        if body.to_string().contains("unfit") { Mood::Status(500) } else { Mood::Status(200) }
+    });
     let home = Home::of(&receiver, "");
     let daemon = home.start();
     let client = daemon.client();
-    client.post("/Users", &user("bad")).expect(201).id();
+    client.post("/Users", &user("unfit")).expect(201).id();
     client.post("/Users", &user("good")).expect(201).id();
     until("it is set aside", || figure(&daemon, "set_aside") == 1);
     let show = || home.told(&["webhook", "show", "ledger", "--json"]);

@@ -6,9 +6,8 @@ use rosterd::app::bootstrap::{FIRST_CONNECTION, FIRST_TENANT};
 use rosterd::outbox::feed::WAITERS_MAX;
 use serde_json::{Value, json};
 
-use super::hooked::until;
 use crate::support::bodies::{replace, user};
-use crate::support::{Client, Request, TestApp};
+use crate::support::{Client, Request, TestApp, until};
 
 /// A client of the admin listener with these scopes.
 pub fn reader(app: &TestApp, scopes: &[&str]) -> Client {

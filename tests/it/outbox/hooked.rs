@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -82,14 +81,4 @@ impl Home {
 /// Reads a gauge of the webhook; more than can be where there is none yet.
 pub fn figure(daemon: &TestDaemon, name: &str) -> i64 {
     daemon.find_metric(&format!("rosterd_webhook_{name}{{webhook=\"ledger\"}}")).unwrap_or(i64::MAX)
-}
-
-/// Waits until something holds. For what no event announces.
-#[track_caller]
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while !holds() {
-        assert!(Instant::now() < deadline, "this never came: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }

@@ -5,9 +5,9 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{status_kib, until};
+use super::status_kib;
 use crate::support::bodies::user;
-use crate::support::{Answer, Client, Request, TestDaemon};
+use crate::support::{Answer, Client, Request, TestDaemon, until};
 
 const MIB: usize = 1 << 20;
 /// What all senders together send.

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::{home, processor_time, until};
-use crate::support::TestDaemon;
+use super::{home, processor_time};
 use crate::support::bodies::user;
+use crate::support::{TestDaemon, until};
 
 /// The descriptors that the daemon may have.
 const DESCRIPTORS: &str = "ulimit -n 64; exec \"$0\" \"$@\"";

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{home, until};
+use super::home;
 use crate::support::bodies::{replace, user};
-use crate::support::{Answer, Request, TestDaemon};
+use crate::support::{Answer, Request, TestDaemon, until};
 
 /// A daemon whose store fails at a point while a file is there.
 struct Failing {

@@ -23,7 +23,7 @@ mod tunnel;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -33,16 +33,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Makes a home for a daemon.
 fn home() -> Arc<TempDir> {
     Arc::new(tempfile::tempdir().unwrap())
-}
-
-/// Waits until something holds. For what no event announces.
-#[track_caller]
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "this never came: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Reads a number of KiB from `/proc/PID/status`.

@@ -7,10 +7,10 @@ use rcgen::KeyPair;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use super::home;
 use super::tunnel::{Tunnel, write_pair};
-use super::{home, until};
 use crate::support::bodies::user;
-use crate::support::{Client, TestDaemon};
+use crate::support::{Client, TestDaemon, until};
 
 const DONE: &str = "rosterd_config_reloads_total";
 const FAILED: &str = "rosterd_config_reload_failures_total";

@@ -66,7 +66,7 @@ impl Watched {
         assert_eq!(failures(), before + 1, "{how} makes the store fail");
         std::fs::remove_file(switch).unwrap();
         let ready = || self.daemon.client().send(&Request::new("GET", "/readyz")).status == 200;
-        super::until("readiness", ready);
+        crate::support::until("readiness", ready);
     }
 
     /// Ends the daemon, and fails if anything planted, or one of the secrets, is where it must not be.

@@ -2,22 +2,11 @@
 
 use std::process::Command;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::bodies::user;
 use crate::support::ground::{self, lay, on_postgresql};
-use crate::support::{Request, TestDaemon};
-
-/// Longest wait for something to be noticed.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+use crate::support::{Request, TestDaemon, until};
 
 #[test]
 pub(super) fn r13_a_backend_that_is_ended_again_and_again_costs_no_acknowledged_write() {

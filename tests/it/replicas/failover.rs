@@ -9,12 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::support::bodies::user;
 use crate::support::ground::{self, lay};
-use crate::support::{Client, Request, TestDaemon};
+use crate::support::{Client, Request, TestDaemon, until};
 
 const WRITERS: usize = 6;
-/// Longest wait for something.
-const PATIENCE: Duration = Duration::from_mins(1);
-
 /// Hands connections to one daemon after the other, as a balancer before them does.
 struct Balancer {
     address: SocketAddr,
@@ -84,14 +81,6 @@ fn write(client: &Client, writer: usize, came: &Came) {
             }
             status => panic!("{name}: {status} {}", answer.text()),
         }
-    }
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

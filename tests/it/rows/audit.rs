@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::bodies::{add_members, group, replace, user};
 use crate::support::world::{history, said};
-use crate::support::{Answer, Client, TestApp, on_every_store};
+use crate::support::{Answer, Client, TestApp, on_every_store, until};
 
 const TENANT: TenantId = TenantId::new(1);
 
@@ -119,6 +119,8 @@ fn x58_a_request_without_the_right_is_in_the_history_too() {
             (reader.delete(&path), "users:write"),
             (reader.get(&format!("/Groups/{ada}")), "groups:read"),
         ];
+        // Nobody who reads waits until their refusal is written down.
+        until("all refusals", || history(app.roster(), TENANT).len() >= before + refused.len());
         let rows = said(&history(app.roster(), TENANT)[before..]);
         assert_eq!(rows.len(), refused.len());
         for ((answer, needs), (facts, _)) in refused.iter().zip(&rows) {

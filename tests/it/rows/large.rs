@@ -4,17 +4,15 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rosterd::roster::MEMBERS_PAGE_ROWS;
 use rosterd::store::Store;
 use serde_json::{Value, json};
 
 use crate::support::bodies::{group, replace, user};
-use crate::support::{Client, Crowd, PUBLIC_URL, Request, TestApp, on_every_store};
+use crate::support::{Client, Crowd, PUBLIC_URL, Request, TestApp, on_every_store, until};
 
-/// Longer than anything here may take; a test that meets it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Members of a page, and of three.
 const PAGE: u64 = MEMBERS_PAGE_ROWS as u64;
 
@@ -43,15 +41,6 @@ fn begin(app: &TestApp, path: &str) -> (TcpStream, String) {
         head.push(byte[0]);
     }
     (stream, String::from_utf8(head).unwrap().to_ascii_lowercase())
-}
-
-#[track_caller]
-fn until(what: &str, so: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !so() {
-        assert!(started.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 #[test]
@@ -129,12 +118,12 @@ fn perf11_a_client_that_does_not_read_costs_a_few_pages_and_keeps_nobody_waiting
         "/Groups/{}?excludedAttributes=meta",
         app.post("/Groups", &group("Crew", &[])).expect(201).id()
     );
-    until("the answer to the creation is still being made", || store.held.load(Ordering::SeqCst) == 0);
+    until("the end of the answer to the creation", || store.held.load(Ordering::SeqCst) == 0);
     store.pages.store(0, Ordering::SeqCst);
     let slow: Vec<_> = (0..2).map(|_| begin(&app, &path)).collect();
     assert!(slow.iter().all(|(_, head)| head.contains("transfer-encoding: chunked")), "{}", slow[0].1);
     // Reading comes to a halt by itself.
-    until("pages are read although nobody takes them", || {
+    until("a stop of the reading that nobody takes", || {
         let before = store.pages.load(Ordering::SeqCst);
         std::thread::sleep(Duration::from_millis(100));
         before == store.pages.load(Ordering::SeqCst)
@@ -149,7 +138,7 @@ fn perf11_a_client_that_does_not_read_costs_a_few_pages_and_keeps_nobody_waiting
     assert_eq!(app.get(&format!("{path},members")).expect(200).json()["displayName"], "Crew");
     assert_eq!(store.pages.load(Ordering::SeqCst), pages);
     drop(slow);
-    until("a moment is held for clients that have gone", || store.held.load(Ordering::SeqCst) == 0);
+    until("the end of what is held for clients that have gone", || store.held.load(Ordering::SeqCst) == 0);
 }
 
 #[test]
@@ -157,7 +146,7 @@ fn perf11_an_answer_that_cannot_be_finished_is_broken_off() {
     let store = Crowd::of(20_000);
     let app = around(&store);
     let path = format!("/Groups/{}", app.post("/Groups", &group("Crew", &[])).expect(201).id());
-    until("the answer to the creation is still being made", || store.held.load(Ordering::SeqCst) == 0);
+    until("the end of the answer to the creation", || store.held.load(Ordering::SeqCst) == 0);
     store.pages.store(0, Ordering::SeqCst);
     store.fails_after.store(20, Ordering::SeqCst);
     for path in [path.as_str(), "/Groups"] {
@@ -313,6 +302,6 @@ fn a_bulk_request_whose_client_hangs_up_goes_on_to_its_end() {
     assert_eq!(&first, b"HTTP/1.1 200");
     drop(stream);
     store.allow(None);
-    until("what was begun is not ended", || store.units.load(Ordering::SeqCst) - units == operations.len());
+    until("the end of what was begun", || store.units.load(Ordering::SeqCst) - units == operations.len());
     assert_eq!(app.get("/Users").expect(200).json()["totalResults"], 3);
 }

@@ -3,7 +3,7 @@
 //!
 //! Read in this order: `client` (HTTP/1.1 by hand, so that a test can send what no library would), `app`, `daemon`, `world` (what must hold after
 //! every test), `crowd` (groups of any size), `dice` (seeded randomness), `counting` (a store that counts), `bodies` (requests that many tests
-//! send), `signer` (keys that sign tokens), `issuer` (a server by TLS that shows them).
+//! send), `signer` (keys that sign tokens), `issuer` (a server by TLS that shows them), `patience` (waiting for what nothing announces).
 
 mod app;
 pub mod bodies;
@@ -15,6 +15,7 @@ mod daemon;
 mod dice;
 pub mod ground;
 pub mod issuer;
+mod patience;
 pub mod power;
 pub mod signer;
 pub mod world;
@@ -25,3 +26,4 @@ pub use counting::Counting;
 pub use crowd::Crowd;
 pub use daemon::{TestDaemon, repeats};
 pub use dice::Dice;
+pub use patience::until;
