@@ -6,8 +6,8 @@ use crate::config::Config;
 
 /// What is taken where nothing is known of the machine, and the least that is.
 const LEAST_BYTES: usize = 64 << 20;
-/// The most: a directory of a million people fits into it but for its history.
-const MOST_BYTES: usize = 512 << 20;
+/// The most: a directory of two million people fits into it, but for its history.
+const MOST_BYTES: usize = 4 << 30;
 /// Which part of the memory.
 const PART: usize = 8;
 
@@ -46,6 +46,7 @@ mod tests {
         assert_eq!(part_of(None), LEAST_BYTES);
         assert_eq!(part_of(Some(256 << 20)), LEAST_BYTES);
         assert_eq!(part_of(Some(2 << 30)), 256 << 20);
+        assert_eq!(part_of(Some(24 << 30)), 3 << 30);
         assert_eq!(part_of(Some(64 << 30)), MOST_BYTES);
     }
 

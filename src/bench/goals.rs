@@ -316,7 +316,11 @@ fn memory(daemons: &[Footprint], cache_bytes: usize, goals: &mut Vec<Goal>) {
         // Of fewer, what each of them takes is lost in what the daemon takes anyhow.
         if daemon.users >= USERS_TO_DIVIDE_BY {
             let cache_kib = (cache_bytes >> 10) as u64;
-            let beyond = daemon.end_kib.saturating_sub(daemon.idle_empty_kib).saturating_sub(cache_kib);
+            // Of a cache that is not full nobody knows how much of the memory is its.
+            let Some(beyond) = daemon.end_kib.saturating_sub(daemon.idle_empty_kib).checked_sub(cache_kib)
+            else {
+                continue;
+            };
             let what =
                 format!("memory at the end for each of {} users, beyond the cache", daemon.users_at_end);
             let each = bytes_each(beyond, daemon.users_at_end);
@@ -525,6 +529,9 @@ mod tests {
         };
         assert_eq!(of(1_000_000), [("205 B".to_owned(), Some(true))]);
         assert_eq!(of(999_999), []);
+        let not_full = Footprint { end_kib: 20_000 + (63 << 10), ..daemon(1_000_000) };
+        let goals = goals(&[], &[not_full], None, 64 << 20);
+        assert!(!goals.iter().any(|goal| goal.what.contains("for each")));
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub struct Plan {
     pub engine: Engine,
     /// Where the plugins that are shipped lie.
     pub plugins: PathBuf,
-    /// What a daemon's cache may take on this machine, in bytes.
+    /// What a daemon's cache may take in MiB; 0 where that is for the daemon to say.
+    pub cache_mib: u32,
+    /// What it may take then on this machine, in bytes.
     pub cache_bytes: usize,
     /// On which disk: the run makes a folder of its own in here, and removes it.
     pub folder: PathBuf,

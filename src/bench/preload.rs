@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 use super::BenchError;
 use super::load::first_line;
 use super::people;
-use super::script::{Person, Script, Scripts};
+use super::script::{ByPeople, Person, Script, Scripts};
 use super::wire::Connection;
 
 /// Connections that fill at once: as many as share a durable commit well.
@@ -107,18 +108,46 @@ pub(super) async fn change(
     body: &str,
     progress: &mut (dyn Write + Send),
 ) -> Result<(), BenchError> {
+    let (scripts, body) = (scripts.clone(), body.to_owned());
+    let patch = move |out: &mut Vec<u8>, person: &Person| {
+        scripts.send(out, "PATCH", &format!("/scim/v2/Users/{}", person.id), &body);
+    };
+    for_each(to, people, patch, progress).await
+}
+
+/// Asks for everybody as a script does.
+pub(super) async fn walk(
+    to: SocketAddr,
+    scripts: &Scripts,
+    people: &[Person],
+    script: ByPeople,
+    progress: &mut (dyn Write + Send),
+) -> Result<(), BenchError> {
+    let scripts = scripts.clone();
+    let ask = move |out: &mut Vec<u8>, person: &Person| {
+        script(&scripts, &Arc::new(vec![person.clone()]), 0).next(out);
+    };
+    for_each(to, people, ask, progress).await
+}
+
+/// Sends a request for everybody, which is answered with 200.
+async fn for_each(
+    to: SocketAddr,
+    people: &[Person],
+    request: impl Fn(&mut Vec<u8>, &Person) + Clone + Send + 'static,
+    progress: &mut (dyn Write + Send),
+) -> Result<(), BenchError> {
     let mut tasks = JoinSet::new();
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     for lane in 0..CONNECTIONS.min(people.len()) {
-        let mine: Vec<String> =
-            people.iter().skip(lane).step_by(CONNECTIONS).map(|one| one.id.clone()).collect();
-        let (scripts, tell, body) = (scripts.clone(), tell.clone(), body.to_owned());
+        let mine: Vec<Person> = people.iter().skip(lane).step_by(CONNECTIONS).cloned().collect();
+        let (request, tell) = (request.clone(), tell.clone());
         tasks.spawn(async move {
             let mut connection = open(to).await?;
-            for id in mine {
-                let mut request = Vec::new();
-                scripts.send(&mut request, "PATCH", &format!("/scim/v2/Users/{id}"), &body);
-                asked(&mut connection, request, 200).await?;
+            for person in mine {
+                let mut out = Vec::new();
+                request(&mut out, &person);
+                asked(&mut connection, out, 200).await?;
                 // The other end goes first only after an error, which is returned there.
                 let _ = tell.send(());
             }

@@ -42,9 +42,9 @@ async fn measure(plan: &Plan, progress: &mut (dyn Write + Send)) -> Result<Figur
         Engine::Redb => None,
         Engine::Postgres => Some(Postgres::start(&place)?),
     };
-    let plugins = plan.plugins.clone();
-    let mut session =
-        Session::new(plan, Site { place, token, token_file, scripts, postgres, plugins }, progress);
+    let (plugins, cache_mib) = (plan.plugins.clone(), plan.cache_mib);
+    let site = Site { place, token, token_file, scripts, postgres, plugins, cache_mib };
+    let mut session = Session::new(plan, site, progress);
     let mut left_out = Vec::new();
     for load in LOADS.iter().filter(|load| plan.has(load)) {
         match session.play(load).await {

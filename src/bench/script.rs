@@ -33,6 +33,9 @@ pub(super) struct Scripts {
     token: Arc<str>,
 }
 
+/// Makes a script that asks for one of these people after the other, at random from a seed on.
+pub(super) type ByPeople = fn(&Scripts, &Arc<Vec<Person>>, usize) -> Script;
+
 /// The series of users that are there before the first measurement.
 pub(super) const PRELOADED: &str = "user";
 /// The series of users that are put into groups and taken out again.

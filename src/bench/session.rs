@@ -25,7 +25,7 @@ use super::pgbench::Inserts;
 use super::plan::Plan;
 use super::postgres::Postgres;
 use super::preload::Asked;
-use super::script::{Person, Script, Scripts};
+use super::script::{ByPeople, Person, Script, Scripts};
 use super::storage::storage;
 use super::sum::Sum;
 use super::sync::first_sync;
@@ -269,6 +269,17 @@ impl Session<'_> {
     /// Returns the users of the daemon with so many of them.
     pub(super) async fn people(&mut self, users: usize) -> Result<Arc<Vec<Person>>, BenchError> {
         Ok(Arc::clone(&self.world(users).await?.people))
+    }
+
+    /// Asks a daemon for everybody once as a load does.
+    pub(super) async fn walk(
+        &mut self,
+        which: impl Into<Which>,
+        load: &'static str,
+        script: ByPeople,
+    ) -> Result<(), BenchError> {
+        let which = which.into();
+        self.worlds.with(which, self.progress).await?.walk(load, script, self.progress).await
     }
 
     /// Returns what the browsers of so many of its users hold, who have signed in.

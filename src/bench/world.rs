@@ -1,7 +1,7 @@
 //! A daemon with people in it, on a folder of its own, and what it takes apart from requests.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use super::figures::Footprint;
 use super::hang::Silent;
 use super::postgres::Postgres;
 use super::preload;
-use super::script::{MOVING, PRELOADED, Person, Scripts};
+use super::script::{ByPeople, MOVING, PRELOADED, Person, Scripts};
 use super::signin;
 use super::which::{Kind, Which, on_database, with_plugin, with_silence};
 use super::{meter, place};
@@ -33,6 +33,8 @@ pub(super) struct Site {
     pub(super) scripts: Scripts,
     /// Where the plugins that are shipped lie.
     pub(super) plugins: PathBuf,
+    /// What a daemon's cache may take in MiB; 0 where that is for the daemon to say.
+    pub(super) cache_mib: u32,
 }
 
 impl Site {
@@ -42,6 +44,9 @@ impl Site {
         if let Some(server) = &self.postgres {
             server.make(&which.name())?;
             settings.push_str(&on_database(server, &which.name()));
+        }
+        if self.postgres.is_none() && self.cache_mib > 0 {
+            settings = format!("[store]\ncache_mib = {}\n", self.cache_mib);
         }
         if which.kind == Kind::Plugged {
             settings.push_str(&with_plugin(&self.place, &self.plugins)?);
@@ -113,6 +118,8 @@ pub(super) struct World {
     apart: bool,
     /// What the browsers of those hold who have signed in.
     cookies: Vec<String>,
+    /// By which loads everybody was asked for since the daemon started.
+    walked: BTreeSet<&'static str>,
 }
 
 impl World {
@@ -159,6 +166,7 @@ impl World {
             neighbour: None,
             apart: false,
             cookies: Vec::new(),
+            walked: BTreeSet::new(),
         })
     }
 
@@ -175,6 +183,7 @@ impl World {
             place::copy_folder(&self.data, to).map_err(BenchError::system("copy the data folder"))?;
         }
         (self.server, _) = Server::daemon(&self.data, &self.site.token_file).await?;
+        self.walked.clear();
         Ok(())
     }
 
@@ -202,8 +211,23 @@ impl World {
                 .map_err(BenchError::system(format!("write {}", settings.display())))?;
             self.cookies = signin::sign_in(&self.data, self.people.iter().take(count))?;
             (self.server, _) = Server::daemon(&self.data, &self.site.token_file).await?;
+            self.walked.clear();
         }
         Ok(self.cookies.clone())
+    }
+
+    /// Asks for everybody once as a load does, unless that was done: a daemon that has just started has nothing in its cache, and a large one would be measured while it fills.
+    pub(super) async fn walk(
+        &mut self,
+        load: &'static str,
+        script: ByPeople,
+        progress: &mut (dyn Write + Send),
+    ) -> Result<(), BenchError> {
+        if self.walked.insert(load) {
+            let _ = writeln!(progress, "asking for everybody once: {load}");
+            preload::walk(self.server.at(), &self.site.scripts, &self.people, script, progress).await?;
+        }
+        Ok(())
     }
 
     /// Returns so many people who come and go; makes those who are not there yet.

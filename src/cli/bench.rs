@@ -55,6 +55,10 @@ pub struct BenchArgs {
     /// nothing but requests can run.
     #[arg(long, value_name = "ENGINE", default_value = "redb", value_parser = engine)]
     pub engine: Engine,
+    /// Memory in MiB for the page cache of each daemon (0: what a daemon takes by itself, an eighth of the machine's). P15 divides what lies beyond it, which takes a
+    /// cache that is full.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_048_576))]
+    pub cache_mib: u32,
     /// Folder of the plugins that are shipped, of which P17 needs one (plugins/dist).
     #[arg(long, value_name = "DIR", default_value_os_t = shipped_plugins())]
     pub plugins: PathBuf,
@@ -79,6 +83,7 @@ Examples:
   rosterd bench --only L1,L2 --connections 16 --seconds 10 --json result.json
   rosterd bench --only L9 --rate 1000 --steady 600 --turns 1
   rosterd bench --users 1000000 --only L2,L3,L4,L5,L8,L10,P16 --data /var/tmp
+  rosterd bench --users 1000000 --only L1,L2,L3,L6 --cache-mib 256 --data /var/tmp
   rosterd bench --engine postgres --only L1,L2,L3,L6,L7
 
 Loads:
@@ -122,7 +127,7 @@ impl BenchArgs {
         Ok(())
     }
 
-    /// Makes the plan of the run.
+    /// Makes the plan of the run. `cache_bytes` is what a daemon takes for its cache by itself.
     pub fn plan(&self, cache_bytes: usize) -> Plan {
         let (millis, turns, many) = if self.quick { (500, 1, 1_000) } else { (1_000, 3, 100_000) };
         let users = self.users.unwrap_or(many);
@@ -151,7 +156,8 @@ impl BenchArgs {
             members: self.members.unwrap_or(many).min(users) as usize,
             engine: self.engine,
             plugins: self.plugins.clone(),
-            cache_bytes,
+            cache_mib: self.cache_mib,
+            cache_bytes: if self.cache_mib == 0 { cache_bytes } else { (self.cache_mib as usize) << 20 },
             folder: self.data.clone(),
         }
     }

@@ -221,21 +221,28 @@ fn is_one_of(name: &str, known: &[&str]) -> bool {
 
 /// A filter or a path without its quoted values; all of it where the quotes do not pair.
 fn outside_quotes(text: &str) -> Cow<'_, str> {
-    if !text.contains('"') {
+    let bytes = text.as_bytes();
+    let (mut outside, mut inside, mut from, mut escaped) = (String::new(), false, 0, None);
+    for at in memchr::memchr2_iter(b'"', b'\\', bytes) {
+        let is_quote = bytes.get(at) == Some(&b'"');
+        if inside && escaped == Some(at) {
+            continue;
+        }
+        if is_quote {
+            if !inside {
+                outside.push_str(text.get(from..at).unwrap_or_default());
+            }
+            inside = !inside;
+            from = at.saturating_add(1);
+        } else if inside {
+            escaped = Some(at.saturating_add(1));
+        }
+    }
+    if inside || from == 0 {
         return Cow::Borrowed(text);
     }
-    let (mut outside, mut inside, mut escaped) = (String::with_capacity(text.len()), false, false);
-    for letter in text.chars() {
-        match letter {
-            '"' if !escaped => inside = !inside,
-            _ if inside => escaped = letter == '\\' && !escaped,
-            _ => outside.push(letter),
-        }
-        if !inside {
-            escaped = false;
-        }
-    }
-    if inside { Cow::Borrowed(text) } else { Cow::Owned(outside) }
+    outside.push_str(text.get(from..).unwrap_or_default());
+    Cow::Owned(outside)
 }
 
 /// Keeps what may be kept of a path and its query.
@@ -279,19 +286,21 @@ pub fn target(path: &str, query: Option<&str>, names: &SecretNames) -> Box<str> 
 fn secret_in(pair: &str, names: &SecretNames) -> bool {
     let mut pair = Cow::Borrowed(pair);
     for _ in 0..NESTED_MAX {
-        let Some((name, value)) = form_urlencoded::parse(pair.as_bytes()).next() else { return false };
-        let (name, value) = (name.into_owned(), value.into_owned());
-        if names.mentioned_in(&name)
-            || names.is_credential(&name)
-            || names.is_credential(&value)
-            || names.mentioned_in(&outside_quotes(&value))
-        {
-            return true;
-        }
-        if !name.contains('%') && !value.contains('%') {
-            return false;
-        }
-        pair = Cow::Owned(format!("{name}={value}"));
+        let decoded = {
+            let Some((name, value)) = form_urlencoded::parse(pair.as_bytes()).next() else { return false };
+            if names.mentioned_in(&name)
+                || names.is_credential(&name)
+                || names.is_credential(&value)
+                || names.mentioned_in(&outside_quotes(&value))
+            {
+                return true;
+            }
+            if !name.contains('%') && !value.contains('%') {
+                return false;
+            }
+            format!("{name}={value}")
+        };
+        pair = Cow::Owned(decoded);
     }
     true
 }

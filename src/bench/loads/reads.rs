@@ -1,17 +1,13 @@
 //! L2, L3, L4: one user, at the smallest and the largest daemon, beside bare hyper.
 
-use std::sync::Arc;
-
 use serde_json::Value;
 
 use super::Prepared;
 use crate::bench::contestant::Contestant;
 use crate::bench::figures::{Case, case};
 use crate::bench::plan::distinct;
-use crate::bench::script::{Person, Script, Scripts};
+use crate::bench::script::{ByPeople, Scripts};
 use crate::bench::session::Session;
-
-type ByPeople = fn(&Scripts, &Arc<Vec<Person>>, usize) -> Script;
 
 pub(super) async fn get(session: &mut Session<'_>) -> Prepared {
     of_one(session, case::GET, Scripts::get, ("a user", |found| found.get("userName").is_some())).await
@@ -40,6 +36,7 @@ async fn of_one(
     for users in distinct([session.plan.small(), session.plan.users]) {
         let people = session.people(users).await?;
         let bytes = session.rehearse(users, script(&scripts, &people, 0), name, expected, holds).await?;
+        session.walk(users, name, script).await?;
         let first = session.turn * connections;
         let all = || (first..first + connections).map(|seed| script(&scripts, &people, seed)).collect();
         let case = Case::of(name, connections);

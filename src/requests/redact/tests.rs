@@ -180,6 +180,22 @@ fn x25_a_single_value_is_shown_without_its_secrets() {
 }
 
 #[test]
+fn x25_what_stands_outside_quotes_is_told_from_what_stands_within() {
+    for (text, outside) in [
+        ("userName", "userName"),
+        (r#"pass"x"word eq "y""#, "password eq "),
+        (r#"a eq "b\"c" and d"#, "a eq  and d"),
+        (r#"a eq "b\\" or password"#, "a eq  or password"),
+        (r#"a\"b"c"#, r"a\c"),
+        (r#"a eq "b"#, r#"a eq "b"#),
+        (r#"a eq "b\""#, r#"a eq "b\""#),
+        (r#""é"ü"é""#, "ü"),
+    ] {
+        assert_eq!(outside_quotes(text), outside, "{text}");
+    }
+}
+
+#[test]
 fn x25_a_query_shows_no_secret_however_it_is_encoded() {
     let target = |path: &str, query: &str| target(path, Some(query), &names()).into_string();
     for query in [
