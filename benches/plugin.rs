@@ -1,4 +1,4 @@
-//! What a call of a plugin takes: with an instance of its own, and with one that is kept within a batch.
+//! What a call of a plugin takes: with an instance of its own, and with one that is kept within a sync.
 //!
 //! The guest answers one change and does nothing else, so that what is measured is the host: instance, records in, answer out.
 
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use rosterd::clock::SystemClock;
 use rosterd::plugins::{Host, Limits, Names, Options, Spec, person};
-use rosterd::roster::hooks::{OnFailure, Operation, Plugin};
+use rosterd::roster::hooks::{OnFailure, Operation, Plugin, Series};
 use serde_json::json;
 
 fn call(bencher: &mut Criterion) {
@@ -57,8 +57,8 @@ fn call(bencher: &mut Criterion) {
     let held = person::held(json!({})).unwrap();
     let now = "2026-03-01T09:00:00Z".parse().unwrap();
     let mut group = bencher.benchmark_group("plugin");
-    for (name, batch) in [("call/new", false), ("call/kept", true)] {
-        let about = person::about(now, Operation::Create, batch);
+    for (name, series) in [("call/new", Series::Alone), ("call/kept", Series::Sync)] {
+        let about = person::about(now, Operation::Create, series);
         group.bench_function(name, |bencher| {
             bencher.iter(|| plugin.map(black_box(&about), black_box(&user), black_box(&held)).unwrap());
         });

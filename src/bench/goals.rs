@@ -249,10 +249,11 @@ impl<'a> Found<'a> {
             (case::BULK_PLAIN, case::BULK_PLUGGED, "in a Bulk request", BULK, 15.0),
         ];
         for (plain, plugged, how, creates, hoped) in pairs {
-            if let (Some(plain), Some(plugged)) = (self.ours(plain).next(), self.ours(plugged).next()) {
+            for (plain, plugged) in self.ours(plain).zip(self.ours(plugged)) {
                 let turns = plain.turns.iter().zip(&plugged.turns);
                 let added = |(plain, plugged)| Some((cpu(plugged)? - cpu(plain)?) / creates as f64);
-                let what = format!("server CPU that a plugin adds to a create {how}, {}", users(plugged));
+                let (at, users) = (plugged.case.connections, users(plugged));
+                let what = format!("server CPU that a plugin adds to a create {how} at {at}, {users}");
                 let bounds = (Bound::MicrosecondsAtMost(60.0), Bound::MicrosecondsAtMost(hoped));
                 goals.push(goal("P17", what, turns.filter_map(added).collect(), bounds));
             }

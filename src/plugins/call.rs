@@ -1,4 +1,4 @@
-//! One call of a plugin: a new store and instance, or that of the batch before; its limits; and how it ended.
+//! One call of a plugin: a new store and instance, or one of its series that waited; its limits; and how it ended.
 //!
 //! An instance that broke is never asked again. What a call cost in fuel is that of the question alone, so that the same question costs
 //! the same whether the instance was new or not.
@@ -38,8 +38,13 @@ impl fmt::Debug for Build {
     }
 }
 
+/// Most questions that one instance answers.
+const QUESTIONS_MAX: u32 = 1000;
+
 /// An instance that is configured and well.
 pub struct Running {
+    /// How many questions it has answered.
+    pub(super) answered: u32,
     pub(super) store: Store<State>,
     pub(super) guests: Guests,
 }
@@ -95,7 +100,7 @@ impl Build {
         self.tables = tables;
     }
 
-    /// Asks, in a slot, with a new instance or a kept one. Gives the instance back if it is well.
+    /// Asks, in a slot, with a new instance or a kept one. Gives the instance back if it is well and has room for another question.
     pub(super) fn ask<A, T>(
         &self,
         kept: Option<Running>,
@@ -135,7 +140,7 @@ impl Build {
         cost.memory_bytes_peak = store.data().memory_bytes_peak();
         cost.fuel_to_start = self.limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
         match started {
-            Ok((guests, Ok(()))) => Ok(Running { store, guests }),
+            Ok((guests, Ok(()))) => Ok(Running { answered: 0, store, guests }),
             Ok((_, Err(problem))) => {
                 cost.said = store.data_mut().take_said();
                 Err(Failure::Problem(answer::problem(problem)))
@@ -160,7 +165,8 @@ impl Build {
         read: impl FnOnce(A) -> Result<T, AnswerError>,
         cost: &mut Cost,
     ) -> (Result<T, Failure>, Option<Running>) {
-        let Running { store, guests } = &mut running;
+        let Running { answered, store, guests } = &mut running;
+        *answered = answered.saturating_add(1);
         // What starting took is not part of what the question takes.
         let answered = store.set_fuel(self.limits.fuel).and_then(|()| question(store, guests));
         cost.fuel = self.limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
@@ -169,11 +175,19 @@ impl Build {
         match answered {
             Ok(Ok(given)) => {
                 let read = read(given).map_err(|error| Failure::Broke(Broke::Output, error.to_string()));
-                (read, Some(running))
+                (read, self.lasts(running))
             }
-            Ok(Err(problem)) => (Err(Failure::Problem(answer::problem(problem))), Some(running)),
+            Ok(Err(problem)) => (Err(Failure::Problem(answer::problem(problem))), self.lasts(running)),
             Err(error) => (Err(broke(&error, running.store.data())), None),
         }
+    }
+
+    /// Keeps an instance that has neither answered very often nor taken half of its memory: one that gives nothing back would break in the
+    /// middle of a series.
+    fn lasts(&self, running: Running) -> Option<Running> {
+        let state = running.store.data();
+        let has_room = state.memory_bytes_peak() <= self.limits.memory_bytes / 2 && !state.was_refused_memory();
+        (has_room && running.answered < QUESTIONS_MAX).then_some(running)
     }
 }
 

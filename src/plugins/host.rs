@@ -137,7 +137,7 @@ impl Host {
         self.set.load().each.iter().map(view).collect()
     }
 
-    /// Lets go of instances that have waited too long for the next call of their batch.
+    /// Lets go of instances that have waited too long for the next call of their series.
     pub fn sweep(&self) {
         self.shared.kept.sweep(self.shared.clock.now());
     }

@@ -24,7 +24,7 @@ use crate::roster::hooks::{
 pub struct Shared {
     /// Tells the time: for breakers and kept instances.
     pub clock: Arc<dyn Clock>,
-    /// Instances that wait for the next call of their batch.
+    /// Instances that wait for the next call of their series.
     pub kept: Arc<Kept>,
     /// What is counted.
     pub figures: Figures,
@@ -149,7 +149,7 @@ impl Loaded {
         show::psa(held, &self.passed.grant)
     }
 
-    /// Asks through the breaker, with the batch's instance where there is one, and counts.
+    /// Asks through the breaker, with an instance of its series where one waits, and counts.
     fn ask<A, T>(
         &self,
         hook: &'static str,
@@ -170,8 +170,8 @@ impl Loaded {
         let _entered = span.enter();
         let now = self.shared.clock.now();
         let ran = if self.with_breaker(|breaker| breaker.lets_through(now)) {
-            let key = about.batch.map(|batch| Key { batch, build: self.build });
-            let kept = key.and_then(|key| self.shared.kept.take(key, now));
+            let key = Key::of(about, self.build);
+            let kept = key.as_ref().and_then(|key| self.shared.kept.take(key, now));
             let (ran, well) = self.passed.build.ask(kept, question, read);
             if let (Some(key), Some(well)) = (key, well) {
                 self.shared.kept.put(key, well, now);

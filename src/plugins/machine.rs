@@ -45,7 +45,7 @@ impl fmt::Debug for Machine {
 }
 
 impl Machine {
-    /// Makes a machine for so many calls at a time, and so many instances that wait for the next call of their batch.
+    /// Makes a machine for so many calls at a time, and so many instances that wait for the next call of their series.
     pub fn new(slots: u32, kept: u32) -> Result<Self, MachineError> {
         let engine = Engine::new(&settings(slots.saturating_add(kept)))
             .map_err(|error| MachineError(format!("{error:#}")))?;

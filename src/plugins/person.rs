@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::ids::{RequestId, ResourceId};
 use crate::roster::SHADOW;
-use crate::roster::hooks::{About, Employment, Held, Operation, Rate, Subject, UserTypeChoice};
+use crate::roster::hooks::{About, Employment, Held, Operation, Rate, Series, Subject, UserTypeChoice};
 use crate::scim::Document;
 
 /// Why JSON is nobody.
@@ -27,7 +27,7 @@ pub enum PersonError {
 }
 
 /// A moment, a tenant and a connection for a question by hand: nothing will be written.
-pub fn about(now: Timestamp, operation: Operation, batch: bool) -> About {
+pub fn about(now: Timestamp, operation: Operation, series: Series) -> About {
     let request = RequestId::from_bytes([0; 16]);
     About {
         tenant: "main".to_owned(),
@@ -37,7 +37,7 @@ pub fn about(now: Timestamp, operation: Operation, batch: bool) -> About {
         now,
         today: now.to_zoned(TimeZone::UTC).date(),
         dry_run: true,
-        batch: batch.then_some(request),
+        series,
     }
 }
 

@@ -191,9 +191,20 @@ pub struct About {
     pub today: jiff::civil::Date,
     /// Whether nothing will be written.
     pub dry_run: bool,
-    /// The run of calls that it belongs to (one Bulk request, one full sync, one remap): within it an instance may be kept. `None` where
-    /// each call stands by itself.
-    pub batch: Option<RequestId>,
+    /// The calls that it is one of: from each to the next of them an instance may be kept.
+    pub series: Series,
+}
+
+/// Calls that an instance may answer one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Series {
+    /// None: the call stands by itself.
+    Alone,
+    /// Those of one Bulk request, one remap or one sheet.
+    Batch(RequestId),
+    /// Those of the connection, for as long as each comes shortly after the one before: a provider's full sync is requests by themselves, and
+    /// nobody says where it begins and ends.
+    Sync,
 }
 
 /// What the directory is doing.

@@ -12,22 +12,29 @@ use crate::bench::which::Which;
 
 pub(super) async fn plugged(session: &mut Session<'_>) -> Prepared {
     let (connections, users) = (session.plan.connections_of_reads, session.plan.usual());
+    // On one connection no create shares a flush, with a plugin or without, so that what is added there is the plugin's alone.
+    let of_creates = session.plan.connections.clone();
     let (scripts, turn) = (session.scripts(), session.turn);
     let pairs = [
-        (case::CREATE_PLAIN, case::CREATE_PLUGGED, Scripts::create_all as ByConnection, 1),
-        (case::BULK_PLAIN, case::BULK_PLUGGED, Scripts::bulk_all as ByConnection, BULK),
+        (case::CREATE_PLAIN, case::CREATE_PLUGGED, Scripts::create_all as ByConnection, 1, of_creates),
+        (case::BULK_PLAIN, case::BULK_PLUGGED, Scripts::bulk_all as ByConnection, BULK, vec![connections]),
     ];
     let mut contestants = Vec::new();
     // What is missing is said before anything is filled.
     session.plugin_must_be_there()?;
-    for (plain, plugged, script, creates) in pairs {
-        for (name, which) in [(plain, Which::from(users)), (plugged, Which::plugged(users))] {
-            let series = |word: &str| format!("p17{word}{turn}x{creates}");
-            for rehearsed in script(&scripts, &series("r"), 1) {
+    for (plain, plugged, script, creates, at) in pairs {
+        let both = [(plain, Which::from(users)), (plugged, Which::plugged(users))];
+        for (name, which) in both {
+            for rehearsed in script(&scripts, &format!("p17r{turn}x{creates}"), 1) {
                 rehearse(session, which, rehearsed, name, creates).await?;
             }
-            let ours = script(&scripts, &series("t"), connections);
-            contestants.push(Contestant::daemon(Case::of(name, connections).with_users(users), which, ours));
+        }
+        for connections in at {
+            for (name, which) in both {
+                let ours = script(&scripts, &format!("p17t{turn}x{creates}x{connections}"), connections);
+                let case = Case::of(name, connections).with_users(users);
+                contestants.push(Contestant::daemon(case, which, ours));
+            }
         }
     }
     Ok(contestants)

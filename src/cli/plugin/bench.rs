@@ -10,6 +10,7 @@ use super::target;
 use crate::cli::settings::SettingsArgs;
 use crate::cli::{Exit, World, table};
 use crate::plugins::person;
+use crate::roster::hooks::Series;
 
 /// Examples.
 pub(super) const EXAMPLES: &str = "\
@@ -59,8 +60,8 @@ pub fn run(args: &PluginBenchArgs, world: &mut World<'_>) -> Result<Exit> {
     let plugin = target.load()?;
     let mut question = args.question.read(&plugin)?;
     let mut lines = Vec::new();
-    for (instance, batch) in [("new", false), ("kept", true)] {
-        question.about = person::about(question.about.now, question.about.operation, batch);
+    for (instance, series) in [("new", Series::Alone), ("kept", Series::Sync)] {
+        question.about = person::about(question.about.now, question.about.operation, series);
         let mut times = Histogram::<u64>::new(3)?;
         let (mut fuel, mut memory_bytes_peak) = (0, 0);
         for _ in 0..args.calls {

@@ -14,7 +14,7 @@ use crate::cli::{Exit, World};
 use crate::plugins::call::Cost;
 use crate::plugins::loaded::Loaded;
 use crate::plugins::{hook_words, person, tell};
-use crate::roster::hooks::{About, Failure, Held, Operation, Plugin, Subject};
+use crate::roster::hooks::{About, Failure, Held, Operation, Plugin, Series, Subject};
 
 /// Examples.
 pub(super) const EXAMPLES: &str = "\
@@ -117,7 +117,7 @@ impl QuestionArgs {
         let read = |file: &Option<PathBuf>| file.as_deref().map_or_else(|| Ok(json!({})), read_json);
         let place = |file: &Option<PathBuf>| file.as_deref().unwrap_or("".as_ref()).display().to_string();
         Ok(Question {
-            about: person::about(now, operation, false),
+            about: person::about(now, operation, Series::Alone),
             user: person::subject(read(&self.user)?).with_context(|| place(&self.user))?,
             held: person::held(read(&self.held)?).with_context(|| place(&self.held))?,
             hook: self.hook(plugin)?,

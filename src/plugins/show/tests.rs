@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::ids::{RequestId, ResourceId};
-use crate::roster::hooks::UserTypeChoice;
+use crate::roster::hooks::{Series, UserTypeChoice};
 use crate::scim::Document;
 
 const OWN: &str = "urn:example:firm:1.0:User";
@@ -169,7 +169,7 @@ fn x57_of_what_changed_only_granted_paths_are_told() {
         now: "2026-03-01T00:00:00Z".parse().unwrap(),
         today: "2026-03-01".parse().unwrap(),
         dry_run: false,
-        batch: None,
+        series: Series::Alone,
     };
     let told = event(
         &about,

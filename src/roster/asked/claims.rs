@@ -16,7 +16,7 @@ use crate::psa::calendar::today;
 use crate::roster::Roster;
 use crate::roster::depart::people;
 use crate::roster::error::RosterError;
-use crate::roster::hooks::{About, Addition, Failure, Grant, Operation, Problem, Then};
+use crate::roster::hooks::{About, Addition, Failure, Grant, Operation, Problem, Series, Then};
 use crate::roster::person::{attributes, zone};
 use crate::store::{Snapshot, Stored};
 
@@ -77,7 +77,7 @@ impl Roster {
                 now: caller.now,
                 today: today(caller.now, &zone).date(),
                 dry_run: false,
-                batch: None,
+                series: Series::Alone,
             };
             let added = plugin.claims(&about, &user, &held, app).map_err(|failure| {
                 let (Failure::Problem(Problem { detail, .. }) | Failure::Broke(_, detail)) = &failure;

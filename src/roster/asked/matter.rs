@@ -17,8 +17,8 @@ use crate::psa::standing::Standing;
 use crate::roster::Caller;
 use crate::roster::error::RosterError;
 use crate::roster::hooks::{
-    About, Failure, Finding, Held, Mapped, Operation, Plugin, Problem, ProblemKind, Severity, Subject, Then,
-    Verdict,
+    About, Failure, Finding, Held, Mapped, Operation, Plugin, Problem, ProblemKind, Series, Severity,
+    Subject, Then, Verdict,
 };
 use crate::roster::rules::{Act, Draft, Settled};
 use crate::scim::{Refusal, Why};
@@ -151,7 +151,11 @@ fn about(matter: &Matter<'_>, served: &Served, operation: Operation) -> About {
         now: caller.now,
         today: today(caller.now, matter.zone).date(),
         dry_run: caller.run.dry,
-        batch: caller.run.batch,
+        series: match caller.run.batch {
+            Some(batch) => Series::Batch(batch),
+            None if caller.run.dry => Series::Alone,
+            None => Series::Sync,
+        },
     }
 }
 

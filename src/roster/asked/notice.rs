@@ -10,7 +10,7 @@ use crate::ids::{Address, KindId, TenantId};
 use crate::psa::calendar::today;
 use crate::roster::depart::people;
 use crate::roster::error::RosterError;
-use crate::roster::hooks::{About, Failure, Notice, Operation, Plugin, Then};
+use crate::roster::hooks::{About, Failure, Notice, Operation, Plugin, Series, Then};
 use crate::roster::person::{attributes, zone};
 use crate::roster::{LOCAL, Roster};
 use crate::scim::Document;
@@ -119,7 +119,7 @@ impl Roster {
             now: facts.when,
             today: today(facts.when, &zone).date(),
             dry_run: false,
-            batch: None,
+            series: Series::Alone,
         };
         let notice = Notice { id, sequence: row.seq.0, subject: at.id, changed, user };
         drop(snapshot);

@@ -15,7 +15,7 @@ use crate::psa::standing::Writer;
 use crate::roster::commit::Plan;
 use crate::roster::depart::people;
 use crate::roster::error::RosterError;
-use crate::roster::hooks::{About, Operation, Plugin};
+use crate::roster::hooks::{About, Operation, Plugin, Series};
 use crate::roster::locks::plan_act;
 use crate::roster::person::{attributes, standing, zone};
 use crate::roster::rules::Act;
@@ -378,7 +378,7 @@ impl Roster {
             now: facts.when,
             today: today(facts.when, &zone).date(),
             dry_run: true,
-            batch: None,
+            series: Series::Alone,
         };
         let input = told::digest(&about, &user, Some(&held));
         let answer = match plugin.map(&about, &user, &held) {

@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use crate::ids::{RequestId, ResourceId};
     use crate::psa::standing::Writer;
-    use crate::roster::hooks::{Employment, Rate, UserTypeChoice};
+    use crate::roster::hooks::{Employment, Rate, Series, UserTypeChoice};
 
     #[test]
     fn o13_a_digest_is_that_of_the_same_words_for_ever() {
@@ -226,7 +226,7 @@ mod tests {
             now: "2026-01-02T03:04:05Z".parse().unwrap(),
             today: "2026-01-02".parse().unwrap(),
             dry_run: false,
-            batch: None,
+            series: Series::Alone,
         };
         let words = |held: &str| {
             format!(

@@ -1,9 +1,9 @@
 //! What plugins propose, and what becomes of it.
 
-use rosterd::roster::hooks::{Employment, Operation, Proposal};
+use rosterd::roster::hooks::{Employment, Operation, Proposal, Series};
 use serde_json::{Value, json};
 
-use super::{Double, EXT, admin, batches, choice, history, load, make, operations, psa, rate};
+use super::{Double, EXT, admin, choice, history, load, make, operations, psa, rate, series};
 use crate::support::bodies::{patch, replace, user};
 use crate::support::{TestApp, on_every_store};
 
@@ -359,7 +359,7 @@ fn r31_everything_that_the_contract_lets_a_plugin_propose_comes_true() {
 }
 
 #[test]
-fn the_requests_of_a_bulk_request_are_one_run() {
+fn the_requests_of_a_bulk_request_are_one_batch_and_those_by_themselves_may_be_a_sync() {
     on_every_store(|app| {
         let plugin = Double::mapping("quiet", |_, _| vec![]);
         let heard = plugin.heard();
@@ -369,10 +369,11 @@ fn the_requests_of_a_bulk_request_are_one_run() {
         let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [make("ada"), make("bob"), make("eve")] });
         drop(app.post("/Bulk", &body).expect(200));
         assert_eq!(operations(&heard), [Operation::Create; 3]);
-        assert_eq!(batches(&heard).len(), 1);
-        assert!(batches(&heard).iter().all(Option::is_some));
+        let of_bulk = series(&heard);
+        assert!(matches!(of_bulk[0], Series::Batch(_)), "{of_bulk:?}");
+        assert!(of_bulk.iter().all(|one| one == &of_bulk[0]), "{of_bulk:?}");
         post(&app, "tom");
-        assert!(batches(&heard).contains(&None), "a request of its own is no run");
+        assert_eq!(series(&heard).last(), Some(&Series::Sync));
     });
 }
 

@@ -9,7 +9,6 @@ mod others;
 mod reacting;
 mod remap;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +17,8 @@ use rosterd::ids::TenantId;
 use rosterd::roster::Mended;
 use rosterd::roster::hooks::{
     About, Addition, Broke, Failure, Finding, Grant, Granted, Held, Hooks, Mapped, Notice, OnFailure,
-    Operation, Plugin, Problem, ProblemKind, Proposal, Rate, Remark, Subject, UserTypeChoice, Verdict,
+    Operation, Plugin, Problem, ProblemKind, Proposal, Rate, Remark, Series, Subject, UserTypeChoice,
+    Verdict,
 };
 use rosterd::store::{Facts, Values};
 use serde_json::{Value, json};
@@ -289,7 +289,7 @@ fn operations(heard: &Mutex<Vec<About>>) -> Vec<Operation> {
     heard.lock().unwrap().iter().map(|about| about.operation).collect()
 }
 
-/// The requests' batches that it was asked within.
-fn batches(heard: &Mutex<Vec<About>>) -> BTreeSet<Option<rosterd::ids::RequestId>> {
-    heard.lock().unwrap().iter().map(|about| about.batch).collect()
+/// The series that it was asked within.
+fn series(heard: &Mutex<Vec<About>>) -> Vec<Series> {
+    heard.lock().unwrap().iter().map(|about| about.series).collect()
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rosterd::ids::RequestId;
-use rosterd::roster::hooks::{Broke, Failure, Hooks, Plugin, Problem, ProblemKind, Proposal, Rate, Verdict};
+use rosterd::roster::hooks::{
+    About, Broke, Failure, Hooks, Plugin, Problem, ProblemKind, Proposal, Rate, Series, Verdict,
+};
 
 use super::guest::{ADD_COST_RATE, Guest, Image, RELEASE_LICENSE, SET_ATTRIBUTE, SET_KIND, rate};
 use super::home::{Home, about, anna, nothing};
@@ -129,35 +131,76 @@ fn counting() -> Vec<u8> {
     })
 }
 
+/// A batch's series.
+fn batch(number: u8) -> Series {
+    Series::Batch(RequestId::from_bytes([number; 16]))
+}
+
 #[test]
 fn x54_each_call_has_an_instance_of_its_own_unless_it_is_of_a_batch() {
     let home = Home::new();
     let plugin = home.one(&counting());
-    let asked = |batch: Option<u8>| {
-        let about = rosterd::roster::hooks::About {
-            batch: batch.map(|one| RequestId::from_bytes([one; 16])),
-            ..about()
-        };
+    let asked = |series| {
+        let about = About { series, ..about() };
         plugin.map(&about, &anna(), &nothing()).unwrap().proposals.len()
     };
-    assert_eq!([asked(None), asked(None)], [1, 1]);
-    assert_eq!([asked(Some(1)), asked(Some(1)), asked(Some(2)), asked(Some(1))], [1, 2, 1, 3]);
-    assert_eq!(asked(None), 1);
+    assert_eq!([asked(Series::Alone), asked(Series::Alone)], [1, 1]);
+    assert_eq!([asked(batch(1)), asked(batch(1)), asked(batch(2)), asked(batch(1))], [1, 2, 1, 3]);
+    assert_eq!(asked(Series::Alone), 1);
     home.clock.advance(60);
-    assert_eq!(asked(Some(1)), 1, "it was let go meanwhile");
+    assert_eq!(asked(batch(1)), 1, "it was let go meanwhile");
+}
+
+#[test]
+fn x54_x57_an_instance_is_kept_within_a_sync_and_never_for_another_connection_or_tenant() {
+    let home = Home::new();
+    let plugin = home.one(&counting());
+    let asked = |tenant: &str, source: &str| {
+        let about =
+            About { series: Series::Sync, tenant: tenant.into(), source: source.into(), ..about() };
+        plugin.map(&about, &anna(), &nothing()).unwrap().proposals.len()
+    };
+    assert_eq!([asked("main", "okta"), asked("main", "okta")], [1, 2]);
+    assert_eq!([asked("main", "entra"), asked("other", "okta"), asked("other", "entra")], [1, 1, 1]);
+    home.clock.advance(1);
+    assert_eq!(asked("main", "okta"), 3, "it comes shortly after");
+    home.clock.advance(2);
+    assert_eq!(asked("main", "okta"), 1, "that sync has ended");
+}
+
+#[test]
+fn x55_an_instance_that_keeps_what_it_takes_is_let_go_before_it_breaks() {
+    let hoards = Guest::mapper().with("(global $asked (mut i32) (i32.const 0))").does(|image| {
+        let changes: Vec<_> = (0..9).map(|_| (RELEASE_LICENSE, vec![])).collect();
+        let answer = image.changes(&changes);
+        format!(
+            "(if (i32.eq (memory.grow (i32.const 32)) (i32.const -1)) (then (unreachable)))
+             (global.set $asked (i32.add (global.get $asked) (i32.const 1)))
+             (i32.store (i32.const {}) (global.get $asked)) (i32.const {answer})",
+            answer + 8
+        )
+    });
+    let home = Home::new();
+    let plugin = home.one(&hoards);
+    let asked = || {
+        let about = About { series: Series::Sync, ..about() };
+        plugin.map(&about, &anna(), &nothing()).unwrap().proposals.len()
+    };
+    // 2 MiB each time of the 32 that there are.
+    let answers: Vec<usize> = (0..40).map(|_| asked()).collect();
+    assert_eq!(answers.iter().max(), Some(&8), "{answers:?}");
 }
 
 #[test]
 fn x54_few_instances_are_kept_and_a_new_build_takes_up_none_of_them() {
     let home = Home::new();
     let plugin = home.one(&counting());
-    let ask = |plugin: &Arc<rosterd::plugins::loaded::Loaded>, batch: u8| {
-        let batch = Some(RequestId::from_bytes([batch; 16]));
-        let about = rosterd::roster::hooks::About { batch, ..about() };
+    let ask = |plugin: &Arc<rosterd::plugins::loaded::Loaded>, number: u8| {
+        let about = About { series: batch(number), ..about() };
         plugin.map(&about, &anna(), &nothing()).unwrap().proposals.len()
     };
-    for batch in 0..60 {
-        assert_eq!(ask(&plugin, batch), 1);
+    for number in 0..60 {
+        assert_eq!(ask(&plugin, number), 1);
     }
     assert_eq!(ask(&plugin, 59), 2, "the last are kept");
     assert_eq!(ask(&plugin, 0), 1, "the first were let go");

@@ -9,7 +9,7 @@ use rosterd::clock::FixedClock;
 use rosterd::ids::{RequestId, ResourceId};
 use rosterd::plugins::loaded::Loaded;
 use rosterd::plugins::{Done, Host, HostError, Limits, Names, Options, Spec};
-use rosterd::roster::hooks::{About, Held, OnFailure, Operation, Subject};
+use rosterd::roster::hooks::{About, Held, OnFailure, Operation, Series, Subject};
 use rosterd::scim::Document;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -93,7 +93,7 @@ pub fn about() -> About {
         now: Timestamp::from_second(1_772_355_600).unwrap(),
         today: "2026-03-01".parse().unwrap(),
         dry_run: false,
-        batch: None,
+        series: Series::Alone,
     }
 }
 
