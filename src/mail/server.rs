@@ -58,6 +58,9 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// How long a server may take to hear that nothing more comes.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 /// Why a mail was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
@@ -156,8 +159,8 @@ impl MailServer {
             connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await?;
         }
         connection.send(message.envelope(), &message.formatted()).await?;
-        // It has the mail. Whether it hears us go is all the same.
-        let _ = connection.quit().await;
+        // It has the mail, which is noted at once: a daemon that was killed before would send it again. Whether it hears us go is all the same.
+        tokio::spawn(async move { timeout(GOODBYE, connection.quit()).await });
         Ok(())
     }
 

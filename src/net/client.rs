@@ -400,7 +400,11 @@ async fn connect(url: &HttpsUrl, addresses: Vec<IpAddr>) -> Result<TcpStream, Ne
     for address in addresses.into_iter().take(ADDRESSES_TRIED_MAX) {
         // The address that was checked, not the name: nobody is asked a second time.
         match TcpStream::connect(SocketAddr::new(address, url.port)).await {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => {
+                // Each message goes out as it was written: those who speak by turns would wait for a late acknowledgement at each.
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
             Err(error) => last = error,
         }
     }

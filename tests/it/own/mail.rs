@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rcgen::{CertificateParams, KeyPair};
@@ -29,9 +29,9 @@ const LETTERS: Space = Space(78);
 const LETTERS_DUE: Space = Space(79);
 
 /// The mail server's process, and what it takes.
-struct Server {
+pub(super) struct Server {
     process: Child,
-    lines: Lines<BufReader<ChildStdout>>,
+    lines: Option<Lines<BufReader<ChildStdout>>>,
     port: u16,
     roots: PathBuf,
     _folder: TempDir,
@@ -39,7 +39,7 @@ struct Server {
 
 impl Server {
     /// Starts it, or says why not, and that nothing was looked at.
-    fn start(arguments: &[&str]) -> Option<Self> {
+    pub(super) fn start(arguments: &[&str]) -> Option<Self> {
         let home = Path::new(env!("CARGO_MANIFEST_DIR"));
         let python = home.join("target/mail-venv/bin/python");
         if !python.is_file() {
@@ -70,12 +70,29 @@ impl Server {
         let hello: Value =
             serde_json::from_str(&lines.next().expect("the server ends at once").unwrap()).unwrap();
         let port = u16::try_from(hello["port"].as_u64().unwrap()).unwrap();
-        Some(Self { process, lines, port, roots, _folder: folder })
+        Some(Self { process, lines: Some(lines), port, roots, _folder: folder })
     }
 
     /// Waits for what it says next.
     fn next(&mut self) -> Value {
-        serde_json::from_str(&self.lines.next().expect("the server has ended").unwrap()).unwrap()
+        let lines = self.lines.as_mut().expect("what it says is collected");
+        serde_json::from_str(&lines.next().expect("the server has ended").unwrap()).unwrap()
+    }
+
+    /// Has collected what it says from now on.
+    pub(super) fn collected(&mut self) -> Arc<Mutex<Vec<Value>>> {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let (lines, into) = (self.lines.take().expect("it is collected already"), Arc::clone(&said));
+        std::thread::spawn(move || {
+            for line in lines {
+                into.lock().unwrap().push(serde_json::from_str(&line.unwrap()).unwrap());
+            }
+        });
+        said
+    }
+
+    pub(super) const fn port(&self) -> u16 {
+        self.port
     }
 
     /// Starts a daemon that sends its mails there.

@@ -1,9 +1,10 @@
-//! Signing in by the firm's own means: passwords and methods (`passwords`), links by mail (`links`), the second factor (`second`), and the mails (`mail`).
+//! Signing in by the firm's own means: passwords and methods (`passwords`), links by mail (`links`), the second factor (`second`), and the mails (`mail`, `posted`).
 
 pub(crate) mod http;
 mod links;
 mod mail;
 mod passwords;
+mod posted;
 mod second;
 
 use std::sync::Arc;
