@@ -49,6 +49,11 @@ impl JournalFile {
                 path.display()
             )));
         }
+        if room > 0 {
+            // A flush that failed may have left the length in the system's memory alone; records behind the end that the disk knows
+            // would make it one that looks as if the file had been cut.
+            file.set_length(room).and_then(|()| file.sync()).map_err(|error| failed(path, &error))?;
+        }
         Ok(Self { file, path: path.into(), place: place.into(), end: 0, room })
     }
 

@@ -1,13 +1,17 @@
 //! The journal: what a kill leaves, what a power loss tears, and what damage is not taken for it.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::record::{BLOCK, HEADER, Header};
+use crate::store::disk::Disk;
 use crate::store::failpoints::{Fault, Point, arm};
 use crate::store::kv::KvStore;
-use crate::store::redb::{RedbOptions, open};
+use crate::store::redb::{RedbOptions, on_disk, open};
+use crate::store::simulated::{SimulatedDisk, Trouble};
 use crate::store::suite::fixture::{T, everything, ok, person, put, see, user};
-use crate::store::{Seq, Store, StoreError};
+use crate::store::{Seq, State, Store, StoreError};
 
 const FIRST: &str = "roster.journal.0";
 const SECOND: &str = "roster.journal.1";
@@ -108,6 +112,30 @@ fn r1_a_record_that_the_power_tore_was_not_acknowledged_and_those_before_it_are_
         add(&store, 10..=10);
         let killed = copy(torn.path());
         assert_eq!(people(&start(killed.path(), &RedbOptions::default())), 10, "{kept}");
+    }
+}
+
+#[test]
+fn r1_room_whose_flush_failed_is_made_once_more_before_a_record_goes_there() {
+    // Whether a failed flush reaches the disk all the same, the seed says.
+    for seed in 0..16 {
+        let simulated = SimulatedDisk::new(seed);
+        let disk: Arc<dyn Disk> = Arc::new(simulated.clone());
+        let store = on_disk(&disk, &RedbOptions::default()).unwrap();
+        // The first commit makes room, and its flush fails.
+        simulated.trouble(Trouble::FailedSync, 0);
+        assert!(store.commit(T, put(&person(1, "p1"))).is_err());
+        let patience = Instant::now() + Duration::from_secs(20);
+        while store.health().state != State::Ready {
+            assert!(Instant::now() < patience, "{seed}: it does not recover");
+            std::thread::yield_now();
+        }
+        add(&store, 2..=4);
+        simulated.crash();
+        drop(store);
+        let store = on_disk(&disk, &RedbOptions::default()).unwrap_or_else(|error| panic!("{seed}: {error}"));
+        let there = people(&store);
+        assert!((3..=4).contains(&there), "{seed}: {there}");
     }
 }
 
