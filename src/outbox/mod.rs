@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`event`] (from a row of the history to an event), [`feed`] (events after a number, with waiting for the next), [`bell`]
 //! (who is woken by a commit), then the webhooks: [`hook`] (one, as the settings say), [`sign`] (how a body is signed), [`desk`] (what waits, in
-//! which order, and what is set aside: pure), [`rows`] (what of it is kept in the store), `place` (where one that is new begins), `worker` (the task of one webhook), `react` (plugins, told in the same way), [`Outbox`] (all of
+//! which order, and what is set aside: pure), [`rows`] (what of it is kept in the store), [`kept`] (how it is taken up and written down), `place` (where one that is new begins), `worker` (the task of one webhook), `react` (plugins, told in the same way), [`Outbox`] (all of
 //! them: start, reload, stop, figures), [`operate`] (what an operator asks), `trial` (one delivery by hand).
 //!
 //! The history is the outbox: a change and the news of it are one write, and a webhook keeps only how far it has come. So nothing that
@@ -16,6 +16,7 @@ pub mod desk;
 pub mod event;
 pub mod feed;
 pub mod hook;
+pub mod kept;
 pub mod operate;
 mod place;
 mod react;

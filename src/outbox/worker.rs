@@ -21,17 +21,17 @@ use super::Bell;
 use super::desk::{Desk, Failure, Moment, Pace};
 use super::event::{Money, Reading};
 use super::hook::Hook;
-use super::operate::decode;
+use super::kept;
 use super::place::Begins;
 use super::react::{Receiver, tell};
-use super::rows::{ASIDE, HOOKS, HookRow, ORDERS, Order, SetAside, aside_key, prefix, seq_of};
+use super::rows::{ORDERS, Order, prefix};
 use super::sign::sign;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::ids::{ResourceId, TenantId};
 use crate::net::{Client, Delivered};
 use crate::roster::{Roster, RosterError};
-use crate::store::{LogRow, PAGE_ROWS_MAX, Seq, Unit, Write};
+use crate::store::{LogRow, PAGE_ROWS_MAX, Seq};
 
 /// How long what was delivered may go unwritten.
 const SAVE_EVERY: Duration = Duration::from_millis(250);
@@ -246,37 +246,11 @@ impl Worker {
 
     /// Takes up the state where it was left; a new webhook begins where the settings say.
     fn load(&self, tenant: TenantId) -> Result<(Desk, Seq), RosterError> {
-        let name = self.to.name();
         let snapshot = self.shared.roster.store().snapshot()?;
         let head = snapshot.head(tenant)?.seq;
-        let url = self.to.place();
-        let mut row = match snapshot.small(tenant, HOOKS, name.as_bytes())? {
-            Some(bytes) => decode::<HookRow>(&bytes)?,
-            None => {
-                let read = if self.begins == Begins::Latest { head } else { Seq::ZERO };
-                HookRow { url: url.clone(), read, ..HookRow::default() }
-            }
-        };
-        if row.url != url {
-            // Whoever said that it is gone was somebody else.
-            (row.url, row.off) = (url, None);
-        }
-        let mut aside = Vec::new();
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let rows = snapshot.small_range(tenant, ASIDE, &prefix(name), after.as_deref(), PAGE_ROWS_MAX)?;
-            let last = rows.len() < PAGE_ROWS_MAX;
-            for row in rows {
-                if let Some(seq) = seq_of(&row.key) {
-                    aside.push((seq, decode::<SetAside>(&row.value)?));
-                }
-                after = Some(row.key);
-            }
-            if last {
-                break;
-            }
-        }
-        Ok((Desk::of(row, aside, self.pace), head))
+        let begins = if self.begins == Begins::Latest { head } else { Seq::ZERO };
+        let to = (self.to.name(), self.to.place());
+        Ok((kept::take_up(snapshot.as_ref(), tenant, to, begins, self.pace)?, head))
     }
 
     /// Looks for what an operator has ordered.
@@ -396,33 +370,24 @@ impl Worker {
         }
     }
 
-    /// Writes down how far it has come: one unit, of bounded size, that is all there or not at all.
+    /// Writes down how far it has come.
     async fn save(&self, run: &mut Run) {
         let name = self.to.name();
-        let row = run.desk.row();
-        let read = row.read;
+        let read = run.desk.read();
         let done = if run.desk.is_releasing() { vec![] } else { std::mem::take(&mut run.orders) };
-        let (aside, forget) = run.desk.take_writes();
         run.saved_at = Instant::now();
-        let small = |space, key, value| Write::Small { space, key, value };
-        let encoded = || -> Result<Vec<Write>, serde_json::Error> {
-            let mut writes = vec![small(HOOKS, name.as_bytes().to_vec(), Some(serde_json::to_vec(&row)?))];
-            writes.extend(forget.iter().map(|seq| small(ASIDE, aside_key(name, *seq), None)));
-            for (seq, event) in &aside {
-                writes.push(small(ASIDE, aside_key(name, *seq), Some(serde_json::to_vec(event)?)));
-            }
-            writes.extend(done.iter().map(|key| small(ORDERS, key.clone(), None)));
-            Ok(writes)
-        };
-        let committed = match encoded() {
-            Ok(writes) => {
+        let committed = match kept::write_down(&mut run.desk, name, &done) {
+            Ok((unit, unwritten)) => {
                 let (shared, tenant) = (Arc::clone(&self.shared), run.tenant);
-                let unit = Unit { given: vec![], writes, log: None };
-                match spawn_blocking(move || shared.roster.store().commit(tenant, unit)).await {
-                    Ok(Ok(_)) => Ok(()),
-                    Ok(Err(error)) => Err(error.to_string()),
-                    Err(error) => Err(error.to_string()),
-                }
+                let failed = match spawn_blocking(move || shared.roster.store().commit(tenant, unit)).await {
+                    Ok(Ok(_)) => None,
+                    Ok(Err(error)) => Some(error.to_string()),
+                    Err(error) => Some(error.to_string()),
+                };
+                failed.map_or(Ok(()), |error| {
+                    run.desk.give_back(unwritten);
+                    Err(error)
+                })
             }
             Err(error) => Err(error.to_string()),
         };
@@ -432,7 +397,6 @@ impl Worker {
                 run.saved_read = read;
             }
             Err(error) => {
-                run.desk.give_back((aside, forget));
                 run.orders.extend(done);
                 run.not_before = run.saved_at.checked_add(AGAIN_AFTER).unwrap_or(run.saved_at);
                 tracing::warn!(webhook = %name, %error, "how far a webhook has come could not be written down; it is tried again");

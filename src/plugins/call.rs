@@ -186,7 +186,8 @@ impl Build {
     /// middle of a series.
     fn lasts(&self, running: Running) -> Option<Running> {
         let state = running.store.data();
-        let has_room = state.memory_bytes_peak() <= self.limits.memory_bytes / 2 && !state.was_refused_memory();
+        let has_room =
+            state.memory_bytes_peak() <= self.limits.memory_bytes / 2 && !state.was_refused_memory();
         (has_room && running.answered < QUESTIONS_MAX).then_some(running)
     }
 }

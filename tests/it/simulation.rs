@@ -1,8 +1,9 @@
-//! R36: store, schedules, change feed and clock, played from one seed on a disk that forgets, tears, reorders and fails.
+//! R36: store, schedules, change feed, a webhook's desk and clock, played from one seed on a disk that forgets, tears, reorders and fails.
 //!
 //! A run does what its seed says: people come, change, are locked and leave, days come by a clock that also goes back, a reader follows the
-//! changes, the disk fails in the middle of something, the machine loses its power. After each power loss, and at the end, everything that was
-//! acknowledged must be there, every view must agree, and nothing may have been read that is not in the history any more.
+//! changes, a webhook's receiver takes them, fails, or takes them and is not heard, the disk fails in the middle of something, the machine loses its
+//! power. After each power loss, and at the end, everything that was acknowledged must be there, every view must agree, and nothing may have been
+//! read or delivered that is not in the history any more. In the end the receiver has all of it, of each resource in its order.
 //!
 //! A seed that fails says how to play it again: `ROSTERD_TEST_SEED=…`.
 
@@ -18,6 +19,8 @@ use rosterd::chance::SeededChance;
 use rosterd::clock::{Clock, FixedClock};
 use rosterd::config::{Config, Environment, Sources};
 use rosterd::ids::{Address, KindId, ResourceId, TenantId};
+use rosterd::outbox::desk::{Desk, Failure, Moment, Pace};
+use rosterd::outbox::{Money, Reading, kept};
 use rosterd::roster::{Authority, Caller, Edges, Look, Precondition, Roster};
 use rosterd::store::disk::Disk;
 use rosterd::store::redb::{RedbOptions, on_disk};
@@ -32,6 +35,23 @@ use crate::support::{Dice, repeats};
 const PSA: &str = "urn:rosterd:scim:schemas:extension:psa:1.0:User";
 const STEPS: usize = 90;
 const SECONDS_OF_A_DAY: i64 = 86_400;
+const HOOK: &str = "receiver";
+const PACE: Pace = Pace { attempts_max: 3, first: Duration::from_secs(1), most: Duration::from_mins(1) };
+
+/// A webhook's desk, how long it has been there, and what its receiver has taken, also unheard.
+#[derive(Debug, Default)]
+struct Delivery {
+    desk: Option<Desk>,
+    since_start: Duration,
+    took: Vec<(Seq, Link, ResourceId)>,
+}
+
+/// How a receiver behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Fickle,
+    Well,
+}
 
 /// What there is to see of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +70,15 @@ struct Person {
     id: Option<ResourceId>,
     /// The day from which they are let in no more.
     last_day: Option<Timestamp>,
-    /// Whether a look after that day was acknowledged.
+    /// Whether a look after that day was acknowledged, and the clock has not been before its end since.
     is_over: bool,
+}
+
+impl Person {
+    /// Tells whether their last day is over wherever they may be: zones are at most 14 hours from each other's midnight.
+    fn is_out_by(&self, now: Timestamp) -> bool {
+        self.last_day.is_some_and(|day| now > day + SignedDuration::from_secs(3 * SECONDS_OF_A_DAY))
+    }
 }
 
 struct World {
@@ -61,9 +88,11 @@ struct World {
     rim: Rim,
     config: Config,
     roster: Option<Arc<Roster>>,
+    tenant: Option<TenantId>,
     people: BTreeMap<String, Person>,
     /// What a reader of the change feed has been told.
     told: Vec<(Seq, Link)>,
+    delivery: Delivery,
     times_back: usize,
     crashes: usize,
 }
@@ -83,13 +112,16 @@ impl World {
             rim,
             config: config.unwrap(),
             roster: None,
+            tenant: None,
             people: BTreeMap::new(),
             told: Vec::new(),
+            delivery: Delivery::default(),
             times_back: 0,
             crashes: 0,
         };
         world.start();
         bootstrap(world.roster(), &world.config, None).unwrap();
+        world.tenant = Some(world.caller().tenant());
         if is_deaf {
             world.disk.be_deaf();
         }
@@ -114,7 +146,7 @@ impl World {
     }
 
     fn tenant(&self) -> TenantId {
-        self.caller().tenant()
+        self.tenant.expect("it has a tenant")
     }
 
     /// Waits until the store has overcome what the disk did to it.
@@ -128,7 +160,7 @@ impl World {
 
     /// Does one step of the play.
     fn step(&mut self, number: usize) {
-        match self.dice.below(20) {
+        match self.dice.below(24) {
             0..=5 => self.hire(number),
             6..=9 => self.with_somebody(World::retitle),
             10..=11 => self.with_somebody(World::lock_or_unlock),
@@ -142,7 +174,8 @@ impl World {
                 let spared = self.dice.below(12) as u64;
                 self.disk.trouble(trouble, spared);
             }
-            _ => self.lose_power(),
+            19 => self.lose_power(),
+            _ => self.deliver(Mood::Fickle),
         }
     }
 
@@ -231,6 +264,11 @@ impl World {
         if self.dice.once_in(5) {
             self.clock.advance(-days * SECONDS_OF_A_DAY / 4);
             self.times_back += 1;
+            // Whatever is written of them now lets them in again, and the day comes once more.
+            let now = self.clock.now();
+            for person in self.people.values_mut() {
+                person.is_over &= person.is_out_by(now);
+            }
         } else {
             self.clock.advance(days * SECONDS_OF_A_DAY);
         }
@@ -242,11 +280,8 @@ impl World {
         self.until_well();
         if looked.is_ok_and(|looked| looked.failed == 0) {
             for person in self.people.values_mut() {
-                // Zones are at most 14 hours from each other's midnight.
-                let gone = person
-                    .last_day
-                    .is_some_and(|day| now > day + SignedDuration::from_secs(3 * SECONDS_OF_A_DAY));
-                person.is_over |= gone && person.known != Face::Absent && person.perhaps.is_none();
+                person.is_over |=
+                    person.is_out_by(now) && person.known != Face::Absent && person.perhaps.is_none();
             }
         }
     }
@@ -261,9 +296,109 @@ impl World {
         }
     }
 
+    /// Takes the desk up where it was left, if it is not there.
+    fn desk(&mut self) -> Desk {
+        self.delivery.desk.take().unwrap_or_else(|| {
+            self.delivery.since_start = Duration::ZERO;
+            let to = (HOOK, "https://receiver.test/".to_owned());
+            let snapshot = self.roster().store().snapshot().unwrap();
+            kept::take_up(snapshot.as_ref(), self.tenant(), to, Seq::ZERO, PACE).unwrap()
+        })
+    }
+
+    /// Reads which events a row of the history is.
+    fn event(&self, row: &LogRow) -> Option<(ResourceId, Timestamp)> {
+        let (tenant, kinds) = (self.tenant(), self.roster().kinds());
+        let reading = Reading { tenant, kinds, base_url: "https://roster.test", money: Money::Hidden };
+        reading.event(row).unwrap().map(|event| (event.resource.id, event.time))
+    }
+
+    /// Has the desk at work for a while: it reads on, delivers, hears of it or does not, and writes down how far it has come, unless that fails.
+    fn deliver(&mut self, mood: Mood) {
+        let mut desk = self.desk();
+        let patience = if mood == Mood::Well { 120 } else { self.dice.below(20) as u64 };
+        self.delivery.since_start += Duration::from_secs(patience);
+        if mood == Mood::Well || self.dice.once_in(6) {
+            desk.replay(None);
+        }
+        desk.release();
+        // No longer than it takes: a store that recovers waits for its readers.
+        let rows = {
+            let snapshot = self.roster().store().snapshot().unwrap();
+            snapshot.changes(self.tenant(), desk.read(), desk.room().min(8)).unwrap()
+        };
+        for row in &rows {
+            desk.take(row.seq, self.event(row));
+        }
+        let mut flying = Vec::new();
+        while let Some(one) = desk.next(self.delivery.since_start) {
+            flying.push(one);
+        }
+        while !flying.is_empty() {
+            let (resource, seq) = flying.swap_remove(self.dice.below(flying.len()));
+            self.land(&mut desk, resource, seq, mood);
+        }
+        if mood == Mood::Well || !self.dice.once_in(3) {
+            let (unit, unwritten) = kept::write_down(&mut desk, HOOK, &[]).unwrap();
+            if self.roster().store().commit(self.tenant(), unit).is_err() {
+                desk.give_back(unwritten);
+            }
+            self.until_well();
+        }
+        self.delivery.desk = Some(desk);
+    }
+
+    /// Ends a delivery as the receiver has it.
+    fn land(&mut self, desk: &mut Desk, resource: ResourceId, seq: Seq, mood: Mood) {
+        let now = Moment { since_start: self.delivery.since_start, wall: self.clock.now() };
+        let fate = if mood == Mood::Well { 9 } else { self.dice.below(10) };
+        if fate > 1 {
+            let snapshot = self.roster().store().snapshot().unwrap();
+            let row = snapshot.changes(self.tenant(), Seq(seq.0 - 1), 1).unwrap().remove(0);
+            self.delivery.took.push((row.seq, row.link, resource));
+        }
+        match fate {
+            0 if self.dice.once_in(4) => desk.gone(resource, "410", now),
+            // It did not arrive, or it did and the answer was lost.
+            0..=3 => {
+                let chance = u16::try_from(self.dice.below(1 << 16)).unwrap();
+                let failure = Failure { why: "503".to_owned(), wait: None };
+                desk.failed(resource, failure, now, chance);
+            }
+            _ => desk.taken(resource),
+        }
+    }
+
+    /// Has everything delivered that was not, and compares what the receiver has with the history.
+    fn deliver_the_rest(&mut self) {
+        let head = self.history().last().map_or(Seq::ZERO, |row| row.seq);
+        for _ in 0..1000 {
+            self.deliver(Mood::Well);
+            let desk = self.delivery.desk.as_ref().unwrap();
+            if desk.read() == head && desk.waiting() == 0 && desk.set_aside() == 0 {
+                break;
+            }
+        }
+        let mut due: BTreeMap<ResourceId, Vec<Seq>> = BTreeMap::new();
+        for row in &self.history() {
+            if let Some((resource, _)) = self.event(row) {
+                due.entry(resource).or_default().push(row.seq);
+            }
+        }
+        let mut got: BTreeMap<ResourceId, Vec<Seq>> = BTreeMap::new();
+        for (seq, _, resource) in &self.delivery.took {
+            let seqs = got.entry(*resource).or_default();
+            if !seqs.contains(seq) {
+                seqs.push(*seq);
+            }
+        }
+        assert_eq!(got, due, "what the receiver was told first of each resource, and what there was to tell");
+    }
+
     fn lose_power(&mut self) {
         self.disk.crash();
         self.crashes += 1;
+        self.delivery.desk = None;
         // What still runs of it finds no disk any more.
         self.roster = None;
         self.start();
@@ -274,7 +409,8 @@ impl World {
     fn look(&mut self) {
         must_be_whole(self.roster());
         let history = self.history();
-        for (seq, link) in &self.told {
+        let took = self.delivery.took.iter().map(|(seq, link, _)| (seq, link));
+        for (seq, link) in self.told.iter().map(|(seq, link)| (seq, link)).chain(took) {
             let row = &history[usize::try_from(seq.0).unwrap() - 1];
             assert_eq!((row.seq, row.link), (*seq, *link), "a reader was told what is not there");
         }
@@ -285,7 +421,6 @@ impl World {
             let is_out = id.is_none_or(|id| {
                 self.roster().locks(&self.caller(), id).unwrap().by(Authority::Schedule).is_some()
             });
-            let now = self.clock.now();
             let person = self.people.get_mut(&name).unwrap();
             assert!(
                 face == person.known || Some(&face) == person.perhaps.as_ref(),
@@ -294,9 +429,7 @@ impl World {
                 person.perhaps
             );
             assert!(times <= 1 + self.times_back, "{name}: a day had its effect {times} times");
-            // Where the clock went back before the day, whatever is written of them lets them in again.
-            let is_over = person.is_over && person.last_day.is_some_and(|day| now > day);
-            assert!(!is_over || is_out, "{name}: a day that was looked at has no effect");
+            assert!(!person.is_over || is_out, "{name}: a day that was looked at has no effect");
             // What is seen is durable: from now on it is nothing else.
             (person.known, person.perhaps) = (face, None);
             person.id = person.id.or(id);
@@ -339,6 +472,7 @@ fn play(seed: u64, is_deaf: bool) -> Vec<Link> {
         world.step(number);
     }
     world.lose_power();
+    world.deliver_the_rest();
     world.history().iter().map(|row| row.link).collect()
 }
 

@@ -57,7 +57,13 @@ fn a_remap_shows_the_difference_first_and_writes_it_when_it_is_told_to() {
 
         let would = remap(&app, Some("view"), None, false);
         assert_eq!(history(&app).len(), length, "nothing was written");
-        assert!(heard.lock().unwrap().iter().all(|about| about.dry_run && matches!(about.series, Series::Batch(_))));
+        assert!(
+            heard
+                .lock()
+                .unwrap()
+                .iter()
+                .all(|about| about.dry_run && matches!(about.series, Series::Batch(_)))
+        );
         assert_eq!(operations(&heard), [Operation::Remap; 3], "nobody whom it does not serve");
         let names: Vec<&str> = would.iter().map(|one| one.user_name.as_str()).collect();
         assert_eq!(names, ["ada", "bob", "eve"]);

@@ -26,7 +26,8 @@ fn by_address(taken: &Mutex<Vec<Value>>) -> BTreeMap<String, Vec<(String, String
 }
 
 #[test]
-fn r2_h06_whoever_was_saved_is_mailed_however_often_the_daemon_is_killed_and_a_second_copy_is_the_same_mail() {
+fn r2_h06_whoever_was_saved_is_mailed_however_often_the_daemon_is_killed_and_a_second_copy_is_the_same_mail()
+{
     let Some(mut server) = Server::start(&[]) else { return };
     let taken = server.collected();
     let home = Arc::new(tempfile::tempdir().unwrap());

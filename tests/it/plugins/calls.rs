@@ -156,8 +156,7 @@ fn x54_x57_an_instance_is_kept_within_a_sync_and_never_for_another_connection_or
     let home = Home::new();
     let plugin = home.one(&counting());
     let asked = |tenant: &str, source: &str| {
-        let about =
-            About { series: Series::Sync, tenant: tenant.into(), source: source.into(), ..about() };
+        let about = About { series: Series::Sync, tenant: tenant.into(), source: source.into(), ..about() };
         plugin.map(&about, &anna(), &nothing()).unwrap().proposals.len()
     };
     assert_eq!([asked("main", "okta"), asked("main", "okta")], [1, 2]);
