@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use crate::http::edge::Edge;
@@ -27,8 +27,7 @@ impl FromRequestParts<Edge> for Collection {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
-        let segment = parts.uri.path().split('/').filter(|segment| !segment.is_empty()).nth(2);
-        let kind = segment.and_then(|segment| edge.roster().kinds().by_endpoint(segment));
+        let kind = segment(parts, 2).and_then(|segment| edge.roster().kinds().by_endpoint(segment));
         kind.map(|kind| Self(Arc::clone(kind))).ok_or_else(Problem::not_found)
     }
 }
@@ -38,11 +37,14 @@ impl FromRequestParts<Edge> for Resource {
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Problem> {
         let Collection(kind) = Collection::from_request_parts(parts, edge).await?;
-        let params =
-            RawPathParams::from_request_parts(parts, edge).await.map_err(|_| Problem::not_found())?;
-        let id =
-            params.iter().find(|(name, _)| *name == "id").and_then(|(_, text)| ResourceId::parse(text).ok());
+        // No character of an id is ever encoded: such a path is refused before it comes here.
+        let id = segment(parts, 3).and_then(|text| ResourceId::parse(text).ok());
         let id = id.ok_or_else(Problem::not_found)?;
         Ok(Self { address: Address { kind: kind.id, id }, kind })
     }
+}
+
+/// Returns a segment of a path such as `/scim/v2/Users/0192f0c1-…`, counted from 0.
+fn segment(parts: &Parts, number: usize) -> Option<&str> {
+    parts.uri.path().split('/').filter(|segment| !segment.is_empty()).nth(number)
 }
