@@ -29,17 +29,19 @@ pub(super) struct Candidates {
     pub(super) ids: Vec<ResourceId>,
     /// Whether each of them matches.
     pub(super) exact: bool,
+    /// Whether each is known to the caller. Otherwise whoever reads it sees whose it is.
+    pub(super) known: bool,
 }
 
 impl Candidates {
     fn new(mut ids: Vec<ResourceId>, exact: bool) -> Self {
         ids.sort_unstable();
         ids.dedup();
-        Self { ids, exact }
+        Self { ids, exact, known: false }
     }
 
     fn nothing() -> Self {
-        Self { ids: Vec::new(), exact: true }
+        Self { ids: Vec::new(), exact: true, known: true }
     }
 
     fn maybe(self) -> Self {
@@ -49,7 +51,7 @@ impl Candidates {
     /// Keeps what is in both.
     fn and(mut self, other: &Self) -> Self {
         self.ids.retain(|id| other.ids.binary_search(id).is_ok());
-        Self { exact: self.exact && other.exact, ids: self.ids }
+        Self { exact: self.exact && other.exact, ids: self.ids, known: false }
     }
 
     /// Keeps what is in either.

@@ -92,29 +92,35 @@ pub(super) fn only_known_members(
     Ok(left)
 }
 
-/// Leaves of what the indexes found those that the caller knows of.
+/// Leaves of what the indexes found those that the caller knows of. A single one is left as it is: its record, which is read to be shown, says whose it is.
 pub(super) fn only_known(
     snapshot: &dyn Snapshot,
     caller: &Caller,
     kind: KindId,
-    mut found: Candidates,
+    found: Candidates,
 ) -> Result<Candidates, RosterError> {
-    if caller.sees_all_of(kind) || found.ids.is_empty() {
-        return Ok(found);
+    let Candidates { mut ids, exact, .. } = found;
+    if caller.sees_all_of(kind) || ids.is_empty() {
+        return Ok(Candidates { ids, exact, known: true });
     }
-    if found.ids.len() > FEW {
-        let Known::Own(owned, _) = known(snapshot, caller, kind)? else { return Ok(found) };
+    if ids.len() == 1 {
+        return Ok(Candidates { ids, exact, known: false });
+    }
+    if ids.len() > FEW {
+        let Known::Own(owned, _) = known(snapshot, caller, kind)? else {
+            return Ok(Candidates { ids, exact, known: true });
+        };
         if let Some(own) = own_ids(snapshot, caller, owned)? {
-            found.ids.retain(|id| own.binary_search(id).is_ok());
-            return Ok(found);
+            ids.retain(|id| own.binary_search(id).is_ok());
+            return Ok(Candidates { ids, exact, known: true });
         }
     }
     let owned = Owned { kind, by: caller.connection };
-    let mut ids = Vec::with_capacity(found.ids.len());
-    for id in found.ids {
+    let mut left = Vec::with_capacity(ids.len());
+    for id in ids {
         if snapshot.is_owned(caller.tenant, owned, id)? {
-            ids.push(id);
+            left.push(id);
         }
     }
-    Ok(Candidates { ids, exact: found.exact })
+    Ok(Candidates { ids: left, exact, known: true })
 }

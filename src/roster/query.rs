@@ -255,12 +255,13 @@ impl Roster {
         let next = link(shown.more_after, shown.page.last(), false);
         let previous = link(shown.more_before, shown.page.first(), true);
         let total = found.total();
+        let page: Vec<Address> = shown.page.into_iter().map(|(_, at)| at).collect();
         let views = Views {
             edges: query.parts.iter().map(|part| (part.kind.id, part.edges)).collect(),
             snapshot: Some(Arc::clone(&snapshot)),
             caller: caller.clone(),
-            left: shown.page.into_iter().map(|(_, at)| at).collect::<Vec<_>>().into_iter(),
-            ready: Vec::new().into_iter(),
+            ready: scan.read_already(&page).into_iter(),
+            left: page.into_iter(),
         };
         let start_index = match query.start {
             Start::Index(index) => Some(index),

@@ -48,6 +48,8 @@ pub(super) struct Scan<'a> {
     comparisons: usize,
     /// How many comparisons there were at the last look at the clock.
     looked_at: usize,
+    /// The last record that was found to match, so that it need not be read again where it is the only one.
+    found: Option<Stored>,
 }
 
 /// Records that are read at once.
@@ -58,7 +60,7 @@ impl<'a> Scan<'a> {
     pub(super) fn begin(snapshot: &'a Arc<dyn Snapshot>, caller: &'a Caller, clock: &'a dyn Clock) -> Self {
         let ends =
             clock.now().checked_add(SignedDuration::from_secs(SCAN_SECONDS_MAX)).unwrap_or(Timestamp::MAX);
-        Self { snapshot, caller, clock, ends, rows: 0, members: 0, comparisons: 0, looked_at: 0 }
+        Self { snapshot, caller, clock, ends, rows: 0, members: 0, comparisons: 0, looked_at: 0, found: None }
     }
 
     /// Leaves of the candidates (or of all there are) what the filter means, in order of id.
@@ -69,7 +71,8 @@ impl<'a> Scan<'a> {
         found: Option<Candidates>,
     ) -> Result<Vec<ResourceId>, RosterError> {
         let ids = match found {
-            Some(found) if found.exact => return Ok(found.ids),
+            Some(found) if found.exact && found.known => return Ok(found.ids),
+            Some(found) if found.exact => return self.known_of(part.kind.id, found.ids),
             Some(found) => Some(found.ids),
             None => self.everything(&part.kind)?,
         };
@@ -82,10 +85,32 @@ impl<'a> Scan<'a> {
                 && looked.with_computed(&part.kind, |subject| filter.matches(subject, &part.kind))
             {
                 matching.push(looked.view.stored.at().id);
+                scan.found = Some(looked.view.stored);
             }
             Ok(())
         })?;
         Ok(matching)
+    }
+
+    /// Leaves of a few ids those whose records the caller knows of.
+    fn known_of(&mut self, kind: KindId, ids: Vec<ResourceId>) -> Result<Vec<ResourceId>, RosterError> {
+        let mut known = Vec::with_capacity(ids.len());
+        for id in ids {
+            let stored = self.snapshot.get(self.caller.tenant, Address { kind, id })?;
+            if let Some(stored) = stored.filter(|stored| self.caller.sees(stored)) {
+                known.push(id);
+                self.found = Some(stored);
+            }
+        }
+        Ok(known)
+    }
+
+    /// Hands over the record of a page that shows nothing else, where it was read already.
+    pub(super) fn read_already(&mut self, page: &[Address]) -> Vec<Option<Stored>> {
+        match (self.found.take(), page) {
+            (Some(stored), [only]) if stored.at() == *only => vec![Some(stored)],
+            _ => Vec::new(),
+        }
     }
 
     /// Adds the sort keys of everything that a part of a query means.
