@@ -113,7 +113,7 @@ impl Contestant {
         self
     }
 
-    /// Starts the daemon again before.
+    /// Starts the daemon again before, and asks for everybody once.
     pub(super) fn fresh(mut self) -> Self {
         if let Act::Fire(fire) = &mut self.act {
             fire.fresh = true;

@@ -129,8 +129,10 @@ impl<'r> Session<'r> {
                 world.keep_apart(fire.apart).await?;
                 if fire.fresh {
                     world.restart(None).await?;
+                    // What its cache keeps of them is no memory of what is measured.
+                    self.walk(*which, case::GET, Scripts::get).await?;
                 }
-                world.note_memory();
+                self.world(*which).await?.note_memory();
             }
         }
         let visitors = match &fire.at {
