@@ -210,6 +210,37 @@ pub(super) fn groups_of(
     Ok(faces)
 }
 
+/// So few groups of one member are read together with those of others. Fewer in tests, whose worlds are small.
+const FEW: usize = if cfg!(test) { 3 } else { 64 };
+/// Groups whose names are read at once.
+const NAMES_AT_ONCE: usize = 256;
+
+/// Reads the groups of several members with their names, each group once. `None` for a member who has so many that they are read alone.
+pub(super) fn groups_of_each(
+    snapshot: &dyn Snapshot,
+    caller: &Caller,
+    members: &[Address],
+) -> Result<Vec<Option<Vec<MemberFace>>>, RosterError> {
+    let of_each = snapshot.groups_of_each(caller.tenant, members, FEW)?;
+    let mut groups: Vec<ResourceId> =
+        of_each.iter().filter(|ids| ids.len() < FEW).flatten().copied().collect();
+    groups.sort_unstable();
+    groups.dedup();
+    let mut names: Vec<(ResourceId, String)> = Vec::with_capacity(groups.len());
+    for some in groups.chunks(NAMES_AT_ONCE) {
+        let at: Vec<Address> = some.iter().map(|id| Address::group(*id)).collect();
+        let seen = snapshot.get_each(caller.tenant, &at)?.into_iter().flatten();
+        let seen = seen.filter(|group| caller.sees(group));
+        names.extend(seen.map(|group| (group.at().id, group.display().to_owned())));
+    }
+    let face = |id: ResourceId| {
+        let at = names.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        names.get(at).map(|(id, display)| MemberFace { id: *id, display: display.clone() })
+    };
+    let faces = |ids: Vec<ResourceId>| (ids.len() < FEW).then(|| ids.into_iter().filter_map(face).collect());
+    Ok(of_each.into_iter().map(faces).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::candidates::candidates;
 use super::cursor::{self, Binding, Position};
-use super::edges::Edges;
+use super::edges::{Edges, MemberFace, groups_of_each};
 use super::error::RosterError;
 use super::found::{Found, Listed, Place, Placed, Walk, placed};
 use super::known::{Known, known, own_ids};
@@ -91,7 +91,53 @@ pub struct Views {
     edges: Vec<(KindId, Edges)>,
     left: std::vec::IntoIter<Address>,
     /// Those of them that were read already.
-    ready: std::vec::IntoIter<Option<Stored>>,
+    ready: std::vec::IntoIter<Ready>,
+}
+
+/// A resource that was read before it is shown.
+#[derive(Default)]
+struct Ready {
+    stored: Option<Stored>,
+    /// Its groups, where they were read together with those of others.
+    groups: Option<Vec<MemberFace>>,
+}
+
+impl Ready {
+    const fn of(stored: Stored) -> Self {
+        Self { stored: Some(stored), groups: None }
+    }
+
+    /// Reads several at once.
+    fn read(
+        snapshot: &dyn Snapshot,
+        caller: &Caller,
+        edges: &[(KindId, Edges)],
+        at: &[Address],
+    ) -> Result<Vec<Self>, RosterError> {
+        let stored = snapshot.get_each(caller.tenant, at)?;
+        let mut ready: Vec<Self> = stored.into_iter().map(|stored| Self { stored, groups: None }).collect();
+        let shows_groups = edges.iter().any(|(kind, edges)| *kind == KindId::USER && edges.groups);
+        if at.len() > 1 && shows_groups && caller.may(Scope::GroupsRead) {
+            let people = ready.iter_mut().zip(at).filter(|(_, at)| at.kind == KindId::USER);
+            let (people, members): (Vec<_>, Vec<_>) = people.map(|(ready, at)| (ready, *at)).unzip();
+            for (ready, groups) in people.into_iter().zip(groups_of_each(snapshot, caller, &members)?) {
+                ready.groups = groups;
+            }
+        }
+        Ok(ready)
+    }
+
+    /// Shows it, if it is there for the caller.
+    fn view(
+        self,
+        snapshot: &Arc<dyn Snapshot>,
+        caller: &Caller,
+        edges: Edges,
+    ) -> Result<Option<View>, RosterError> {
+        let left = Edges { groups: edges.groups && self.groups.is_none(), ..edges };
+        let view = view_of(snapshot, caller, self.stored, left)?;
+        Ok(view.map(|view| View { groups: view.groups.or(self.groups), ..view }))
+    }
 }
 
 /// Records of a page that are read at once. They are held until they are asked for.
@@ -113,12 +159,12 @@ impl Views {
                 Some(snapshot) => snapshot,
                 None => roster.store.snapshot()?,
             };
-            let stored = match self.ready.next() {
-                Some(stored) => stored,
+            let ready = match self.ready.next() {
+                Some(ready) => ready,
                 None => {
                     let next = ahead.get(..READ_AT_ONCE).unwrap_or(ahead);
-                    self.ready = snapshot.get_each(self.caller.tenant, next)?.into_iter();
-                    self.ready.next().flatten()
+                    self.ready = Ready::read(snapshot.as_ref(), &self.caller, &self.edges, next)?.into_iter();
+                    self.ready.next().unwrap_or_default()
                 }
             };
             self.left.next();
@@ -126,7 +172,7 @@ impl Views {
                 self.snapshot = Some(snapshot);
                 continue;
             };
-            let found = view_of(&snapshot, &self.caller, stored, *edges)?;
+            let found = ready.view(&snapshot, &self.caller, *edges)?;
             self.snapshot = Some(snapshot);
             if found.is_some() {
                 return Ok(found);
@@ -256,11 +302,12 @@ impl Roster {
         let previous = link(shown.more_before, shown.page.first(), true);
         let total = found.total();
         let page: Vec<Address> = shown.page.into_iter().map(|(_, at)| at).collect();
+        let ready = scan.read_already(&page).into_iter().map(Ready::of);
         let views = Views {
             edges: query.parts.iter().map(|part| (part.kind.id, part.edges)).collect(),
             snapshot: Some(Arc::clone(&snapshot)),
             caller: caller.clone(),
-            ready: scan.read_already(&page).into_iter(),
+            ready: ready.collect::<Vec<_>>().into_iter(),
             left: page.into_iter(),
         };
         let start_index = match query.start {

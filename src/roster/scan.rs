@@ -106,11 +106,8 @@ impl<'a> Scan<'a> {
     }
 
     /// Hands over the record of a page that shows nothing else, where it was read already.
-    pub(super) fn read_already(&mut self, page: &[Address]) -> Vec<Option<Stored>> {
-        match (self.found.take(), page) {
-            (Some(stored), [only]) if stored.at() == *only => vec![Some(stored)],
-            _ => Vec::new(),
-        }
+    pub(super) fn read_already(&mut self, page: &[Address]) -> Option<Stored> {
+        self.found.take().filter(|stored| page == [stored.at()])
     }
 
     /// Adds the sort keys of everything that a part of a query means.

@@ -236,6 +236,16 @@ pub trait Snapshot: Send + Sync {
         limit: usize,
     ) -> Result<Vec<ResourceId>, StoreError>;
 
+    /// Lists the first groups of several users or groups, `limit` of each, in order of id. Where each look is a trip, all of it is one.
+    fn groups_of_each(
+        &self,
+        tenant: TenantId,
+        members: &[Address],
+        limit: usize,
+    ) -> Result<Vec<Vec<ResourceId>>, StoreError> {
+        members.iter().map(|member| self.groups_of(tenant, *member, None, limit)).collect()
+    }
+
     /// Tells whether one edge exists.
     fn is_member(&self, tenant: TenantId, group: ResourceId, member: Address) -> Result<bool, StoreError>;
 

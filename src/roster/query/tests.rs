@@ -1,6 +1,7 @@
 //! The planner against a look at every record, and the bounds of a scan.
 
 mod changed;
+mod groups;
 mod order;
 mod own;
 

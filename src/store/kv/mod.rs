@@ -53,6 +53,9 @@ use crate::ids::TenantId;
 /// What the visitor of a scan says after each row.
 pub type Visit = Result<ControlFlow<()>, StoreError>;
 
+/// Is shown rows of several stretches: the place of the stretch, key and value.
+pub type VisitEach<'a> = dyn FnMut(usize, &[u8], &[u8]) -> Result<(), StoreError> + 'a;
+
 /// One committed state of an engine. Stays as it is while the engine goes on.
 pub trait KvRead: Send + Sync {
     /// Reads the value of a key.
@@ -82,6 +85,27 @@ pub trait KvRead: Send + Sync {
         visit: &mut dyn FnMut(&[u8], &[u8]) -> Visit,
     ) -> Result<(), StoreError> {
         self.scan(table, from, to, visit)
+    }
+
+    /// Shows the first rows of several stretches, `most` of each, stretch by stretch; the visitor is told which by its place. An engine for which each look
+    /// is a trip makes it one.
+    fn scan_each(
+        &self,
+        table: Table,
+        stretches: &[(Vec<u8>, Vec<u8>)],
+        most: usize,
+        visit: &mut VisitEach<'_>,
+    ) -> Result<(), StoreError> {
+        for (place, (from, to)) in stretches.iter().enumerate() {
+            let mut left = most;
+            self.scan_some(table, from, to, most, &mut |key, value| {
+                let Some(fewer) = left.checked_sub(1) else { return Ok(ControlFlow::Break(())) };
+                left = fewer;
+                visit(place, key, value)?;
+                Ok(if left > 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            })?;
+        }
+        Ok(())
     }
 
     /// Shows the same rows in the opposite order.

@@ -418,6 +418,26 @@ impl Snapshot for KvSnapshot {
         page.collect(self.state(), |tail, _| keys::parse_id(tail))
     }
 
+    fn groups_of_each(
+        &self,
+        tenant: TenantId,
+        members: &[Address],
+        limit: usize,
+    ) -> Result<Vec<Vec<ResourceId>>, StoreError> {
+        let limit = limit.min(PAGE_ROWS_MAX);
+        let page = |member: &Address| Stretch::page(keys::groups(tenant, *member), None, limit);
+        let mut found: Vec<(Stretch, Vec<ResourceId>)> =
+            members.iter().map(|member| (page(member), vec![])).collect();
+        let stretches: Vec<_> = found.iter().map(|(page, _)| (page.from.clone(), page.to.clone())).collect();
+        self.state().scan_each(Table::Small, &stretches, limit, &mut |place, key, sealed| {
+            if let Some((page, ids)) = found.get_mut(place) {
+                ids.push(page.open(key, sealed, &mut |tail, _| keys::parse_id(tail))?);
+            }
+            Ok(())
+        })?;
+        Ok(found.into_iter().map(|(_, ids)| ids).collect())
+    }
+
     fn is_member(&self, tenant: TenantId, group: ResourceId, member: Address) -> Result<bool, StoreError> {
         rows::exists(self.state(), &keys::member(tenant, group, member))
     }

@@ -10,7 +10,7 @@ use super::pool::{Lent, Pool};
 use super::sql::{self, Range, Way};
 use super::wire::Session;
 use crate::store::StoreError;
-use crate::store::kv::{KvRead, KvRow, Table, Visit, keys};
+use crate::store::kv::{KvRead, KvRow, Table, Visit, VisitEach, keys};
 
 /// Rows that are fetched first where nobody said how many there will be.
 const ROWS_FIRST: usize = 64;
@@ -168,6 +168,21 @@ impl KvRead for Moment {
     ) -> Result<(), StoreError> {
         let range = Range { table, from: from.to_vec(), to: to.to_vec() };
         self.show(range, Way::Forth, rows, visit)
+    }
+
+    fn scan_each(
+        &self,
+        table: Table,
+        stretches: &[(Vec<u8>, Vec<u8>)],
+        most: usize,
+        visit: &mut VisitEach<'_>,
+    ) -> Result<(), StoreError> {
+        let stretches = stretches.to_vec();
+        let found = self.ask(move |session| {
+            let stretches = stretches.clone();
+            async move { sql::some_of_each(&session, table, stretches, Way::Forth, most).await }
+        })?;
+        found.iter().try_for_each(|(place, (key, value))| visit(*place, key, value))
     }
 
     fn scan_back(

@@ -159,6 +159,25 @@ pub fn groups_page_in_order_of_id(store: &dyn Store) {
     assert_eq!(page(Some(15), 3), []);
 }
 
+pub fn the_groups_of_several_are_those_of_each(store: &dyn Store) {
+    people_and_teams(store);
+    for number in [13, 14, 15] {
+        ok(store, put(&team(number)).add(number, user(1)));
+    }
+    ok(store, unit().add(11, user(1)).add(11, user(3)).add(12, team(11).at));
+    // Somebody who is in several groups, in none, in one, who is not there, a group, and one who is asked about twice.
+    let members = [user(1), user(2), user(3), user(99), team(11).at, user(1)];
+    let snapshot = see(store);
+    for limit in [0, 1, 2, 3, 4, 5, 100] {
+        let each: Vec<_> =
+            members.iter().map(|at| snapshot.groups_of(T, *at, None, limit).unwrap()).collect();
+        assert_eq!(snapshot.groups_of_each(T, &members, limit).unwrap(), each, "{limit}");
+    }
+    assert_eq!(snapshot.groups_of_each(T, &members, 100).unwrap()[0], [11, 13, 14, 15].map(id));
+    assert_eq!(snapshot.groups_of_each(T, &[], 100).unwrap(), Vec::<Vec<ResourceId>>::new());
+    assert_eq!(snapshot.groups_of_each(OTHER, &[user(1)], 100).unwrap(), [[]]);
+}
+
 pub fn the_touched_time_never_goes_back(store: &dyn Store) {
     people_and_teams(store);
     ok(store, unit().add(11, user(1)).at(second(9000)));

@@ -113,7 +113,7 @@ suite! {
         r17_a_membership_change_changes_no_records_version deleting_a_member_touches_its_groups
         deleting_a_group_frees_its_members groups_may_hold_groups a_group_within_itself_can_be_deleted
         an_edge_needs_its_member an_edge_needs_its_group a_user_of_the_groups_id_is_not_the_group
-        members_page_in_order_of_kind_and_id groups_page_in_order_of_id the_touched_time_never_goes_back
+        members_page_in_order_of_kind_and_id groups_page_in_order_of_id the_groups_of_several_are_those_of_each the_touched_time_never_goes_back
         groups_are_listed_by_the_quarter_of_an_hour_in_which_they_were_touched
         an_emptied_group_remembers_that_it_was_touched a_group_made_again_starts_empty
         an_edge_added_and_removed_in_one_unit_is_not_there r19_many_threads_fill_one_group;
