@@ -14,15 +14,15 @@ use super::limits::{
     CORE_INSTANCES_MAX, MEMORIES_MAX, MEMORY_BYTES_MAX, STACK_BYTES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX,
 };
 
-/// How often the clock behind the fuel is looked at.
-pub const TICK: Duration = Duration::from_millis(2);
+/// How often the clock behind the fuel is looked at: the shortest deadline that can be set. Each look wakes a thread.
+pub const TICK: Duration = Duration::from_millis(10);
 
 /// How much of a table of functions is overwritten after a call, and not given back to the system.
 const TABLE_BYTES_KEPT: usize = 64 << 10;
 /// The same of a memory: the stack, the data and the first of the heap of a component.
 const MEMORY_BYTES_KEPT: usize = 2 << 20;
 /// How many ticks the clock goes on after the last call. It need not be woken by the next one then.
-const TICKS_AFTER: u32 = 20;
+const TICKS_AFTER: u32 = 4;
 
 /// Why there is no machine.
 #[derive(Debug, thiserror::Error)]
