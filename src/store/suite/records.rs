@@ -173,7 +173,19 @@ pub fn several_records_are_read_at_once_in_the_order_in_which_they_are_asked_for
         found.into_iter().map(|one| one.map(|one| one.to_record().unwrap())).collect::<Vec<_>>()
     };
     let in_order: Vec<u32> = (1..=41).collect();
-    for numbers in [&in_order[..], &[9, 2, 7, 40, 1, 2], &[1, 40], &[7], &[], &[1, 2, 39, 40, 41]] {
+    let few_of_many: Vec<u32> = (1..=41).step_by(4).collect();
+    let near_then_far = [1, 2, 3, 4, 5, 6, 7, 8, 30, 38, 40, 41];
+    for numbers in [
+        &in_order[..],
+        &few_of_many,
+        &near_then_far,
+        &[9, 2, 7, 40, 1, 2],
+        &[3, 4, 5, 5, 6, 8, 9, 10, 11],
+        &[1, 40],
+        &[7],
+        &[],
+        &[1, 2, 39, 40, 41],
+    ] {
         assert_eq!(together(numbers), numbers.iter().map(|one| alone(*one)).collect::<Vec<_>>());
     }
     assert_eq!(seen.get_each(OTHER, &[user(1), user(2)]).unwrap().into_iter().flatten().count(), 0);
