@@ -58,6 +58,7 @@ mod person;
 mod policies;
 mod power;
 mod query;
+mod reading;
 mod reclaim;
 mod references;
 mod refusals;

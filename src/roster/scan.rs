@@ -13,6 +13,7 @@ use super::edges::{Edges, Members, known_members};
 use super::error::RosterError;
 use super::known::{Known, known, own_ids};
 use super::query::Part;
+use super::reading::Reading;
 use super::view::{View, view_of};
 use crate::clock::Clock;
 use crate::ids::{Address, KindId, ResourceId};
@@ -168,9 +169,9 @@ impl<'a> Scan<'a> {
                 }
             }
         };
+        let mut reading = Reading::begin(snapshot.as_ref(), tenant, kind.id);
         for some in ids.chunks(READ_AT_ONCE) {
-            let at: Vec<_> = some.iter().map(|id| Address { kind: kind.id, id: *id }).collect();
-            snapshot.get_each(tenant, &at)?.into_iter().try_for_each(|stored| look(self, stored))?;
+            reading.next(some)?.into_iter().try_for_each(|stored| look(self, stored))?;
         }
         Ok(())
     }
