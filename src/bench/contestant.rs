@@ -24,6 +24,8 @@ pub(super) enum Act {
     Paced(Paced),
     /// Records appended to a file, flushed in groups.
     Append { record: usize, group: usize },
+    /// Records appended for the requests of an agenda that write, each when it is due: the disk alone at the daemon's pace.
+    PacedAppend { record: usize, agenda: Arc<dyn Agenda> },
     /// Commits of creates by the engine alone, on a copy of the folder with so many users.
     Engine { users: usize, group: usize },
     /// PostgreSQL inserting, beside as many rows as there are users.

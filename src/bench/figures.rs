@@ -110,6 +110,7 @@ pub mod case {
     pub const LAST_BY_CURSOR: &str = "L5 last page by cursor";
     pub const VERIFY: &str = "P19 GET /auth/verify";
     pub const MIXED: &str = "L9 mixed, open loop";
+    pub const MIXED_FLUSHES: &str = "L9 its writes' flushes alone, as due";
     pub const DURABLE: &str = "P5 durable creates";
     pub const SYNC_BEGINS: &str = "P14 first tenth: look for, create";
     pub const SYNC_ENDS: &str = "P14 last tenth: look for, create";

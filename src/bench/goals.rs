@@ -217,6 +217,14 @@ impl<'a> Found<'a> {
             let turns = ours.turns.iter().zip(&flush.turns);
             let turns = turns.filter_map(|(ours, flush)| ratio(Some(ours.p99_us), Some(flush.p50_us)));
             goals.push(goal("P13", what, turns.collect(), times(5.0, 3.0)));
+            // What nothing on this disk could be better than.
+            if let Some(alone) = self.0.iter().find(|row| row.case.name == case::MIXED_FLUSHES) {
+                let turns = alone.turns.iter().zip(&flush.turns);
+                let turns = turns.filter_map(|(alone, flush)| ratio(Some(alone.p99_us), Some(flush.p50_us)));
+                let what =
+                    "the same of the disk alone: the flushes when they are due, and no daemon".to_owned();
+                goals.push(goal("P13", what, turns.collect(), times(5.0, 3.0)));
+            }
         }
     }
 
@@ -512,6 +520,11 @@ mod tests {
         // The one slow flush is not what one flush takes. Of three digits two are shown.
         let rows = [row(Who::Append, &[100, 100, 5_000]), row(Who::Rosterd, &[10, 10, 450])];
         assert_eq!(shown(&rows), [("P13", "4.48 ×".into(), Some(true))]);
+        let [flush, ours] = rows;
+        let mut alone = row(Who::Append, &[0, 0, 700]);
+        alone.case = Case::of(case::MIXED_FLUSHES, 1);
+        let both = shown(&[flush, alone, ours]);
+        assert_eq!(both, [("P13", "4.48 ×".into(), Some(true)), ("P13", "6.98 ×".into(), Some(false))]);
     }
 
     #[test]

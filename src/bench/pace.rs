@@ -95,6 +95,45 @@ fn schedule(per_second: u32, until: Duration, agenda: &dyn Agenda) -> Vec<Due> {
     tasks
 }
 
+/// Does what the requests of an agenda that write are due for, when they are due: `write` is told how many there are, and those that come due meanwhile share
+/// its next call. Returns latencies of all requests; one that only reads has none.
+pub(super) fn writes_alone(
+    agenda: &dyn Agenda,
+    pace: Pace,
+    mut write: impl FnMut(usize) -> Result<(), BenchError>,
+) -> Result<Volley<()>, BenchError> {
+    let mut beats = Vec::new();
+    let mut request = Vec::with_capacity(4 << 10);
+    for (task, due) in schedule(pace.per_second, pace.time, agenda).into_iter().enumerate() {
+        for (second, due) in [(false, Some(due.first)), (true, due.second)] {
+            let Some(due) = due else { continue };
+            request.clear();
+            agenda.write(task, second, &mut request);
+            beats.push((due, !request.starts_with(b"GET ")));
+        }
+    }
+    beats.sort_unstable();
+    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+    let (mut latency, begin) = (histogram(), Instant::now() + RUN_UP);
+    let (mut beats, mut last) = (beats.into_iter().peekable(), begin);
+    while let Some(&(due, _)) = beats.peek() {
+        wait_until(begin + due);
+        let now = begin.elapsed();
+        let (mut writing, mut reading) = (Vec::new(), 0);
+        while let Some((due, writes)) = beats.next_if(|(due, _)| *due <= now) {
+            if writes { writing.push(due) } else { reading += 1 }
+        }
+        if !writing.is_empty() {
+            write(writing.len())?;
+        }
+        last = Instant::now();
+        (0..reading).for_each(|_| record(&mut latency, Duration::ZERO));
+        writing.iter().for_each(|due| record(&mut latency, last.saturating_duration_since(begin + *due)));
+    }
+    let elapsed = last.saturating_duration_since(begin);
+    Ok(Volley { elapsed, requests: latency.len(), latency, probed: ((), ()) })
+}
+
 /// Sends what is due, when it is due. `probe` is called after warming up, and at the end. The first answer that is not right ends it with an error.
 pub(super) fn open_loop<T>(
     to: SocketAddr,
@@ -332,6 +371,43 @@ mod tests {
         assert!(latency.min() >= 90_000_000, "the last one was due 100 ms before: {}", latency.min());
         assert!(latency.max() >= 195_000_000, "the first one waited for all of it: {}", latency.max());
         server.abort();
+    }
+
+    /// Looks and creates in turn.
+    struct Writing;
+
+    impl Agenda for Writing {
+        fn has_two(&self, _: usize) -> bool {
+            true
+        }
+
+        fn write(&self, _: usize, second: bool, out: &mut Vec<u8>) -> Expected {
+            out.extend_from_slice(if second { b"POST /x " } else { b"GET /x " });
+            Expected::Status(200)
+        }
+    }
+
+    #[test]
+    fn what_is_due_while_a_write_stalls_shares_the_next_one_and_reads_wait_for_none() {
+        let stalled = Duration::from_millis(40);
+        let mut writes = Vec::new();
+        let done = writes_alone(&Writing, PACE, |count| {
+            if writes.is_empty() {
+                std::thread::sleep(stalled);
+            }
+            writes.push(count);
+            Ok(())
+        });
+        let latency = done.unwrap().latency;
+        assert_eq!(writes.iter().sum::<usize>(), writes_due(), "{writes:?}");
+        assert!(writes.len() < writes_due(), "some shared one: {writes:?}");
+        assert!(latency.max() >= 40_000_000, "{}", latency.max());
+        assert_eq!(latency.count_at(0), latency.len() - writes_due() as u64);
+    }
+
+    /// How many of the requests at this pace write.
+    fn writes_due() -> usize {
+        schedule(PACE.per_second, PACE.time, &Writing).iter().filter(|due| due.second.is_some()).count()
     }
 
     #[tokio::test]

@@ -109,6 +109,11 @@ impl<'r> Session<'r> {
             Act::Append { record, group } => {
                 disk::append_loop(sum, self.worlds.site.place.folder(), record, group, window / 4)
             }
+            Act::PacedAppend { record, agenda } => {
+                let folder = self.worlds.site.place.folder();
+                sum.volley(disk::paced(folder, record, agenda.as_ref(), self.plan.pace)?, None);
+                Ok(())
+            }
             Act::Engine { users, group } => self.engine(users).await?.measure(sum, group, window),
             Act::Inserts { users, clients } => self.inserts(sum, users, clients),
             Act::Parse(text) => {

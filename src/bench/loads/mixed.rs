@@ -1,5 +1,5 @@
 //! L9: what Microsoft Entra ID sends in the middle of a day, at a pace of its own: seven of ten tasks look for somebody and change them, two look for somebody
-//! who is not there and create them, one changes a group. Beside it the disk: what one flush takes.
+//! who is not there and create them, one changes a group. Beside it the disk: what one flush takes, and what all of these would take if there were nothing else.
 
 use std::sync::Arc;
 
@@ -33,10 +33,13 @@ pub(super) async fn mixed(session: &mut Session<'_>) -> Prepared {
     rehearse(session, &agenda).await?;
     let record = people::body(PRELOADED, 0).len();
     let flush = Act::Append { record, group: 1 };
-    let paced = Paced { users, agenda: Arc::new(agenda) };
+    let agenda: Arc<dyn Agenda> = Arc::new(agenda);
+    let flushes = Act::PacedAppend { record, agenda: Arc::clone(&agenda) };
+    let paced = Paced { users, agenda };
     let case = Case::of(case::MIXED, LANES).with_users(users);
     Ok(vec![
         Contestant { case: Case::of(case::MIXED, 1), who: Who::Append, act: flush },
+        Contestant { case: Case::of(case::MIXED_FLUSHES, 1), who: Who::Append, act: flushes },
         Contestant { case, who: Who::Rosterd, act: Act::Paced(paced) },
     ])
 }
